@@ -1,0 +1,77 @@
+//! What can go wrong, in the terms a client acts on.
+
+use std::borrow::Cow;
+
+/// The result of every verb and query.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure, with a stable [`code`](Error::code) that clients may switch on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself is wrong: a malformed id, a foreign cursor, a date that does not exist.
+    #[error("{0}")]
+    BadInput(Cow<'static, str>),
+    /// A well-formed request that a business rule refuses; the caller can mend it.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// Credentials are missing, malformed, expired or revoked.
+    #[error("{0}")]
+    Unauthenticated(Cow<'static, str>),
+    /// The caller is known, and may not do this.
+    #[error("{0}")]
+    Forbidden(Cow<'static, str>),
+    /// There is no such row, or the caller may not know that there is.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// The idempotency key was used before, with other input.
+    #[error("this idempotency key was used before with different input; use a new key")]
+    IdempotencyKeyReused,
+    /// Something needed to answer is away for the moment; the same request may succeed later.
+    #[error("{0} is not available at the moment; try again")]
+    Unavailable(&'static str, #[source] anyhow::Error),
+    /// A fault of ours: logged with its cause, shown to clients as "internal error" alone.
+    #[error("internal error")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// A business rule that said no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule, in the words of the mutation's error enum, e.g. `CODE_TAKEN`.
+    pub code: &'static str,
+    /// The input field at fault, from the outermost in; empty where no single one is.
+    pub field: &'static [&'static str],
+    /// What is wrong and what to do about it.
+    pub message: Cow<'static, str>,
+}
+
+impl Error {
+    /// The stable code that clients see in `extensions.code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::BadInput(_) => "BAD_USER_INPUT",
+            Error::Refused(refusal) => refusal.code,
+            Error::Unauthenticated(_) => "UNAUTHENTICATED",
+            Error::Forbidden(_) => "FORBIDDEN",
+            Error::NotFound(_) => "NOT_FOUND",
+            Error::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Error::Unavailable(..) => "SERVICE_UNAVAILABLE",
+            Error::Internal(_) => "INTERNAL_SERVER_ERROR",
+        }
+    }
+
+    /// A request that is wrong in itself.
+    pub fn bad_input(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::BadInput(message.into())
+    }
+
+    /// A business rule that says no to `field` of the input.
+    pub fn refused(code: &'static str, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
+        Error::Refused(Refusal { code, field, message: message.into() })
+    }
+
+    /// A fault of ours.
+    pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        Error::Internal(cause.into())
+    }
+}
