@@ -1,1 +1,60 @@
-//! migrations
+//! The schema of Tollgate: one append-only file per change, applied in order, each with a recorded checksum.
+//!
+//! A file that has landed is never edited, not even its comments: its checksum is recorded when it is applied, and
+//! [`up`] refuses to work on a database whose record differs from the files. Every change is a new file.
+
+mod m0001_identity;
+mod m0002_catalogue;
+mod m0003_inbox;
+mod m0004_subscriptions;
+mod m0005_payments;
+mod m0006_credits;
+mod m0007_operations;
+mod runner;
+mod table;
+
+#[cfg(feature = "codegen")]
+pub mod codegen;
+
+pub use runner::{DateTime, Error, State, Step, down, status, up};
+
+use sea_orm_migration::MigrationTrait;
+use sha2::{Digest, Sha256};
+
+/// One change of the schema, as it stands in its file.
+pub struct Change {
+    /// The file's name without its ending, e.g. `m0001_identity`.
+    pub name: &'static str,
+    source: &'static str,
+    migration: Box<dyn MigrationTrait>,
+}
+
+impl Change {
+    /// The SHA-256 of the file, in hex; line endings do not count.
+    pub fn checksum(&self) -> String {
+        let digest = Sha256::digest(self.source.replace('\r', ""));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Every change there is, oldest first.
+pub fn changes() -> Vec<Change> {
+    macro_rules! change {
+        ($name:ident) => {
+            Change {
+                name: stringify!($name),
+                source: include_str!(concat!(stringify!($name), ".rs")),
+                migration: Box::new($name::Migration),
+            }
+        };
+    }
+    vec![
+        change!(m0001_identity),
+        change!(m0002_catalogue),
+        change!(m0003_inbox),
+        change!(m0004_subscriptions),
+        change!(m0005_payments),
+        change!(m0006_credits),
+        change!(m0007_operations),
+    ]
+}

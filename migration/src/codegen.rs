@@ -1,0 +1,69 @@
+//! Writes the entity crate from a migrated database.
+//!
+//! Partial indexes are left out: they are no promise over the whole table, and would turn a relation into a has-one.
+
+use sea_orm_codegen::{EntityTransformer, EntityWriterContext};
+use sea_orm_migration::prelude::TableCreateStatement;
+use sea_orm_migration::sea_orm::DatabaseConnection;
+use sea_schema::{postgres, sqlite};
+use std::collections::BTreeMap;
+
+/// What can stand in the way of reading the catalogue or writing the entities.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The files of `entity/src`, by name, generated from the tables of `db`.
+pub async fn entities(db: &DatabaseConnection) -> Result<BTreeMap<String, String>, Error> {
+    let mut tables = match db.get_database_backend() {
+        sea_orm_migration::sea_orm::DbBackend::Postgres => postgres_tables(db).await?,
+        _ => sqlite_tables(db).await?,
+    };
+    tables.sort_by_key(|(name, _)| name.clone());
+    let statements = tables.into_iter().filter(|(name, _)| name != "schema_migrations").map(|(_, table)| table);
+    let output = EntityTransformer::transform(statements.collect())?.generate(&context());
+    Ok(output.files.into_iter().map(|file| (file.name, file.content)).collect())
+}
+
+async fn sqlite_tables(db: &DatabaseConnection) -> Result<Vec<(String, TableCreateStatement)>, Error> {
+    let pool = db.get_sqlite_connection_pool().clone();
+    let schema = sqlite::discovery::SchemaDiscovery::new(pool).discover().await.map_err(|error| error.to_string())?;
+    let mut schema = schema;
+    schema.indexes.retain(|index| index.partial == 0);
+    let tables = schema.merge_indexes_into_table().tables;
+    Ok(tables.iter().map(|table| (table.name.clone(), table.write())).collect())
+}
+
+async fn postgres_tables(db: &DatabaseConnection) -> Result<Vec<(String, TableCreateStatement)>, Error> {
+    let pool = db.get_postgres_connection_pool().clone();
+    let schema = postgres::discovery::SchemaDiscovery::new(pool, "public").discover().await?;
+    let tables = schema.tables.into_iter().map(|mut table| {
+        table.unique_constraints.retain(|constraint| !constraint.is_partial);
+        (table.info.name.clone(), table.write())
+    });
+    Ok(tables.collect())
+}
+
+fn context() -> EntityWriterContext {
+    use sea_orm_codegen::*;
+    EntityWriterContext::new(
+        EntityFormat::Dense,
+        WithPrelude::None,
+        WithSerde::None,
+        false,
+        DateTimeCrate::Chrono,
+        BigIntegerType::I64,
+        None,
+        true,
+        false,
+        false,
+        TokenStreamList::default(),
+        TokenStreamList::default(),
+        TokenStreamList::default(),
+        TokenStreamList::default(),
+        TokenStreamList::default(),
+        false,
+        true,
+        BannerVersion::Off,
+    )
+}
+
+type TokenStreamList = Vec<String>;

@@ -1,0 +1,168 @@
+//! Applies and undoes changes, each in a transaction of its own, by one process at a time.
+
+use crate::{Change, changes, table};
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement, TransactionOptions,
+    TransactionTrait, Value,
+};
+
+/// The key of the advisory lock that keeps two migrators apart on PostgreSQL; any fixed number does.
+const LOCK: i64 = 7_026_041_553_114_001;
+
+/// The time type that both engines store alike.
+pub type DateTime = sea_orm_migration::sea_orm::prelude::DateTimeUtc;
+
+/// Why the schema was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A change was edited after it had been applied to this database.
+    #[error("{name} was changed after it was applied to this database (recorded {recorded}, now {now}); restore the file and put the change into a new one")]
+    Changed {
+        /// The change's name.
+        name: String,
+        /// The checksum in the database.
+        recorded: String,
+        /// The checksum of the file.
+        now: String,
+    },
+    /// The database has a change that this program does not know.
+    #[error("the database has the change {0}, which this version does not know; run a newer version")]
+    Unknown(String),
+    /// The database refused, or is away.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+/// Whether a change is in force in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Applied, with the checksum that the file has now.
+    Applied,
+    /// Not applied yet.
+    Pending,
+}
+
+/// One change and its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The change's name, e.g. `m0001_identity`.
+    pub name: &'static str,
+    /// Whether it is in force.
+    pub state: State,
+}
+
+/// Tells for each change whether it is applied; fails where the record contradicts the files.
+pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, Error> {
+    steps(&record(db).await?)
+}
+
+/// Applies what is pending, at most `limit` changes, and tells what was applied. `at` is recorded as the time.
+pub async fn up(db: &DatabaseConnection, limit: Option<usize>, at: DateTime) -> Result<Vec<&'static str>, Error> {
+    prepare(db).await?;
+    let mut applied = Vec::new();
+    while limit.is_none_or(|limit| applied.len() < limit) {
+        let txn = locked(db).await?;
+        let steps = steps(&record(&txn).await?)?;
+        let Some(position) = steps.iter().position(|step| step.state == State::Pending) else { break };
+        let change = changes().swap_remove(position);
+        change.migration.up(&SchemaManager::new(&txn)).await?;
+        let values = [change.name.into(), change.checksum().into(), at.into()];
+        execute(&txn, "INSERT INTO schema_migrations (name, checksum, applied_at) VALUES ($1, $2, $3)", values).await?;
+        txn.commit().await?;
+        applied.push(change.name);
+    }
+    Ok(applied)
+}
+
+/// Undoes the newest `count` changes, newest first, and tells which.
+pub async fn down(db: &DatabaseConnection, count: usize) -> Result<Vec<&'static str>, Error> {
+    prepare(db).await?;
+    let mut undone = Vec::new();
+    while undone.len() < count {
+        let txn = locked(db).await?;
+        let steps = steps(&record(&txn).await?)?;
+        let Some(position) = steps.iter().rposition(|step| step.state == State::Applied) else { break };
+        let change = changes().swap_remove(position);
+        change.migration.down(&SchemaManager::new(&txn)).await?;
+        execute(&txn, "DELETE FROM schema_migrations WHERE name = $1", [change.name.into()]).await?;
+        txn.commit().await?;
+        undone.push(change.name);
+    }
+    Ok(undone)
+}
+
+async fn prepare(db: &DatabaseConnection) -> Result<(), Error> {
+    if exists(db).await? {
+        return Ok(());
+    }
+    let txn = locked(db).await?;
+    if !exists(&txn).await? {
+        let parts = vec![
+            table::text("name").primary_key().take().into(),
+            table::text("checksum").into(),
+            table::instant("applied_at").into(),
+        ];
+        table::create(&SchemaManager::new(&txn), "schema_migrations", parts).await?;
+    }
+    txn.commit().await?;
+    Ok(())
+}
+
+/// A transaction that no other migrator can hold at the same time.
+async fn locked(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let immediate = sea_orm_migration::sea_orm::SqliteTransactionMode::Immediate;
+    let options = TransactionOptions { sqlite_transaction_mode: Some(immediate), ..Default::default() };
+    let txn = db.begin_with_options(options).await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        execute(&txn, "SELECT pg_advisory_xact_lock($1)", [LOCK.into()]).await?;
+    }
+    Ok(txn)
+}
+
+async fn record(db: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbErr> {
+    if !exists(db).await? {
+        return Ok(Vec::new());
+    }
+    let query = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT name, checksum FROM schema_migrations ORDER BY name",
+    );
+    let rows = db.query_all_raw(query).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "name")?, row.try_get("", "checksum")?))).collect()
+}
+
+async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let sql = match db.get_database_backend() {
+        DbBackend::Postgres => "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL",
+        _ => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
+    };
+    Ok(db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?.is_some())
+}
+
+fn steps(record: &[(String, String)]) -> Result<Vec<Step>, Error> {
+    let changes = changes();
+    if let Some((name, _)) = record.iter().find(|(name, _)| changes.iter().all(|change| change.name != name)) {
+        return Err(Error::Unknown(name.clone()));
+    }
+    changes.iter().map(|change| step(change, record)).collect()
+}
+
+fn step(change: &Change, record: &[(String, String)]) -> Result<Step, Error> {
+    let Some((name, recorded)) = record.iter().find(|(name, _)| name == change.name) else {
+        return Ok(Step { name: change.name, state: State::Pending });
+    };
+    let now = change.checksum();
+    if *recorded != now {
+        return Err(Error::Changed { name: name.clone(), recorded: recorded.clone(), now });
+    }
+    Ok(Step { name: change.name, state: State::Applied })
+}
+
+async fn execute(
+    txn: &DatabaseTransaction,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), sql, values)).await.map(|_| ())
+}

@@ -1,0 +1,175 @@
+//! The vocabulary of the migrations: columns, checks, keys and indexes in the few forms that give the same entity and
+//! the same guarantees on SQLite and PostgreSQL.
+
+use sea_orm_migration::prelude::*;
+pub(crate) use sea_orm_migration::schema::{
+    big_integer, big_integer_null, boolean, json_binary, json_binary_null, small_integer, text, text_null,
+    timestamp_with_time_zone as instant, timestamp_with_time_zone_null as instant_null, uuid, uuid_null,
+};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+
+/// The primary key that every table has: a UUIDv7.
+pub(crate) fn id() -> ColumnDef {
+    uuid("id").primary_key().take()
+}
+
+/// A column that refers to the `id` of `table`.
+pub(crate) fn reference(column: &'static str, table: &'static str) -> (ColumnDef, ForeignKeyCreateStatement) {
+    (uuid(column), foreign_key(column, table))
+}
+
+/// A column that refers to the `id` of `table`, or to nothing.
+pub(crate) fn reference_null(column: &'static str, table: &'static str) -> (ColumnDef, ForeignKeyCreateStatement) {
+    (uuid_null(column), foreign_key(column, table))
+}
+
+fn foreign_key(column: &'static str, table: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().from_col(column).to(table, "id").take()
+}
+
+/// One part of a table: a column, a column with its foreign key, or a CHECK.
+pub(crate) enum Part {
+    Column(ColumnDef),
+    Reference(ColumnDef, ForeignKeyCreateStatement),
+    Check(String),
+}
+
+impl From<ColumnDef> for Part {
+    fn from(column: ColumnDef) -> Self {
+        Part::Column(column)
+    }
+}
+
+impl From<(ColumnDef, ForeignKeyCreateStatement)> for Part {
+    fn from((column, key): (ColumnDef, ForeignKeyCreateStatement)) -> Self {
+        Part::Reference(column, key)
+    }
+}
+
+/// A CHECK in SQL that both engines read alike.
+pub(crate) fn check(sql: impl Into<String>) -> Part {
+    Part::Check(sql.into())
+}
+
+/// A text column may hold nothing but these values.
+pub(crate) fn one_of(column: &str, values: &[&str]) -> Part {
+    let list = values.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ");
+    check(format!("{column} IN ({list})"))
+}
+
+/// A currency column holds an ISO 4217 code in upper case (or NULL, where the column allows it).
+pub(crate) fn iso_currency(column: &str) -> Part {
+    check(format!("length({column}) = 3 AND {column} = upper({column})"))
+}
+
+/// Creates `name` from its parts.
+pub(crate) async fn create(manager: &SchemaManager<'_>, name: &'static str, parts: Vec<Part>) -> Result<(), DbErr> {
+    let mut table = Table::create();
+    table.table(name);
+    for part in parts {
+        match part {
+            Part::Column(column) => table.col(column),
+            Part::Reference(column, mut key) => table.col(column).foreign_key(key.from_tbl(name)),
+            Part::Check(sql) => table.check(Expr::cust(sql)),
+        };
+    }
+    manager.create_table(table).await
+}
+
+/// Drops the tables in the order given: children first.
+pub(crate) async fn drop(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<(), DbErr> {
+    for table in tables {
+        manager.drop_table(Table::drop().table(*table).take()).await?;
+    }
+    Ok(())
+}
+
+/// An index that serves a filter or an order.
+pub(crate) async fn index(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    columns: &[&'static str],
+) -> Result<(), DbErr> {
+    manager.create_index(named("ix", table, columns)).await
+}
+
+/// A unique index.
+pub(crate) async fn unique(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    columns: &[&'static str],
+) -> Result<(), DbErr> {
+    manager.create_index(named("ux", table, columns).unique().take()).await
+}
+
+/// An index over the rows that match `condition` alone.
+pub(crate) async fn index_where(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    columns: &[&'static str],
+    condition: &'static str,
+) -> Result<(), DbErr> {
+    manager.create_index(named("ixp", table, columns).cond_where(Expr::cust(condition)).take()).await
+}
+
+/// A unique index over the rows that match `condition` alone.
+pub(crate) async fn unique_where(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    columns: &[&'static str],
+    condition: &'static str,
+) -> Result<(), DbErr> {
+    manager.create_index(named("uxp", table, columns).unique().cond_where(Expr::cust(condition)).take()).await
+}
+
+fn named(prefix: &str, table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+    let mut name = format!("{prefix}_{table}_{}", columns.join("_"));
+    name.truncate(63); // PostgreSQL's longest identifier
+    let mut index = Index::create().name(name).table(table).take();
+    for column in columns {
+        index.col(*column);
+    }
+    index
+}
+
+/// Makes `table` append-only: the database itself refuses UPDATE and DELETE.
+pub(crate) async fn append_only(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let message = format!("{table} is append-only");
+    let statements = match manager.get_database_backend() {
+        DbBackend::Postgres => vec![
+            format!(
+                "CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN RAISE EXCEPTION '{message}'; END $$"
+            ),
+            format!(
+                "CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} \
+                 FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()"
+            ),
+        ],
+        _ => ["UPDATE", "DELETE"]
+            .map(|verb| {
+                format!(
+                    "CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table} \
+                     BEGIN SELECT RAISE(ABORT, '{message}'); END"
+                )
+            })
+            .to_vec(),
+    };
+    run(manager, statements).await
+}
+
+/// Drops what [`append_only`] made and outlives its table.
+pub(crate) async fn drop_append_only(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    match manager.get_database_backend() {
+        DbBackend::Postgres => run(manager, vec![format!("DROP FUNCTION {table}_append_only()")]).await,
+        _ => Ok(()), // SQLite drops triggers with their table
+    }
+}
+
+/// Runs raw statements, one after another.
+pub(crate) async fn run(manager: &SchemaManager<'_>, statements: Vec<String>) -> Result<(), DbErr> {
+    for statement in statements {
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}
