@@ -8,15 +8,19 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    #[sea_orm(unique_key = "ux_product_features_product_version_id_feature_id_window")]
+    #[sea_orm(unique_key = "ux_product_features_product_version_id_feature_id_limit_window")]
     pub product_version_id: Uuid,
-    #[sea_orm(unique_key = "ux_product_features_product_version_id_feature_id_window")]
+    #[sea_orm(unique_key = "ux_product_features_product_version_id_feature_id_limit_window")]
     pub feature_id: Uuid,
     #[sea_orm(column_type = "Text", nullable)]
     pub value: Option<String>,
     pub limit_units: Option<i64>,
-    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_product_features_product_version_id_feature_id_window")]
-    pub window: Option<String>,
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        unique_key = "ux_product_features_product_version_id_feature_id_limit_window"
+    )]
+    pub limit_window: Option<String>,
     pub rollover_cap: Option<i64>,
     #[sea_orm(column_type = "Text", nullable)]
     pub on_exceed: Option<String>,

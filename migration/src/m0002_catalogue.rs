@@ -115,17 +115,17 @@ async fn features(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             reference("feature_id", "features").into(),
             text_null("value").into(),
             big_integer_null("limit_units").into(),
-            text_null("window").into(),
+            text_null("limit_window").into(),
             big_integer_null("rollover_cap").into(),
             text_null("on_exceed").into(),
-            one_of("window", &["hour", "day", "month", "billing", "lifetime"]),
+            one_of("limit_window", &["hour", "day", "month", "billing", "lifetime"]),
             one_of("on_exceed", &["block", "warn", "overage"]),
             check("limit_units >= 0"),
             check("rollover_cap >= 0"),
         ],
     )
     .await?;
-    unique(manager, "product_features", &["product_version_id", "feature_id", "window"]).await
+    unique(manager, "product_features", &["product_version_id", "feature_id", "limit_window"]).await
 }
 
 async fn credits(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
