@@ -1,0 +1,77 @@
+//! Opens a database as its URL says.
+
+use super::lane::Lane;
+use super::{Db, Writer};
+use crate::error::{Error, Result};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use std::time::Duration;
+
+/// How long a caller waits for a connection, and SQLite for a lock that another process holds.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Memory for pages per SQLite connection, in KiB (negative: SQLite's way to say KiB instead of pages).
+const SQLITE_CACHE: &str = "-16384";
+/// How much of a SQLite file is read through memory maps, in bytes.
+const SQLITE_MMAP: &str = "268435456";
+
+impl Db {
+    /// Connects to `sqlite://path` or `postgres://…` with at most `max_connections` readers (SQLite) or connections
+    /// (PostgreSQL). A PostgreSQL server that is away is no error yet: the pool connects when it is first used.
+    pub async fn connect(url: &str, max_connections: u32, statement_timeout: Duration) -> Result<Db> {
+        if url.starts_with("sqlite:") {
+            let writer = sqlite(url, 1, false).await?;
+            let reader = sqlite(url, max_connections, true).await?;
+            Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)) })
+        } else {
+            let reader = postgres(url, max_connections, statement_timeout).await?;
+            Ok(Db { reader, writer: Writer::Pool })
+        }
+    }
+}
+
+async fn sqlite(url: &str, connections: u32, read_only: bool) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(move |options| sqlite_settings(options, read_only));
+    Ok(Database::connect(options).await?)
+}
+
+fn sqlite_settings(options: SqliteConnectOptions, read_only: bool) -> SqliteConnectOptions {
+    let options = options
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", SQLITE_CACHE)
+        .pragma("mmap_size", SQLITE_MMAP)
+        .pragma("temp_store", "memory")
+        .statement_cache_capacity(256);
+    match read_only {
+        true => options.read_only(true),
+        false => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
+    }
+}
+
+async fn postgres(url: &str, connections: u32, statement_timeout: Duration) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .connect_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .test_before_acquire_if_idle_for(Duration::from_secs(30))
+        .statement_timeout(statement_timeout)
+        .set_application_name("tollgate")
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .connect_lazy(true)
+        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(256));
+    Database::connect(options).await.map_err(Error::from)
+}

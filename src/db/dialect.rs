@@ -1,0 +1,103 @@
+//! Every difference between SQLite and PostgreSQL that a query has to know.
+
+use crate::error::Result;
+use sea_orm::sea_query::{
+    ArrayType, Expr, ExprTrait, PostgresQueryBuilder, SelectStatement, SimpleExpr, SqliteQueryBuilder, Value, Values,
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryResult, Statement};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// `column` is one of `ids`, as one parameter whatever their number, so that the statement stays the same.
+pub fn in_list(db: &DatabaseConnection, column: impl Into<Expr>, ids: &[Uuid]) -> SimpleExpr {
+    let sql = match db.get_database_backend() {
+        DbBackend::Postgres => "= ANY($1)",
+        _ => "IN (SELECT unhex(value) FROM json_each($1))",
+    };
+    column.into().binary(sea_orm::sea_query::BinOper::Custom("".into()), Expr::cust_with_values(sql, [list(db.get_database_backend(), ids)]))
+}
+
+/// Many ids as one parameter: an array, or a JSON list of hexadecimal strings.
+fn list(backend: DbBackend, ids: &[Uuid]) -> Value {
+    match backend {
+        DbBackend::Postgres => {
+            Value::Array(ArrayType::Uuid, Some(Box::new(ids.iter().map(|id| Value::from(*id)).collect())))
+        }
+        _ => {
+            let hex: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+            Value::from(serde_json::json!(hex).to_string())
+        }
+    }
+}
+
+/// Inside the select that [`each`] runs: the parent at hand.
+pub fn parent_key() -> SimpleExpr {
+    Expr::cust("k.parent")
+}
+
+/// Runs `children` once for each of `parents`, in one statement, and keeps at most `limit` rows for each.
+///
+/// `children` selects the rows of one parent, which it calls [`parent_key`].
+pub async fn each<E: EntityTrait>(
+    db: &DatabaseConnection,
+    parents: &[Uuid],
+    children: SelectStatement,
+    limit: Option<u64>,
+) -> Result<HashMap<Uuid, Vec<E::Model>>> {
+    let backend = db.get_database_backend();
+    let rows = db.query_all_raw(each_statement::<E>(backend, parents, children, limit)).await?;
+    let mut found: HashMap<Uuid, Vec<E::Model>> = HashMap::with_capacity(parents.len());
+    for row in rows {
+        let (parent, model) = keyed::<E>(&row)?;
+        found.entry(parent).or_default().push(model);
+    }
+    Ok(found)
+}
+
+fn keyed<E: EntityTrait>(row: &QueryResult) -> Result<(Uuid, E::Model)> {
+    let model = <E::Model as sea_orm::FromQueryResult>::from_query_result(row, "")?;
+    Ok((row.try_get("", "parent_key")?, model))
+}
+
+fn each_statement<E: EntityTrait>(
+    backend: DbBackend,
+    parents: &[Uuid],
+    mut children: SelectStatement,
+    limit: Option<u64>,
+) -> Statement {
+    let keys = list(backend, parents);
+    // The limit stands in the text: as a parameter it can make PostgreSQL choose a plan for any limit.
+    let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
+    let table = E::default();
+    let table = table.table_name();
+    match backend {
+        DbBackend::Postgres => {
+            let (inner, Values(mut values)) = children.build(PostgresQueryBuilder);
+            values.push(keys);
+            let sql = format!(
+                "SELECT t.*, k.parent AS parent_key FROM unnest(${}::uuid[]) AS k(parent) \
+                 CROSS JOIN LATERAL ({inner}{limit}) AS t",
+                values.len()
+            );
+            Statement::from_sql_and_values(backend, sql, values)
+        }
+        _ => {
+            children.clear_selects().expr(Expr::col((table, "id")));
+            let (inner, Values(values)) = children.build(SqliteQueryBuilder);
+            let sql = format!(
+                "SELECT c.*, k.parent AS parent_key FROM (SELECT unhex(value) AS parent FROM json_each(?)) AS k \
+                 CROSS JOIN \"{table}\" AS c ON c.id IN ({inner}{limit})"
+            );
+            Statement::from_sql_and_values(backend, sql, std::iter::once(keys).chain(values))
+        }
+    }
+}
+
+/// A select with a limit that stands in the text, for the reason given in [`each_statement`].
+pub(super) fn limited(backend: DbBackend, select: SelectStatement, limit: u64) -> Statement {
+    let (sql, Values(values)) = match backend {
+        DbBackend::Postgres => select.build(PostgresQueryBuilder),
+        _ => select.build(SqliteQueryBuilder),
+    };
+    Statement::from_sql_and_values(backend, format!("{sql} LIMIT {limit}"), values)
+}

@@ -1,0 +1,94 @@
+//! The database: one file with one writer on SQLite, a pool on PostgreSQL, and the same calls for both.
+//!
+//! Reads go to [`Db::read`]; every change goes through [`Db::write`], which answers only after a durable commit.
+
+mod connect;
+mod dialect;
+mod lane;
+mod once;
+mod page;
+mod write;
+
+pub use dialect::{each, in_list, parent_key};
+pub use once::{Once, once};
+pub use page::{Key, Order, Page, PageArgs, Slice};
+
+use crate::error::Error;
+use lane::Lane;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlErr, Statement};
+
+/// What a verb's writes run on.
+pub use sea_orm::DatabaseTransaction as Txn;
+
+/// A connected database.
+#[derive(Debug)]
+pub struct Db {
+    reader: DatabaseConnection,
+    writer: Writer,
+}
+
+#[derive(Debug)]
+enum Writer {
+    /// SQLite: one connection, and callers who share its commits.
+    Lane(Lane),
+    /// PostgreSQL: the pool, and its own group commit.
+    Pool,
+}
+
+impl Db {
+    /// The connection to read with: a pool of read-only connections on SQLite.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// The connection that may change the schema; for migrations alone.
+    pub fn schema(&self) -> &DatabaseConnection {
+        match &self.writer {
+            Writer::Lane(lane) => lane.connection(),
+            Writer::Pool => &self.reader,
+        }
+    }
+
+    /// Fails unless the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let statement = Statement::from_string(self.reader.get_database_backend(), "SELECT 1");
+        self.reader.query_one_raw(statement).await?;
+        Ok(())
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if is_away(&error) { Error::Unavailable("the database", error.into()) } else { Error::internal(error) }
+    }
+}
+
+/// Whether `error` is the refusal of a unique index or key.
+pub fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// Whether the cause is the connection, a busy or a full database rather than the statement.
+fn is_away(error: &DbErr) -> bool {
+    let cause = match error {
+        DbErr::ConnectionAcquire(_) => return true,
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
+        _ => return false,
+    };
+    use sea_orm::sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    match cause.as_ref() {
+        Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed => true,
+        Database(refusal) => refusal.code().is_some_and(|code| is_passing(&code)),
+        _ => false,
+    }
+}
+
+/// SQLSTATE classes of PostgreSQL that pass (connection, resources, shutdown, time-out), and SQLite's busy, locked,
+/// out of disk and cannot-open codes.
+fn is_passing(code: &str) -> bool {
+    let postgres = code.len() == 5 && (["08", "53", "57"].contains(&&code[..2]) || code == "40001" || code == "40P01");
+    let sqlite = code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff)));
+    postgres || (code.len() != 5 && sqlite)
+}

@@ -1,0 +1,27 @@
+//! The one way to change rows.
+
+use super::{Db, Txn, Writer};
+use crate::error::Result;
+use futures_util::future::BoxFuture;
+use sea_orm::TransactionTrait;
+
+impl Db {
+    /// Runs `work` in a transaction and gives its answer after a durable commit; an error undoes all it did.
+    ///
+    /// No network call belongs inside. A caller who goes away leaves the work either done whole or not done.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        match &self.writer {
+            Writer::Lane(lane) => lane.write(work).await,
+            Writer::Pool => {
+                let txn = self.reader.begin().await?;
+                let value = work(&txn).await?;
+                txn.commit().await?;
+                Ok(value)
+            }
+        }
+    }
+}

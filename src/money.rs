@@ -1,0 +1,59 @@
+//! Amounts as integers: money in minor units of a currency, credits in the smallest step of their unit.
+
+use crate::error::{Error, Result};
+
+/// An amount of money in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Money {
+    /// Minor units: cents for USD, yen for JPY.
+    pub amount_minor: i64,
+    /// ISO 4217, upper case.
+    pub currency: String,
+}
+
+impl Money {
+    /// An amount of `currency`.
+    pub fn new(amount_minor: i64, currency: impl Into<String>) -> Self {
+        Money { amount_minor, currency: currency.into() }
+    }
+}
+
+/// Whether `code` looks like an ISO 4217 code: three letters in upper case.
+pub fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// A sum, or an error where it leaves the range of 64 bits.
+pub fn add(a: i64, b: i64) -> Result<i64> {
+    a.checked_add(b).ok_or_else(|| Error::bad_input("the amount is too large: the result leaves the range of 64 bits"))
+}
+
+/// Monthly recurring revenue from a yearly sum, rounded half up (metrics v1, section 0: only ever on output).
+pub fn mrr_minor(arr_minor: i64) -> i64 {
+    arr_minor.div_euclid(12) + i64::from(arr_minor.rem_euclid(12) >= 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mrr_rounds_half_up() {
+        for (arr, mrr) in [(0, 0), (5, 0), (6, 1), (17, 1), (18, 2), (49_000, 4_083), (-6, 0), (-7, -1)] {
+            assert_eq!(mrr_minor(arr), mrr, "arr {arr}");
+        }
+    }
+
+    #[test]
+    fn a_currency_is_three_upper_case_letters() {
+        for (code, valid) in [("USD", true), ("usd", false), ("US", false), ("US1", false), ("EURO", false)] {
+            assert_eq!(is_currency(code), valid, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_sum_past_64_bits_is_refused() {
+        assert!(add(i64::MAX, 1).is_err());
+        assert_eq!(add(i64::MAX, -1).expect("in range"), i64::MAX - 1);
+    }
+}
