@@ -52,7 +52,7 @@ async fn audit_log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     index(manager, "audit_log", &["at", "id"]).await?;
     index(manager, "audit_log", &["actor", "at", "id"]).await?;
     index(manager, "audit_log", &["action", "at", "id"]).await?;
-    index(manager, "audit_log", &["entity_type", "entity_id", "at", "id"]).await?;
+    index(manager, "audit_log", &["entity_id", "at", "id"]).await?;
     append_only(manager, "audit_log").await
 }
 

@@ -54,6 +54,37 @@ pub async fn each<E: EntityTrait>(
     Ok(found)
 }
 
+/// Runs `query` once for each of `parents`, in one statement, and gives its one number, named `n`, for each.
+pub(super) async fn scalar_each(
+    db: &DatabaseConnection,
+    parents: &[Uuid],
+    query: SelectStatement,
+) -> Result<HashMap<Uuid, i64>> {
+    let backend = db.get_database_backend();
+    let rows = db.query_all_raw(scalar_statement(backend, parents, query)).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "parent_key")?, row.try_get("", "n")?))).collect()
+}
+
+fn scalar_statement(backend: DbBackend, parents: &[Uuid], query: SelectStatement) -> Statement {
+    let keys = list(backend, parents);
+    match backend {
+        DbBackend::Postgres => {
+            let (inner, Values(mut values)) = query.build(PostgresQueryBuilder);
+            values.push(keys);
+            let from = format!("unnest(${}::uuid[]) AS k(parent)", values.len());
+            let sql = format!("SELECT ({inner}) AS n, k.parent AS parent_key FROM {from}");
+            Statement::from_sql_and_values(backend, sql, values)
+        }
+        _ => {
+            let (inner, Values(mut values)) = query.build(SqliteQueryBuilder);
+            values.push(keys);
+            let from = "(SELECT unhex(value) AS parent FROM json_each(?)) AS k";
+            let sql = format!("SELECT ({inner}) AS n, k.parent AS parent_key FROM {from}");
+            Statement::from_sql_and_values(backend, sql, values)
+        }
+    }
+}
+
 fn keyed<E: EntityTrait>(row: &QueryResult) -> Result<(Uuid, E::Model)> {
     let model = <E::Model as sea_orm::FromQueryResult>::from_query_result(row, "")?;
     Ok((row.try_get("", "parent_key")?, model))

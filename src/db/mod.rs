@@ -5,13 +5,17 @@
 mod connect;
 mod dialect;
 mod lane;
+mod list;
 mod once;
 mod page;
+mod visible;
 mod write;
 
-pub use dialect::{each, in_list, parent_key};
+pub use dialect::in_list;
+pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use once::{Once, once};
-pub use page::{Key, Order, Page, PageArgs, Slice};
+pub use page::{Between, Key, Order, PageArgs, Slice};
+pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, only_everything, rows_for};
 
 use crate::error::Error;
 use lane::Lane;

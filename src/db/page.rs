@@ -25,6 +25,8 @@ pub enum Key {
     Time(i64),
     /// A whole number.
     Int(i64),
+    /// Nothing but the id, which sorts by the time of its making.
+    Id,
 }
 
 impl<Tz: chrono::TimeZone> From<DateTime<Tz>> for Key {
@@ -40,10 +42,22 @@ impl From<i64> for Key {
 }
 
 impl Key {
-    fn value(self) -> Option<Value> {
+    fn write(self) -> String {
         match self {
-            Key::Time(at) => DateTime::<Utc>::from_timestamp_micros(at).map(|at| at.fixed_offset().into()),
-            Key::Int(number) => Some(number.into()),
+            Key::Time(at) => format!("t{at}"),
+            Key::Int(number) => format!("i{number}"),
+            Key::Id => String::new(),
+        }
+    }
+
+    /// Reads what [`write`](Key::write) wrote, as the value to compare with.
+    fn read(text: &str) -> Option<Option<Value>> {
+        let Some(kind) = text.chars().next() else { return Some(None) };
+        let number: i64 = text.get(1..)?.parse().ok()?;
+        match kind {
+            't' => DateTime::<Utc>::from_timestamp_micros(number).map(|at| Some(at.fixed_offset().into())),
+            'i' => Some(Some(number.into())),
+            _ => None,
         }
     }
 }
@@ -52,8 +66,8 @@ impl Key {
 pub struct Order<E: EntityTrait> {
     /// Names the list and the order, so that a cursor of another is told apart, e.g. `payments.created_at`.
     pub name: &'static str,
-    /// The column that sorts.
-    pub column: E::Column,
+    /// The column that sorts; `None` to sort by id alone.
+    pub column: Option<E::Column>,
     /// The id that breaks ties.
     pub id: E::Column,
     /// Where a row stands in this order.
@@ -62,20 +76,42 @@ pub struct Order<E: EntityTrait> {
     pub descending: bool,
 }
 
-impl<E: EntityTrait> Order<E> {
-    /// The same order the other way round.
-    pub fn reversed(self) -> Self {
-        Order { descending: !self.descending, ..self }
-    }
+/// An [`Order`] by one column of an entity module: `order!(payments, created_at, CreatedAt, descending)`.
+#[macro_export]
+macro_rules! order {
+    ($table:ident, $field:ident, $column:ident, $descending:expr) => {
+        $crate::db::Order {
+            name: concat!(stringify!($table), ".", stringify!($field)),
+            column: Some(::entity::$table::Column::$column),
+            id: ::entity::$table::Column::Id,
+            key: |row: &::entity::$table::Model| (row.$field.into(), row.id),
+            descending: $descending,
+        }
+    };
+    ($table:ident, id, $descending:expr) => {
+        $crate::db::Order {
+            name: concat!(stringify!($table), ".id"),
+            column: None,
+            id: ::entity::$table::Column::Id,
+            key: |row: &::entity::$table::Model| ($crate::db::Key::Id, row.id),
+            descending: $descending,
+        }
+    };
+}
 
+impl<E: EntityTrait> Order<E> {
     /// The cursor of `row` in this order.
     pub fn cursor(&self, row: &E::Model) -> String {
         let (key, id) = (self.key)(row);
-        let key = match key {
-            Key::Time(at) => format!("t{at}"),
-            Key::Int(number) => format!("i{number}"),
-        };
-        URL_SAFE_NO_PAD.encode(format!("{}|{key}|{}", self.name, id.simple()))
+        URL_SAFE_NO_PAD.encode(format!("{}|{}|{}", self.name, key.write(), id.simple()))
+    }
+
+    /// Puts rows that came in any order into this one.
+    pub(super) fn sort(&self, rows: &mut [E::Model]) {
+        rows.sort_unstable_by_key(self.key);
+        if self.descending {
+            rows.reverse();
+        }
     }
 
     fn parse(&self, cursor: &str) -> Result<Position> {
@@ -86,13 +122,7 @@ impl<E: EntityTrait> Order<E> {
         let (Some(name), Some(key), Some(id), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(foreign());
         };
-        let number = key.get(1..).and_then(|digits| digits.parse().ok()).ok_or_else(foreign)?;
-        let key = match key.as_bytes()[0] {
-            b't' => Key::Time(number),
-            b'i' => Key::Int(number),
-            _ => return Err(foreign()),
-        };
-        let value = key.value().ok_or_else(foreign)?;
+        let value = Key::read(key).ok_or_else(foreign)?;
         let id = Uuid::try_parse(id).map_err(|_| foreign())?;
         if name == self.name { Ok(Position { value, id }) } else { Err(foreign()) }
     }
@@ -100,8 +130,17 @@ impl<E: EntityTrait> Order<E> {
 
 #[derive(Debug, Clone)]
 struct Position {
-    value: Value,
+    value: Option<Value>,
     id: Uuid,
+}
+
+/// A span of time: from `from` on, up to but not including `to`; an end that is `None` is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Between {
+    /// The first instant inside.
+    pub from: Option<DateTime<Utc>>,
+    /// The first instant after.
+    pub to: Option<DateTime<Utc>>,
 }
 
 /// The four arguments of a Relay connection, as they were sent.
@@ -194,15 +233,16 @@ impl Page {
     fn bound<E: EntityTrait>(&self, select: Select<E>, order: &Order<E>) -> Select<E> {
         let descending = order.descending != self.backward;
         let direction = if descending { Direction::Desc } else { Direction::Asc };
-        let select = match &self.position {
-            None => select,
-            Some(Position { value, id }) => {
-                let here = Expr::tuple([order.column.into_expr(), order.id.into_expr()]);
-                let there: SimpleExpr = Expr::tuple([Expr::value(value.clone()), Expr::value(*id)]);
-                select.filter(if descending { here.lt(there) } else { here.gt(there) })
-            }
-        };
-        select.order_by(order.column, direction.clone()).order_by(order.id, direction)
+        let mut here: Vec<SimpleExpr> = order.column.iter().map(|column| column.into_expr()).collect();
+        here.push(order.id.into_expr());
+        let mut select = select;
+        if let Some(Position { value, id }) = &self.position {
+            let mut there: Vec<SimpleExpr> = value.iter().map(|value| Expr::value(value.clone())).collect();
+            there.push(Expr::value(*id));
+            let (here, there) = (Expr::tuple(here.clone()), Expr::tuple(there));
+            select = select.filter(if descending { here.lt(there) } else { here.gt(there) });
+        }
+        here.into_iter().fold(select, |select, column| select.order_by(column, direction.clone()))
     }
 
     fn slice<M>(&self, mut rows: Vec<M>) -> Slice<M> {

@@ -1,0 +1,208 @@
+//! Every query on people, accounts and API keys.
+
+use crate::auth::{Permission, Scope};
+use crate::db::{Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, only_everything, within};
+use crate::error::Result;
+use crate::order;
+use entity::{account_members, accounts, api_keys, user_identities, users};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+
+impl Visible for users::Entity {
+    /// Oneself, and those with whom one shares an account.
+    fn visible(scope: Scope) -> Select<Self> {
+        let rows = Self::find();
+        let Scope::User(user_id) = scope else { return rows.filter(only_everything(scope)) };
+        let fellows = Query::select()
+            .column(account_members::Column::UserId)
+            .from(account_members::Entity)
+            .and_where(account_members::Column::LeftAt.is_null())
+            .and_where(account_members::Column::AccountId.in_subquery(accounts_of(Expr::value(user_id))))
+            .take();
+        rows.filter(users::Column::Id.eq(user_id).or(users::Column::Id.in_subquery(fellows)))
+    }
+}
+
+impl Visible for accounts::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, accounts::Column::Id))
+    }
+}
+
+impl Visible for account_members::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, account_members::Column::AccountId))
+    }
+}
+
+impl Visible for api_keys::Entity {
+    const GUARD: Option<Permission> = Some(Permission::KeysWrite);
+
+    fn visible(_: Scope) -> Select<Self> {
+        Self::find()
+    }
+}
+
+/// Users, newest or oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Users {
+    /// Exactly this e-mail address, whatever its case.
+    pub email: Option<String>,
+    /// Users of this role alone.
+    pub role: Option<&'static str>,
+    /// First seen in this span.
+    pub created: Between,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for Users {
+    type Entity = users::Entity;
+
+    fn filter(&self, mut rows: Select<users::Entity>) -> Select<users::Entity> {
+        if let Some(email) = &self.email {
+            rows = rows.filter(users::Column::EmailNormalized.eq(normalize_email(email)));
+        }
+        if let Some(role) = self.role {
+            rows = rows.filter(users::Column::Role.eq(role));
+        }
+        within(rows, users::Column::CreatedAt, &self.created)
+    }
+
+    fn order(&self) -> Order<users::Entity> {
+        order!(users, created_at, CreatedAt, self.descending)
+    }
+}
+
+/// E-mail addresses compare without regard to case and surrounding space; they never identify anyone.
+pub fn normalize_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// Accounts: all of them, or those that a user is a member of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Accounts {
+    /// Accounts of this kind alone.
+    pub kind: Option<&'static str>,
+    /// Accounts that stand for this object of the host application.
+    pub reference: Option<(String, String)>,
+    /// Opened in this span.
+    pub created: Between,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for Accounts {
+    type Entity = accounts::Entity;
+
+    fn filter(&self, mut rows: Select<accounts::Entity>) -> Select<accounts::Entity> {
+        if let Some(kind) = self.kind {
+            rows = rows.filter(accounts::Column::Kind.eq(kind));
+        }
+        if let Some((ref_type, ref_id)) = &self.reference {
+            rows = rows.filter(accounts::Column::RefType.eq(ref_type)).filter(accounts::Column::RefId.eq(ref_id));
+        }
+        within(rows, accounts::Column::CreatedAt, &self.created)
+    }
+
+    fn order(&self) -> Order<accounts::Entity> {
+        order!(accounts, created_at, CreatedAt, self.descending)
+    }
+}
+
+impl ChildListing for Accounts {
+    type Of = ();
+
+    fn belongs_to((): (), user: SimpleExpr) -> SimpleExpr {
+        accounts::Column::Id.in_subquery(accounts_of(user))
+    }
+}
+
+/// Who belongs to an account, first to join first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Members {
+    /// Also those who have left.
+    pub include_former: bool,
+}
+
+impl Listing for Members {
+    type Entity = account_members::Entity;
+
+    fn filter(&self, rows: Select<account_members::Entity>) -> Select<account_members::Entity> {
+        if self.include_former { rows } else { rows.filter(account_members::Column::LeftAt.is_null()) }
+    }
+
+    fn order(&self) -> Order<account_members::Entity> {
+        order!(account_members, joined_at, JoinedAt, false)
+    }
+}
+
+impl ChildListing for Members {
+    type Of = ();
+
+    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
+        account_members::Column::AccountId.into_expr().eq(account)
+    }
+}
+
+/// The account that each user has of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OwnAccount;
+
+impl Listing for OwnAccount {
+    type Entity = accounts::Entity;
+
+    fn filter(&self, rows: Select<accounts::Entity>) -> Select<accounts::Entity> {
+        rows.filter(accounts::Column::Kind.eq("individual"))
+    }
+
+    fn order(&self) -> Order<accounts::Entity> {
+        order!(accounts, created_at, CreatedAt, false)
+    }
+}
+
+impl ChildListing for OwnAccount {
+    type Of = ();
+
+    fn belongs_to((): (), user: SimpleExpr) -> SimpleExpr {
+        accounts::Column::OwnerId.into_expr().eq(user)
+    }
+}
+
+/// API keys, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ApiKeys;
+
+impl Listing for ApiKeys {
+    type Entity = api_keys::Entity;
+
+    fn filter(&self, rows: Select<api_keys::Entity>) -> Select<api_keys::Entity> {
+        rows
+    }
+
+    fn order(&self) -> Order<api_keys::Entity> {
+        order!(api_keys, created_at, CreatedAt, true)
+    }
+}
+
+/// The user whom an issuer knows by `subject`, with the role they have here.
+pub(super) async fn identified(
+    db: &impl ConnectionTrait,
+    issuer: &str,
+    subject: &str,
+) -> Result<Option<users::Model>> {
+    // unscoped: this is how a caller becomes someone with a scope
+    let identity = user_identities::Entity::find()
+        .filter(user_identities::Column::Issuer.eq(issuer))
+        .filter(user_identities::Column::Subject.eq(subject))
+        .find_also_related(users::Entity)
+        .one(db)
+        .await?;
+    Ok(identity.and_then(|(_, user)| user))
+}
+
+/// The API key with this public prefix.
+pub(super) async fn api_key(db: &impl ConnectionTrait, prefix: &str) -> Result<Option<api_keys::Model>> {
+    // unscoped: this is how a caller becomes someone with a scope
+    Ok(api_keys::Entity::find().filter(api_keys::Column::Prefix.eq(prefix)).one(db).await?)
+}

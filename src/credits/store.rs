@@ -1,0 +1,140 @@
+//! Every query on the credit ledger.
+
+use crate::auth::Scope;
+use crate::db::{ChildListing, Listing, Order, Visible, in_accounts_of};
+use crate::order;
+use entity::{balances, credit_grants, credit_units, ledger_entries, ledger_txns};
+use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+
+impl Visible for balances::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, balances::Column::AccountId))
+    }
+}
+
+impl Visible for credit_grants::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, credit_grants::Column::AccountId))
+    }
+}
+
+impl Visible for ledger_entries::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, ledger_entries::Column::AccountId))
+    }
+}
+
+impl Visible for ledger_txns::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, ledger_txns::Column::AccountId))
+    }
+}
+
+/// An account's balances, one per credit unit that it ever held.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Balances {
+    /// The balance in the unit with this code alone.
+    pub unit: Option<String>,
+}
+
+impl Listing for Balances {
+    type Entity = balances::Entity;
+
+    fn filter(&self, rows: Select<balances::Entity>) -> Select<balances::Entity> {
+        match &self.unit {
+            Some(code) => rows.filter(balances::Column::CreditUnitId.in_subquery(unit(code))),
+            None => rows,
+        }
+    }
+
+    fn order(&self) -> Order<balances::Entity> {
+        order!(balances, id, false)
+    }
+}
+
+impl ChildListing for Balances {
+    type Of = ();
+
+    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
+        balances::Column::AccountId.into_expr().eq(account)
+    }
+}
+
+fn unit(code: &str) -> SelectStatement {
+    Query::select()
+        .column(credit_units::Column::Id)
+        .from(credit_units::Entity)
+        .and_where(credit_units::Column::Code.eq(code))
+        .take()
+}
+
+/// Credits granted to an account, by the time of the grant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Grants {
+    /// Grants from this source alone.
+    pub source: Option<&'static str>,
+    /// Grants of the unit with this code alone.
+    pub unit: Option<String>,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for Grants {
+    type Entity = credit_grants::Entity;
+
+    fn filter(&self, mut rows: Select<credit_grants::Entity>) -> Select<credit_grants::Entity> {
+        if let Some(source) = self.source {
+            rows = rows.filter(credit_grants::Column::Source.eq(source));
+        }
+        if let Some(code) = &self.unit {
+            rows = rows.filter(credit_grants::Column::CreditUnitId.in_subquery(unit(code)));
+        }
+        rows
+    }
+
+    fn order(&self) -> Order<credit_grants::Entity> {
+        order!(credit_grants, created_at, CreatedAt, self.descending)
+    }
+}
+
+impl ChildListing for Grants {
+    type Of = ();
+
+    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
+        credit_grants::Column::AccountId.into_expr().eq(account)
+    }
+}
+
+/// The entries of one bucket of an account in one unit, in the order in which they were posted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Entries {
+    /// The code of the unit.
+    pub unit: String,
+    /// The bucket, e.g. `available`.
+    pub bucket: &'static str,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for Entries {
+    type Entity = ledger_entries::Entity;
+
+    fn filter(&self, rows: Select<ledger_entries::Entity>) -> Select<ledger_entries::Entity> {
+        let unit = SimpleExpr::SubQuery(None, Box::new(unit(&self.unit).into()));
+        rows.filter(ledger_entries::Column::CreditUnitId.into_expr().eq(unit))
+            .filter(ledger_entries::Column::Bucket.eq(self.bucket))
+    }
+
+    fn order(&self) -> Order<ledger_entries::Entity> {
+        order!(ledger_entries, seq, Seq, self.descending)
+    }
+}
+
+impl ChildListing for Entries {
+    type Of = ();
+
+    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
+        ledger_entries::Column::AccountId.into_expr().eq(account)
+    }
+}

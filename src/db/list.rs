@@ -1,0 +1,113 @@
+//! Lists of rows: what is in them, in which order, and whose they are.
+
+use super::page::{Order, Page, PageArgs, Slice};
+use super::{Visible, dialect, rows_for};
+use crate::auth::Viewer;
+use crate::error::Result;
+use sea_orm::sea_query::{Expr, Func, SimpleExpr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, QueryFilter, QuerySelect, QueryTrait, Select};
+use std::collections::HashMap;
+use std::hash::Hash;
+use uuid::Uuid;
+
+/// A list that clients page through: a filter and an order over one table, for everyone or for each of many parents.
+pub trait Listing: Clone + Eq + Hash + Send + Sync + 'static {
+    /// The table that the rows come from.
+    type Entity: Visible;
+
+    /// Keeps the rows that the filter lets pass.
+    fn filter(&self, rows: Select<Self::Entity>) -> Select<Self::Entity>;
+
+    /// The order of the list.
+    fn order(&self) -> Order<Self::Entity>;
+}
+
+/// A list that hangs on a parent, such as the payments of an account.
+pub trait ChildListing: Listing {
+    /// What it can hang on, where that is more than one kind of thing; else `()`.
+    type Of: Copy + Eq + Hash + Send + Sync + 'static;
+
+    /// A row belongs to `parent`, an expression of the id of a thing of the kind `of`.
+    fn belongs_to(of: Self::Of, parent: SimpleExpr) -> SimpleExpr;
+}
+
+/// A page of the whole list, as far as `viewer` may see it.
+pub async fn page<L: Listing>(
+    db: &DatabaseConnection,
+    viewer: &Viewer,
+    list: &L,
+    args: &PageArgs,
+) -> Result<Slice<<L::Entity as sea_orm::EntityTrait>::Model>> {
+    let order = list.order();
+    let page = Page::new(args, &order)?;
+    page.fetch(db, list.filter(rows_for(viewer)?), &order).await
+}
+
+/// The same page of the list of each parent, in one statement.
+pub async fn page_each<L: ChildListing>(
+    db: &DatabaseConnection,
+    viewer: &Viewer,
+    list: &L,
+    args: &PageArgs,
+    of: L::Of,
+    parents: &[Uuid],
+) -> Result<HashMap<Uuid, Slice<<L::Entity as sea_orm::EntityTrait>::Model>>> {
+    let order = list.order();
+    let page = Page::new(args, &order)?;
+    page.fetch_each(db, parents, children(viewer, list, of)?, &order).await
+}
+
+/// All rows of the list of each parent, in its order, in one statement; for lists that are short by nature.
+pub async fn all_each<L: ChildListing>(
+    db: &DatabaseConnection,
+    viewer: &Viewer,
+    list: &L,
+    of: L::Of,
+    parents: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<<L::Entity as sea_orm::EntityTrait>::Model>>> {
+    let order = list.order();
+    let mut found = dialect::each::<L::Entity>(db, parents, children(viewer, list, of)?.into_query(), None).await?;
+    for rows in found.values_mut() {
+        order.sort(rows);
+    }
+    Ok(found)
+}
+
+/// How many rows the whole list has for `viewer`.
+pub async fn count<L: Listing>(db: &DatabaseConnection, viewer: &Viewer, list: &L) -> Result<i64> {
+    let rows = list.filter(rows_for(viewer)?).select_only().expr_as(Func::count(Expr::cust("*")), "n");
+    let row = db.query_one(rows.as_query()).await?;
+    Ok(row.map(|row| row.try_get("", "n")).transpose()?.unwrap_or_default())
+}
+
+/// How many rows the list of each parent has, in one statement.
+pub async fn count_each<L: ChildListing>(
+    db: &DatabaseConnection,
+    viewer: &Viewer,
+    list: &L,
+    of: L::Of,
+    parents: &[Uuid],
+) -> Result<HashMap<Uuid, i64>> {
+    let rows = children(viewer, list, of)?.select_only().expr_as(Func::count(Expr::cust("*")), "n").into_query();
+    dialect::scalar_each(db, parents, rows).await
+}
+
+fn children<L: ChildListing>(viewer: &Viewer, list: &L, of: L::Of) -> Result<Select<L::Entity>> {
+    Ok(list.filter(rows_for(viewer)?).filter(L::belongs_to(of, dialect::parent_key())))
+}
+
+/// `column` lies in `[from, to)`; an end that is `None` is open.
+pub fn within<E: sea_orm::EntityTrait>(
+    mut rows: Select<E>,
+    column: E::Column,
+    range: &super::Between,
+) -> Select<E> {
+    use sea_orm::ColumnTrait;
+    if let Some(from) = range.from {
+        rows = rows.filter(column.gte(from.fixed_offset()));
+    }
+    if let Some(to) = range.to {
+        rows = rows.filter(column.lt(to.fixed_offset()));
+    }
+    rows
+}

@@ -1,0 +1,66 @@
+//! The one rule that decides which rows a caller sees.
+
+use crate::auth::{Permission, Scope, Viewer};
+use crate::error::Result;
+use entity::account_members;
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, Select};
+use uuid::Uuid;
+
+/// A table whose rows belong to someone. Lists, filters, counts, sums, `node` and loaders all start from
+/// [`visible`](Visible::visible).
+pub trait Visible: EntityTrait {
+    /// What a caller needs before any row of this table is theirs to see; `None` where ownership alone decides.
+    const GUARD: Option<Permission> = None;
+
+    /// The rows that `scope` may see.
+    fn visible(scope: Scope) -> Select<Self>;
+}
+
+/// The rows of `E` that `viewer` may see; an error where they may see none at all.
+pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
+    match E::GUARD {
+        Some(permission) => viewer.require(permission)?,
+        None => {}
+    }
+    Ok(E::visible(viewer.scope()))
+}
+
+/// `column` holds an account that `scope` may see.
+pub fn in_accounts_of(scope: Scope, column: impl ColumnTrait) -> SimpleExpr {
+    match scope {
+        Scope::Everything => Expr::cust("TRUE"),
+        Scope::User(user_id) => column.in_subquery(accounts_of(Expr::value(user_id))),
+        Scope::Public => Expr::cust("FALSE"),
+    }
+}
+
+/// The accounts that a user is a member of at present. `user` is a value, or the column of a query around this one.
+pub fn accounts_of(user: impl Into<Expr>) -> SelectStatement {
+    use account_members::{Column, Entity};
+    Query::select()
+        .column((Entity, Column::AccountId))
+        .from(Entity)
+        .and_where(Column::UserId.into_expr().eq(user))
+        .and_where(Column::LeftAt.is_null())
+        .take()
+}
+
+/// Everything or nothing: for tables that no single account owns.
+pub fn only_everything(scope: Scope) -> SimpleExpr {
+    match scope {
+        Scope::Everything => Expr::cust("TRUE"),
+        Scope::User(_) | Scope::Public => Expr::cust("FALSE"),
+    }
+}
+
+/// The rows of `E` with these ids that `viewer` may see, in any order.
+pub fn by_ids<E: Visible>(
+    db: &sea_orm::DatabaseConnection,
+    viewer: &Viewer,
+    id: E::Column,
+    ids: &[Uuid],
+) -> Result<Select<E>> {
+    use sea_orm::QueryFilter;
+    Ok(rows_for::<E>(viewer)?.filter(super::in_list(db, Expr::col((E::default(), id)), ids)))
+}

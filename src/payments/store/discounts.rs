@@ -1,0 +1,124 @@
+//! Coupons, the codes that stand for them, and who used them.
+
+use crate::auth::Scope;
+use crate::db::{ChildListing, Listing, Order, Visible, in_accounts_of, only_everything};
+use crate::order;
+use entity::{coupons, discount_redemptions, promo_codes};
+use sea_orm::sea_query::{ExprTrait, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+
+impl Visible for coupons::Entity {
+    /// Those that one has redeemed; the others are nobody's to list.
+    fn visible(scope: Scope) -> Select<Self> {
+        let rows = Self::find();
+        let Scope::User(_) = scope else { return rows.filter(only_everything(scope)) };
+        let redeemed = Query::select()
+            .column(discount_redemptions::Column::CouponId)
+            .from(discount_redemptions::Entity)
+            .and_where(in_accounts_of(scope, discount_redemptions::Column::AccountId))
+            .take();
+        rows.filter(coupons::Column::Id.in_subquery(redeemed))
+    }
+}
+
+impl Visible for promo_codes::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(only_everything(scope))
+    }
+}
+
+impl Visible for discount_redemptions::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, discount_redemptions::Column::AccountId))
+    }
+}
+
+/// Coupons, by the time of their making.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Coupons {
+    /// Whether it can be redeemed at present; `None` for either.
+    pub active: Option<bool>,
+    /// This code alone.
+    pub code: Option<String>,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for Coupons {
+    type Entity = coupons::Entity;
+
+    fn filter(&self, mut rows: Select<coupons::Entity>) -> Select<coupons::Entity> {
+        if let Some(active) = self.active {
+            rows = rows.filter(coupons::Column::Active.eq(active));
+        }
+        if let Some(code) = &self.code {
+            rows = rows.filter(coupons::Column::Code.eq(code));
+        }
+        rows
+    }
+
+    fn order(&self) -> Order<coupons::Entity> {
+        order!(coupons, created_at, CreatedAt, self.descending)
+    }
+}
+
+/// The codes that stand for a coupon, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PromoCodes;
+
+impl Listing for PromoCodes {
+    type Entity = promo_codes::Entity;
+
+    fn filter(&self, rows: Select<promo_codes::Entity>) -> Select<promo_codes::Entity> {
+        rows
+    }
+
+    fn order(&self) -> Order<promo_codes::Entity> {
+        order!(promo_codes, id, false)
+    }
+}
+
+impl ChildListing for PromoCodes {
+    type Of = ();
+
+    fn belongs_to((): (), coupon: SimpleExpr) -> SimpleExpr {
+        promo_codes::Column::CouponId.into_expr().eq(coupon)
+    }
+}
+
+/// Uses of discounts, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Redemptions;
+
+impl Listing for Redemptions {
+    type Entity = discount_redemptions::Entity;
+
+    fn filter(&self, rows: Select<discount_redemptions::Entity>) -> Select<discount_redemptions::Entity> {
+        rows
+    }
+
+    fn order(&self) -> Order<discount_redemptions::Entity> {
+        order!(discount_redemptions, redeemed_at, RedeemedAt, true)
+    }
+}
+
+/// What redemptions hang on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RedemptionsOf {
+    /// The account that got the discount.
+    Account,
+    /// The coupon that gave it.
+    Coupon,
+}
+
+impl ChildListing for Redemptions {
+    type Of = RedemptionsOf;
+
+    fn belongs_to(of: RedemptionsOf, parent: SimpleExpr) -> SimpleExpr {
+        use discount_redemptions::Column;
+        match of {
+            RedemptionsOf::Account => Column::AccountId.into_expr().eq(parent),
+            RedemptionsOf::Coupon => Column::CouponId.into_expr().eq(parent),
+        }
+    }
+}
