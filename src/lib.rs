@@ -1,1 +1,4 @@
 //! Tollgate
+
+pub mod config;
+pub mod error;
