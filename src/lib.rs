@@ -1,8 +1,26 @@
 //! Tollgate, a billing gateway. The modules stand in the order of dependency: each may use those above it.
 
+// Values.
 pub mod error;
 
 pub mod clock;
+pub mod config;
 pub mod money;
 
+// Infrastructure: knows no feature.
+pub mod auth;
 pub mod db;
+
+pub mod app;
+pub mod audit;
+
+// Features.
+pub mod accounts;
+pub mod plans;
+pub mod credits;
+pub mod subscriptions;
+pub mod payments;
+pub mod analytics;
+
+// Edges: used by nothing above.
+pub mod inbox;

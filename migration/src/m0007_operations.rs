@@ -45,7 +45,6 @@ async fn audit_log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             uuid_null("account_id").into(),
             json_binary_null("before").into(),
             json_binary_null("after").into(),
-            text_null("request_id").into(),
         ],
     )
     .await?;

@@ -1,11 +1,15 @@
 //! Every query on the credit ledger.
 
+use super::post::{Bucket, Posting};
 use crate::auth::Scope;
-use crate::db::{ChildListing, Listing, Order, Visible, in_accounts_of};
+use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of};
+use crate::error::{Error, Result};
 use crate::order;
 use entity::{balances, credit_grants, credit_units, ledger_entries, ledger_txns};
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value,
+};
 
 impl Visible for balances::Entity {
     fn visible(scope: Scope) -> Select<Self> {
@@ -137,4 +141,27 @@ impl ChildListing for Entries {
     fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
         ledger_entries::Column::AccountId.into_expr().eq(account)
     }
+}
+
+/// Moves a balance, making it first where there is none, and gives it as it is after. It stays locked until the commit.
+pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balances::Model> {
+    const SQL: &str = "INSERT INTO balances \
+        (id, account_id, credit_unit_id, entry_count, updated_at, available, held, spent, expired, issued, revoked) \
+        VALUES ($1, $2, $3, 2, $4, $5, 0, 0, 0, $6, 0) \
+        ON CONFLICT (account_id, credit_unit_id) DO UPDATE SET \
+        entry_count = balances.entry_count + excluded.entry_count, updated_at = excluded.updated_at, \
+        available = balances.available + excluded.available, issued = balances.issued + excluded.issued \
+        RETURNING *";
+    let values: [Value; 6] = [
+        posting.balance_id.into(),
+        posting.account_id.into(),
+        posting.credit_unit_id.into(),
+        posting.at.fixed_offset().into(),
+        posting.change(Bucket::Available).into(),
+        posting.change(Bucket::Issued).into(),
+    ];
+    let statement = Statement::from_sql_and_values(txn.get_database_backend(), SQL, values);
+    let row = txn.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("an upsert gave no row")))?;
+    Ok(balances::Model::from_query_result(&row, "")?)
 }

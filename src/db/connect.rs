@@ -2,9 +2,11 @@
 
 use super::lane::Lane;
 use super::{Db, Writer};
+use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a caller waits for a connection, and SQLite for a lock that another process holds.
@@ -15,22 +17,26 @@ const SQLITE_CACHE: &str = "-16384";
 const SQLITE_MMAP: &str = "268435456";
 
 impl Db {
-    /// Connects to `sqlite://path` or `postgres://…` with at most `max_connections` readers (SQLite) or connections
-    /// (PostgreSQL). A PostgreSQL server that is away is no error yet: the pool connects when it is first used.
-    pub async fn connect(url: &str, max_connections: u32, statement_timeout: Duration) -> Result<Db> {
-        if url.starts_with("sqlite:") {
-            let writer = sqlite(url, 1, false).await?;
-            let reader = sqlite(url, max_connections, true).await?;
-            Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)) })
-        } else {
-            let reader = postgres(url, max_connections, statement_timeout).await?;
-            Ok(Db { reader, writer: Writer::Pool })
+    /// Connects. A PostgreSQL server that is away is no error yet: the pool connects when it is first used.
+    pub async fn connect(config: &DatabaseConfig) -> Result<Db> {
+        match &config.url {
+            DatabaseUrl::Sqlite(path) => {
+                let writer = sqlite(path, 1, false).await?;
+                let reader = sqlite(path, config.max_connections, true).await?;
+                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)) })
+            }
+            DatabaseUrl::Postgres(url) => {
+                let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
+                Ok(Db { reader, writer: Writer::Pool })
+            }
         }
     }
 }
 
-async fn sqlite(url: &str, connections: u32, read_only: bool) -> Result<DatabaseConnection> {
-    let mut options = ConnectOptions::new(url);
+async fn sqlite(path: &Path, connections: u32, read_only: bool) -> Result<DatabaseConnection> {
+    // The file is named in the options, where it needs no escaping.
+    let path = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite::memory:");
     options
         .max_connections(connections)
         .min_connections(connections)
@@ -40,7 +46,7 @@ async fn sqlite(url: &str, connections: u32, read_only: bool) -> Result<Database
         .test_before_acquire(false)
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |options| sqlite_settings(options, read_only));
+        .map_sqlx_sqlite_opts(move |options| sqlite_settings(options.in_memory(false).shared_cache(false).filename(&path), read_only));
     Ok(Database::connect(options).await?)
 }
 

@@ -7,6 +7,7 @@ use crate::order;
 use entity::{credit_allowances, credit_units, features, prices, product_features, product_versions, products};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// What has been published is public, also when it is no longer sold: someone may hold it. Drafts are not.
@@ -224,4 +225,23 @@ impl ChildListing for Features {
     fn belongs_to((): (), version: SimpleExpr) -> SimpleExpr {
         product_features::Column::ProductVersionId.into_expr().eq(version)
     }
+}
+
+/// The features with these codes, by code.
+pub(super) async fn features_by_code(
+    db: &impl ConnectionTrait,
+    codes: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, features::Model>> {
+    let rows = features::Entity::visible(Scope::Everything).filter(features::Column::Code.is_in(codes)).all(db).await?;
+    Ok(rows.into_iter().map(|feature| (feature.code.clone(), feature)).collect())
+}
+
+/// The credit units with these codes, by code.
+pub(super) async fn units_by_code(
+    db: &impl ConnectionTrait,
+    codes: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, credit_units::Model>> {
+    let rows = credit_units::Entity::visible(Scope::Everything);
+    let rows = rows.filter(credit_units::Column::Code.is_in(codes)).all(db).await?;
+    Ok(rows.into_iter().map(|unit| (unit.code.clone(), unit)).collect())
 }

@@ -1,0 +1,107 @@
+//! API keys: made, shown once, revoked.
+
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{ApiKeySecret, Permission, Viewer};
+use crate::db::rows_for;
+use crate::error::{Error, Result};
+use chrono::{DateTime, Utc};
+use entity::api_keys::{ActiveModel, Column, Entity, Model};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use uuid::Uuid;
+
+/// What a new API key is to be.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// What it is for, for people.
+    pub name: String,
+    /// Scope strings such as `billing:read`; each must be one that the maker has too.
+    pub scopes: Vec<String>,
+    /// When it stops working; `None` for never.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Makes an API key and gives its secret, which is not stored and cannot be shown again.
+pub async fn create_api_key(app: &App, viewer: &Viewer, new: NewApiKey) -> Result<(Model, ApiKeySecret)> {
+    viewer.require(Permission::KeysWrite)?;
+    let name = new.name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(Error::refused("NAME_INVALID", &["name"], "the name has 1 to 100 characters"));
+    }
+    if new.expires_at.is_some_and(|at| at <= app.now()) {
+        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the key would be expired from the start"));
+    }
+    let scopes = granted_scopes(viewer, &new.scopes)?;
+    let secret = ApiKeySecret::generate(&mut rand::rng());
+    let row = ActiveModel {
+        id: Set(app.new_id()),
+        name: Set(name),
+        prefix: Set(secret.prefix().to_owned()),
+        hash: Set(secret.hash()),
+        scopes: Set(scopes.join(" ")),
+        created_by: Set(viewer.actor().to_owned()),
+        created_at: Set(app.now().fixed_offset()),
+        expires_at: Set(new.expires_at.map(|at| at.fixed_offset())),
+        revoked_at: Set(None),
+        last_used_at: Set(None),
+    };
+    let deed = Deed::by(app, viewer);
+    let created = app
+        .db
+        .write(move |txn| {
+            Box::pin(async move {
+                let key = Entity::insert(row).exec_with_returning(txn).await?;
+                let after = json!({"name": key.name, "prefix": key.prefix, "scopes": key.scopes});
+                let what = ("ApiKey", key.id);
+                deed.record(txn, "api_keys.create", what, None, (None::<()>, Some(after))).await?;
+                Ok(key)
+            })
+        })
+        .await?;
+    Ok((created, secret))
+}
+
+/// The scopes asked for, each checked: nobody hands on more than they hold.
+fn granted_scopes(viewer: &Viewer, asked: &[String]) -> Result<Vec<&'static str>> {
+    if asked.is_empty() {
+        return Err(Error::refused("SCOPE_INVALID", &["scopes"], "a key needs at least one scope"));
+    }
+    let mut scopes = Vec::new();
+    for scope in asked {
+        let permission = Permission::parse(scope)
+            .map_err(|error| Error::refused("SCOPE_INVALID", &["scopes"], error.to_string()))?;
+        if !viewer.permissions().contains(permission) {
+            let message = format!("you do not hold {} yourself", permission.scope());
+            return Err(Error::refused("SCOPE_INVALID", &["scopes"], message));
+        }
+        if !scopes.contains(&permission.scope()) {
+            scopes.push(permission.scope());
+        }
+    }
+    Ok(scopes)
+}
+
+/// Revokes an API key from the next request on; revoking it again changes nothing.
+pub async fn revoke_api_key(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model> {
+    viewer.require(Permission::KeysWrite)?;
+    let rows = rows_for::<Entity>(viewer)?;
+    let now = app.now().fixed_offset();
+    let deed = Deed::by(app, viewer);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let found = rows.filter(Column::Id.eq(id)).one(txn).await?;
+                let key = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such API key"))?;
+                if key.revoked_at.is_some() {
+                    return Ok(key);
+                }
+                let revoked = ActiveModel { id: Set(id), revoked_at: Set(Some(now)), ..Default::default() };
+                let key = Entity::update(revoked).exec(txn).await?;
+                let after = json!({"revokedAt": now});
+                deed.record(txn, "api_keys.revoke", ("ApiKey", id), None, (None::<()>, Some(after))).await?;
+                Ok(key)
+            })
+        })
+        .await
+}

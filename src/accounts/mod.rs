@@ -1,0 +1,12 @@
+//! People, the accounts they bill through, and the API keys of back ends.
+//!
+//! Invariants: a person is known by (issuer, subject), never by e-mail address; everyone has exactly one individual
+//! account of their own, opened with them.
+
+mod api_keys;
+mod sign_in;
+mod store;
+
+pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
+pub use sign_in::sign_in;
+pub use store::{Accounts, ApiKeys, Members, OwnAccount, Users};

@@ -1,0 +1,171 @@
+//! From a credential to a viewer.
+
+use super::store;
+use crate::app::{App, RememberedCaller};
+use crate::auth::{ApiKeySecret, Claims, Permissions, Role, Viewer};
+use crate::db::Txn;
+use crate::error::{Error, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{account_members, accounts, api_keys, user_identities, users};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use uuid::Uuid;
+
+/// How long a caller's user is remembered; a role that is taken away ends at the latest then.
+const REMEMBER_FOR: TimeDelta = TimeDelta::seconds(30);
+/// How exact `last_used_at` of an API key is.
+const LAST_USED_STEP: TimeDelta = TimeDelta::minutes(1);
+
+/// The caller that a bearer credential stands for: a token of a configured issuer, or an API key.
+///
+/// No credential is the anonymous viewer; a wrong one is an error, never anonymous.
+pub async fn sign_in(app: &App, bearer: Option<&str>) -> Result<Viewer> {
+    match bearer {
+        None => Ok(Viewer::anonymous()),
+        Some(key) if ApiKeySecret::is_meant_by(key) => by_api_key(app, key).await,
+        Some(token) => {
+            let claims = app.tokens.verify(token, app.now()).await?;
+            by_claims(app, claims).await
+        }
+    }
+}
+
+async fn by_claims(app: &App, mut claims: Claims) -> Result<Viewer> {
+    if claims.role == Role::Service {
+        return Ok(Viewer::from_claims(&claims, None));
+    }
+    let caller = match remembered(app, &claims) {
+        Some(caller) => Some(caller),
+        None => identify(app, &claims).await?,
+    };
+    if caller.as_ref().is_some_and(|caller| caller.admin) {
+        claims.role = Role::Admin;
+    }
+    if caller.is_none() && claims.role == Role::User {
+        return Err(Error::Unauthenticated("the token is valid, and there is no user here whom it stands for".into()));
+    }
+    Ok(Viewer::from_claims(&claims, caller.map(|caller| caller.user_id)))
+}
+
+fn remembered(app: &App, claims: &Claims) -> Option<RememberedCaller> {
+    let caller = app.callers.get(&(claims.issuer.clone(), claims.subject.clone()))?;
+    (app.now() - caller.at < REMEMBER_FOR).then_some(caller)
+}
+
+async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>> {
+    let mut user = store::identified(app.db.read(), &claims.issuer, &claims.subject).await?;
+    if user.is_none() && app.config.jwt.create_users_on_sign_in {
+        user = Some(welcome(app, claims).await?);
+    }
+    let Some(user) = user else { return Ok(None) };
+    if user.erased_at.is_some() {
+        return Err(Error::Unauthenticated("the user whom this token stands for was erased".into()));
+    }
+    let caller = RememberedCaller { user_id: user.id, admin: user.role == "admin", at: app.now() };
+    app.callers.insert((claims.issuer.clone(), claims.subject.clone()), caller.clone());
+    Ok(Some(caller))
+}
+
+/// Makes the user of a token that is seen for the first time, with an account of their own.
+async fn welcome(app: &App, claims: &Claims) -> Result<users::Model> {
+    let newcomer = Newcomer {
+        user_id: app.new_id(),
+        identity_id: app.new_id(),
+        account_id: app.new_id(),
+        member_id: app.new_id(),
+        at: app.now(),
+        claims: claims.clone(),
+    };
+    let made = app.db.write(move |txn| Box::pin(newcomer.insert(txn))).await;
+    match made {
+        // Of two first requests of one person at the same moment, the second finds what the first made.
+        Err(error) => store::identified(app.db.read(), &claims.issuer, &claims.subject).await?.ok_or(error),
+        made => made,
+    }
+}
+
+struct Newcomer {
+    user_id: Uuid,
+    identity_id: Uuid,
+    account_id: Uuid,
+    member_id: Uuid,
+    at: DateTime<Utc>,
+    claims: Claims,
+}
+
+impl Newcomer {
+    async fn insert(self, txn: &Txn) -> Result<users::Model> {
+        let at = self.at.fixed_offset();
+        let user = users::ActiveModel {
+            id: Set(self.user_id),
+            email_normalized: Set(self.claims.email.as_deref().map(store::normalize_email)),
+            email: Set(self.claims.email),
+            name: Set(self.claims.name),
+            avatar_url: Set(None),
+            locale: Set(None),
+            role: Set("user".to_owned()),
+            created_at: Set(at),
+            last_active_at: Set(None),
+            erased_at: Set(None),
+        };
+        let user = users::Entity::insert(user).exec_with_returning(txn).await?;
+        let identity = user_identities::ActiveModel {
+            id: Set(self.identity_id),
+            user_id: Set(user.id),
+            issuer: Set(self.claims.issuer),
+            subject: Set(self.claims.subject),
+            created_at: Set(at),
+        };
+        user_identities::Entity::insert(identity).exec_without_returning(txn).await?;
+        let account = accounts::ActiveModel {
+            id: Set(self.account_id),
+            kind: Set("individual".to_owned()),
+            owner_id: Set(user.id),
+            name: Set(None),
+            currency: Set(None),
+            ref_type: Set(None),
+            ref_id: Set(None),
+            created_at: Set(at),
+        };
+        accounts::Entity::insert(account).exec_without_returning(txn).await?;
+        let member = account_members::ActiveModel {
+            id: Set(self.member_id),
+            account_id: Set(self.account_id),
+            user_id: Set(user.id),
+            role: Set("owner".to_owned()),
+            joined_at: Set(at),
+            left_at: Set(None),
+        };
+        account_members::Entity::insert(member).exec_without_returning(txn).await?;
+        Ok(user)
+    }
+}
+
+async fn by_api_key(app: &App, key: &str) -> Result<Viewer> {
+    let unknown = || Error::Unauthenticated("the API key is unknown, expired or revoked".into());
+    let secret = ApiKeySecret::parse(key).ok_or_else(unknown)?;
+    let row = store::api_key(app.db.read(), secret.prefix()).await?.ok_or_else(unknown)?;
+    let now = app.now();
+    let expired = row.expires_at.is_some_and(|at| at <= now);
+    if !secret.matches(&row.hash) || expired || row.revoked_at.is_some() {
+        return Err(unknown());
+    }
+    let permissions = Permissions::from_scopes(row.scopes.split(' '));
+    let viewer = Viewer::from_api_key(&row.prefix, permissions);
+    if row.last_used_at.is_none_or(|at| now.fixed_offset() - at >= LAST_USED_STEP) {
+        touch(app, row).await?;
+    }
+    Ok(viewer)
+}
+
+async fn touch(app: &App, row: api_keys::Model) -> Result<()> {
+    let now = app.now().fixed_offset();
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let used = api_keys::ActiveModel { id: Set(row.id), last_used_at: Set(Some(now)), ..Default::default() };
+                api_keys::Entity::update(used).exec(txn).await?;
+                Ok(())
+            })
+        })
+        .await
+}

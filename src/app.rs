@@ -1,0 +1,56 @@
+//! What every request and every job shares.
+
+use crate::auth::Tokens;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use chrono::{DateTime, Utc};
+use quick_cache::sync::Cache;
+use uuid::Uuid;
+
+/// How many callers' users are remembered between requests.
+const REMEMBERED_CALLERS: usize = 10_000;
+
+/// One running Tollgate.
+pub struct App {
+    /// The settings, checked.
+    pub config: Config,
+    /// Time and ids.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// Verifies the tokens of callers.
+    pub tokens: Tokens,
+    /// Which user an issuer and a subject stand for, so that a request need not ask; see `accounts::sign_in`.
+    pub callers: Cache<(String, String), RememberedCaller>,
+}
+
+/// A user whom a token was found to stand for.
+#[derive(Debug, Clone)]
+pub struct RememberedCaller {
+    /// The user.
+    pub user_id: Uuid,
+    /// Whether the user's row makes them an admin.
+    pub admin: bool,
+    /// When the database said so.
+    pub at: DateTime<Utc>,
+}
+
+impl App {
+    /// Puts the parts together. Nothing is connected to before it is needed, except a SQLite file, which is opened.
+    pub async fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
+        let db = Db::connect(&config.database).await?;
+        let tokens = Tokens::new(&config.jwt)?;
+        Ok(App { config, clock, db, tokens, callers: Cache::new(REMEMBERED_CALLERS) })
+    }
+
+    /// The present, in UTC, to the microsecond.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A new id that sorts by time.
+    pub fn new_id(&self) -> Uuid {
+        self.clock.new_id()
+    }
+}

@@ -1,0 +1,220 @@
+use std::io::Write as _;
+
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn load(file: &str, env: &[(&str, &str)]) -> Result<Config, String> {
+    let mut written = tempfile::NamedTempFile::new().unwrap();
+    written.write_all(file.as_bytes()).unwrap();
+    let env = env.iter().map(|(name, value)| (format!("TOLLGATE_{name}"), (*value).to_owned()));
+    Config::load(Some(written.path()), env).map_err(|errors| errors.to_string())
+}
+
+#[test]
+fn nothing_set_gives_the_defaults() {
+    let config = load("", &[]).unwrap();
+    assert_eq!(config.environment, Environment::Development);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.database.url, DatabaseUrl::Sqlite("tollgate.db".into()));
+    assert!(config.database.max_connections >= 2);
+    assert_eq!(config.database.statement_timeout, Duration::from_secs(30));
+    assert!(matches!(config.jwt.keys, JwtKeys::None));
+    assert_eq!(config.jwt.role_claim, "tollgate_role");
+    assert_eq!(config.jwt.scope_claim, "scope");
+    assert_eq!(config.jwt.leeway, Duration::from_secs(30));
+    assert!(config.jwt.create_users_on_sign_in);
+    assert_eq!(config.cors_origins, CorsOrigins::Listed(vec![]));
+    assert_eq!(config.introspection, Introspection::Everyone);
+    assert_eq!(config.limits.body_bytes, 1_048_576);
+    assert_eq!(config.limits.timeout, Duration::from_secs(10));
+    assert_eq!(config.log.format, LogFormat::Text);
+}
+
+#[test]
+fn every_default_in_the_table_is_itself_allowed() {
+    let written: String = settings::SETTINGS
+        .iter()
+        .filter(|setting| !setting.default.is_empty())
+        .map(|setting| format!("{} = \"{}\"\n", setting.name, setting.default))
+        .collect();
+    load(&written, &[]).unwrap();
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_an_empty_variable_counts_as_unset() {
+    let file = "listen = \"127.0.0.1:1\"\nlimit_depth = 5\njwt_audience = [\"a\", \"b\"]\nbody_limit_bytes = 1_000_000";
+    let config = load(file, &[("LISTEN", "[::1]:2"), ("LIMIT_DEPTH", ""), ("LIMIT_TOKENS", "3_000")]).unwrap();
+    assert_eq!(config.listen.to_string(), "[::1]:2");
+    assert_eq!(config.limits.depth, 5);
+    assert_eq!(config.limits.tokens, 3000);
+    assert_eq!(config.limits.body_bytes, 1_000_000);
+    assert_eq!(config.jwt.audience, ["a", "b"]);
+    assert_eq!(load(file, &[("JWT_AUDIENCE", "c, d,")]).unwrap().jwt.audience, ["c", "d"]);
+}
+
+#[test]
+fn production_is_careful() {
+    let config = load("", &[("ENVIRONMENT", "production"), ("JWT_HS256_SECRET", SECRET)]).unwrap();
+    assert_eq!(config.introspection, Introspection::Authenticated);
+    let keys = ("JWT_JWKS", "https://example.com/jwks.json");
+    let error = load("", &[("ENVIRONMENT", "production"), keys]).unwrap_err();
+    assert!(error.starts_with("jwt_issuer (TOLLGATE_JWT_ISSUER) is not set: production needs it"), "{error}");
+    load("", &[("ENVIRONMENT", "production"), keys, ("JWT_ISSUER", "https://example.com/")]).unwrap();
+}
+
+#[test]
+fn typed_values_come_out_of_every_form() {
+    let config =
+        load("", &[("DATABASE_URL", "postgres://u:p%40ss@db/t"), ("JWT_JWKS", "http://127.0.0.1:9/k")]).unwrap();
+    assert_eq!(config.database.url, DatabaseUrl::Postgres(Secret::new("postgres://u:p%40ss@db/t")));
+    assert_eq!(config.database.max_connections, 10);
+    let JwtKeys::Jwks { algorithms, .. } = &config.jwt.keys else { panic!("{:?}", config.jwt.keys) };
+    assert_eq!(algorithms, &[JwtAlgorithm::Rs256]);
+
+    let env = [("JWT_JWKS", "Cargo.toml"), ("JWT_ALGORITHMS", "ES256, EdDSA"), ("CORS_ORIGINS", "*")];
+    let config = load("", &env).unwrap();
+    let JwtKeys::Jwks { source, algorithms } = &config.jwt.keys else { panic!("{:?}", config.jwt.keys) };
+    assert_eq!(source, &JwksSource::File("Cargo.toml".into()));
+    assert_eq!(algorithms, &[JwtAlgorithm::Es256, JwtAlgorithm::EdDsa]);
+    assert_eq!(config.cors_origins, CorsOrigins::Any);
+
+    let config = load("cors_origins = [\"https://A.example.com/\", \"http://localhost:3000\"]", &[]).unwrap();
+    let listed = ["https://a.example.com", "http://localhost:3000"].map(str::to_owned).to_vec();
+    assert_eq!(config.cors_origins, CorsOrigins::Listed(listed));
+    load("", &[("JWT_HS256_SECRET", SECRET), ("JWT_ALGORITHMS", "HS256")]).unwrap();
+}
+
+#[test]
+fn every_wrong_value_is_refused_with_its_reason() {
+    for (name, value, expected) in [
+        ("ENVIRONMENT", "prod", "is \"prod\": it must be one of development, production"),
+        ("LISTEN", "8080", "is \"8080\": it must be an IP address and a port"),
+        ("DATABASE_URL", "mysql://root:hunter2@db", "it must be sqlite://<path> or postgres://"),
+        ("DATABASE_URL", "sqlite://", "it must be sqlite://<path>"),
+        ("DATABASE_URL", "sqlite::memory:", "loses everything"),
+        ("DATABASE_URL", "sqlite://:memory:", "loses everything"),
+        ("DATABASE_URL", "sqlite://t.db?mode=rwc", "sets SQLite's options itself"),
+        ("DATABASE_URL", "postgres://u:hunter2@[db/t", "special characters in the password"),
+        ("DATABASE_MAX_CONNECTIONS", "0", "whole number from 1 to 1000"),
+        ("DATABASE_STATEMENT_TIMEOUT_MS", "1", "from 100 to 3600000"),
+        ("JWT_HS256_SECRET", "hunter2", "it is 7 bytes long and must be at least 32"),
+        ("JWT_JWKS", "no-such-file.json", "the file cannot be read"),
+        ("JWT_JWKS", "src", "there is no file of that name"),
+        ("JWT_JWKS", "http://example.com/jwks", "anyone on the way could replace the keys"),
+        ("JWT_JWKS", "http://127.0.0.1.example.com/jwks", "anyone on the way could replace the keys"),
+        ("JWT_JWKS", "ftp://example.com/jwks", "a file, or an https URL"),
+        ("JWT_JWKS", "https://", "it is not a URL"),
+        ("JWT_JWKS", "https://u:p@example.com/", "must not hold a user name"),
+        ("JWT_ALGORITHMS", "none", "each must be RS256, ES256 or EdDSA"),
+        ("JWT_ALGORITHMS", "rs256", "each must be RS256, ES256 or EdDSA"),
+        ("JWT_LEEWAY_S", "301", "from 0 to 300"),
+        ("JWT_LEEWAY_S", "-1", "from 0 to 300"),
+        ("JWT_LEEWAY_S", "1.5", "from 0 to 300"),
+        ("JWT_ROLE_CLAIM", "user_metadata.role", "users can write that object themselves"),
+        ("JWT_ROLE_CLAIM", "unsafe_metadata.role", "users can write that object themselves"),
+        ("CREATE_USERS_ON_SIGN_IN", "yes", "one of true, false"),
+        ("CORS_ORIGINS", "*,https://a.example", "or `*` alone"),
+        ("CORS_ORIGINS", "https://a.example/path", "without a path"),
+        ("CORS_ORIGINS", "app.example.com", "each must be an origin"),
+        ("INTROSPECTION", "yes", "one of everyone, authenticated, nobody"),
+        ("BODY_LIMIT_BYTES", "1MB", "from 1024 to 104857600"),
+        ("LIMIT_DEPTH", "99999999999999999999999", "from 1 to 100"),
+        ("LOG", "tollgate=loud", "it must be off, error"),
+        ("LOG_FORMAT", "xml", "one of text, json"),
+    ] {
+        let error = load("", &[(name, value)]).unwrap_err();
+        assert!(error.contains(expected), "{name}={value}: {error}");
+        let both = format!("{} (TOLLGATE_{name}) ", name.to_lowercase());
+        assert!(error.starts_with(&both), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let secret = ("JWT_HS256_SECRET", SECRET);
+    let jwks = ("JWT_JWKS", "https://example.com/jwks");
+    for (env, expected) in [
+        (vec![secret, jwks], "either jwt_jwks or jwt_hs256_secret, not both"),
+        (vec![secret, ("JWT_ALGORITHMS", "RS256")], "the only algorithm is HS256"),
+        (vec![jwks, ("JWT_ALGORITHMS", "RS256,HS256")], "a key set holds public keys only"),
+        (vec![("ENVIRONMENT", "production")], "nobody could sign in"),
+    ] {
+        let error = load("", &env).unwrap_err();
+        assert!(error.contains(expected), "{env:?}: {error}");
+        assert!(!error.contains(SECRET), "{error}");
+    }
+}
+
+#[test]
+fn every_mistake_is_named_at_once() {
+    let file = "lisen = \"0.0.0.0:1\"\nlimit_depth = 0\nlog = [\"info\"]\nlimit_batch = { a = 1 }\nentirely_else = 1";
+    let error = load(file, &[("JWT_LEEWAY", "3"), ("LOG_FORMAT", "xml")]).unwrap_err();
+    assert_eq!(error.lines().count(), 7, "{error}");
+    for expected in [
+        "\"lisen\" in the file ",
+        "is not a setting; did you mean listen?",
+        "limit_depth (TOLLGATE_LIMIT_DEPTH) is \"0\"",
+        "log (TOLLGATE_LOG) is \"info\": write one value, not a list",
+        "limit_batch (TOLLGATE_LIMIT_BATCH) is \"a table",
+        "TOLLGATE_JWT_LEEWAY\" is not a setting; did you mean TOLLGATE_JWT_LEEWAY_S?",
+        "log_format (TOLLGATE_LOG_FORMAT)",
+    ] {
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    let line = error.lines().find(|line| line.contains("entirely_else")).unwrap();
+    assert!(line.ends_with("is not a setting"), "{line}");
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_refused_without_quoting_it() {
+    for file in ["listen = \"a:1\"\njwt_hs256_secret = \"hunter2", "\njwt_hs256_secret = hunter2", "\na=1\na=1"] {
+        let error = load(file, &[]).unwrap_err();
+        assert!(error.contains("is not TOML: line "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let missing = Config::load(Some(Path::new("/no/such/tollgate.toml")), std::iter::empty()).unwrap_err();
+    assert!(missing.to_string().contains("/no/such/tollgate.toml cannot be read"), "{missing}");
+}
+
+#[test]
+fn the_file_may_be_named_by_the_environment() {
+    let named = ("TOLLGATE_CONFIG".to_owned(), "/no/such/file.toml".to_owned());
+    let error = Config::load(None, std::iter::once(named)).unwrap_err();
+    assert!(error.to_string().contains("/no/such/file.toml"), "{error}");
+}
+
+#[test]
+fn what_kubernetes_sets_beside_a_service_called_tollgate_is_no_mistake() {
+    let env = [
+        ("SERVICE_HOST", "10.0.0.1"),
+        ("SERVICE_PORT", "8080"),
+        ("SERVICE_PORT_HTTP", "8080"),
+        ("PORT", "tcp://10.0.0.1:8080"),
+        ("PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("DB_PORT_5432_TCP_PROTO", "tcp"),
+    ];
+    load("", &env).unwrap();
+    load("", &[("PORT", "8080")]).unwrap_err();
+}
+
+#[test]
+fn secrets_are_not_shown_by_debug() {
+    let env = [("JWT_HS256_SECRET", SECRET), ("DATABASE_URL", "postgres://u:hunter2@db/t")];
+    let shown = format!("{:?}", load("", &env).unwrap());
+    assert!(!shown.contains(SECRET) && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn the_example_file_is_what_the_table_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(written, example(), "write .env.example anew from config::example()");
+    for setting in settings::SETTINGS {
+        assert!(help().contains(&setting.variable()), "{}", setting.name);
+    }
+}

@@ -1,0 +1,136 @@
+//! Credits given by hand.
+
+use super::post::{Bucket, Posting};
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{Permission, Viewer};
+use crate::db::{Once, Txn, once, rows_for};
+use crate::error::{Error, Result};
+use crate::plans;
+use chrono::{DateTime, Utc};
+use entity::{accounts, credit_grants};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, Select};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The most credits in one grant, in the smallest step of the unit; far from the range of 64 bits.
+const LARGEST_GRANT: i64 = 1_000_000_000_000_000;
+
+/// Credits that an account is to be given.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewGrant {
+    /// The account.
+    pub account_id: Uuid,
+    /// The code of the credit unit.
+    pub unit: String,
+    /// How many, in the smallest step of the unit.
+    pub amount: i64,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// When what is left of them goes; `None` for never.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Lower numbers are spent first.
+    pub priority: i64,
+}
+
+/// Gives credits to an account; the same key and input again give the first answer and nothing else.
+pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &str) -> Result<credit_grants::Model> {
+    viewer.require(Permission::CreditsWrite)?;
+    check(app, &new)?;
+    let request = Once::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
+    let work = Grant::prepare(app, viewer, new)?;
+    let (key_id, now, grant_id) = (app.new_id(), app.now(), work.grant_id);
+    let id: Uuid = app
+        .db
+        .write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work.run(txn)))))
+        .await?;
+    tracing::debug!(%id, first = id == grant_id, "credits granted");
+    // What was granted is read as it is now: the answer that is remembered is which grant it was.
+    let rows = <credit_grants::Entity as crate::db::Visible>::visible(crate::auth::Scope::Everything);
+    let found = rows.filter(credit_grants::Column::Id.eq(id)).one(app.db.read()).await?;
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a grant vanished")))
+}
+
+fn check(app: &App, new: &NewGrant) -> Result<()> {
+    if !(1..=LARGEST_GRANT).contains(&new.amount) {
+        return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is 1 to 1,000,000,000,000,000 steps"));
+    }
+    if new.expires_at.is_some_and(|at| at <= app.now()) {
+        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
+    }
+    if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500 || reason.contains('\0')) {
+        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
+    }
+    Ok(())
+}
+
+/// A grant with everything that the transaction needs.
+struct Grant {
+    grant_id: Uuid,
+    ids: (Uuid, [Uuid; 2], Uuid),
+    at: DateTime<Utc>,
+    actor: String,
+    deed: Deed,
+    accounts: Select<accounts::Entity>,
+    new: NewGrant,
+}
+
+impl Grant {
+    fn prepare(app: &App, viewer: &Viewer, new: NewGrant) -> Result<Grant> {
+        Ok(Grant {
+            grant_id: app.new_id(),
+            ids: Posting::ids(app),
+            at: app.now(),
+            actor: viewer.actor().to_owned(),
+            deed: Deed::by(app, viewer),
+            // Who may give credits may give them to any account.
+            accounts: rows_for::<accounts::Entity>(&Viewer::system("credits"))?,
+            new,
+        })
+    }
+
+    async fn run(self, txn: &Txn) -> Result<Uuid> {
+        let Grant { grant_id, ids: (txn_id, entry_ids, balance_id), at, actor, deed, accounts, new } = self;
+        let account = accounts.filter(accounts::Column::Id.eq(new.account_id)).one(txn).await?;
+        account.ok_or(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"))?;
+        let unit = plans::credit_unit(txn, &new.unit).await?;
+        let unit = unit.ok_or(Error::refused("UNIT_NOT_FOUND", &["unit"], "there is no credit unit with this code"))?;
+        let row = credit_grants::ActiveModel {
+            id: Set(grant_id),
+            account_id: Set(new.account_id),
+            credit_unit_id: Set(unit.id),
+            source: Set("admin".to_owned()),
+            amount: Set(new.amount),
+            remaining: Set(new.amount),
+            priority: Set(new.priority),
+            starts_at: Set(at.fixed_offset()),
+            expires_at: Set(new.expires_at.map(|at| at.fixed_offset())),
+            business_key: Set(format!("admin:{grant_id}")),
+            payment_id: Set(None),
+            reason: Set(new.reason.clone()),
+            granted_by: Set(actor.clone()),
+            created_at: Set(at.fixed_offset()),
+        };
+        credit_grants::Entity::insert(row).exec_without_returning(txn).await?;
+        let posting = Posting {
+            txn_id,
+            entry_ids,
+            balance_id,
+            account_id: new.account_id,
+            credit_unit_id: unit.id,
+            grant_id: Some(grant_id),
+            kind: "grant",
+            from: Bucket::Issued,
+            to: Bucket::Available,
+            amount: new.amount,
+            business_key: format!("grant:{grant_id}"),
+            at,
+            actor,
+            reason: new.reason.clone(),
+        };
+        posting.post(txn).await?;
+        let (what, account_id) = (("CreditGrant", grant_id), new.account_id);
+        deed.record(txn, "credits.grant", what, Some(account_id), (None::<()>, Some(new))).await?;
+        Ok(grant_id)
+    }
+}

@@ -1,0 +1,119 @@
+//! The one function that writes to the ledger.
+
+use super::store;
+use crate::app::App;
+use crate::db::Txn;
+use crate::error::{Error, Result};
+use chrono::{DateTime, Utc};
+use entity::{balances, ledger_entries, ledger_txns};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use uuid::Uuid;
+
+/// Where credits of an account are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bucket {
+    /// Given out so far; negative, the other side of everything.
+    Issued,
+    /// There to be spent.
+    Available,
+}
+
+impl Bucket {
+    fn name(self) -> &'static str {
+        match self {
+            Bucket::Issued => "issued",
+            Bucket::Available => "available",
+        }
+    }
+
+    fn of(self, balance: &balances::Model) -> i64 {
+        match self {
+            Bucket::Issued => balance.issued,
+            Bucket::Available => balance.available,
+        }
+    }
+}
+
+/// Credits that move from one bucket to another.
+#[derive(Debug, Clone)]
+pub(super) struct Posting {
+    pub(super) txn_id: Uuid,
+    pub(super) entry_ids: [Uuid; 2],
+    pub(super) balance_id: Uuid,
+    pub(super) account_id: Uuid,
+    pub(super) credit_unit_id: Uuid,
+    pub(super) grant_id: Option<Uuid>,
+    pub(super) kind: &'static str,
+    pub(super) from: Bucket,
+    pub(super) to: Bucket,
+    /// In the smallest step of the unit; more than zero.
+    pub(super) amount: i64,
+    /// What makes this the same fact when it comes twice.
+    pub(super) business_key: String,
+    pub(super) at: DateTime<Utc>,
+    pub(super) actor: String,
+    pub(super) reason: Option<String>,
+}
+
+impl Posting {
+    /// A posting with ids and time from `app`.
+    pub(super) fn ids(app: &App) -> (Uuid, [Uuid; 2], Uuid) {
+        (app.new_id(), [app.new_id(), app.new_id()], app.new_id())
+    }
+
+    /// Writes the balance, the two entries, and the seal that makes the database check them.
+    pub(super) async fn post(self, txn: &Txn) -> Result<balances::Model> {
+        if self.amount <= 0 {
+            return Err(Error::internal(anyhow::anyhow!("a posting moves more than zero")));
+        }
+        let balance = store::move_balance(txn, &self).await?;
+        let entries = [(self.from, -self.amount, 0), (self.to, self.amount, 1)];
+        let entries = entries.map(|(bucket, amount, index)| self.entry(&balance, bucket, amount, index));
+        ledger_entries::Entity::insert_many(entries).exec_without_returning(txn).await?;
+        let seal = ledger_txns::ActiveModel {
+            id: Set(self.txn_id),
+            account_id: Set(self.account_id),
+            kind: Set(self.kind.to_owned()),
+            business_key: Set(self.business_key),
+            effective_at: Set(self.at.fixed_offset()),
+            recorded_at: Set(self.at.fixed_offset()),
+            actor: Set(self.actor),
+            reason: Set(self.reason),
+            ref_type: Set(None),
+            ref_id: Set(None),
+        };
+        ledger_txns::Entity::insert(seal).exec_without_returning(txn).await?;
+        Ok(balance)
+    }
+
+    fn entry(
+        &self,
+        balance: &balances::Model,
+        bucket: Bucket,
+        amount: i64,
+        index: usize,
+    ) -> ledger_entries::ActiveModel {
+        let before_last = i64::from(index == 0);
+        ledger_entries::ActiveModel {
+            id: Set(self.entry_ids[index]),
+            txn_id: Set(self.txn_id),
+            account_id: Set(self.account_id),
+            credit_unit_id: Set(self.credit_unit_id),
+            grant_id: Set(self.grant_id),
+            bucket: Set(bucket.name().to_owned()),
+            amount: Set(amount),
+            balance_after: Set(bucket.of(balance)),
+            seq: Set(balance.entry_count - before_last),
+            recorded_at: Set(self.at.fixed_offset()),
+        }
+    }
+
+    /// How the balance of `bucket` changes.
+    pub(super) fn change(&self, bucket: Bucket) -> i64 {
+        match bucket {
+            bucket if bucket == self.from => -self.amount,
+            bucket if bucket == self.to => self.amount,
+            _ => 0,
+        }
+    }
+}

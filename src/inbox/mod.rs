@@ -1,0 +1,5 @@
+//! What the payment providers sent.
+
+mod store;
+
+pub use store::Events;

@@ -1,0 +1,191 @@
+//! Plans, and the features and credit units that their versions speak of.
+
+use super::{checked_code, checked_name};
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{Permission, Viewer};
+use crate::db::{is_duplicate, rows_for};
+use crate::error::{Error, Result};
+use entity::{credit_units, features, products};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use serde_json::json;
+use uuid::Uuid;
+
+/// What a new plan is to be.
+#[derive(Debug, Clone)]
+pub struct NewPlan {
+    /// The stable name for machines.
+    pub code: String,
+    /// `plan`, `addon`, `credit_pack` or `gift`.
+    pub kind: &'static str,
+    /// The name for people.
+    pub name: String,
+    /// What it is, for people; `None` for nothing to say.
+    pub description: Option<String>,
+    /// Where it stands among the plans: of several, the highest rank wins.
+    pub rank: i64,
+}
+
+/// Makes a plan without versions, which therefore nobody sees or buys yet.
+pub async fn create_plan(app: &App, viewer: &Viewer, new: NewPlan) -> Result<products::Model> {
+    viewer.require(Permission::CatalogueWrite)?;
+    let now = app.now().fixed_offset();
+    let row = products::ActiveModel {
+        id: Set(app.new_id()),
+        code: Set(checked_code(&new.code, &["code"])?),
+        kind: Set(new.kind.to_owned()),
+        rank: Set(new.rank),
+        name: Set(checked_name(&new.name, &["name"])?),
+        description: Set(new.description),
+        active: Set(true),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let deed = Deed::by(app, viewer);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let plan = products::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
+                let what = ("Plan", plan.id);
+                deed.record(txn, "plans.create", what, None, (None::<()>, Some(summary(&plan)))).await?;
+                Ok(plan)
+            })
+        })
+        .await
+}
+
+/// What is to change of a plan; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Default)]
+pub struct PlanChange {
+    /// The name for people.
+    pub name: Option<String>,
+    /// What it is, for people; the inner `None` takes it away.
+    pub description: Option<Option<String>>,
+    /// Where it stands among the plans.
+    pub rank: Option<i64>,
+    /// Whether it is sold; who has it keeps it.
+    pub active: Option<bool>,
+}
+
+/// Changes what may change of a plan: how it is shown and whether it is sold.
+pub async fn update_plan(app: &App, viewer: &Viewer, id: Uuid, change: PlanChange) -> Result<products::Model> {
+    viewer.require(Permission::CatalogueWrite)?;
+    let name = change.name.map(|name| checked_name(&name, &["name"])).transpose()?;
+    let rows = rows_for::<products::Entity>(viewer)?;
+    let now = app.now().fixed_offset();
+    let deed = Deed::by(app, viewer);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let found = rows.filter(products::Column::Id.eq(id)).one(txn).await?;
+                let before = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such plan"))?;
+                let row = products::ActiveModel {
+                    id: Set(id),
+                    name: Set(name.unwrap_or_else(|| before.name.clone())),
+                    description: Set(change.description.unwrap_or_else(|| before.description.clone())),
+                    rank: Set(change.rank.unwrap_or(before.rank)),
+                    active: Set(change.active.unwrap_or(before.active)),
+                    updated_at: Set(now),
+                    ..Default::default()
+                };
+                let plan = products::Entity::update(row).exec(txn).await?;
+                let states = (Some(summary(&before)), Some(summary(&plan)));
+                deed.record(txn, "plans.update", ("Plan", id), None, states).await?;
+                Ok(plan)
+            })
+        })
+        .await
+}
+
+fn summary(plan: &products::Model) -> serde_json::Value {
+    json!({
+        "code": plan.code, "kind": plan.kind, "name": plan.name, "description": plan.description,
+        "rank": plan.rank, "active": plan.active,
+    })
+}
+
+/// What a feature is about.
+pub type FeatureKind = &'static str;
+
+/// Something that versions of plans can grant.
+#[derive(Debug, Clone)]
+pub struct NewFeature {
+    /// The stable name for machines.
+    pub code: String,
+    /// `switch`, `limit`, `config` or `credit`.
+    pub kind: FeatureKind,
+    /// The name for people.
+    pub name: String,
+    /// What a limit counts, e.g. `messages`; `None` for features that count nothing.
+    pub unit: Option<String>,
+}
+
+/// Makes a feature known.
+pub async fn create_feature(app: &App, viewer: &Viewer, new: NewFeature) -> Result<features::Model> {
+    viewer.require(Permission::CatalogueWrite)?;
+    let row = features::ActiveModel {
+        id: Set(app.new_id()),
+        code: Set(checked_code(&new.code, &["code"])?),
+        kind: Set(new.kind.to_owned()),
+        name: Set(checked_name(&new.name, &["name"])?),
+        unit: Set(new.unit),
+        created_at: Set(app.now().fixed_offset()),
+    };
+    let deed = Deed::by(app, viewer);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let feature = features::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
+                let after = json!({"code": feature.code, "kind": feature.kind, "name": feature.name});
+                let what = ("Feature", feature.id);
+                deed.record(txn, "features.create", what, None, (None::<()>, Some(after))).await?;
+                Ok(feature)
+            })
+        })
+        .await
+}
+
+/// Something that credits are counted in.
+#[derive(Debug, Clone)]
+pub struct NewCreditUnit {
+    /// The stable name for machines.
+    pub code: String,
+    /// The name for people.
+    pub name: String,
+    /// How many decimal places people see: amounts count the smallest step.
+    pub decimals: i16,
+}
+
+/// Makes a credit unit known.
+pub async fn create_credit_unit(app: &App, viewer: &Viewer, new: NewCreditUnit) -> Result<credit_units::Model> {
+    viewer.require(Permission::CatalogueWrite)?;
+    if !(0..=12).contains(&new.decimals) {
+        return Err(Error::refused("DECIMALS_INVALID", &["decimals"], "a unit has 0 to 12 decimal places"));
+    }
+    let row = credit_units::ActiveModel {
+        id: Set(app.new_id()),
+        code: Set(checked_code(&new.code, &["code"])?),
+        name: Set(checked_name(&new.name, &["name"])?),
+        decimals: Set(new.decimals),
+        created_at: Set(app.now().fixed_offset()),
+    };
+    let deed = Deed::by(app, viewer);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let unit = credit_units::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
+                let after = json!({"code": unit.code, "name": unit.name, "decimals": unit.decimals});
+                let what = ("CreditUnit", unit.id);
+                deed.record(txn, "credit_units.create", what, None, (None::<()>, Some(after))).await?;
+                Ok(unit)
+            })
+        })
+        .await
+}
+
+fn code_taken(error: DbErr) -> Error {
+    if is_duplicate(&error) {
+        return Error::refused("CODE_TAKEN", &["code"], "this code is taken; codes are unique and never change");
+    }
+    error.into()
+}

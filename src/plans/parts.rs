@@ -1,0 +1,115 @@
+//! The rows of what a version consists of.
+
+use super::store::{features_by_code, units_by_code};
+use super::versions::{AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec};
+use crate::app::App;
+use crate::db::Txn;
+use crate::error::{Error, Result};
+use chrono::{DateTime, FixedOffset};
+use entity::{credit_allowances, credit_units, features, prices, product_features};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// The rows of a version's contents, but for the ids of features and units, which the transaction looks up.
+pub(super) struct Parts {
+    version_id: Uuid,
+    at: DateTime<FixedOffset>,
+    ids: std::vec::IntoIter<Uuid>,
+}
+
+impl Parts {
+    pub(super) fn new(app: &App, version_id: Uuid, at: DateTime<FixedOffset>, spec: &VersionSpec) -> Parts {
+        let count = spec.prices.len() + spec.features.len() + spec.allowances.len();
+        let ids: Vec<Uuid> = (0..count).map(|_| app.new_id()).collect();
+        Parts { version_id, at, ids: ids.into_iter() }
+    }
+
+    fn next_id(&mut self) -> Uuid {
+        self.ids.next().expect("there is an id for every part")
+    }
+
+    pub(super) async fn insert(mut self, txn: &Txn, spec: &VersionSpec) -> Result<()> {
+        let rows: Vec<_> = spec.prices.iter().map(|price| self.price(price)).collect();
+        if !rows.is_empty() {
+            prices::Entity::insert_many(rows).exec_without_returning(txn).await?;
+        }
+        self.insert_features(txn, &spec.features).await?;
+        self.insert_allowances(txn, &spec.allowances).await
+    }
+
+    fn price(&mut self, price: &PriceSpec) -> prices::ActiveModel {
+        prices::ActiveModel {
+            id: Set(self.next_id()),
+            product_version_id: Set(self.version_id),
+            currency: Set(price.currency.clone()),
+            unit_amount_minor: Set(price.unit_amount_minor),
+            interval: Set(price.interval.to_owned()),
+            interval_count: Set(price.interval_count),
+            trial_days: Set(price.trial_days),
+            active: Set(true),
+            created_at: Set(self.at),
+        }
+    }
+
+    async fn insert_features(&mut self, txn: &Txn, specs: &[FeatureSpec]) -> Result<()> {
+        let codes = specs.iter().map(|spec| spec.feature.as_str());
+        let known = features_by_code(txn, codes).await?;
+        let rows = specs.iter().map(|spec| self.feature(spec, &known)).collect::<Result<Vec<_>>>()?;
+        if !rows.is_empty() {
+            product_features::Entity::insert_many(rows).exec_without_returning(txn).await?;
+        }
+        Ok(())
+    }
+
+    fn feature(
+        &mut self,
+        spec: &FeatureSpec,
+        known: &HashMap<String, features::Model>,
+    ) -> Result<product_features::ActiveModel> {
+        let unknown = || {
+            let message = format!("there is no feature {:?}; make it with createFeature", spec.feature);
+            Error::refused("FEATURE_INVALID", &["features"], message)
+        };
+        Ok(product_features::ActiveModel {
+            id: Set(self.next_id()),
+            product_version_id: Set(self.version_id),
+            feature_id: Set(known.get(&spec.feature).ok_or_else(unknown)?.id),
+            value: Set(spec.value.clone()),
+            limit_units: Set(spec.limit),
+            limit_window: Set(spec.window.map(str::to_owned)),
+            rollover_cap: Set(spec.rollover_cap),
+            on_exceed: Set(spec.on_exceed.map(str::to_owned)),
+        })
+    }
+
+    async fn insert_allowances(&mut self, txn: &Txn, specs: &[AllowanceSpec]) -> Result<()> {
+        let known = units_by_code(txn, specs.iter().map(|spec| spec.unit.as_str())).await?;
+        let rows = specs.iter().map(|spec| self.allowance(spec, &known)).collect::<Result<Vec<_>>>()?;
+        if !rows.is_empty() {
+            credit_allowances::Entity::insert_many(rows).exec_without_returning(txn).await?;
+        }
+        Ok(())
+    }
+
+    fn allowance(
+        &mut self,
+        spec: &AllowanceSpec,
+        known: &HashMap<String, credit_units::Model>,
+    ) -> Result<credit_allowances::ActiveModel> {
+        let unknown = || {
+            let message = format!("there is no credit unit {:?}; make it with createCreditUnit", spec.unit);
+            Error::refused("ALLOWANCE_INVALID", &["allowances"], message)
+        };
+        Ok(credit_allowances::ActiveModel {
+            id: Set(self.next_id()),
+            product_version_id: Set(self.version_id),
+            credit_unit_id: Set(known.get(&spec.unit).ok_or_else(unknown)?.id),
+            amount: Set(spec.amount),
+            cadence: Set(spec.cadence.to_owned()),
+            expires_after_days: Set(spec.expires_after_days),
+            rollover_cap: Set(spec.rollover_cap),
+            priority: Set(spec.priority),
+        })
+    }
+}

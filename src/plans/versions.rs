@@ -1,0 +1,228 @@
+//! Versions of plans: drafted, changed while they are drafts, published once.
+
+use super::parts::Parts;
+use super::store::newest_version;
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{Permission, Viewer};
+use crate::db::rows_for;
+use crate::error::{Error, Result};
+use crate::money::is_currency;
+use entity::{credit_allowances, prices, product_features, product_versions, products};
+use sea_orm::sea_query::LockType;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde::Serialize;
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// The largest amount of a price, in minor units; far from the range of 64 bits.
+const LARGEST_AMOUNT: i64 = 1_000_000_000_000;
+
+/// A price of a version.
+#[derive(Debug, Clone, Serialize)]
+pub struct PriceSpec {
+    /// ISO 4217, upper case.
+    pub currency: String,
+    /// For one unit and one interval, in minor units.
+    pub unit_amount_minor: i64,
+    /// `day`, `week`, `month`, `year` or `one_time`.
+    pub interval: &'static str,
+    /// Every how many intervals it is due.
+    pub interval_count: i64,
+    /// How long it may be tried first, in days; `None` for not at all.
+    pub trial_days: Option<i64>,
+}
+
+/// A feature that a version grants.
+#[derive(Debug, Clone, Serialize)]
+pub struct FeatureSpec {
+    /// The code of a known feature.
+    pub feature: String,
+    /// The value of a `config` feature.
+    pub value: Option<String>,
+    /// How much of it; `None` for without limit.
+    pub limit: Option<i64>,
+    /// The window that the limit counts in; `None` for a feature that is not counted.
+    pub window: Option<&'static str>,
+    /// How much of an unused limit is kept for the next window; `None` for nothing.
+    pub rollover_cap: Option<i64>,
+    /// What happens past the limit: `block`, `warn` or `overage`; `None` for `block`.
+    pub on_exceed: Option<&'static str>,
+}
+
+/// Credits that a version grants.
+#[derive(Debug, Clone, Serialize)]
+pub struct AllowanceSpec {
+    /// The code of a known credit unit.
+    pub unit: String,
+    /// How many, in the smallest step of the unit.
+    pub amount: i64,
+    /// How often: `once`, `billing`, `month` or `day`.
+    pub cadence: &'static str,
+    /// After how many days they are gone; `None` for never.
+    pub expires_after_days: Option<i64>,
+    /// How many unused ones are kept; `None` for all of them.
+    pub rollover_cap: Option<i64>,
+    /// Lower numbers are spent first.
+    pub priority: i64,
+}
+
+/// What a version consists of.
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionSpec {
+    /// What it costs.
+    pub prices: Vec<PriceSpec>,
+    /// What it allows.
+    pub features: Vec<FeatureSpec>,
+    /// Which credits it brings.
+    pub allowances: Vec<AllowanceSpec>,
+}
+
+/// Drafts the next version of a plan.
+pub async fn create_version(
+    app: &App,
+    viewer: &Viewer,
+    plan_id: Uuid,
+    spec: VersionSpec,
+) -> Result<product_versions::Model> {
+    viewer.require(Permission::CatalogueWrite)?;
+    check(&spec)?;
+    let plans = rows_for::<products::Entity>(viewer)?;
+    let (id, now, deed) = (app.new_id(), app.now().fixed_offset(), Deed::by(app, viewer));
+    let parts = Parts::new(app, id, now, &spec);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let plan = plans.filter(products::Column::Id.eq(plan_id)).lock(LockType::Update).one(txn).await?;
+                plan.ok_or(Error::refused("NOT_FOUND", &["planId"], "there is no such plan"))?;
+                let number = newest_version(txn, plan_id).await?.map_or(0, |version| version.number) + 1;
+                let row = product_versions::ActiveModel {
+                    id: Set(id),
+                    product_id: Set(plan_id),
+                    number: Set(number),
+                    status: Set("draft".to_owned()),
+                    created_at: Set(now),
+                    published_at: Set(None),
+                };
+                let version = product_versions::Entity::insert(row).exec_with_returning(txn).await?;
+                parts.insert(txn, &spec).await?;
+                deed.record(txn, "plan_versions.create", ("PlanVersion", id), None, (None::<()>, Some(spec))).await?;
+                Ok(version)
+            })
+        })
+        .await
+}
+
+/// Puts other contents into a draft.
+pub async fn update_version(
+    app: &App,
+    viewer: &Viewer,
+    id: Uuid,
+    spec: VersionSpec,
+) -> Result<product_versions::Model> {
+    viewer.require(Permission::CatalogueWrite)?;
+    check(&spec)?;
+    let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
+    let parts = Parts::new(app, id, now, &spec);
+    let versions = rows_for::<product_versions::Entity>(viewer)?;
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let found = versions.filter(product_versions::Column::Id.eq(id)).lock(LockType::Update).one(txn).await?;
+                let version = draft(found)?;
+                prices::Entity::delete_many().filter(prices::Column::ProductVersionId.eq(id)).exec(txn).await?;
+                let of_version = product_features::Column::ProductVersionId.eq(id);
+                product_features::Entity::delete_many().filter(of_version).exec(txn).await?;
+                let of_version = credit_allowances::Column::ProductVersionId.eq(id);
+                credit_allowances::Entity::delete_many().filter(of_version).exec(txn).await?;
+                parts.insert(txn, &spec).await?;
+                deed.record(txn, "plan_versions.update", ("PlanVersion", id), None, (None::<()>, Some(spec))).await?;
+                Ok(version)
+            })
+        })
+        .await
+}
+
+/// Puts a draft on sale in place of the version before it, which those who have it keep.
+pub async fn publish_version(app: &App, viewer: &Viewer, id: Uuid) -> Result<product_versions::Model> {
+    viewer.require(Permission::CatalogueWrite)?;
+    let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
+    let (versions, parts) = (rows_for::<product_versions::Entity>(viewer)?, rows_for::<prices::Entity>(viewer)?);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                use product_versions::{ActiveModel, Column, Entity};
+                let found = versions.filter(Column::Id.eq(id)).lock(LockType::Update).one(txn).await?;
+                let version = draft(found)?;
+                if parts.filter(prices::Column::ProductVersionId.eq(id)).one(txn).await?.is_none() {
+                    let message = "a version needs a price to be sold; a free one has the price 0";
+                    return Err(Error::refused("PRICE_MISSING", &["id"], message));
+                }
+                let superseded = ActiveModel { status: Set("superseded".to_owned()), ..Default::default() };
+                let before = Column::ProductId.eq(version.product_id).and(Column::Status.eq("published"));
+                Entity::update_many().set(superseded).filter(before).exec(txn).await?;
+                let published = ActiveModel {
+                    id: Set(id),
+                    status: Set("published".to_owned()),
+                    published_at: Set(Some(now)),
+                    ..Default::default()
+                };
+                let version = Entity::update(published).exec(txn).await?;
+                let after = Some(serde_json::json!({"number": version.number, "publishedAt": now}));
+                deed.record(txn, "plan_versions.publish", ("PlanVersion", id), None, (None::<()>, after)).await?;
+                Ok(version)
+            })
+        })
+        .await
+}
+
+fn draft(found: Option<product_versions::Model>) -> Result<product_versions::Model> {
+    let version = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such version"))?;
+    if version.status != "draft" {
+        let message = "a published version never changes, since someone may have bought it; draft a new one";
+        return Err(Error::refused("ALREADY_PUBLISHED", &["id"], message));
+    }
+    Ok(version)
+}
+
+/// Checks what can be checked without the database.
+fn check(spec: &VersionSpec) -> Result<()> {
+    let mut seen = HashSet::new();
+    for price in &spec.prices {
+        let refuse = |message| Err(Error::refused("PRICE_INVALID", &["prices"], message));
+        if !is_currency(&price.currency) {
+            return refuse("a currency is an ISO 4217 code in upper case, such as USD");
+        }
+        if !(0..=LARGEST_AMOUNT).contains(&price.unit_amount_minor) {
+            return refuse("an amount is 0 to 1,000,000,000,000 minor units");
+        }
+        if !(1..=365).contains(&price.interval_count) || price.trial_days.is_some_and(|days| !(1..=730).contains(&days)) {
+            return refuse("an interval count is 1 to 365, and a trial 1 to 730 days");
+        }
+        if !seen.insert((&price.currency, price.interval, price.interval_count)) {
+            return refuse("there is one price for each currency and interval");
+        }
+    }
+    let mut seen = HashSet::new();
+    for feature in &spec.features {
+        let refuse = |message| Err(Error::refused("FEATURE_INVALID", &["features"], message));
+        if [feature.limit, feature.rollover_cap].into_iter().flatten().any(|number| number < 0) {
+            return refuse("limits and caps are not negative; leave a limit out for unlimited");
+        }
+        if !seen.insert((&feature.feature, feature.window)) {
+            return refuse("a feature stands once for each window");
+        }
+    }
+    let mut seen = HashSet::new();
+    for allowance in &spec.allowances {
+        let refuse = |message| Err(Error::refused("ALLOWANCE_INVALID", &["allowances"], message));
+        let days = allowance.expires_after_days.is_some_and(|days| !(1..=36_500).contains(&days));
+        if !(1..=LARGEST_AMOUNT).contains(&allowance.amount) || days || allowance.rollover_cap.is_some_and(|cap| cap < 0) {
+            return refuse("an amount is 1 to 1,000,000,000,000 steps, an expiry 1 to 36,500 days, a cap not negative");
+        }
+        if !seen.insert((&allowance.unit, allowance.cadence)) {
+            return refuse("a unit stands once for each cadence");
+        }
+    }
+    Ok(())
+}

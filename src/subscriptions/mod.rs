@@ -1,0 +1,8 @@
+//! An account's plan over time.
+//!
+//! Invariants: `subscriptions` holds the present state and equals the newest row of `subscription_versions`, which is
+//! append-only and from which alone the past is read.
+
+mod store;
+
+pub use store::{Current, History, Holder, Items, Subscriptions};
