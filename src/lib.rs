@@ -1,4 +1,5 @@
 //! Tollgate
 
+pub mod auth;
 pub mod config;
 pub mod error;

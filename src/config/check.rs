@@ -12,13 +12,6 @@ use super::{
     JwtKeys, LimitsConfig, LogConfig, LogFormat, Secret,
 };
 
-const ALGORITHMS: &[(&str, JwtAlgorithm)] = &[
-    ("HS256", JwtAlgorithm::Hs256),
-    ("RS256", JwtAlgorithm::Rs256),
-    ("ES256", JwtAlgorithm::Es256),
-    ("EdDSA", JwtAlgorithm::EdDsa),
-];
-
 /// The least entropy that HS256 asks for (RFC 7518, 3.2).
 const SECRET_MIN_BYTES: usize = 32;
 
@@ -164,16 +157,16 @@ fn jwt_keys(reader: &mut Reader, environment: Environment) -> JwtKeys {
 fn algorithms(reader: &mut Reader, has_secret: bool, has_jwks: bool) -> Vec<JwtAlgorithm> {
     let mut algorithms = Vec::new();
     for word in reader.list("jwt_algorithms") {
-        match ALGORITHMS.iter().find(|(name, _)| *name == word) {
-            Some((_, JwtAlgorithm::Hs256)) if has_jwks => {
+        match JwtAlgorithm::ALL.into_iter().find(|algorithm| algorithm.name() == word) {
+            Some(JwtAlgorithm::Hs256) if has_jwks => {
                 let allowed = "a key set holds public keys only; with jwt_jwks use RS256, ES256 or EdDSA";
                 reader.mistake("jwt_algorithms", Some(&word), allowed);
             }
-            Some((_, algorithm)) if has_secret && *algorithm != JwtAlgorithm::Hs256 => {
+            Some(algorithm) if has_secret && algorithm != JwtAlgorithm::Hs256 => {
                 reader.mistake("jwt_algorithms", Some(&word), "with jwt_hs256_secret the only algorithm is HS256");
             }
-            Some((_, algorithm)) if algorithms.contains(algorithm) => {}
-            Some((_, algorithm)) => algorithms.push(*algorithm),
+            Some(algorithm) if algorithms.contains(&algorithm) => {}
+            Some(algorithm) => algorithms.push(algorithm),
             None => {
                 let allowed = "each must be RS256, ES256 or EdDSA with jwt_jwks, or HS256 with jwt_hs256_secret";
                 reader.mistake("jwt_algorithms", Some(&word), allowed);

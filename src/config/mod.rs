@@ -130,6 +130,21 @@ pub enum JwtAlgorithm {
     EdDsa,
 }
 
+impl JwtAlgorithm {
+    /// Every algorithm that can be chosen.
+    const ALL: [JwtAlgorithm; 4] = [JwtAlgorithm::Hs256, JwtAlgorithm::Rs256, JwtAlgorithm::Es256, JwtAlgorithm::EdDsa];
+
+    /// Its name in settings and in a token's header.
+    pub const fn name(self) -> &'static str {
+        match self {
+            JwtAlgorithm::Hs256 => "HS256",
+            JwtAlgorithm::Rs256 => "RS256",
+            JwtAlgorithm::Es256 => "ES256",
+            JwtAlgorithm::EdDsa => "EdDSA",
+        }
+    }
+}
+
 /// Which web pages may call from a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigins {

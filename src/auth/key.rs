@@ -1,0 +1,108 @@
+//! API keys: `tg_<prefix>_<secret>`. The prefix finds the row and may be shown; only a hash of the secret is stored.
+
+use std::fmt::{self, Write as _};
+
+use rand::CryptoRng;
+use rand::distr::{Alphanumeric, SampleString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// What every API key begins with, so that secret scanners and we can tell one from a JWT.
+const MARK: &str = "tg_";
+const PREFIX_LENGTH: usize = 8;
+/// 43 characters out of 62 are 256 bits.
+const SECRET_LENGTH: usize = 43;
+
+/// A whole API key; it exists only while one is created or checked.
+#[derive(Clone)]
+pub struct ApiKeySecret {
+    prefix: String,
+    secret: String,
+}
+
+impl ApiKeySecret {
+    /// A new key.
+    pub fn generate(rng: &mut impl CryptoRng) -> ApiKeySecret {
+        ApiKeySecret {
+            prefix: Alphanumeric.sample_string(rng, PREFIX_LENGTH),
+            secret: Alphanumeric.sample_string(rng, SECRET_LENGTH),
+        }
+    }
+
+    /// Whether a bearer credential claims to be an API key rather than a JWT.
+    pub fn is_meant_by(bearer: &str) -> bool {
+        bearer.starts_with(MARK)
+    }
+
+    /// Reads a key; `None` where the text has another form, so that no key can be meant.
+    pub fn parse(bearer: &str) -> Option<ApiKeySecret> {
+        let (prefix, secret) = bearer.strip_prefix(MARK)?.split_once('_')?;
+        let fits = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (fits(prefix, PREFIX_LENGTH) && fits(secret, SECRET_LENGTH))
+            .then(|| ApiKeySecret { prefix: prefix.to_owned(), secret: secret.to_owned() })
+    }
+
+    /// The public part, by which the key is found and listed.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What is stored: SHA-256 of the secret in lower-case hex. A slow password hash would add nothing, since 256 random
+    /// bits cannot be guessed however fast the guesses are.
+    pub fn hash(&self) -> String {
+        Sha256::digest(&self.secret).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// Whether this is the key whose hash was stored, compared in constant time.
+    pub fn matches(&self, stored_hash: &str) -> bool {
+        self.hash().as_bytes().ct_eq(stored_hash.as_bytes()).into()
+    }
+
+    /// The whole key, to be shown once, to whoever created it.
+    pub fn expose(&self) -> String {
+        format!("{MARK}{}_{}", self.prefix, self.secret)
+    }
+}
+
+impl fmt::Debug for ApiKeySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{MARK}{}_[not shown]", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_and_matches_its_own_hash_alone() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let key = ApiKeySecret::generate(&mut rng);
+        let other = ApiKeySecret::generate(&mut rng);
+        let read = ApiKeySecret::parse(&key.expose()).unwrap();
+        assert_eq!(key.expose().len(), 3 + 8 + 1 + 43);
+        assert_eq!(read.prefix(), key.prefix());
+        assert!(read.matches(&key.hash()));
+        assert!(!other.matches(&key.hash()) && !read.matches("") && !read.matches(&key.hash()[1..]));
+        assert_eq!(key.hash().len(), 64);
+        assert!(!format!("{key:?}").contains(&key.secret));
+        assert!(ApiKeySecret::is_meant_by(&key.expose()));
+    }
+
+    #[test]
+    fn another_form_is_no_key() {
+        let key = ApiKeySecret::generate(&mut ChaCha20Rng::seed_from_u64(2)).expose();
+        let mut wrong = vec![String::new(), "tg_".into(), "tg__".into(), key.replace("tg_", "TG_"), key[1..].into()];
+        wrong.extend([format!("{key}a"), key[..key.len() - 1].into(), format!("{key}\n"), key.replacen('_', "-", 2)]);
+        wrong.push(key.replace(&key[20..21], "é"));
+        for text in wrong {
+            assert!(ApiKeySecret::parse(&text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a caller may do, and which rows they may see.
+
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// Something beyond one's own rows that a caller may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// See every account's billing rows.
+    BillingRead,
+    /// Change plans, prices and what they grant.
+    CatalogueWrite,
+    /// Grant, spend and hold credits, and record usage, for any account.
+    CreditsWrite,
+    /// Create and revoke API keys and licence keys.
+    KeysWrite,
+    /// Read the sums over all accounts.
+    AnalyticsRead,
+    /// Read the audit log and security events.
+    AuditRead,
+}
+
+impl Permission {
+    /// Every permission there is.
+    pub const ALL: [Permission; 6] = [
+        Permission::BillingRead,
+        Permission::CatalogueWrite,
+        Permission::CreditsWrite,
+        Permission::KeysWrite,
+        Permission::AnalyticsRead,
+        Permission::AuditRead,
+    ];
+
+    /// Its scope string, as in tokens and API keys; it never changes.
+    pub const fn scope(self) -> &'static str {
+        match self {
+            Permission::BillingRead => "billing:read",
+            Permission::CatalogueWrite => "catalogue:write",
+            Permission::CreditsWrite => "credits:write",
+            Permission::KeysWrite => "keys:write",
+            Permission::AnalyticsRead => "analytics:read",
+            Permission::AuditRead => "audit:read",
+        }
+    }
+
+    /// The permission of a scope string; a string that names none is the caller's mistake.
+    pub fn parse(scope: &str) -> Result<Permission> {
+        Permission::find(scope).ok_or_else(|| {
+            let known = Permission::ALL.map(Permission::scope).join(", ");
+            Error::bad_input(format!("there is no such scope; the scopes are {known}"))
+        })
+    }
+
+    fn find(scope: &str) -> Option<Permission> {
+        Permission::ALL.into_iter().find(|permission| permission.scope() == scope)
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Permission::BillingRead => 1,
+            Permission::CatalogueWrite => 1 << 1,
+            Permission::CreditsWrite => 1 << 2,
+            Permission::KeysWrite => 1 << 3,
+            Permission::AnalyticsRead => 1 << 4,
+            Permission::AuditRead => 1 << 5,
+        }
+    }
+}
+
+/// A set of permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// No permission.
+    pub const NONE: Permissions = Permissions(0);
+    /// Every permission.
+    pub const ALL: Permissions = Permissions(0b11_1111);
+
+    /// The permissions that scope strings name; strings that name none are left out, as a token may carry scopes that
+    /// are meant for others.
+    pub fn from_scopes(scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Permissions {
+        scopes.into_iter().filter_map(|scope| Permission::find(scope.as_ref())).collect()
+    }
+
+    /// Whether the set holds `permission`.
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.0 & permission.bit() != 0
+    }
+
+    /// The permissions in the set, in a fixed order.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.into_iter().filter(move |permission| self.contains(*permission))
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Permissions(permissions.into_iter().fold(0, |bits, permission| bits | permission.bit()))
+    }
+}
+
+/// Which rows a caller may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All rows.
+    Everything,
+    /// The rows of this user and of the accounts they belong to, beside what is public.
+    User(Uuid),
+    /// Only what everyone may see, such as the plans on sale.
+    Public,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scope_strings_are_stable_and_read_back() {
+        let scopes = ["billing:read", "catalogue:write", "credits:write", "keys:write", "analytics:read", "audit:read"];
+        assert_eq!(Permission::ALL.map(Permission::scope), scopes);
+        for permission in Permission::ALL {
+            assert_eq!(Permission::parse(permission.scope()).unwrap(), permission);
+        }
+    }
+
+    #[test]
+    fn an_unknown_scope_is_an_error_in_a_key_and_ignored_in_a_token() {
+        for scope in ["", "admin", "billing:READ", "billing:read ", "billing:*"] {
+            assert_eq!(Permission::parse(scope).unwrap_err().code(), "BAD_USER_INPUT", "{scope}");
+            assert_eq!(Permissions::from_scopes([scope]), Permissions::NONE, "{scope}");
+        }
+        let some = Permissions::from_scopes(["openid", "audit:read", "audit:read"]);
+        assert!(some.iter().eq([Permission::AuditRead]));
+    }
+
+    #[test]
+    fn the_full_set_holds_each_permission_once() {
+        assert_eq!(Permission::ALL.into_iter().collect::<Permissions>(), Permissions::ALL);
+        assert!(Permissions::ALL.iter().eq(Permission::ALL));
+        assert_eq!(Permissions::NONE.iter().count(), 0);
+    }
+}

@@ -1,0 +1,225 @@
+//! The caller of one request, as every verb sees them.
+
+use uuid::Uuid;
+
+use super::scope::{Permission, Permissions, Scope};
+use super::token::Claims;
+use crate::error::{Error, Result};
+
+/// What kind of caller this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Nobody in particular.
+    Anonymous,
+    /// A person, who sees their own rows.
+    User,
+    /// A machine, which may do what its scopes say.
+    Service,
+    /// A person who may see and do everything.
+    Admin,
+}
+
+impl Role {
+    /// The role that a token's claim names; anything unknown is a user, never more.
+    pub fn from_claim(claim: Option<&str>) -> Role {
+        match claim {
+            Some("admin") => Role::Admin,
+            Some("service") => Role::Service,
+            _ => Role::User,
+        }
+    }
+
+    /// Its name, as in tokens and the audit log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Anonymous => "anonymous",
+            Role::User => "user",
+            Role::Service => "service",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+/// The caller of one request, and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    role: Role,
+    user_id: Option<Uuid>,
+    actor: String,
+    permissions: Permissions,
+}
+
+impl Viewer {
+    /// A caller without credentials.
+    pub fn anonymous() -> Viewer {
+        Viewer::new(Role::Anonymous, None, "anonymous".to_owned(), Permissions::NONE)
+    }
+
+    /// The caller of a verified token. `user_id` is the user that its issuer and subject stand for, if there is one;
+    /// it is ignored for a service, which is nobody's account.
+    pub fn from_claims(claims: &Claims, user_id: Option<Uuid>) -> Viewer {
+        let subject = &claims.subject;
+        // Never `user:<subject>`: some providers' subjects are UUIDs too, and could pass for another user's id.
+        let person = |word| user_id.map_or_else(|| format!("{word}:{subject}"), |id| format!("user:{id}"));
+        match claims.role {
+            Role::Anonymous => Viewer::anonymous(),
+            Role::User => Viewer::new(Role::User, user_id, person("subject"), Permissions::NONE),
+            Role::Service => {
+                let permissions = Permissions::from_scopes(&claims.scopes);
+                Viewer::new(Role::Service, None, format!("service:{subject}"), permissions)
+            }
+            Role::Admin => Viewer::new(Role::Admin, user_id, person("admin"), Permissions::ALL),
+        }
+    }
+
+    /// The holder of an API key, known by the key's public prefix.
+    pub fn from_api_key(prefix: &str, permissions: Permissions) -> Viewer {
+        Viewer::new(Role::Service, None, format!("key:{prefix}"), permissions)
+    }
+
+    /// Tollgate itself, in a job, a webhook or on the command line; `part` says which for the audit log.
+    pub fn system(part: &str) -> Viewer {
+        Viewer::new(Role::Admin, None, format!("system:{part}"), Permissions::ALL)
+    }
+
+    fn new(role: Role, user_id: Option<Uuid>, actor: String, permissions: Permissions) -> Viewer {
+        Viewer { role, user_id, actor, permissions }
+    }
+
+    /// What kind of caller this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The user they are; `None` for anonymous callers, services, and people we hold no user for.
+    pub fn user_id(&self) -> Option<Uuid> {
+        self.user_id
+    }
+
+    /// A stable label for the audit log, such as `user:<uuid>`, `service:<subject>` or `key:<prefix>`.
+    pub fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    /// What they may do beyond their own rows.
+    pub fn permissions(&self) -> Permissions {
+        self.permissions
+    }
+
+    /// Whether they showed valid credentials of any kind.
+    pub fn is_signed_in(&self) -> bool {
+        self.role != Role::Anonymous
+    }
+
+    /// Refuses a caller without credentials.
+    pub fn require_signed_in(&self) -> Result<()> {
+        if self.is_signed_in() { Ok(()) } else { Err(Error::Unauthenticated("sign in first".into())) }
+    }
+
+    /// The user they are; refuses callers who are none.
+    pub fn require_user(&self) -> Result<Uuid> {
+        self.require_signed_in()?;
+        self.user_id.ok_or(Error::Forbidden("this needs a user's own token".into()))
+    }
+
+    /// Refuses a caller who lacks `permission`, naming the scope they would need.
+    pub fn require(&self, permission: Permission) -> Result<()> {
+        self.require_signed_in()?;
+        if self.permissions.contains(permission) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(format!("this needs the scope {}", permission.scope()).into()))
+    }
+
+    /// Which rows they may see.
+    pub fn scope(&self) -> Scope {
+        if self.permissions.contains(Permission::BillingRead) {
+            return Scope::Everything;
+        }
+        self.user_id.map_or(Scope::Public, Scope::User)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    const USER: Uuid = Uuid::from_u128(7);
+
+    fn claims(role: Role, scopes: &[&str]) -> Claims {
+        Claims {
+            issuer: "https://issuer.example".to_owned(),
+            subject: "sub-1".to_owned(),
+            role,
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            email: None,
+            name: None,
+            expires_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn only_the_exact_words_give_more_than_a_user() {
+        assert_eq!(Role::from_claim(Some("admin")), Role::Admin);
+        assert_eq!(Role::from_claim(Some("service")), Role::Service);
+        for claim in ["user", "", "Admin", "ADMIN", " admin", "admin ", "authenticated", "service_role", "anonymous"] {
+            assert_eq!(Role::from_claim(Some(claim)), Role::User, "{claim}");
+        }
+        assert_eq!(Role::from_claim(None), Role::User);
+    }
+
+    #[test]
+    fn each_kind_of_caller_sees_and_may_do_what_it_should() {
+        let every = ["billing:read", "credits:write"];
+        let read = Permissions::from_scopes(["billing:read"]);
+        let user = format!("user:{USER}");
+        for (viewer, scope, may_read, actor, user_id) in [
+            (Viewer::anonymous(), Scope::Public, false, "anonymous", None),
+            (Viewer::from_claims(&claims(Role::User, &every), Some(USER)), Scope::User(USER), false, &user, Some(USER)),
+            (Viewer::from_claims(&claims(Role::User, &every), None), Scope::Public, false, "subject:sub-1", None),
+            (
+                Viewer::from_claims(&claims(Role::Service, &every), Some(USER)),
+                Scope::Everything,
+                true,
+                "service:sub-1",
+                None,
+            ),
+            (Viewer::from_claims(&claims(Role::Service, &[]), Some(USER)), Scope::Public, false, "service:sub-1", None),
+            (Viewer::from_claims(&claims(Role::Admin, &[]), Some(USER)), Scope::Everything, true, &user, Some(USER)),
+            (Viewer::from_claims(&claims(Role::Admin, &[]), None), Scope::Everything, true, "admin:sub-1", None),
+            (Viewer::from_api_key("abcd1234", Permissions::NONE), Scope::Public, false, "key:abcd1234", None),
+            (Viewer::from_api_key("abcd1234", read), Scope::Everything, true, "key:abcd1234", None),
+            (Viewer::system("worker"), Scope::Everything, true, "system:worker", None),
+        ] {
+            assert_eq!(viewer.scope(), scope, "{viewer:?}");
+            assert_eq!(viewer.require(Permission::BillingRead).is_ok(), may_read, "{viewer:?}");
+            assert_eq!(viewer.actor(), actor);
+            assert_eq!(viewer.user_id(), user_id);
+            assert_eq!(viewer.require_user().ok(), user_id);
+            assert_eq!(viewer.require_signed_in().is_ok(), actor != "anonymous");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_whether_to_sign_in_or_which_scope_is_missing() {
+        let anonymous = Viewer::anonymous().require(Permission::AuditRead).unwrap_err();
+        assert_eq!(anonymous.code(), "UNAUTHENTICATED");
+        let service = Viewer::from_api_key("abcd1234", Permissions::from_scopes(["billing:read"]));
+        let forbidden = service.require(Permission::AuditRead).unwrap_err();
+        assert_eq!(forbidden.code(), "FORBIDDEN");
+        assert!(forbidden.to_string().contains("audit:read"), "{forbidden}");
+    }
+
+    #[test]
+    fn an_admin_may_do_everything_and_a_service_only_what_its_scopes_say() {
+        for permission in Permission::ALL {
+            assert!(Viewer::from_claims(&claims(Role::Admin, &[]), None).require(permission).is_ok());
+            let other = Permission::ALL.into_iter().filter(|other| *other != permission).map(Permission::scope);
+            let others: Vec<&str> = other.collect();
+            let service = Viewer::from_claims(&claims(Role::Service, &others), None);
+            assert!(service.require(permission).is_err(), "{permission:?}");
+        }
+    }
+}
