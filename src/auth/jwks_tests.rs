@@ -196,3 +196,14 @@ async fn a_wrong_file_is_refused_at_the_start() {
     }
     assert!(Jwks::new(JwksSource::File("/no/such".into()), RS256.to_vec(), clock.monotonic()).is_err());
 }
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_an_error_under_https() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        std::io::Write::write_all(&mut listener.accept().unwrap().0, b"HTTP/1.1 400 Bad\r\n\r\n")
+    });
+    let error = fetch::get(&url, FETCH_TIMEOUT, MAX_BYTES).await.err().unwrap();
+    assert!(error.to_string().contains("the request failed"), "{error}");
+}

@@ -352,3 +352,11 @@ proptest! {
         prop_assert!(matches!(verified, Err(Error::Unauthenticated(_))), "{verified:?}");
     }
 }
+
+#[tokio::test]
+async fn tokens_are_shared_between_tasks() {
+    let tokens = Arc::new(Tokens::new(&secret_config()).unwrap());
+    let token = hs256(json!({}));
+    let task = tokio::spawn(async move { tokens.verify(&token, now()).await });
+    assert!(task.await.unwrap().is_ok());
+}

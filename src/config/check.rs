@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use url::{Host, Url};
 
 use super::read::Reader;
@@ -271,10 +272,16 @@ fn limits(reader: &mut Reader) -> LimitsConfig {
 
 fn log(reader: &mut Reader) -> LogConfig {
     let filter = reader.text("log").unwrap_or_default();
-    if EnvFilter::try_new(&filter).is_err() {
+    if !is_filter(&filter) {
         let allowed = "it must be off, error, warn, info, debug, trace or a filter such as info,tollgate=debug";
         reader.mistake("log", Some(&filter), allowed);
     }
     let choices = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     LogConfig { filter, format: reader.one_of("log_format", &choices).unwrap_or(LogFormat::Text) }
+}
+
+/// Whether a text is a filter, and no misspelt level: the library would take `inof` for the name of a module.
+fn is_filter(text: &str) -> bool {
+    let is_clear = |part: &str| part.contains(['=', '[']) || part.trim().parse::<LevelFilter>().is_ok();
+    EnvFilter::try_new(text).is_ok() && text.split(',').all(is_clear)
 }

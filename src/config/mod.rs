@@ -237,24 +237,30 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 impl Config {
-    /// Reads and checks every setting. `file` comes from `--config` and must be there; without it the file is the one
-    /// that `TOLLGATE_CONFIG` names, or `tollgate.toml` if that exists.
+    /// Reads and checks every setting. `file` must be there if it is given; without it the file is the one that
+    /// `TOLLGATE_CONFIG` names, and without that there is none.
     pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
         let env: Vec<(String, String)> = env.collect();
-        let named = env.iter().find(|(name, value)| name == CONFIG_VARIABLE && !value.is_empty());
-        let fallback = Path::new(DEFAULT_FILE);
-        let file =
-            file.or(named.map(|(_, value)| Path::new(value))).or(Some(fallback).filter(|fallback| fallback.exists()));
+        let file = file.or(named_file(&env));
         check::config(read::Reader::new(file, &env)).map_err(ConfigErrors)
     }
 
-    /// [`load`](Config::load) with the environment of this process.
+    /// [`load`](Config::load) with the environment of this process, and `tollgate.toml` if no file is named and it is
+    /// there.
     pub fn from_process(file: Option<&Path>) -> Result<Config, ConfigErrors> {
         #[expect(clippy::disallowed_methods, reason = "settings are read once, here")]
         // Not `vars`, which panics when any variable at all is not UTF-8.
         let env = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
-        Config::load(file, env)
+        let env: Vec<(String, String)> = env.collect();
+        let fallback = Path::new(DEFAULT_FILE);
+        let unnamed = file.is_none() && named_file(&env).is_none();
+        let file = if unnamed && fallback.exists() { Some(fallback) } else { file };
+        Config::load(file, env.into_iter())
     }
+}
+
+fn named_file(env: &[(String, String)]) -> Option<&Path> {
+    env.iter().find(|(name, value)| name == CONFIG_VARIABLE && !value.is_empty()).map(|(_, value)| Path::new(value))
 }
 
 fn lossy(text: std::ffi::OsString) -> String {

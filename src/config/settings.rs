@@ -83,7 +83,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     plain(
         "jwt_audience",
         "",
-        "The audiences we answer to, separated by commas; a token's `aud` must hold one of them. Left out: any.",
+        "The audiences we answer to, separated by commas; a token's `aud` must hold one of them. Left out: any, even \
+         tokens meant for your other applications.",
     ),
     plain("jwt_leeway_s", "30", "How far other machines' clocks may differ from ours, in seconds, 0 to 300."),
     plain(

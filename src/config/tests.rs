@@ -83,6 +83,9 @@ fn typed_values_come_out_of_every_form() {
     let listed = ["https://a.example.com", "http://localhost:3000"].map(str::to_owned).to_vec();
     assert_eq!(config.cors_origins, CorsOrigins::Listed(listed));
     load("", &[("JWT_HS256_SECRET", SECRET), ("JWT_ALGORITHMS", "HS256")]).unwrap();
+    for log in ["off", "DEBUG", "info,tollgate=debug,sqlx=warn", "warn,[request{id=7}]=debug"] {
+        assert_eq!(load("", &[("LOG", log)]).unwrap().log.filter, log);
+    }
 }
 
 #[test]
@@ -121,6 +124,8 @@ fn every_wrong_value_is_refused_with_its_reason() {
         ("BODY_LIMIT_BYTES", "1MB", "from 1024 to 104857600"),
         ("LIMIT_DEPTH", "99999999999999999999999", "from 1 to 100"),
         ("LOG", "tollgate=loud", "it must be off, error"),
+        ("LOG", "inof", "it must be off, error"),
+        ("LOG", "info,tollgate", "it must be off, error"),
         ("LOG_FORMAT", "xml", "one of text, json"),
     ] {
         let error = load("", &[(name, value)]).unwrap_err();
