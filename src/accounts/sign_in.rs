@@ -162,7 +162,8 @@ async fn touch(app: &App, row: api_keys::Model) -> Result<()> {
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let used = api_keys::ActiveModel { id: Set(row.id), last_used_at: Set(Some(now)), ..Default::default() };
+                let used =
+                    api_keys::ActiveModel { id: Set(row.id), last_used_at: Set(Some(now)), ..Default::default() };
                 api_keys::Entity::update(used).exec(txn).await?;
                 Ok(())
             })

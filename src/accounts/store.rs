@@ -75,7 +75,7 @@ impl Listing for Users {
 }
 
 /// E-mail addresses compare without regard to case and surrounding space; they never identify anyone.
-pub fn normalize_email(email: &str) -> String {
+pub(super) fn normalize_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
@@ -186,11 +186,7 @@ impl Listing for ApiKeys {
 }
 
 /// The user whom an issuer knows by `subject`, with the role they have here.
-pub(super) async fn identified(
-    db: &impl ConnectionTrait,
-    issuer: &str,
-    subject: &str,
-) -> Result<Option<users::Model>> {
+pub(super) async fn identified(db: &impl ConnectionTrait, issuer: &str, subject: &str) -> Result<Option<users::Model>> {
     // unscoped: this is how a caller becomes someone with a scope
     let identity = user_identities::Entity::find()
         .filter(user_identities::Column::Issuer.eq(issuer))

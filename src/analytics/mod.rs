@@ -32,7 +32,12 @@ fn start_of(day: NaiveDate) -> Result<DateTime<Utc>> {
 }
 
 /// Recurring revenue in force at the instant `as_of`, by currency.
-pub async fn recurring(app: &App, viewer: &Viewer, as_of: DateTime<Utc>, policy: DiscountPolicy) -> Result<Vec<Recurring>> {
+pub async fn recurring(
+    app: &App,
+    viewer: &Viewer,
+    as_of: DateTime<Utc>,
+    policy: DiscountPolicy,
+) -> Result<Vec<Recurring>> {
     viewer.require(Permission::AnalyticsRead)?;
     store::recurring(app.db.read(), as_of, policy).await
 }

@@ -40,10 +40,8 @@ pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &
     let request = Once::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
     let work = Grant::prepare(app, viewer, new)?;
     let (key_id, now, grant_id) = (app.new_id(), app.now(), work.grant_id);
-    let id: Uuid = app
-        .db
-        .write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work.run(txn)))))
-        .await?;
+    let id: Uuid =
+        app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work.run(txn))))).await?;
     tracing::debug!(%id, first = id == grant_id, "credits granted");
     // What was granted is read as it is now: the answer that is remembered is which grant it was.
     let rows = <credit_grants::Entity as crate::db::Visible>::visible(crate::auth::Scope::Everything);

@@ -7,9 +7,7 @@ use crate::error::{Error, Result};
 use crate::order;
 use entity::{balances, credit_grants, credit_units, ledger_entries, ledger_txns};
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value};
 
 impl Visible for balances::Entity {
     fn visible(scope: Scope) -> Select<Self> {

@@ -46,7 +46,9 @@ async fn sqlite(path: &Path, connections: u32, read_only: bool) -> Result<Databa
         .test_before_acquire(false)
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |options| sqlite_settings(options.in_memory(false).shared_cache(false).filename(&path), read_only));
+        .map_sqlx_sqlite_opts(move |options| {
+            sqlite_settings(options.in_memory(false).shared_cache(false).filename(&path), read_only)
+        });
     Ok(Database::connect(options).await?)
 }
 

@@ -14,7 +14,10 @@ pub fn in_list(db: &DatabaseConnection, column: impl Into<Expr>, ids: &[Uuid]) -
         DbBackend::Postgres => "= ANY($1)",
         _ => "IN (SELECT unhex(value) FROM json_each($1))",
     };
-    column.into().binary(sea_orm::sea_query::BinOper::Custom("".into()), Expr::cust_with_values(sql, [list(db.get_database_backend(), ids)]))
+    column.into().binary(
+        sea_orm::sea_query::BinOper::Custom("".into()),
+        Expr::cust_with_values(sql, [list(db.get_database_backend(), ids)]),
+    )
 }
 
 /// Many ids as one parameter: an array, or a JSON list of hexadecimal strings.
@@ -31,14 +34,14 @@ fn list(backend: DbBackend, ids: &[Uuid]) -> Value {
 }
 
 /// Inside the select that [`each`] runs: the parent at hand.
-pub fn parent_key() -> SimpleExpr {
+pub(super) fn parent_key() -> SimpleExpr {
     Expr::cust("k.parent")
 }
 
 /// Runs `children` once for each of `parents`, in one statement, and keeps at most `limit` rows for each.
 ///
 /// `children` selects the rows of one parent, which it calls [`parent_key`].
-pub async fn each<E: EntityTrait>(
+pub(super) async fn each<E: EntityTrait>(
     db: &DatabaseConnection,
     parents: &[Uuid],
     children: SelectStatement,
@@ -131,4 +134,12 @@ pub(super) fn limited(backend: DbBackend, select: SelectStatement, limit: u64) -
         _ => select.build(SqliteQueryBuilder),
     };
     Statement::from_sql_and_values(backend, format!("{sql} LIMIT {limit}"), values)
+}
+
+/// The UTC day of an instant, as text `YYYY-MM-DD`. `column` is a name of ours, never a caller's.
+pub fn utc_day(backend: DbBackend, column: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
+        _ => format!("substr({column}, 1, 10)"),
+    }
 }

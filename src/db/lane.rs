@@ -84,8 +84,10 @@ where
 
 async fn run(connection: DatabaseConnection, mut queue: mpsc::Receiver<Task>) {
     while let Some(first) = queue.recv().await {
-        let immediate =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         match connection.begin_with_options(immediate).await {
             Ok(txn) => share(txn, first, &mut queue).await,
             // Dropping the task answers its caller with an error; what is wrong goes to the log.

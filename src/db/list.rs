@@ -97,11 +97,7 @@ fn children<L: ChildListing>(viewer: &Viewer, list: &L, of: L::Of) -> Result<Sel
 }
 
 /// `column` lies in `[from, to)`; an end that is `None` is open.
-pub fn within<E: sea_orm::EntityTrait>(
-    mut rows: Select<E>,
-    column: E::Column,
-    range: &super::Between,
-) -> Select<E> {
+pub fn within<E: sea_orm::EntityTrait>(mut rows: Select<E>, column: E::Column, range: &super::Between) -> Select<E> {
     use sea_orm::ColumnTrait;
     if let Some(from) = range.from {
         rows = rows.filter(column.gte(from.fixed_offset()));

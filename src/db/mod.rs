@@ -11,7 +11,7 @@ mod page;
 mod visible;
 mod write;
 
-pub use dialect::in_list;
+pub use dialect::{in_list, utc_day};
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use once::{Once, once};
 pub use page::{Between, Key, Order, PageArgs, Slice};

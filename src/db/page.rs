@@ -158,7 +158,7 @@ pub struct PageArgs {
 
 /// A page that was asked for, checked.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub(super) struct Page {
     size: u64,
     backward: bool,
     position: Option<Position>,
@@ -177,7 +177,7 @@ pub struct Slice<M> {
 
 impl Page {
     /// Checks the arguments against the order of the list.
-    pub fn new<E: EntityTrait>(args: &PageArgs, order: &Order<E>) -> Result<Page> {
+    pub(super) fn new<E: EntityTrait>(args: &PageArgs, order: &Order<E>) -> Result<Page> {
         let backward = args.last.is_some() || args.before.is_some();
         if backward && (args.first.is_some() || args.after.is_some()) {
             return Err(Error::bad_input("use first with after, or last with before, not both pairs"));
@@ -193,7 +193,7 @@ impl Page {
     }
 
     /// Reads the page of one list.
-    pub async fn fetch<E: EntityTrait>(
+    pub(super) async fn fetch<E: EntityTrait>(
         &self,
         db: &DatabaseConnection,
         select: Select<E>,
@@ -208,7 +208,7 @@ impl Page {
 
     /// Reads this page of the list of each parent, in one statement. `select` names the parent by
     /// [`parent_key`](super::parent_key).
-    pub async fn fetch_each<E: EntityTrait>(
+    pub(super) async fn fetch_each<E: EntityTrait>(
         &self,
         db: &DatabaseConnection,
         parents: &[Uuid],

@@ -28,13 +28,15 @@ impl Visible for products::Entity {
         if scope == Scope::Everything {
             return Self::find();
         }
-        Self::find().filter(products::Column::Id.in_subquery(
-            Query::select()
-                .column(product_versions::Column::ProductId)
-                .from(product_versions::Entity)
-                .and_where(product_versions::Column::Status.ne("draft"))
-                .take(),
-        ))
+        Self::find().filter(
+            products::Column::Id.in_subquery(
+                Query::select()
+                    .column(product_versions::Column::ProductId)
+                    .from(product_versions::Entity)
+                    .and_where(product_versions::Column::Status.ne("draft"))
+                    .take(),
+            ),
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use crate::db::rows_for;
 use crate::error::{Error, Result};
 use crate::money::is_currency;
 use entity::{credit_allowances, prices, product_features, product_versions, products};
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{ExprTrait, LockType};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -128,7 +128,8 @@ pub async fn update_version(
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let found = versions.filter(product_versions::Column::Id.eq(id)).lock(LockType::Update).one(txn).await?;
+                let found =
+                    versions.filter(product_versions::Column::Id.eq(id)).lock(LockType::Update).one(txn).await?;
                 let version = draft(found)?;
                 prices::Entity::delete_many().filter(prices::Column::ProductVersionId.eq(id)).exec(txn).await?;
                 let of_version = product_features::Column::ProductVersionId.eq(id);
@@ -196,7 +197,8 @@ fn check(spec: &VersionSpec) -> Result<()> {
         if !(0..=LARGEST_AMOUNT).contains(&price.unit_amount_minor) {
             return refuse("an amount is 0 to 1,000,000,000,000 minor units");
         }
-        if !(1..=365).contains(&price.interval_count) || price.trial_days.is_some_and(|days| !(1..=730).contains(&days)) {
+        if !(1..=365).contains(&price.interval_count) || price.trial_days.is_some_and(|days| !(1..=730).contains(&days))
+        {
             return refuse("an interval count is 1 to 365, and a trial 1 to 730 days");
         }
         if !seen.insert((&price.currency, price.interval, price.interval_count)) {
@@ -217,7 +219,10 @@ fn check(spec: &VersionSpec) -> Result<()> {
     for allowance in &spec.allowances {
         let refuse = |message| Err(Error::refused("ALLOWANCE_INVALID", &["allowances"], message));
         let days = allowance.expires_after_days.is_some_and(|days| !(1..=36_500).contains(&days));
-        if !(1..=LARGEST_AMOUNT).contains(&allowance.amount) || days || allowance.rollover_cap.is_some_and(|cap| cap < 0) {
+        if !(1..=LARGEST_AMOUNT).contains(&allowance.amount)
+            || days
+            || allowance.rollover_cap.is_some_and(|cap| cap < 0)
+        {
             return refuse("an amount is 1 to 1,000,000,000,000 steps, an expiry 1 to 36,500 days, a cap not negative");
         }
         if !seen.insert((&allowance.unit, allowance.cadence)) {

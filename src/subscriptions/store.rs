@@ -91,7 +91,9 @@ impl Listing for Current {
 
     fn filter(&self, rows: Select<subscriptions::Entity>) -> Select<subscriptions::Entity> {
         // In the words of the partial index that serves it.
-        rows.filter(sea_orm::sea_query::Expr::cust("\"subscriptions\".\"status\" IN ('trialing', 'active', 'past_due')"))
+        rows.filter(sea_orm::sea_query::Expr::cust(
+            "\"subscriptions\".\"status\" IN ('trialing', 'active', 'past_due')",
+        ))
     }
 
     fn order(&self) -> Order<subscriptions::Entity> {
