@@ -1,0 +1,1 @@
+// GraphiQL is not built.
