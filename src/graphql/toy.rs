@@ -189,7 +189,11 @@ impl Query {
     async fn things(&self) -> Vec<Thing> {
         vec![Thing::User(User(1)), Thing::Plan(Plan(2))]
     }
-    async fn echo(&self, #[graphql(default_with = "Some(\"default\".to_owned())")] text: Option<String>, level: Option<Level>) -> String {
+    async fn echo(
+        &self,
+        #[graphql(default_with = "Some(\"default\".to_owned())")] text: Option<String>,
+        level: Option<Level>,
+    ) -> String {
         let level = level.map_or("none", |level| match level {
             Level::Low => "low",
             Level::High => "high",

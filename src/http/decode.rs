@@ -29,9 +29,7 @@ pub(super) fn body(bytes: &[u8], batch_limit: usize) -> Payload {
         }
         Ok(Value::Array(items)) => Payload::Batch(items.into_iter().map(operation).collect()),
         Ok(value) => Payload::Single(operation(value)),
-        Err(error) => {
-            single(format!("the body is not JSON: wrong at line {} column {}", error.line(), error.column()))
-        }
+        Err(error) => single(format!("the body is not JSON: wrong at line {} column {}", error.line(), error.column())),
     }
 }
 

@@ -75,7 +75,13 @@ fn wanted(accept: &str, offer: Media) -> Option<Wanted> {
 /// A quality value of HTTP, which has at most three decimals; what is none counts as not wanted.
 fn thousandths(quality: &str) -> u16 {
     match quality.split_once('.') {
-        None => if quality == "1" { 1000 } else { 0 },
+        None => {
+            if quality == "1" {
+                1000
+            } else {
+                0
+            }
+        }
         Some(("1", _)) => 1000,
         Some(("0", decimals)) => format!("{decimals:0<3}").get(..3).and_then(|it| it.parse().ok()).unwrap_or(0),
         Some(_) => 0,

@@ -53,7 +53,8 @@ impl RequestIds {
     /// The client's own id if it has one that is fit for logs, so that its logs and ours can be put side by side.
     fn of(&self, request: &Request) -> RequestId {
         let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let fit = |id: &&str| !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let fit =
+            |id: &&str| !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
         match sent.filter(fit) {
             Some(id) => RequestId(id.into()),
             None => {

@@ -51,9 +51,10 @@ fn cors(settings: &Settings) -> anyhow::Result<CorsLayer> {
     let origins = if settings.origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
-        let origins = settings.origins.iter().map(|origin| {
-            HeaderValue::from_str(origin).with_context(|| format!("{origin:?} is not an origin"))
-        });
+        let origins = settings
+            .origins
+            .iter()
+            .map(|origin| HeaderValue::from_str(origin).with_context(|| format!("{origin:?} is not an origin")));
         AllowOrigin::list(origins.collect::<anyhow::Result<Vec<_>>>()?)
     };
     Ok(CorsLayer::new()

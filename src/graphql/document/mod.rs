@@ -3,14 +3,17 @@
 //! repeated query costs one look-up.
 //!
 //! The steps, one file each: count (`limits`), parse and validate (here), coerce variables (`variables`), merge under
-//! the conditions (`normalise` into a `plan`), put in the variables (`bind`), and shape the data (`answer`).
+//! the conditions (`collect` and `normalise` into a `plan`), put in the variables (`bind`), and shape the data (`answer`).
 
 mod answer;
 mod bind;
+mod collect;
 mod limits;
 mod normalise;
 mod one_of;
 mod plan;
+#[cfg(test)]
+mod random_tests;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -23,10 +26,11 @@ use std::{
 use anyhow::Context as _;
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
+    diagnostic::{Diagnostic, ToCliReport as _},
     executable::Operation,
     parser::{Parser, SourceMap, SourceSpan},
     schema::Implementers,
-    validation::{DiagnosticList, Valid},
+    validation::{DiagnosticData, DiagnosticList, Valid},
 };
 use async_graphql::{Pos, Request, Response, parser::types::OperationType};
 use quick_cache::{Weighter, sync::Cache};
@@ -53,12 +57,15 @@ struct Document {
     operations: HashMap<Option<String>, PreparedOperation>,
 }
 
+/// The values of an operation's condition variables; none for null, which is an error only where the value matters.
+type Conditions = Vec<Option<bool>>;
+
 struct PreparedOperation {
     source: Node<Operation>,
     /// The variables that decide what is skipped and included.
     conditions: Vec<Name>,
     /// The plans so far, by the values of the conditions.
-    plans: RwLock<Vec<(Vec<Option<bool>>, Arc<Plan>)>>,
+    plans: RwLock<Vec<(Conditions, Arc<Plan>)>>,
 }
 
 #[derive(Clone)]
@@ -110,7 +117,8 @@ impl Documents {
     pub fn new(sdl: &str, limits: &Limits) -> anyhow::Result<Self> {
         let mut schema = Schema::parse(sdl, "schema.graphql").map_err(|error| anyhow::anyhow!("{error}"))?;
         one_of::add_introspection_field(&mut schema);
-        let schema = schema.validate().map_err(|error| anyhow::anyhow!("{error}")).context("the schema is not valid")?;
+        let schema =
+            schema.validate().map_err(|error| anyhow::anyhow!("{error}")).context("the schema is not valid")?;
         let implementers = schema.implementers_map();
         let cache = Cache::with_weighter(1_000, limits.cache_bytes, ByLength);
         Ok(Documents { schema, implementers, limits: limits.clone(), cache })
@@ -173,7 +181,7 @@ impl Documents {
             }
             let prepared = PreparedOperation {
                 source: operation.clone(),
-                conditions: normalise::condition_variables(&source, operation),
+                conditions: collect::condition_variables(&source, operation),
                 plans: RwLock::default(),
             };
             operations.insert(operation.name.as_ref().map(Name::to_string), prepared);
@@ -187,7 +195,7 @@ impl Documents {
         operation: &PreparedOperation,
         variables: &Variables,
     ) -> Result<Arc<Plan>, Vec<RequestError>> {
-        let values: Vec<Option<bool>> = (operation.conditions.iter())
+        let values: Conditions = (operation.conditions.iter())
             .map(|name| match variables.get(name.as_str()) {
                 Some(async_graphql::Value::Boolean(value)) => Some(*value),
                 _ => None,
@@ -199,7 +207,7 @@ impl Documents {
         }
         drop(kept);
         let named = operation.conditions.iter().map(Name::as_str).zip(&values);
-        let source = normalise::Source {
+        let source = collect::Source {
             schema: &self.schema,
             implementers: &self.implementers,
             document: &document.source,
@@ -215,13 +223,24 @@ impl Documents {
     }
 
     fn diagnosed(&self, code: &'static str, diagnostics: &DiagnosticList) -> Vec<RequestError> {
-        let errors = diagnostics.iter().take(self.limits.errors).map(|diagnostic| {
-            let error = diagnostic.to_json();
-            let at = error.locations.first().map(|at| Pos { line: at.line, column: at.column });
-            RequestError::new(code, error.message).at(at)
+        let told = diagnostics.iter().filter(|it| !follows_from_another(it)).take(self.limits.errors);
+        let errors = told.map(|diagnostic| {
+            let at =
+                diagnostic.line_column_range().map(|range| Pos { line: range.start.line, column: range.start.column });
+            RequestError::new(code, diagnostic.error.to_string()).at(at)
         });
         errors.collect()
     }
+}
+
+/// Whether `diagnostic` misses a selection set that is there: all in it was wrong, and is reported on its own.
+fn follows_from_another(diagnostic: &Diagnostic<'_, DiagnosticData>) -> bool {
+    let text = diagnostic.error.location().and_then(|span| {
+        let source = diagnostic.sources.get(&span.file_id())?;
+        source.source_text().get(span.offset()..span.end_offset())
+    });
+    text.is_some_and(|text| text.ends_with('}'))
+        && diagnostic.error.to_string().ends_with("must have a subselection set")
 }
 
 impl Document {

@@ -1,43 +1,23 @@
 //! From a valid document to a [`Plan`]: CollectFields and MergeSelectionSets of the specification, done once and for
 //! all types instead of at each object.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use apollo_compiler::{
-    ExecutableDocument, Name, Node, Schema,
-    ast::Type,
-    executable::{Field as SourceField, Operation, OperationType as SourceOperationType, Selection, SelectionSet},
-    parser::SourceSpan,
-    schema::{ExtendedType, Implementers},
+    Name,
+    executable::{Operation, OperationType as SourceOperationType, SelectionSet},
 };
-use async_graphql::{Pos, Positioned, parser::types::OperationType};
+use async_graphql::{Positioned, parser::types::OperationType};
 
 use super::{
     RequestError, code,
-    limits::over_limit,
+    collect::{Collector, Group, Groups, Source},
     plan::{Argument, Children, Field, Plan, TypeFields},
 };
 
-/// Steps of merging allowed for each selection that the limits allow: enough for a document that asks for different
-/// fields of many types, and milliseconds at most for one made to be slow.
-const STEPS_PER_SELECTION: usize = 8;
-
-/// What normalising reads, all of it borrowed.
-pub(super) struct Source<'a> {
-    pub(super) schema: &'a Schema,
-    pub(super) implementers: &'a apollo_compiler::collections::HashMap<Name, Implementers>,
-    pub(super) document: &'a ExecutableDocument,
-    /// The values of the variables that `@skip` and `@include` ask for.
-    pub(super) conditions: &'a HashMap<&'a str, bool>,
-    pub(super) selections_limit: usize,
-}
-
 /// Merges `operation` into a plan, under the conditions in `source`.
 pub(super) fn plan(source: &Source<'_>, operation: &Operation) -> Result<Plan, RequestError> {
-    let mut merger = Merger { source, steps: 0 };
+    let mut merger = Merger { collector: Collector::new(source) };
     let root = merger.children(operation.object_type(), &[&operation.selection_set])?;
     let introspection = match &root {
         Children::Same(fields) => fields.iter().any(|field| matches!(field.name.as_str(), "__schema" | "__type")),
@@ -51,81 +31,17 @@ pub(super) fn plan(source: &Source<'_>, operation: &Operation) -> Result<Plan, R
     Ok(Plan { operation: operation_type, name: operation.name.as_ref().map(Name::to_string), root, introspection })
 }
 
-/// The variables that decide a `@skip` or `@include` anywhere in `operation`, each once.
-pub(super) fn condition_variables(document: &ExecutableDocument, operation: &Operation) -> Vec<Name> {
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    let mut open = vec![&operation.selection_set];
-    while let Some(set) = open.pop() {
-        for selection in &set.selections {
-            for directive in selection.directives().iter().filter(|it| matches!(it.name.as_str(), "skip" | "include")) {
-                let variable = directive.specified_argument_by_name("if").and_then(|value| value.as_variable());
-                if let Some(variable) = variable.filter(|variable| !found.contains(*variable)) {
-                    found.push(variable.clone());
-                }
-            }
-            match selection {
-                Selection::Field(field) => open.push(&field.selection_set),
-                Selection::InlineFragment(inline) => open.push(&inline.selection_set),
-                Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = document.fragments.get(&spread.fragment_name)
-                        && seen.insert(&spread.fragment_name)
-                    {
-                        open.push(&fragment.selection_set);
-                    }
-                }
-            }
-        }
-    }
-    found
-}
-
-/// The fields that share a response key, in document order.
-struct Group<'a> {
-    key: &'a str,
-    fields: Vec<&'a Node<SourceField>>,
-}
-
-impl Group<'_> {
-    fn same_fields(&self, other: &Group<'_>) -> bool {
-        self.fields.len() == other.fields.len()
-            && self.fields.iter().zip(&other.fields).all(|(mine, theirs)| std::ptr::eq(*mine, *theirs))
-    }
-}
-
-/// Response keys in the order of their first field.
-#[derive(Default)]
-struct Groups<'a> {
-    list: Vec<Group<'a>>,
-    index: HashMap<&'a str, usize>,
-}
-
-impl<'a> Groups<'a> {
-    fn push(&mut self, field: &'a Node<SourceField>) {
-        let key = field.response_key().as_str();
-        let next = self.list.len();
-        let at = *self.index.entry(key).or_insert(next);
-        match self.list.get_mut(at) {
-            Some(group) => group.fields.push(field),
-            None => self.list.push(Group { key, fields: vec![field] }),
-        }
-    }
-
-    fn get(&self, key: &str) -> Option<&Group<'a>> {
-        self.index.get(key).and_then(|&at| self.list.get(at))
-    }
-}
-
 struct Merger<'s, 'a> {
-    source: &'s Source<'a>,
-    steps: usize,
+    collector: Collector<'s, 'a>,
 }
 
 impl<'s, 'a: 's> Merger<'s, 'a> {
     /// What `sets`, merged, ask of a value of type `parent`.
     fn children(&mut self, parent: &Name, sets: &[&'a SelectionSet]) -> Result<Children, RequestError> {
-        let narrowing = self.narrowing_conditions(parent, sets)?;
+        let source = self.collector.source;
+        let narrowing = self.collector.narrowing_conditions(parent, sets)?;
         if narrowing.is_empty() {
-            let groups = self.collect(sets, |condition| self.source.always_applies(condition, parent))?;
+            let groups = self.collector.collect(sets, |condition| source.always_applies(condition, parent))?;
             let fields = groups.list.iter().map(|group| self.field(parent, group)).collect::<Result<_, _>>()?;
             return Ok(Children::Same(fields));
         }
@@ -138,15 +54,16 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
         sets: &[&'a SelectionSet],
         narrowing: &[&Name],
     ) -> Result<Children, RequestError> {
+        let source = self.collector.source;
         // Types that fulfil the same conditions are asked for the same fields.
         let mut classes: Vec<(Vec<bool>, Vec<Name>, Groups<'a>)> = Vec::new();
-        for object in self.source.possible_types(parent) {
+        for object in source.possible_types(parent) {
             let fulfilled: Vec<bool> =
-                narrowing.iter().map(|condition| self.source.always_applies(condition, &object)).collect();
+                narrowing.iter().map(|condition| source.always_applies(condition, &object)).collect();
             match classes.iter_mut().find(|(class, ..)| *class == fulfilled) {
                 Some((_, members, _)) => members.push(object),
                 None => {
-                    let groups = self.collect(sets, |condition| self.source.always_applies(condition, &object))?;
+                    let groups = self.collector.collect(sets, |condition| source.always_applies(condition, &object))?;
                     classes.push((fulfilled, vec![object], groups));
                 }
             }
@@ -154,10 +71,10 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
         let mut shared: Vec<Arc<Field>> = Vec::new();
         if let Some((_, _, first)) = classes.first() {
             for group in &first.list {
-                let everywhere = classes.iter().all(|(_, _, groups)| {
-                    groups.get(group.key).is_some_and(|other| other.same_fields(group))
-                });
-                let declared = group.fields.first().is_some_and(|it| self.source.field_type(parent, &it.name).is_some());
+                let everywhere = classes
+                    .iter()
+                    .all(|(_, _, groups)| groups.get(group.key).is_some_and(|other| other.same_fields(group)));
+                let declared = group.fields.first().is_some_and(|it| source.field_type(parent, &it.name).is_some());
                 if everywhere && declared {
                     shared.push(self.field(parent, group)?);
                 }
@@ -194,11 +111,12 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
     }
 
     fn field(&mut self, parent: &Name, group: &Group<'a>) -> Result<Arc<Field>, RequestError> {
-        self.step()?;
+        self.collector.step()?;
+        let source = self.collector.source;
         let Some(first) = group.fields.first() else {
             return Err(RequestError::new(code::INTERNAL, "a response key without a field"));
         };
-        let ty = self.source.field_type(parent, &first.name).unwrap_or(&first.definition.ty).clone();
+        let ty = source.field_type(parent, &first.name).unwrap_or(&first.definition.ty).clone();
         let children = if first.selection_set.is_empty() {
             None
         } else {
@@ -206,151 +124,17 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
             Some(self.children(ty.inner_named_type(), &sets)?)
         };
         let arguments = first.arguments.iter().map(|argument| Argument {
-            name: Positioned::new(async_graphql::Name::new(&argument.name), self.source.pos(argument.location())),
+            name: Positioned::new(async_graphql::Name::new(&argument.name), source.pos(argument.location())),
             value: argument.value.clone(),
-            pos: self.source.pos(argument.value.location()),
+            pos: source.pos(argument.value.location()),
         });
         Ok(Arc::new(Field {
             key: async_graphql::Name::new(group.key),
             name: async_graphql::Name::new(&first.name),
-            pos: self.source.pos(first.location()),
+            pos: source.pos(first.location()),
             arguments: arguments.collect(),
             ty,
             children,
         }))
-    }
-
-    /// CollectFields over several selection sets, as for an object to which the conditions apply that `applies` says.
-    fn collect(
-        &mut self,
-        sets: &[&'a SelectionSet],
-        applies: impl Fn(&Name) -> bool,
-    ) -> Result<Groups<'a>, RequestError> {
-        let mut groups = Groups::default();
-        self.walk(sets, &mut |found| match found {
-            Found::Field(field) => {
-                groups.push(field);
-                true
-            }
-            Found::Condition(condition) => applies(condition),
-        })?;
-        Ok(groups)
-    }
-
-    /// The type conditions in `sets` that some values of type `parent` fulfil and others do not.
-    fn narrowing_conditions(
-        &mut self,
-        parent: &Name,
-        sets: &[&'a SelectionSet],
-    ) -> Result<Vec<&'a Name>, RequestError> {
-        let mut narrowing = Vec::new();
-        if !self.source.is_abstract(parent) {
-            return Ok(narrowing);
-        }
-        self.walk(sets, &mut |found| {
-            if let Found::Condition(condition) = found
-                && !self.source.always_applies(condition, parent)
-                && !narrowing.contains(&condition)
-            {
-                narrowing.push(condition);
-            }
-            true
-        })?;
-        Ok(narrowing)
-    }
-
-    /// Visits the fields in `sets` in order, with those of the fragments whose condition `visit` answers with true.
-    fn walk(
-        &mut self,
-        sets: &[&'a SelectionSet],
-        visit: &mut dyn FnMut(Found<'a>) -> bool,
-    ) -> Result<(), RequestError> {
-        let mut visited = HashSet::new();
-        sets.iter().try_for_each(|set| self.walk_set(set, &mut visited, visit))
-    }
-
-    fn walk_set(
-        &mut self,
-        set: &'a SelectionSet,
-        visited: &mut HashSet<&'a str>,
-        visit: &mut dyn FnMut(Found<'a>) -> bool,
-    ) -> Result<(), RequestError> {
-        for selection in &set.selections {
-            self.step()?;
-            if !self.source.included(selection)? {
-                continue;
-            }
-            match selection {
-                Selection::Field(field) => {
-                    visit(Found::Field(field));
-                }
-                Selection::InlineFragment(inline) => {
-                    if inline.type_condition.as_ref().is_none_or(|condition| visit(Found::Condition(condition))) {
-                        self.walk_set(&inline.selection_set, visited, visit)?;
-                    }
-                }
-                Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = self.source.document.fragments.get(&spread.fragment_name)
-                        && visited.insert(&spread.fragment_name)
-                        && visit(Found::Condition(&fragment.selection_set.ty))
-                    {
-                        self.walk_set(&fragment.selection_set, visited, visit)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn step(&mut self) -> Result<(), RequestError> {
-        self.steps += 1;
-        let limit = self.source.selections_limit.saturating_mul(STEPS_PER_SELECTION);
-        if self.steps > limit { Err(over_limit("selections to merge", self.steps, limit)) } else { Ok(()) }
-    }
-}
-
-/// What a walk over selections comes across.
-enum Found<'a> {
-    Field(&'a Node<SourceField>),
-    Condition(&'a Name),
-}
-
-impl Source<'_> {
-    /// Whether every value of type `ty` fulfils the type condition `condition`.
-    fn always_applies(&self, condition: &Name, ty: &Name) -> bool {
-        condition == ty || self.schema.is_subtype(condition, ty)
-    }
-
-    fn is_abstract(&self, ty: &Name) -> bool {
-        self.schema.types.get(ty).is_some_and(|ty| ty.is_interface() || ty.is_union())
-    }
-
-    fn possible_types(&self, ty: &Name) -> Vec<Name> {
-        match self.schema.types.get(ty) {
-            Some(ExtendedType::Union(union)) => union.members.iter().map(|member| member.name.clone()).collect(),
-            _ => self.implementers.get(ty).into_iter().flat_map(|it| it.objects.iter().cloned()).collect(),
-        }
-    }
-
-    fn field_type(&self, parent: &Name, field: &Name) -> Option<&Type> {
-        self.schema.type_field(parent, field).ok().map(|definition| &definition.ty)
-    }
-
-    fn included(&self, selection: &Selection) -> Result<bool, RequestError> {
-        Ok(!self.condition(selection, "skip", false)? && self.condition(selection, "include", true)?)
-    }
-
-    fn condition(&self, selection: &Selection, directive: &str, default: bool) -> Result<bool, RequestError> {
-        let Some(value) = selection.directives().get(directive).and_then(|it| it.specified_argument_by_name("if")) else {
-            return Ok(default);
-        };
-        let value = value.to_bool().or_else(|| self.conditions.get(value.as_variable()?.as_str()).copied());
-        value.ok_or_else(|| {
-            RequestError::new(code::INPUT, format!("the condition of @{directive} must be true or false, not null"))
-        })
-    }
-
-    fn pos(&self, span: Option<SourceSpan>) -> Pos {
-        super::position(span, &self.document.sources).unwrap_or_default()
     }
 }

@@ -1,10 +1,11 @@
-//! `@oneOf` input objects, which apollo-compiler 1 does not know: the rule for literals, and `__Type.isOneOf`. What
-//! comes in variables is refused by async-graphql when the argument is read.
+//! `@oneOf` input objects, which apollo-compiler 1 does not know: the rule for literals and for variables, and
+//! `__Type.isOneOf`.
 
 use apollo_compiler::{
     Name, Node, Schema,
     ast::{FieldDefinition, Type, Value},
     executable::{ExecutableDocument, Operation, Selection, SelectionSet},
+    response::JsonValue,
     schema::{Component, ExtendedType},
     validation::Valid,
 };
@@ -44,6 +45,21 @@ pub(super) fn check(schema: &Valid<Schema>, document: &Valid<ExecutableDocument>
         check.selections(&fragment.selection_set, None);
     }
     if check.errors.is_empty() { Ok(()) } else { Err(check.errors) }
+}
+
+/// What is wrong with a coerced variable of type `ty`, as to the `@oneOf` types in it.
+pub(super) fn fault_in_variable(schema: &Schema, ty: &Type, value: &JsonValue) -> Option<String> {
+    match (value, schema.types.get(ty.inner_named_type())?) {
+        (JsonValue::Array(items), _) => items.iter().find_map(|item| fault_in_variable(schema, ty.item_type(), item)),
+        (JsonValue::Object(fields), ExtendedType::InputObject(object)) => {
+            if object.directives.has("oneOf") && (fields.len() != 1 || fields.values().any(JsonValue::is_null)) {
+                return Some(format!("exactly one field of {} must be given, and not be null", object.name));
+            }
+            let typed = fields.iter().filter_map(|(name, value)| Some((object.fields.get(name.as_str())?, value)));
+            typed.into_iter().find_map(|(field, value)| fault_in_variable(schema, &field.ty, value))
+        }
+        _ => None,
+    }
 }
 
 struct Check<'a> {
@@ -94,9 +110,8 @@ impl Check<'_> {
             [_] => return,
             _ => format!("exactly one field of {} must be given, not {}", object.name, fields.len()),
         };
-        self.errors.push(
-            RequestError::new(code::VALIDATION, message).at(position(value.location(), &self.document.sources)),
-        );
+        self.errors
+            .push(RequestError::new(code::VALIDATION, message).at(position(value.location(), &self.document.sources)));
     }
 }
 

@@ -1,7 +1,10 @@
 //! The variables of one request, checked against what the operation declares.
 
+use std::fmt::Display;
+
 use apollo_compiler::{
-    ExecutableDocument, Schema,
+    ExecutableDocument, Node, Schema,
+    ast::VariableDefinition,
     executable::Operation,
     request::coerce_variable_values,
     response::{JsonMap, JsonValue},
@@ -10,7 +13,7 @@ use apollo_compiler::{
 use async_graphql::{Name, Value};
 use serde_json::{Map, Value as Json};
 
-use super::{RequestError, bind::Variables, code, position};
+use super::{RequestError, bind::Variables, code, one_of, position};
 
 /// The declared variables that have a value, given or by default; or what is wrong with each of the others.
 pub(super) fn coerce(
@@ -28,12 +31,21 @@ pub(super) fn coerce(
             Some((name.into(), JsonValue::from(value)))
         })
         .collect();
-    match coerce_variable_values(schema, operation, &declared) {
-        Ok(values) => {
-            Ok(values.into_inner().into_iter().map(|(name, value)| (name.as_str().to_owned(), to_value(value))).collect())
-        }
-        Err(_) => Err(explain(schema, document, operation, &declared)),
+    let Ok(values) = coerce_variable_values(schema, operation, &declared) else {
+        return Err(explain(schema, document, operation, &declared));
+    };
+    let faults: Vec<RequestError> = (operation.variables.iter())
+        .filter_map(|variable| {
+            let value = values.get(variable.name.as_str())?;
+            let fault = one_of::fault_in_variable(schema, &variable.ty, value)?;
+            Some(not_valid(document, variable, fault))
+        })
+        .collect();
+    if !faults.is_empty() {
+        return Err(faults);
     }
+    let values = values.into_inner().into_iter().map(|(name, value)| (name.as_str().to_owned(), to_value(value)));
+    Ok(values.collect())
 }
 
 /// Tries the variables one by one, so that each error names its variable.
@@ -52,10 +64,14 @@ fn explain(
             selection_set: apollo_compiler::executable::SelectionSet::new(operation.selection_set.ty.clone()),
         };
         let error = coerce_variable_values(schema, &single, given).err()?;
-        let message = format!("variable ${} of type {} is not valid: {}", variable.name, variable.ty, error.message());
-        Some(RequestError::new(code::INPUT, message).at(position(variable.location(), &document.sources)))
+        Some(not_valid(document, variable, error.message()))
     });
     wrong.collect()
+}
+
+fn not_valid(document: &ExecutableDocument, variable: &Node<VariableDefinition>, why: impl Display) -> RequestError {
+    let message = format!("variable ${} of type {} is not valid: {why}", variable.name, variable.ty);
+    RequestError::new(code::INPUT, message).at(position(variable.location(), &document.sources))
 }
 
 fn to_value(json: JsonValue) -> Value {
