@@ -24,6 +24,9 @@ pub mod code {
     pub const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
 }
 
+/// Characters of the longest message that quotes a client.
+const LONGEST_MESSAGE: usize = 500;
+
 /// What is wrong with a request that is not executed.
 #[derive(Debug, Clone)]
 pub struct RequestError {
@@ -38,7 +41,7 @@ pub struct RequestError {
 impl RequestError {
     /// An error about the request as a whole.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        RequestError { code, message: message.into(), position: None }
+        RequestError { code, message: shortened(message.into()), position: None }
     }
 
     /// The same error, at a place in the document.
@@ -67,14 +70,17 @@ pub(super) fn present_all(errors: &mut Vec<ServerError>, limit: usize, request_i
         match source.as_deref().and_then(|source| source.downcast_ref::<Error>()) {
             Some(ours) => describe(error, ours, request_id),
             None if has_code(error) => {}
-            None if source.is_none() && is_about_input(&error.message) => set_code(error, code::INPUT),
+            None if source.is_none() && is_about_input(&error.message) => {
+                error.message = shortened(std::mem::take(&mut error.message));
+                set_code(error, code::INPUT);
+            }
             None => {
                 tracing::error!(request_id, path = ?error.path, cause = error.message, "resolver failed");
                 mask(error, request_id);
             }
         }
     }
-    // Outermost first, and by the place in the document and not by the time of failing.
+    // By the place in the document and not by the time of failing.
     errors.sort_by(|one, other| one.locations.cmp(&other.locations));
     errors.truncate(limit);
 }
@@ -118,6 +124,15 @@ fn set_code(error: &mut ServerError, code: &str) {
 
 fn has_code(error: &ServerError) -> bool {
     error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some())
+}
+
+/// Messages quote what the client sent, which may be long, and there may be many of them.
+fn shortened(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 /// async-graphql's own errors carry no type; these are the forms in which it says that an argument does not parse.

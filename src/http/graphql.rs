@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 
 use super::{
-    Caller, Http,
+    Caller, Http, Settings,
     assets::graphiql,
     decode::{self, Payload},
     negotiate::{Media, is_json, negotiate},
@@ -58,7 +58,7 @@ pub(super) async fn endpoint(
     let payload = if get {
         Payload::Single(decode::query_string(query_string))
     } else {
-        match read(body, &parts.headers, http.settings.body_bytes).await {
+        match read(body, &parts.headers, &http.settings).await {
             Ok(bytes) => decode::body(&bytes, http.settings.batch),
             Err(refusal) => return refusal,
         }
@@ -113,8 +113,8 @@ async fn answer(
         Payload::Single(decoded) => {
             let reply = execute(decoded).await;
             let mut response = write(&reply, status(Ok(reply.outcome), media), media);
-            if let Some(name) = reply.operation_name {
-                response.extensions_mut().insert(OperationName(name));
+            if let Some(name) = &reply.operation_name {
+                response.extensions_mut().insert(OperationName::new(name));
             }
             if reply.outcome == Outcome::MutationRefused { allow(response, "POST") } else { response }
         }
@@ -125,7 +125,7 @@ async fn answer(
             }
             let mut response = write(&replies, StatusCode::OK, media);
             let names: Vec<&str> = replies.iter().filter_map(|reply| reply.operation_name.as_deref()).collect();
-            response.extensions_mut().insert(OperationName(names.join(",")));
+            response.extensions_mut().insert(OperationName::new(&names.join(",")));
             response
         }
     }
@@ -136,7 +136,8 @@ fn wants_graphiql(headers: &HeaderMap, query_string: &str) -> bool {
     !asks && negotiate(headers, &[Media::Json, Media::GraphqlResponse, Media::Html]) == Some(Media::Html)
 }
 
-async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Response> {
+async fn read(body: Body, headers: &HeaderMap, settings: &Settings) -> Result<Bytes, Response> {
+    let limit = settings.body_bytes;
     let too_large = || {
         let message = format!("the body is longer than the limit of {limit} bytes");
         problem(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_REQUEST, &message)
@@ -145,14 +146,18 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Re
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
-            too_large()
-        } else {
-            problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "the body broke off")
+    match tokio::time::timeout(settings.body_time, axum::body::to_bytes(body, limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => {
+            let source = std::error::Error::source(&error);
+            Err(if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+                too_large()
+            } else {
+                problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "the body broke off")
+            })
         }
-    })
+        Err(_) => Err(problem(StatusCode::REQUEST_TIMEOUT, code::BAD_REQUEST, "the body took too long to arrive")),
+    }
 }
 
 fn write(reply: &impl Serialize, status: StatusCode, media: Media) -> Response {

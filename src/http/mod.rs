@@ -59,6 +59,8 @@ pub struct Http {
 pub struct Settings {
     /// Bytes of the longest request body.
     pub body_bytes: usize,
+    /// How long the body may take to arrive.
+    pub body_time: Duration,
     /// Operations in one request.
     pub batch: usize,
     /// Who may ask for the schema, by introspection and at `/schema.graphql`.
@@ -77,6 +79,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             body_bytes: 1024 * 1024,
+            body_time: Duration::from_secs(15),
             batch: 10,
             introspection: Introspection::Everyone,
             origins: Vec::new(),

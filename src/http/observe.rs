@@ -24,7 +24,7 @@ use crate::graphql::error::code;
 /// The header that carries the id, in requests and in replies.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Characters of the longest id that is taken over from a client.
+/// Characters of the longest name that a client gives to something in the log.
 const LONGEST_ID: usize = 128;
 
 /// What a request is called in logs and errors.
@@ -33,7 +33,14 @@ pub(super) struct RequestId(pub(super) Arc<str>);
 
 /// The name of the operation that was executed, left in the reply for the log.
 #[derive(Debug, Clone)]
-pub(super) struct OperationName(pub(super) String);
+pub(super) struct OperationName(String);
+
+impl OperationName {
+    /// Cut to a length that is fit for logs.
+    pub(super) fn new(name: &str) -> Self {
+        OperationName(name.chars().take(LONGEST_ID).collect())
+    }
+}
 
 /// Makes ids: a part drawn once for the process, and a count.
 pub(super) struct RequestIds {

@@ -113,6 +113,13 @@ async fn selections_are_merged_in_the_order_of_the_document() {
 }
 
 #[tokio::test]
+async fn entities_of_a_federation_are_resolved_and_merged() {
+    let query = "query($r:[_Any!]!){_entities(representations:$r){...on User{id} ...on User{late id}} _service{sdl}}";
+    let answer = answer(query, json!({ "r": [{ "__typename": "User", "id": "user:5" }] })).await;
+    assert!(answer.starts_with(r#"{"data":{"_entities":[{"id":"user:5","late":5}],"_service":{"sdl":""#), "{answer}");
+}
+
+#[tokio::test]
 async fn variables_and_defaults_reach_the_arguments_as_the_specification_says() {
     let table = [
         ("query($t:String){echo(text:$t)}", json!({}), r#"{"echo":"default none"}"#),
