@@ -24,3 +24,5 @@ pub mod subscriptions;
 
 // Edges: used by nothing above.
 pub mod inbox;
+pub mod graphql;
+pub mod http;

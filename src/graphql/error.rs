@@ -1,0 +1,141 @@
+//! Every error that a client sees gets its final form here: a code in `extensions.code`, and nothing internal.
+
+use async_graphql::{ErrorExtensionValues, Pos, ServerError};
+
+use crate::error::Error;
+
+/// The codes of errors that are about the request as a whole; [`Error::code`] has those of the features.
+pub mod code {
+    /// The text is not GraphQL, or too long to be read.
+    pub const PARSE: &str = "GRAPHQL_PARSE_FAILED";
+    /// The document does not fit the schema, or is over a limit.
+    pub const VALIDATION: &str = "GRAPHQL_VALIDATION_FAILED";
+    /// Variables or arguments are not what was declared.
+    pub const INPUT: &str = "BAD_USER_INPUT";
+    /// The caller sent a hash in place of a text that the server does not hold.
+    pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+    /// The operation took longer than allowed.
+    pub const TIMEOUT: &str = "TIMEOUT";
+    /// The request is refused by its form: method, media type, size.
+    pub const BAD_REQUEST: &str = "BAD_REQUEST";
+    /// Something that the caller may not do.
+    pub const FORBIDDEN: &str = "FORBIDDEN";
+    /// A fault of ours.
+    pub const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
+}
+
+/// Characters of the longest message that quotes a client.
+const LONGEST_MESSAGE: usize = 500;
+
+/// What is wrong with a request that is not executed.
+#[derive(Debug, Clone)]
+pub struct RequestError {
+    /// A stable code for clients to switch on.
+    pub code: &'static str,
+    /// What is wrong, for people.
+    pub message: String,
+    /// Where in the document, if it is there.
+    pub position: Option<Pos>,
+}
+
+impl RequestError {
+    /// An error about the request as a whole.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        RequestError { code, message: shortened(message.into()), position: None }
+    }
+
+    /// The same error, at a place in the document.
+    pub fn at(self, position: Option<Pos>) -> Self {
+        RequestError { position, ..self }
+    }
+}
+
+impl From<RequestError> for ServerError {
+    fn from(error: RequestError) -> Self {
+        coded(ServerError::new(error.message, error.position), error.code)
+    }
+}
+
+/// How an error of ours looks to a client, as an error about the request as a whole.
+pub fn present(error: &Error, request_id: &str) -> ServerError {
+    let mut presented = ServerError::new(error.to_string(), None);
+    describe(&mut presented, error, request_id);
+    presented
+}
+
+/// Gives the errors of an executed operation their final form, and logs the causes of those that are our fault.
+pub(super) fn present_all(errors: &mut Vec<ServerError>, limit: usize, request_id: &str) {
+    for error in errors.iter_mut() {
+        let source = error.source.take();
+        match source.as_deref().and_then(|source| source.downcast_ref::<Error>()) {
+            Some(ours) => describe(error, ours, request_id),
+            None if has_code(error) => {}
+            None if source.is_none() && is_about_input(&error.message) => {
+                error.message = shortened(std::mem::take(&mut error.message));
+                set_code(error, code::INPUT);
+            }
+            None => {
+                tracing::error!(request_id, path = ?error.path, cause = error.message, "resolver failed");
+                mask(error, request_id);
+            }
+        }
+    }
+    // By the place in the document and not by the time of failing.
+    errors.sort_by(|one, other| one.locations.cmp(&other.locations));
+    errors.truncate(limit);
+}
+
+/// A fault of ours, without its cause.
+pub(super) fn internal(request_id: &str) -> ServerError {
+    let mut error = ServerError::new("", None);
+    mask(&mut error, request_id);
+    error
+}
+
+fn describe(presented: &mut ServerError, error: &Error, request_id: &str) {
+    match error {
+        Error::Internal(cause) => {
+            tracing::error!(request_id, path = ?presented.path, cause = format!("{cause:#}"), "internal error");
+            return mask(presented, request_id);
+        }
+        Error::Unavailable(what, cause) => {
+            tracing::warn!(request_id, path = ?presented.path, what, cause = format!("{cause:#}"), "unavailable");
+        }
+        _ => {}
+    }
+    set_code(presented, error.code());
+}
+
+fn mask(error: &mut ServerError, request_id: &str) {
+    error.message = "internal error".to_owned();
+    error.extensions = None;
+    set_code(error, code::INTERNAL);
+    error.extensions.get_or_insert_default().set("requestId", request_id);
+}
+
+fn coded(mut error: ServerError, code: &str) -> ServerError {
+    set_code(&mut error, code);
+    error
+}
+
+fn set_code(error: &mut ServerError, code: &str) {
+    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
+}
+
+fn has_code(error: &ServerError) -> bool {
+    error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some())
+}
+
+/// Messages quote what the client sent, which may be long, and there may be many of them.
+fn shortened(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
+/// async-graphql's own errors carry no type; these are the forms in which it says that an argument does not parse.
+fn is_about_input(message: &str) -> bool {
+    message.starts_with("Expected input type") || message.starts_with("Failed to parse")
+}

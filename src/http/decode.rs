@@ -1,0 +1,91 @@
+//! Operations out of a body or a query string, in the form that GraphQL over HTTP gives them.
+
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use crate::graphql::{
+    error::{RequestError, code},
+    execute::{Operation, Outcome, Reply},
+};
+
+/// An operation, or the reply that says why what was sent is none.
+pub(super) type Decoded = Result<Operation, Box<Reply>>;
+
+/// What a request asks for.
+pub(super) enum Payload {
+    /// One operation.
+    Single(Decoded),
+    /// Several, to be answered in their order.
+    Batch(Vec<Decoded>),
+}
+
+/// The operations in a JSON body: an object, or an array of at most `batch_limit` objects.
+pub(super) fn body(bytes: &[u8], batch_limit: usize) -> Payload {
+    let single = |message: String| Payload::Single(Err(malformed(message)));
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Array(items)) if items.is_empty() => single("the batch holds no operation".to_owned()),
+        Ok(Value::Array(items)) if items.len() > batch_limit => {
+            single(format!("the batch holds {} operations; the limit is {batch_limit}", items.len()))
+        }
+        Ok(Value::Array(items)) => Payload::Batch(items.into_iter().map(operation).collect()),
+        Ok(value) => Payload::Single(operation(value)),
+        Err(error) => single(format!("the body is not JSON: wrong at line {} column {}", error.line(), error.column())),
+    }
+}
+
+/// The operation in a query string, where variables and extensions are JSON.
+pub(super) fn query_string(text: &str) -> Decoded {
+    let mut object = Map::new();
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        let value = match &*name {
+            "query" | "operationName" => Value::String(value.into_owned()),
+            "variables" | "extensions" if value.is_empty() => continue,
+            "variables" | "extensions" => {
+                serde_json::from_str(&value).map_err(|_| malformed(format!("the parameter {name} is not JSON")))?
+            }
+            _ => continue,
+        };
+        if object.insert(name.to_string(), value).is_some() {
+            return Err(malformed(format!("the parameter {name} is given twice")));
+        }
+    }
+    if object.get("operationName").is_some_and(|name| name == "") {
+        object.remove("operationName");
+    }
+    operation(Value::Object(object))
+}
+
+fn operation(value: Value) -> Decoded {
+    let Value::Object(mut object) = value else {
+        return Err(malformed("an operation is a JSON object with the document in \"query\""));
+    };
+    let extensions = optional_object(&mut object, "extensions")?;
+    let variables = optional_object(&mut object, "variables")?;
+    let operation_name = match object.remove("operationName") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(name),
+        Some(_) => return Err(malformed("\"operationName\" must be a string")),
+    };
+    let query = match object.remove("query") {
+        Some(Value::String(query)) => query,
+        None | Some(Value::Null) if extensions.contains_key("persistedQuery") => {
+            let error = RequestError::new(code::PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound");
+            return Err(Box::new(Reply::rejected(vec![error])));
+        }
+        None | Some(Value::Null) => return Err(malformed("the document is missing: send it in \"query\"")),
+        Some(_) => return Err(malformed("\"query\" must be a string")),
+    };
+    Ok(Operation { query, operation_name, variables })
+}
+
+fn optional_object(object: &mut Map<String, Value>, name: &str) -> Result<Map<String, Value>, Box<Reply>> {
+    match object.remove(name) {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(found)) => Ok(found),
+        Some(_) => Err(malformed(format!("\"{name}\" must be an object"))),
+    }
+}
+
+fn malformed(message: impl Into<String>) -> Box<Reply> {
+    Box::new(Reply::failed(Outcome::Malformed, RequestError::new(code::BAD_REQUEST, message).into()))
+}

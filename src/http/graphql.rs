@@ -1,0 +1,181 @@
+//! GraphQL over HTTP, by the specification of that name.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{
+    Caller, Http, Settings,
+    assets::graphiql,
+    decode::{self, Payload},
+    negotiate::{Media, is_json, negotiate},
+    observe::{OperationName, RequestId},
+    problem::problem,
+};
+use crate::{
+    error::Error,
+    graphql::{
+        error::{code, present},
+        execute::{Outcome, Reply, Terms},
+    },
+};
+
+/// Everything that arrives at the endpoint, preflights aside.
+pub(super) async fn endpoint(
+    State(http): State<Arc<Http>>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let get = parts.method == Method::GET;
+    if !get && parts.method != Method::POST {
+        let refusal = problem(StatusCode::METHOD_NOT_ALLOWED, code::BAD_REQUEST, "send GET or POST");
+        return allow(refusal, "GET, POST");
+    }
+    let query_string = parts.uri.query().unwrap_or_default();
+    if get && http.settings.graphiql && wants_graphiql(&parts.headers, query_string) {
+        return graphiql();
+    }
+    let Some(media) = negotiate(&parts.headers, &[Media::Json, Media::GraphqlResponse]) else {
+        let message = "replies are application/graphql-response+json or application/json";
+        return problem(StatusCode::NOT_ACCEPTABLE, code::BAD_REQUEST, message);
+    };
+    if !get && !is_json(&parts.headers) {
+        let message = "the body must be application/json in UTF-8, and say so in Content-Type";
+        return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::BAD_REQUEST, message);
+    }
+    let caller = match (http.authenticate)(&parts.headers).await {
+        Ok(caller) => caller,
+        Err(error) => return authentication_failed(&error, &request_id, media),
+    };
+    let payload = if get {
+        Payload::Single(decode::query_string(query_string))
+    } else {
+        match read(body, &parts.headers, &http.settings).await {
+            Ok(bytes) => decode::body(&bytes, http.settings.batch),
+            Err(refusal) => return refusal,
+        }
+    };
+    let terms = Terms { mutations: !get, introspection: http.settings.introspection.allows(&caller) };
+    answer(&http, payload, terms, &caller, &request_id, media).await
+}
+
+/// The reply to a request whose credential is refused, or cannot be checked.
+pub(super) fn authentication_failed(error: &Error, request_id: &RequestId, media: Media) -> Response {
+    let reply = Reply::failed(Outcome::Rejected, present(error, &request_id.0));
+    let mut response = write(&reply, status(Err(error), media), media);
+    if matches!(error, Error::Unauthenticated(_)) {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The status of a reply, by how far the operation came or why the caller was refused: the one place to change when
+/// the specification, still a draft, does.
+fn status(result: Result<Outcome, &Error>, media: Media) -> StatusCode {
+    match result {
+        Ok(Outcome::Executed) => StatusCode::OK,
+        Ok(Outcome::Malformed) => StatusCode::BAD_REQUEST,
+        Ok(Outcome::Rejected) if media == Media::Json => StatusCode::OK,
+        Ok(Outcome::Rejected) => StatusCode::BAD_REQUEST,
+        Ok(Outcome::MutationRefused) => StatusCode::METHOD_NOT_ALLOWED,
+        Ok(Outcome::TimedOut) => StatusCode::GATEWAY_TIMEOUT,
+        Ok(Outcome::Crashed) => StatusCode::INTERNAL_SERVER_ERROR,
+        Err(Error::Unauthenticated(_)) => StatusCode::UNAUTHORIZED,
+        Err(Error::Forbidden(_)) => StatusCode::FORBIDDEN,
+        Err(Error::Unavailable(..)) => StatusCode::SERVICE_UNAVAILABLE,
+        Err(Error::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+        Err(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+async fn answer(
+    http: &Http,
+    payload: Payload,
+    terms: Terms,
+    caller: &Caller,
+    request_id: &RequestId,
+    media: Media,
+) -> Response {
+    let execute = async |decoded: decode::Decoded| match decoded {
+        Ok(operation) => http.engine.execute(operation, terms, &caller.attach, &request_id.0).await,
+        Err(reply) => *reply,
+    };
+    match payload {
+        Payload::Single(decoded) => {
+            let reply = execute(decoded).await;
+            let mut response = write(&reply, status(Ok(reply.outcome), media), media);
+            if let Some(name) = &reply.operation_name {
+                response.extensions_mut().insert(OperationName::new(name));
+            }
+            if reply.outcome == Outcome::MutationRefused { allow(response, "POST") } else { response }
+        }
+        Payload::Batch(operations) => {
+            let mut replies = Vec::with_capacity(operations.len());
+            for decoded in operations {
+                replies.push(execute(decoded).await);
+            }
+            let mut response = write(&replies, StatusCode::OK, media);
+            let names: Vec<&str> = replies.iter().filter_map(|reply| reply.operation_name.as_deref()).collect();
+            response.extensions_mut().insert(OperationName::new(&names.join(",")));
+            response
+        }
+    }
+}
+
+fn wants_graphiql(headers: &HeaderMap, query_string: &str) -> bool {
+    let asks = url::form_urlencoded::parse(query_string.as_bytes()).any(|(name, _)| name == "query");
+    !asks && negotiate(headers, &[Media::Json, Media::GraphqlResponse, Media::Html]) == Some(Media::Html)
+}
+
+async fn read(body: Body, headers: &HeaderMap, settings: &Settings) -> Result<Bytes, Response> {
+    let limit = settings.body_bytes;
+    let too_large = || {
+        let message = format!("the body is longer than the limit of {limit} bytes");
+        problem(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_REQUEST, &message)
+    };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(settings.body_time, axum::body::to_bytes(body, limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => {
+            let source = std::error::Error::source(&error);
+            Err(if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+                too_large()
+            } else {
+                problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "the body broke off")
+            })
+        }
+        Err(_) => Err(problem(StatusCode::REQUEST_TIMEOUT, code::BAD_REQUEST, "the body took too long to arrive")),
+    }
+}
+
+fn write(reply: &impl Serialize, status: StatusCode, media: Media) -> Response {
+    let body = match serde_json::to_vec(reply) {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(cause = %error, "the reply cannot be written");
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "internal error");
+        }
+    };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn allow(mut response: Response, methods: &'static str) -> Response {
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}

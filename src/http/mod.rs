@@ -1,0 +1,112 @@
+//! The HTTP edge: GraphQL over GET and POST, health, the schema and GraphiQL. Who is calling and whether the parts
+//! behind are ready is asked through the two hooks of [`Http`]; nothing here knows a feature.
+
+mod assets;
+mod decode;
+mod graphql;
+mod health;
+mod negotiate;
+mod observe;
+mod problem;
+mod router;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::http::HeaderMap;
+use futures_util::future::BoxFuture;
+
+pub use self::{
+    router::router,
+    serve::{serve, terminated},
+};
+use crate::{
+    error::Result,
+    graphql::execute::{Attach, Engine},
+};
+
+/// Finds out from the headers of a request who sent it, before anything else of the request is looked at. An error
+/// refuses the request: 401 for [`Unauthenticated`](crate::error::Error::Unauthenticated).
+pub type Authenticate = Arc<dyn for<'a> Fn(&'a HeaderMap) -> BoxFuture<'a, Result<Caller>> + Send + Sync>;
+
+/// Says whether requests can be answered, or in public words what is missing.
+pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// A caller, as far as HTTP cares.
+pub struct Caller {
+    /// Whether no credential was sent.
+    pub anonymous: bool,
+    /// Makes the caller known to resolvers.
+    pub attach: Attach,
+}
+
+/// All that the handlers share.
+pub struct Http {
+    /// What executes operations.
+    pub engine: Engine,
+    /// Who is calling.
+    pub authenticate: Authenticate,
+    /// Whether requests can be answered.
+    pub ready: Ready,
+    /// Limits and switches.
+    pub settings: Settings,
+}
+
+/// Limits and switches of the HTTP edge.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bytes of the longest request body.
+    pub body_bytes: usize,
+    /// How long the body may take to arrive.
+    pub body_time: Duration,
+    /// Operations in one request.
+    pub batch: usize,
+    /// Who may ask for the schema, by introspection and at `/schema.graphql`.
+    pub introspection: Introspection,
+    /// Origins whose pages may call the API, as `https://app.example.com`; `*` for all.
+    pub origins: Vec<String>,
+    /// Whether browsers that open the endpoint are shown GraphiQL.
+    pub graphiql: bool,
+    /// Whether each request is logged.
+    pub access_log: bool,
+    /// How long running requests may take to finish after the signal to stop.
+    pub shutdown_limit: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            body_bytes: 1024 * 1024,
+            body_time: Duration::from_secs(15),
+            batch: 10,
+            introspection: Introspection::Everyone,
+            origins: Vec::new(),
+            graphiql: true,
+            access_log: true,
+            shutdown_limit: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Who may ask for the schema; others get the code `FORBIDDEN`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introspection {
+    /// Every caller.
+    Everyone,
+    /// Callers with a credential.
+    Authenticated,
+    /// No caller.
+    Nobody,
+}
+
+impl Introspection {
+    fn allows(self, caller: &Caller) -> bool {
+        match self {
+            Introspection::Everyone => true,
+            Introspection::Authenticated => !caller.anonymous,
+            Introspection::Nobody => false,
+        }
+    }
+}

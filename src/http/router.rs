@@ -1,0 +1,66 @@
+//! Which path leads where, and what surrounds them all.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::{
+    Router,
+    http::{HeaderValue, Method, StatusCode},
+    middleware::from_fn_with_state,
+    routing::{any, get},
+};
+use tower_http::{
+    compression::CompressionLayer,
+    cors::{AllowHeaders, AllowOrigin, CorsLayer},
+};
+
+use super::{
+    Http, Settings, assets, graphql, health,
+    observe::{REQUEST_ID, RequestIds, observe},
+    problem::problem,
+};
+use crate::graphql::error::code;
+
+/// How long browsers may remember the answer to a preflight.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// All that is served, ready to be put on a listener. Fails on an origin that is none.
+pub fn router(http: Http) -> anyhow::Result<Router> {
+    let cors = cors(&http.settings)?;
+    let http = Arc::new(http);
+    let router = Router::new()
+        .route("/graphql", any(graphql::endpoint))
+        .route("/schema.graphql", get(assets::schema))
+        .route("/assets/graphiql.js", get(assets::script))
+        .route("/assets/graphiql.css", get(assets::styles))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .method_not_allowed_fallback(async || {
+            problem(StatusCode::METHOD_NOT_ALLOWED, code::BAD_REQUEST, "this path does not take that method")
+        })
+        .fallback(async || problem(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path"))
+        .with_state(Arc::clone(&http))
+        .layer(CompressionLayer::new())
+        .layer(cors)
+        .layer(from_fn_with_state((http, Arc::new(RequestIds::new())), observe));
+    Ok(router)
+}
+
+/// Credentials are headers that a page has to set itself, so cookies are not let through.
+fn cors(settings: &Settings) -> anyhow::Result<CorsLayer> {
+    let origins = if settings.origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let origins = settings
+            .origins
+            .iter()
+            .map(|origin| HeaderValue::from_str(origin).with_context(|| format!("{origin:?} is not an origin")));
+        AllowOrigin::list(origins.collect::<anyhow::Result<Vec<_>>>()?)
+    };
+    Ok(CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([REQUEST_ID, axum::http::header::RETRY_AFTER, axum::http::header::WWW_AUTHENTICATE])
+        .max_age(PREFLIGHT_MAX_AGE))
+}
