@@ -108,15 +108,13 @@ impl ChildListing for Grants {
     }
 }
 
-/// The entries of one bucket of an account in one unit, in the order in which they were posted.
+/// The entries of one bucket of an account in one unit, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entries {
     /// The code of the unit.
     pub unit: String,
     /// The bucket, e.g. `available`.
     pub bucket: &'static str,
-    /// Newest first.
-    pub descending: bool,
 }
 
 impl Listing for Entries {
@@ -129,7 +127,7 @@ impl Listing for Entries {
     }
 
     fn order(&self) -> Order<ledger_entries::Entity> {
-        order!(ledger_entries, seq, Seq, self.descending)
+        order!(ledger_entries, seq, Seq, true)
     }
 }
 

@@ -175,6 +175,14 @@ pub struct Slice<M> {
     pub has_next_page: bool,
 }
 
+impl<M> Slice<M> {
+    /// The same slice with every row turned into something else.
+    pub fn map<T>(self, turn: impl FnMut(M) -> T) -> Slice<T> {
+        let Slice { rows, has_previous_page, has_next_page } = self;
+        Slice { rows: rows.into_iter().map(turn).collect(), has_previous_page, has_next_page }
+    }
+}
+
 impl Page {
     /// Checks the arguments against the order of the list.
     pub(super) fn new<E: EntityTrait>(args: &PageArgs, order: &Order<E>) -> Result<Page> {

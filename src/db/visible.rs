@@ -1,10 +1,14 @@
 //! The one rule that decides which rows a caller sees.
 
+use super::in_list;
 use crate::auth::{Permission, Scope, Viewer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use entity::account_members;
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, Select};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr, Value};
+use sea_orm::{
+    ColumnTrait, DatabaseConnection, EntityTrait, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, Select,
+};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A table whose rows belong to someone. Lists, filters, counts, sums, `node` and loaders all start from
@@ -54,13 +58,17 @@ pub fn only_everything(scope: Scope) -> SimpleExpr {
     }
 }
 
-/// The rows of `E` with these ids that `viewer` may see, in any order.
-pub fn by_ids<E: Visible>(
-    db: &sea_orm::DatabaseConnection,
+/// The rows of `E` with these ids that `viewer` may see, by id, in one statement.
+pub async fn by_ids<E: Visible>(
+    db: &DatabaseConnection,
     viewer: &Viewer,
-    id: E::Column,
     ids: &[Uuid],
-) -> Result<Select<E>> {
-    use sea_orm::QueryFilter;
-    Ok(rows_for::<E>(viewer)?.filter(super::in_list(db, Expr::col((E::default(), id)), ids)))
+) -> Result<HashMap<Uuid, E::Model>> {
+    let id = E::PrimaryKey::iter().next().expect("every table has a primary key").into_column();
+    let rows = rows_for::<E>(viewer)?.filter(in_list(db, Expr::col((E::default(), id)), ids)).all(db).await?;
+    let keyed = |row: E::Model| match row.get(id) {
+        Value::Uuid(Some(id)) => Ok((id, row)),
+        _ => Err(Error::internal(anyhow::anyhow!("the primary key of every table is a UUID"))),
+    };
+    rows.into_iter().map(keyed).collect()
 }

@@ -1,6 +1,8 @@
 //! Every error that a client sees gets its final form here: a code in `extensions.code`, and nothing internal.
 
 use async_graphql::{ErrorExtensionValues, Pos, ServerError};
+use std::any::Any;
+use std::sync::Arc;
 
 use crate::error::Error;
 
@@ -67,7 +69,7 @@ pub fn present(error: &Error, request_id: &str) -> ServerError {
 pub(super) fn present_all(errors: &mut Vec<ServerError>, limit: usize, request_id: &str) {
     for error in errors.iter_mut() {
         let source = error.source.take();
-        match source.as_deref().and_then(|source| source.downcast_ref::<Error>()) {
+        match cause(source.as_deref()) {
             Some(ours) => describe(error, ours, request_id),
             None if has_code(error) => {}
             None if source.is_none() && is_about_input(&error.message) => {
@@ -83,6 +85,12 @@ pub(super) fn present_all(errors: &mut Vec<ServerError>, limit: usize, request_i
     // By the place in the document and not by the time of failing.
     errors.sort_by(|one, other| one.locations.cmp(&other.locations));
     errors.truncate(limit);
+}
+
+/// The error of ours behind one of async-graphql's; those of loaders are shared by all who asked.
+pub(super) fn cause(source: Option<&(dyn Any + Send + Sync)>) -> Option<&Error> {
+    let source = source?;
+    source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref))
 }
 
 /// A fault of ours, without its cause.

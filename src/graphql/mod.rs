@@ -1,7 +1,108 @@
-//! The GraphQL API: from a document to a reply.
+//! The GraphQL API: from a document to a reply. One file per feature; what they share comes first.
 
+mod context;
 pub mod document;
 pub mod error;
 pub mod execute;
+mod inputs;
+mod loaders;
+mod node;
+mod page;
+mod scalars;
 #[cfg(test)]
 pub(crate) mod toy;
+mod user_error;
+
+mod accounts;
+mod analytics;
+mod api_keys;
+mod audit;
+mod credits;
+mod discounts;
+mod inbox;
+mod invoices;
+mod members;
+mod payments;
+mod plan_mutations;
+mod plan_parts;
+mod plan_payloads;
+mod plans;
+mod subscriptions;
+mod users;
+mod viewer;
+
+use crate::app::App;
+use crate::auth::Viewer;
+use async_graphql::{EmptySubscription, Interface, MergedObject, Schema, ValidationMode};
+use execute::{Attach, Engine};
+use std::sync::Arc;
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    viewer::ViewerQuery,
+    plans::PlanQuery,
+    users::UserQuery,
+    accounts::AccountQuery,
+    subscriptions::SubscriptionQuery,
+    payments::PaymentQuery,
+    invoices::InvoiceQuery,
+    discounts::DiscountQuery,
+    analytics::AnalyticsQuery,
+    inbox::InboxQuery,
+    audit::AuditQuery,
+    api_keys::ApiKeyQuery,
+);
+
+/// Everything that can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(plan_mutations::PlanMutation, credits::CreditMutation, api_keys::ApiKeyMutation);
+
+/// What is wrong with a mutation's input, in a form that a caller can mend.
+#[derive(Interface)]
+#[graphql(
+    field(name = "field", ty = "&Option<Vec<String>>", desc = "The field at fault; null where no single one is."),
+    field(name = "message", ty = "&String", desc = "What is wrong, and what to do about it.")
+)]
+enum UserError {
+    CreateApiKey(api_keys::CreateApiKeyUserError),
+    CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
+    CreateFeature(plan_payloads::CreateFeatureUserError),
+    CreatePlan(plan_payloads::CreatePlanUserError),
+    CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
+    GrantCredits(credits::GrantCreditsUserError),
+    PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    RevokeApiKey(api_keys::RevokeApiKeyUserError),
+    UpdatePlan(plan_payloads::UpdatePlanUserError),
+    UpdatePlanVersion(plan_payloads::UpdatePlanVersionUserError),
+}
+
+/// The schema, to be run by an [`Engine`], which does all the checking.
+pub fn schema() -> Schema<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .limit_recursive_depth(usize::MAX)
+        .register_output_type::<UserError>()
+        .validation_mode(ValidationMode::Fast)
+        .finish()
+}
+
+/// What an operation of `viewer` finds in its context: the app, and loaders of its own.
+pub fn attach(app: Arc<App>, viewer: Viewer) -> Attach {
+    Box::new(move |request| {
+        let loaders = loaders::Loaders::new(Arc::clone(&app), viewer.clone());
+        request.data(Arc::clone(&app)).data(loaders)
+    })
+}
+
+/// The engine of an app, by its limits.
+pub fn engine(app: &App) -> anyhow::Result<Engine> {
+    let limits = &app.config.limits;
+    let document_limits = document::Limits {
+        tokens: limits.tokens,
+        depth: limits.depth,
+        aliases: limits.aliases,
+        selections: limits.selections,
+        ..document::Limits::default()
+    };
+    Engine::new(schema(), &document_limits, limits.timeout)
+}

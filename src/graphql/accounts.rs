@@ -1,0 +1,291 @@
+//! The accounts that people bill through.
+
+use super::context::ContextExt;
+use super::credits::{CreditBalance, CreditGrant, GrantFilter, GrantOrder, LedgerBucket, LedgerEntry};
+use super::discounts::DiscountRedemption;
+use super::inputs::{DateTimeRange, text};
+use super::loaders::Row;
+use super::members::AccountMember;
+use super::node::{global_id, local_id, to_exactly_one, to_one};
+use super::page::{Connection, all_under, listed, page_args, under};
+use super::payments::{Payment, PaymentFilter, PaymentOrder, Refund, RefundFilter, RefundOrder};
+use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
+use super::scalars::{Currency, Instant, Word};
+use super::subscriptions::{Subscription, SubscriptionFilter, SubscriptionOrder, current};
+use super::users::User;
+use crate::accounts as feature;
+use crate::credits::{Balances, Entries};
+use crate::payments::{InvoicesOf, PaymentsOf, Redemptions, RedemptionsOf, RefundsOf};
+use crate::subscriptions::Holder;
+use crate::{order_input, words};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use entity::accounts;
+
+/// What people bill through: everyone has one of their own, and may share others.
+pub struct Account(pub(super) Row<accounts::Entity>);
+
+words! {
+    /// Who shares an account.
+    AccountKind {
+        /// One person; everyone has exactly one of these.
+        Individual = "individual",
+        /// Two people.
+        Couple = "couple",
+        /// A team.
+        Team = "team",
+        /// An organisation.
+        Organisation = "organisation",
+    }
+}
+
+#[Object]
+impl Account {
+    /// The global id.
+    pub(super) async fn id(&self) -> ID {
+        global_id::<Account>(self.0.id)
+    }
+
+    /// Who shares it.
+    async fn kind(&self) -> Result<AccountKind> {
+        Ok(AccountKind::read(&self.0.kind)?)
+    }
+
+    /// Its name; null for an individual account and where none was given.
+    async fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// The currency it pays in; null until its first payment.
+    async fn currency(&self) -> Option<Currency> {
+        self.0.currency.clone().map(Currency)
+    }
+
+    /// What kind of object of the host application it stands for; null where it stands for none.
+    async fn ref_type(&self) -> Option<&str> {
+        self.0.ref_type.as_deref()
+    }
+
+    /// Which object of the host application it stands for; null where it stands for none.
+    async fn ref_id(&self) -> Option<&str> {
+        self.0.ref_id.as_deref()
+    }
+
+    /// When it was opened.
+    async fn created_at(&self) -> Instant {
+        self.0.created_at.into()
+    }
+
+    /// Who owns it.
+    async fn owner(&self, ctx: &Context<'_>) -> Result<User> {
+        to_exactly_one(ctx, self.0.owner_id).await
+    }
+
+    /// Who belongs to it, first to join first.
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(default = false, desc = "Also those who have left.")] include_former: bool,
+    ) -> Result<Connection<AccountMember>> {
+        let list = feature::Members { include_former };
+        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// The subscription that gives it its plan at present: trialing, active or past due, and of several the one to the
+    /// plan of the highest rank. Null where there is none.
+    async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
+        current(ctx, Holder::Account, self.0.id).await
+    }
+
+    /// Every subscription it has or had.
+    async fn subscriptions(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the subscriptions that match.")] filter: Option<SubscriptionFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<SubscriptionOrder>,
+    ) -> Result<Connection<Subscription>> {
+        let list = SubscriptionFilter::list(filter, order_by)?;
+        under(ctx, Holder::Account, self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// What it paid, or tried to.
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
+    ) -> Result<Connection<Payment>> {
+        let list = PaymentFilter::list(filter, order_by);
+        under(ctx, PaymentsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// What it was asked to pay.
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the invoices that match.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<InvoiceOrder>,
+    ) -> Result<Connection<Invoice>> {
+        let list = InvoiceFilter::list(filter, order_by);
+        under(ctx, InvoicesOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// What it got back, or asked for.
+    async fn refunds(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
+    ) -> Result<Connection<Refund>> {
+        let list = RefundFilter::list(filter, order_by);
+        under(ctx, RefundsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// The discounts it has used, newest first.
+    async fn discount_redemptions(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<DiscountRedemption>> {
+        under(ctx, RedemptionsOf::Account, self.0.id, Redemptions, page_args(first, after, last, before)).await
+    }
+
+    /// Its balances, one for each credit unit that it ever held.
+    async fn credit_balances(&self, ctx: &Context<'_>) -> Result<Vec<CreditBalance>> {
+        all_under(ctx, (), self.0.id, Balances { unit: None }).await
+    }
+
+    /// Its balance in one credit unit; null where it never held any.
+    async fn credit_balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code of the credit unit.")] unit: String,
+    ) -> Result<Option<CreditBalance>> {
+        let list = Balances { unit: Some(text("unit", unit)?) };
+        Ok(all_under(ctx, (), self.0.id, list).await?.pop())
+    }
+
+    /// The credits it was given.
+    async fn credit_grants(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the grants that match.")] filter: Option<GrantFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<GrantOrder>,
+    ) -> Result<Connection<CreditGrant>> {
+        let list = GrantFilter::list(filter, order_by)?;
+        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// What happened to its credits of one unit, newest first, each entry with the balance after it.
+    async fn ledger_entries(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "The code of the credit unit.")] unit: String,
+        #[graphql(desc = "Which bucket of the account.", default_with = "LedgerBucket::Available")] bucket: LedgerBucket,
+    ) -> Result<Connection<LedgerEntry>> {
+        let list = Entries { unit: text("unit", unit)?, bucket: bucket.word() };
+        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+    }
+}
+
+/// Which accounts to list.
+#[derive(InputObject, Default)]
+pub struct AccountFilter {
+    /// This kind alone.
+    kind: Option<AccountKind>,
+    /// The object of the host application that it stands for.
+    reference: Option<ReferenceInput>,
+    /// Opened in this span.
+    created_at: Option<DateTimeRange>,
+}
+
+/// An object of the host application.
+#[derive(InputObject)]
+pub struct ReferenceInput {
+    /// What kind of object it is.
+    ref_type: String,
+    /// Which object it is.
+    ref_id: String,
+}
+
+order_input! {
+    /// How to order accounts.
+    AccountOrder by
+    /// What accounts can be ordered by.
+    AccountOrderField {
+        /// When they were opened.
+        CreatedAt,
+    }
+}
+
+impl AccountFilter {
+    pub(super) fn list(filter: Option<Self>, order: Option<AccountOrder>) -> Result<feature::Accounts> {
+        let filter = filter.unwrap_or_default();
+        let reference = filter.reference.map(|reference| {
+            crate::error::Result::Ok((text("refType", reference.ref_type)?, text("refId", reference.ref_id)?))
+        });
+        Ok(feature::Accounts {
+            kind: filter.kind.map(Word::word),
+            reference: reference.transpose()?,
+            created: DateTimeRange::between(filter.created_at),
+            descending: AccountOrder::descending(order),
+        })
+    }
+}
+
+/// What can be asked about accounts.
+#[derive(Default)]
+pub struct AccountQuery;
+
+#[Object]
+impl AccountQuery {
+    /// An account by its id; null where there is none or the caller may not see it.
+    async fn account(&self, ctx: &Context<'_>, #[graphql(desc = "The account's id.")] id: ID) -> Result<Option<Account>> {
+        ctx.viewer().require_signed_in()?;
+        to_one(ctx, Some(local_id::<Account>(&id)?)).await
+    }
+
+    /// The accounts that the caller may see: all of them for admins, else those that one is a member of.
+    async fn accounts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the accounts that match.")] filter: Option<AccountFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AccountOrder>,
+    ) -> Result<Connection<Account>> {
+        listed(ctx, AccountFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+    }
+}

@@ -1,0 +1,31 @@
+//! What resolvers look up: the app, the caller, and the caller's loaders.
+
+use super::loaders::Loaders;
+use crate::app::App;
+use crate::auth::Viewer;
+use async_graphql::Context;
+use std::sync::Arc;
+
+/// Shorthands for what every request carries.
+pub trait ContextExt<'a> {
+    /// What requests share.
+    fn app(&self) -> &'a App;
+    /// Who is calling.
+    fn viewer(&self) -> &'a Viewer;
+    /// The loaders of this operation.
+    fn loaders(&self) -> &'a Loaders;
+}
+
+impl<'a> ContextExt<'a> for Context<'a> {
+    fn app(&self) -> &'a App {
+        self.data_unchecked::<Arc<App>>()
+    }
+
+    fn viewer(&self) -> &'a Viewer {
+        self.loaders().viewer()
+    }
+
+    fn loaders(&self) -> &'a Loaders {
+        self.data_unchecked::<Loaders>()
+    }
+}

@@ -1,0 +1,102 @@
+//! Who is asking, and everything that has an id.
+
+use super::accounts::{Account, AccountFilter, AccountOrder};
+use super::context::ContextExt;
+use super::node::{self, Node, to_one};
+use super::page::{Connection, all_under, page_args, under};
+use super::subscriptions::{Subscription, current};
+use super::users::User;
+use crate::accounts::OwnAccount;
+use crate::auth::Role;
+use crate::subscriptions::Holder;
+use async_graphql::{Context, Enum, ID, Object, Result};
+
+/// The caller, and what is theirs.
+pub struct Viewer;
+
+/// What kind of caller this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "Role")]
+pub enum ViewerRole {
+    /// Nobody in particular: no credential was sent.
+    Anonymous,
+    /// A person, who sees their own rows.
+    User,
+    /// A machine, which may do what its scopes say.
+    Service,
+    /// A person who may see and do everything.
+    Admin,
+}
+
+#[Object]
+impl Viewer {
+    /// What kind of caller this is.
+    async fn role(&self, ctx: &Context<'_>) -> ViewerRole {
+        ctx.viewer().role().into()
+    }
+
+    /// What the caller may do beyond their own rows, e.g. `billing:read`.
+    async fn scopes(&self, ctx: &Context<'_>) -> Vec<&'static str> {
+        ctx.viewer().permissions().iter().map(|permission| permission.scope()).collect()
+    }
+
+    /// The user the caller is; null for anonymous callers and services.
+    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        to_one(ctx, ctx.viewer().user_id()).await
+    }
+
+    /// The account that the user has of their own; null for anonymous callers and services.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
+        let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
+        Ok(all_under(ctx, (), user_id, OwnAccount).await?.pop())
+    }
+
+    /// The accounts that the user is a member of; null for anonymous callers and services.
+    async fn accounts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the accounts that match.")] filter: Option<AccountFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AccountOrder>,
+    ) -> Result<Option<Connection<Account>>> {
+        let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
+        let list = AccountFilter::list(filter, order_by)?;
+        under(ctx, (), user_id, list, page_args(first, after, last, before)).await.map(Some)
+    }
+
+    /// The subscription that gives the user their plan at present, through any of their accounts; null for who has
+    /// none.
+    async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
+        let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
+        current(ctx, Holder::User, user_id).await
+    }
+}
+
+/// Where every query starts.
+#[derive(Default)]
+pub struct ViewerQuery;
+
+#[Object]
+impl ViewerQuery {
+    /// The caller. Open to everyone: who sends no credential is anonymous.
+    async fn viewer(&self) -> Viewer {
+        Viewer
+    }
+
+    /// Whatever has this id; null where there is no such thing, or the caller may not see it.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Option<Node>> {
+        node::find(ctx, &id).await
+    }
+
+    /// Whatever has these ids, in their order; null for each that is nothing, or that the caller may not see.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Global ids, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        node::find_all(ctx, &ids).await
+    }
+}
