@@ -79,7 +79,8 @@ pub struct Reply {
 }
 
 impl Engine {
-    /// Serves `schema`, which is to be built with `ValidationMode::Fast` and without limits, as all checks are here.
+    /// Serves `schema`, which is to be built with `ValidationMode::Fast` and `limit_recursive_depth(usize::MAX)`: its
+    /// own checks come too late and would refuse what the limits here allow.
     pub fn new<Q, M, S>(schema: Schema<Q, M, S>, limits: &Limits, time_limit: Duration) -> anyhow::Result<Self>
     where
         Q: ObjectType + 'static,

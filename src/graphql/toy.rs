@@ -10,17 +10,17 @@ use std::{
 };
 
 use async_graphql::{
-    Context, EmptySubscription, Enum, ID, InputObject, Interface, Object, OneofObject, Scalar, ScalarType, Schema,
-    Union, Value,
+    Context, Enum, ID, InputObject, Interface, Object, OneofObject, Scalar, ScalarType, Schema, Subscription, Union,
+    Value,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo},
 };
 
 use crate::error::Error;
 
-pub(crate) type Toy = Schema<Query, Mutation, EmptySubscription>;
+pub(crate) type Toy = Schema<Query, Mutation, Subscription>;
 
 pub(crate) fn schema() -> Toy {
-    Schema::build(Query, Mutation::default(), EmptySubscription)
+    Schema::build(Query, Mutation::default(), Subscription)
         .register_output_type::<Named>()
         .validation_mode(async_graphql::ValidationMode::Fast)
         .limit_recursive_depth(usize::MAX)
@@ -252,5 +252,14 @@ impl Mutation {
     }
     async fn slow(&self) -> i32 {
         std::future::pending().await
+    }
+}
+
+pub(crate) struct Subscription;
+
+#[Subscription]
+impl Subscription {
+    async fn ticks(&self) -> impl futures_util::Stream<Item = i32> {
+        futures_util::stream::iter([1, 2])
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::{Body, Bytes},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -12,8 +11,9 @@ use axum::{
 use serde::Serialize;
 
 use super::{
-    Caller, Http, Settings,
+    Caller, Http,
     assets::graphiql,
+    body,
     decode::{self, Payload},
     negotiate::{Media, is_json, negotiate},
     observe::{OperationName, RequestId},
@@ -33,7 +33,7 @@ pub(super) async fn endpoint(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, sent) = request.into_parts();
     let get = parts.method == Method::GET;
     if !get && parts.method != Method::POST {
         let refusal = problem(StatusCode::METHOD_NOT_ALLOWED, code::BAD_REQUEST, "send GET or POST");
@@ -58,7 +58,7 @@ pub(super) async fn endpoint(
     let payload = if get {
         Payload::Single(decode::query_string(query_string))
     } else {
-        match read(body, &parts.headers, &http.settings).await {
+        match body::read(sent, &parts.headers, &http.settings).await {
             Ok(bytes) => decode::body(&bytes, http.settings.batch),
             Err(refusal) => return refusal,
         }
@@ -134,30 +134,6 @@ async fn answer(
 fn wants_graphiql(headers: &HeaderMap, query_string: &str) -> bool {
     let asks = url::form_urlencoded::parse(query_string.as_bytes()).any(|(name, _)| name == "query");
     !asks && negotiate(headers, &[Media::Json, Media::GraphqlResponse, Media::Html]) == Some(Media::Html)
-}
-
-async fn read(body: Body, headers: &HeaderMap, settings: &Settings) -> Result<Bytes, Response> {
-    let limit = settings.body_bytes;
-    let too_large = || {
-        let message = format!("the body is longer than the limit of {limit} bytes");
-        problem(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_REQUEST, &message)
-    };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(settings.body_time, axum::body::to_bytes(body, limit)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => {
-            let source = std::error::Error::source(&error);
-            Err(if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
-                too_large()
-            } else {
-                problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "the body broke off")
-            })
-        }
-        Err(_) => Err(problem(StatusCode::REQUEST_TIMEOUT, code::BAD_REQUEST, "the body took too long to arrive")),
-    }
 }
 
 fn write(reply: &impl Serialize, status: StatusCode, media: Media) -> Response {

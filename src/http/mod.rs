@@ -2,6 +2,7 @@
 //! behind are ready is asked through the two hooks of [`Http`]; nothing here knows a feature.
 
 mod assets;
+mod body;
 mod decode;
 mod graphql;
 mod health;

@@ -57,3 +57,60 @@ pub async fn terminated() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+        sync::oneshot,
+    };
+
+    use super::*;
+
+    async fn ask(address: std::net::SocketAddr, path: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await?;
+        Ok(reply)
+    }
+
+    #[tokio::test]
+    async fn running_requests_finish_before_the_end_unless_they_take_too_long() {
+        let (entered, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (enter, release) = (Arc::clone(&entered), Arc::clone(&begun));
+        let router = Router::new()
+            .route(
+                "/waits",
+                get(async move || {
+                    enter.notify_one();
+                    release.notified().await;
+                    "done"
+                }),
+            )
+            .route("/hangs", get(async || std::future::pending::<&str>().await));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(
+            listener,
+            router,
+            async {
+                let _ = stopped.await;
+            },
+            Duration::from_millis(300),
+        ));
+        let hanging = tokio::spawn(ask(address, "/hangs"));
+        let waiting = tokio::spawn(ask(address, "/waits"));
+        entered.notified().await;
+        stop.send(()).unwrap();
+        begun.notify_one();
+        assert!(waiting.await.unwrap().unwrap().ends_with("done"));
+        server.await.unwrap().unwrap();
+        assert!(ask(address, "/waits").await.is_err());
+        hanging.abort();
+    }
+}

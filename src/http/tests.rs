@@ -238,6 +238,8 @@ async fn bodies_over_the_limit_are_refused() {
     let body = json!({ "query": "{__typename}", "variables": { "x": "a".repeat(200) } });
     let got = post(&app, JSON, body.clone()).await;
     assert_eq!((got.status, got.code().as_str()), (413, "BAD_REQUEST"));
+    let endless = body.to_string().repeat(50);
+    assert_eq!(send(&app, "POST", "/graphql", &[("content-type", JSON)], &endless).await.status, 413);
     let announced = [("content-type", JSON), ("content-length", "5000000")];
     assert_eq!(send(&app, "POST", "/graphql", &announced, "").await.status, 413);
     assert_eq!(post(&app, JSON, json!({ "query": "{__typename}" })).await.status, 200);

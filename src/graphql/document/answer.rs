@@ -28,11 +28,6 @@ impl Answer {
         }
         Answer { plan, value }
     }
-
-    /// Whether nothing is left of the data, so that the reply is its errors.
-    pub fn is_null(&self) -> bool {
-        self.value == Value::Null
-    }
 }
 
 impl Serialize for Answer {

@@ -196,6 +196,7 @@ async fn terms_and_transports_are_kept() {
         ("{__schema{queryType{name}}}", true, false, Outcome::Rejected),
         ("{...{__type(name:\"Query\"){name}}}", true, false, Outcome::Rejected),
         ("{__typename}", true, false, Outcome::Executed),
+        ("subscription{ticks}", true, true, Outcome::Rejected),
     ];
     for (query, mutations, introspection, outcome) in cases {
         let operation = Operation { query: query.to_owned(), ..Operation::default() };
