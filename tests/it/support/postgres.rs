@@ -19,6 +19,8 @@ const NOT_INSTALLED: i32 = 69;
 pub(super) struct PostgresServer {
     url: url::Url,
     template: String,
+    /// How to copy it: by file, ten times faster than through the log. PostgreSQL 14 knows no other way, nor the word.
+    strategy: &'static str,
     /// Tells the databases of this process from those of others on the same server.
     run: String,
     created: AtomicU32,
@@ -60,16 +62,18 @@ impl PostgresServer {
             }
         };
         let url = url::Url::parse(&url).expect("TOLLGATE_TEST_POSTGRES_URL is a URL");
-        let template = super::wait_for(template(&url)).unwrap();
+        let (template, strategy) =
+            super::wait_for(async { Ok::<_, migration::Error>((template(&url).await?, strategy(&url).await?)) })
+                .unwrap();
         let run = format!("tollgate_test_{:x}", RandomState::new().build_hasher().finish());
-        Some(Self { url, template, run, created: AtomicU32::new(0), _process: process })
+        Some(Self { url, template, strategy, run, created: AtomicU32::new(0), _process: process })
     }
 
     /// A copy of the template. Copies may be made at once: PostgreSQL asks only that nobody is connected to the
     /// template, which allows no connections.
     pub(super) fn database(&'static self) -> Lease {
         let name = format!("{}_{}", self.run, self.created.fetch_add(1, Ordering::Relaxed));
-        self.execute(&format!("CREATE DATABASE {name} TEMPLATE {}", self.template)).unwrap();
+        self.execute(&format!("CREATE DATABASE {name} TEMPLATE {} {}", self.template, self.strategy)).unwrap();
         Lease { server: self, name }
     }
 
@@ -135,6 +139,15 @@ async fn template(url: &url::Url) -> Result<String, migration::Error> {
     }
     server.close().await?;
     Ok(name)
+}
+
+async fn strategy(url: &url::Url) -> Result<&'static str, DbErr> {
+    let server = connect(url).await?;
+    let query = "SELECT current_setting('server_version_num')::int >= 150000 AS known";
+    let row = server.query_one_raw(Statement::from_string(DbBackend::Postgres, query)).await?;
+    let known: bool = row.expect("a SELECT without FROM has one row").try_get("", "known")?;
+    server.close().await?;
+    Ok(if known { "STRATEGY file_copy" } else { "" })
 }
 
 fn schema_hash() -> u64 {
