@@ -16,11 +16,11 @@ pub mod audit;
 
 // Features.
 pub mod accounts;
-pub mod analytics;
-pub mod credits;
-pub mod payments;
 pub mod plans;
+pub mod credits;
 pub mod subscriptions;
+pub mod payments;
+pub mod analytics;
 
 // Edges: used by nothing above.
 pub mod inbox;

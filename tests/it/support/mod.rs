@@ -1,0 +1,107 @@
+//! A fresh, migrated database for each test, and the macro that runs a test on both engines.
+
+mod postgres;
+mod sqlite;
+
+use sea_orm::{Database, DatabaseConnection};
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A migrated database without rows, removed when this is dropped.
+pub(crate) struct TestDatabase {
+    url: String,
+    _kept: Kept,
+}
+
+/// What removes the database when dropped.
+enum Kept {
+    Sqlite { _directory: tempfile::TempDir },
+    Postgres { _database: postgres::Lease },
+}
+
+impl TestDatabase {
+    /// Makes a database; `None` where PostgreSQL is asked for and not installed.
+    pub(crate) fn create(engine: Engine) -> Option<Self> {
+        Some(match engine {
+            Engine::Sqlite => {
+                let (directory, url) = sqlite::database();
+                Self { url, _kept: Kept::Sqlite { _directory: directory } }
+            }
+            Engine::Postgres => {
+                let database = postgres::server()?.database();
+                Self { url: database.url(), _kept: Kept::Postgres { _database: database } }
+            }
+        })
+    }
+
+    /// Where the database is, in the form that the configuration takes.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// What a test's body is written against.
+pub(crate) trait Subject: Sized {
+    /// Makes it, over a fresh database that lives until after [`Subject::finish`].
+    async fn start(database: &TestDatabase) -> Self;
+
+    /// Ends it after a body that did not panic: the place for checks that hold after every test.
+    async fn finish(self);
+}
+
+impl Subject for DatabaseConnection {
+    async fn start(database: &TestDatabase) -> Self {
+        Database::connect(database.url()).await.unwrap()
+    }
+
+    async fn finish(self) {
+        self.close().await.unwrap();
+    }
+}
+
+/// Makes each `async fn name(subject: &S)` named in the list, with `S` any [`Subject`], into the two tests
+/// `name::sqlite` and `name::postgres`. A function that is not in the list draws a dead-code warning.
+macro_rules! both_engines {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::support::{Engine, run};
+
+            #[test]
+            fn sqlite() {
+                run(Engine::Sqlite, super::$name);
+            }
+
+            #[test]
+            fn postgres() {
+                run(Engine::Postgres, super::$name);
+            }
+        }
+    )+};
+}
+pub(crate) use both_engines;
+
+/// Runs a test's body over a fresh database, in a runtime of its own; passes without running it where the engine is
+/// not installed.
+pub(crate) fn run<S: Subject>(engine: Engine, body: impl AsyncFnOnce(&S)) {
+    let Some(database) = TestDatabase::create(engine) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // Locals go in reverse order, also after a panic: first the runtime with its connections, then the database.
+    runtime.block_on(async {
+        let subject = S::start(&database).await;
+        body(&subject).await;
+        subject.finish().await;
+    });
+}
+
+/// Waits for a future on a thread of its own, so that this may be called inside a runtime and outside.
+pub(crate) fn wait_for<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let on_this_thread =
+        || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
+    std::thread::scope(|scope| scope.spawn(on_this_thread).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
