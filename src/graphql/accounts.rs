@@ -251,14 +251,15 @@ order_input! {
 impl AccountFilter {
     pub(super) fn list(filter: Option<Self>, order: Option<AccountOrder>) -> Result<feature::Accounts> {
         let filter = filter.unwrap_or_default();
-        let reference = filter.reference.map(|reference| {
-            crate::error::Result::Ok((text("refType", reference.ref_type)?, text("refId", reference.ref_id)?))
-        });
+        let reference = match filter.reference {
+            Some(reference) => Some((text("refType", reference.ref_type)?, text("refId", reference.ref_id)?)),
+            None => None,
+        };
         Ok(feature::Accounts {
             kind: filter.kind.map(Word::word),
-            reference: reference.transpose()?,
+            reference,
             created: DateTimeRange::between(filter.created_at),
-            descending: AccountOrder::descending(order),
+            descending: AccountOrder::descending(order, true),
         })
     }
 }

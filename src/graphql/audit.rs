@@ -104,7 +104,7 @@ impl AuditQuery {
             action: optional_text("action", filter.action)?,
             entity_id,
             at: DateTimeRange::between(filter.at),
-            descending: AuditLogOrder::descending(order_by),
+            descending: AuditLogOrder::descending(order_by, true),
         };
         listed(ctx, list, page_args(first, after, last, before)).await
     }

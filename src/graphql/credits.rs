@@ -321,7 +321,7 @@ impl GrantFilter {
         Ok(Grants {
             source: filter.source.map(Word::word),
             unit: optional_text("unit", filter.unit)?,
-            descending: GrantOrder::descending(order),
+            descending: GrantOrder::descending(order, true),
         })
     }
 }

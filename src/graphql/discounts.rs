@@ -224,7 +224,7 @@ impl DiscountQuery {
         let list = Coupons {
             active: filter.active,
             code: optional_text("code", filter.code)?,
-            descending: CouponOrder::descending(order_by),
+            descending: CouponOrder::descending(order_by, true),
         };
         listed(ctx, list, page_args(first, after, last, before)).await
     }

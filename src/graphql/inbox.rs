@@ -146,7 +146,7 @@ impl InboxQuery {
             states: filter.state.unwrap_or_default().into_iter().map(Word::word).collect(),
             kind: optional_text("kind", filter.kind)?,
             received: DateTimeRange::between(filter.received_at),
-            descending: WebhookEventOrder::descending(order_by),
+            descending: WebhookEventOrder::descending(order_by, true),
         };
         listed(ctx, list, page_args(first, after, last, before)).await
     }

@@ -160,7 +160,7 @@ impl InvoiceFilter {
         feature::Invoices {
             statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
             created: DateTimeRange::between(filter.created_at),
-            descending: InvoiceOrder::descending(order),
+            descending: InvoiceOrder::descending(order, true),
         }
     }
 }

@@ -40,9 +40,9 @@ macro_rules! order_input {
         }
 
         impl $name {
-            /// Whether the largest or newest comes first; so it does where nothing is asked.
-            pub(crate) fn descending(order: Option<Self>) -> bool {
-                order.is_none_or(|order| order.direction == $crate::graphql::page::OrderDirection::Desc)
+            /// Whether the largest or newest comes first; `otherwise` where nothing is asked.
+            pub(crate) fn descending(order: Option<Self>, otherwise: bool) -> bool {
+                order.map_or(otherwise, |order| order.direction == $crate::graphql::page::OrderDirection::Desc)
             }
         }
     };

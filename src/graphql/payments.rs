@@ -319,7 +319,7 @@ impl PaymentFilter {
             statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
             stream: filter.stream.map(Word::word),
             created: DateTimeRange::between(filter.created_at),
-            descending: PaymentOrder::descending(order),
+            descending: PaymentOrder::descending(order, true),
         }
     }
 }
@@ -349,7 +349,7 @@ impl RefundFilter {
         feature::Refunds {
             statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
             created: DateTimeRange::between(filter.created_at),
-            descending: RefundOrder::descending(order),
+            descending: RefundOrder::descending(order, true),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::inputs::optional_text;
 use super::loaders::Row;
 use super::node::{global_id, to_exactly_one};
-use super::page::{Connection, OrderDirection, all_under, listed_for_anyone, page_args, under};
+use super::page::{Connection, all_under, listed_for_anyone, page_args, under};
 use super::plan_parts::{CreditAllowance, PlanFeature, Price};
 use super::scalars::{BigInt, Instant, Word};
 use crate::plans::{Allowances, Features, Plans, Prices, Versions};
@@ -198,7 +198,7 @@ impl PlanQuery {
             kinds: kinds.into_iter().map(Word::word).collect(),
             active: Some(filter.active.unwrap_or(true)),
             code: None,
-            descending: order_by.is_some_and(|order| order.direction == OrderDirection::Desc),
+            descending: PlanOrder::descending(order_by, false),
         };
         listed_for_anyone(ctx, list, page_args(first, after, last, before)).await
     }

@@ -164,7 +164,7 @@ impl Subscription {
         before: Option<String>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<SubscriptionVersionOrder>,
     ) -> Result<Connection<SubscriptionVersion>> {
-        let list = History { descending: SubscriptionVersionOrder::descending(order_by) };
+        let list = History { descending: SubscriptionVersionOrder::descending(order_by, true) };
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
@@ -363,7 +363,7 @@ impl SubscriptionFilter {
             statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
             plans: plans.collect::<Result<_, _>>()?,
             created: DateTimeRange::between(filter.created_at),
-            descending: SubscriptionOrder::descending(order),
+            descending: SubscriptionOrder::descending(order, true),
         })
     }
 }

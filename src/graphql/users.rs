@@ -178,7 +178,7 @@ impl UserQuery {
             email: optional_text("email", filter.email)?,
             role: filter.role.map(Word::word),
             created: DateTimeRange::between(filter.created_at),
-            descending: UserOrder::descending(order_by),
+            descending: UserOrder::descending(order_by, true),
         };
         listed(ctx, list, page_args(first, after, last, before)).await
     }
