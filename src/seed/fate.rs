@@ -31,14 +31,14 @@ enum Persona {
 }
 
 const PERSONAS: [(i64, Persona); 8] = [
-    (14, Persona::Visitor),
-    (27, Persona::Free),
-    (22, Persona::Trial),
-    (14, Persona::Starter),
-    (7, Persona::Pro),
+    (6, Persona::Visitor),
+    (44, Persona::Free),
+    (20, Persona::Trial),
+    (11, Persona::Starter),
+    (6, Persona::Pro),
     (2, Persona::Business),
-    (9, Persona::Chat),
-    (5, Persona::Packs),
+    (7, Persona::Chat),
+    (4, Persona::Packs),
 ];
 
 /// Lives the account's life from `joined` on, and tells whether it ever had a currency: whether it bought anything.
@@ -138,7 +138,7 @@ fn subscriber(customer: &mut Customer<'_>, order: Order) {
     let mut ended = subscribe(customer, order);
     for _ in 0..3 {
         let Some(end) = ended else { break };
-        if !customer.dice.chance(420) {
+        if !customer.dice.chance(520) {
             break;
         }
         let at = end + hours(customer.dice.between(20, 2_400));
