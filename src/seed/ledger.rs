@@ -81,7 +81,8 @@ pub(super) fn settle(customer: &mut Customer<'_>) {
             }
             Step::Event(Event::Revoke { payment_id, refund, share, .. }) => {
                 let place = wallets.values().flat_map(|wallet| &wallet.grants).copied();
-                let mut found = place.filter(|place| customer.rows.credit_grants[*place].payment_id == Some(payment_id));
+                let mut found =
+                    place.filter(|place| customer.rows.credit_grants[*place].payment_id == Some(payment_id));
                 if let Some(place) = found.next() {
                     revoke(customer, &mut wallets, (at, place), refund, share);
                 }

@@ -200,7 +200,8 @@ impl Run<'_, '_> {
             self.sub.change_plan(plan, price);
             self.record(at, "updated");
         }
-        let attempt = if !self.order.calm && self.customer.dice.chance(45) { Attempt::Fails } else { Attempt::Succeeds };
+        let attempt =
+            if !self.order.calm && self.customer.dice.chance(45) { Attempt::Fails } else { Attempt::Succeeds };
         if attempt == Attempt::Fails && self.sub.amount_minor() > 0 {
             return self.declined(at, false);
         }

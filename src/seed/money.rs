@@ -202,7 +202,8 @@ impl Customer<'_> {
         }
         if decided {
             let action = if status == "denied" { "refund.deny" } else { "refund.approve" };
-            let (before, after) = (json!({"status": "requested"}), json!({"status": status, "amountMinor": amount_minor}));
+            let (before, after) =
+                (json!({"status": "requested"}), json!({"status": status, "amountMinor": amount_minor}));
             self.audit(decided_at, action, ("refund", id), (Some(before), Some(after)));
         }
     }

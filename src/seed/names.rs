@@ -3,9 +3,9 @@
 pub(super) const GIVEN_NAMES: [&str; 64] = [
     "Anna", "Ben", "Clara", "David", "Elena", "Felix", "Grace", "Hugo", "Ines", "Jonas", "Kira", "Liam", "Mia", "Noah",
     "Olivia", "Paul", "Quinn", "Rosa", "Samuel", "Tara", "Uma", "Victor", "Wanda", "Xenia", "Yusuf", "Zoe", "Amir",
-    "Bianca", "Carlos", "Daria", "Emil", "Fatima", "Gustav", "Hana", "Ivan", "Julia", "Kenji", "Laura", "Marco", "Nadia",
-    "Oscar", "Priya", "Rafael", "Sofia", "Thomas", "Valerie", "William", "Yara", "Akira", "Beatriz", "Chen", "Diego",
-    "Esther", "Finn", "Greta", "Hassan", "Iris", "Jakob", "Leila", "Mateo", "Nora", "Petra", "Ravi", "Sara",
+    "Bianca", "Carlos", "Daria", "Emil", "Fatima", "Gustav", "Hana", "Ivan", "Julia", "Kenji", "Laura", "Marco",
+    "Nadia", "Oscar", "Priya", "Rafael", "Sofia", "Thomas", "Valerie", "William", "Yara", "Akira", "Beatriz", "Chen",
+    "Diego", "Esther", "Finn", "Greta", "Hassan", "Iris", "Jakob", "Leila", "Mateo", "Nora", "Petra", "Ravi", "Sara",
 ];
 
 pub(super) const FAMILY_NAMES: [&str; 64] = [
@@ -13,8 +13,8 @@ pub(super) const FAMILY_NAMES: [&str; 64] = [
     "Moreau", "Novak", "Olsen", "Patel", "Quist", "Rossi", "Schmidt", "Tanaka", "Ueda", "Vargas", "Weber", "Young",
     "Zhang", "Ahmed", "Bianchi", "Cruz", "Diaz", "Evans", "Fontaine", "Gupta", "Hoffmann", "Ivanov", "Johnson", "Kim",
     "Larsen", "Meyer", "Nguyen", "Ortega", "Peters", "Reed", "Silva", "Turner", "Vogel", "Walker", "Yamada", "Zimmer",
-    "Almeida", "Brandt", "Clarke", "Dietrich", "Engel", "Ferrari", "Gomez", "Huber", "Iyer", "Jones", "Klein", "Lindgren",
-    "Martin", "Nilsson", "Oliveira", "Park",
+    "Almeida", "Brandt", "Clarke", "Dietrich", "Engel", "Ferrari", "Gomez", "Huber", "Iyer", "Jones", "Klein",
+    "Lindgren", "Martin", "Nilsson", "Oliveira", "Park",
 ];
 
 /// Domains that are reserved for examples (RFC 2606), by weight.

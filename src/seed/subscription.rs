@@ -5,6 +5,7 @@ use super::calendar::{At, months_after, seconds};
 use super::catalogue::{Catalogue, Coupon, Duration, Interval, Price, Version};
 use super::customer::Customer;
 use ::entity::{discount_redemptions, subscription_items, subscription_versions, subscriptions};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -84,6 +85,8 @@ impl<'w> Subscription<'w> {
             return;
         }
         let external_id = (self.row.provider != "manual").then(|| customer.dice.token("si_"));
+        // Lines of the same order keep their order.
+        let at = at + TimeDelta::microseconds(i64::from(!self.items.is_empty()));
         let id = customer.dice.id(at);
         let kind = if self.items.is_empty() { "plan" } else { "addon" };
         self.items.push(Item { id, external_id, kind, code, created_at: at, price, quantity });

@@ -1,9 +1,7 @@
 //! Many rows per statement, in the one form that both engines take: `INSERT … VALUES ($1, …), (…)`.
 
 use anyhow::Context;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, Iden, Iterable, ModelTrait, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, Iden, Iterable, ModelTrait, Statement, Value};
 
 /// SQLite takes 32,766 parameters; far fewer are as fast, and keep the statements small.
 const PARAMETERS: usize = 2_000;

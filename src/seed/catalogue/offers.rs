@@ -204,7 +204,10 @@ pub(super) const OFFERS: [Offer; 13] = [
                 trial_days: Some(14),
                 ..version(7_900, 7_500, &[allowance("credit", 3_000, "month", None)], BUSINESS)
             },
-            Version { status: "draft", ..version(8_900, 8_500, &[allowance("credit", 4_000, "month", None)], BUSINESS) },
+            Version {
+                status: "draft",
+                ..version(8_900, 8_500, &[allowance("credit", 4_000, "month", None)], BUSINESS)
+            },
         ],
     },
     Offer {

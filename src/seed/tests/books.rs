@@ -69,7 +69,8 @@ async fn every_spend_draws_on_the_grant_that_is_next() {
         let (drawn, _) = grants[&entry.grant_id.unwrap()].clone();
         if entry.amount < 0 && other.bucket == "spent" {
             spends += 1;
-            let order = |grant: &credit_grants::Model| (grant.priority, grant.expires_at.is_none(), grant.expires_at, grant.id);
+            let order =
+                |grant: &credit_grants::Model| (grant.priority, grant.expires_at.is_none(), grant.expires_at, grant.id);
             let next = grants.values().filter(|(grant, left)| {
                 *left > 0 && grant.account_id == entry.account_id && grant.credit_unit_id == entry.credit_unit_id
             });
@@ -85,7 +86,7 @@ async fn every_spend_draws_on_the_grant_that_is_next() {
 
 #[tokio::test]
 async fn the_money_adds_up() {
-    let Company { db, _directory, .. } = company(&plan(1_000, 5)).await;
+    let Company { db, _directory, .. } = company(&plan(700, 5)).await;
     let wrong = [
         "SELECT 1 FROM payments p WHERE refunded_minor <> COALESCE((SELECT SUM(amount_minor) FROM refunds r \
          WHERE r.payment_id = p.id AND r.status = 'processed'), 0)",
@@ -128,9 +129,9 @@ async fn the_money_adds_up() {
 
 #[tokio::test]
 async fn nothing_happened_after_now() {
-    let Company { db, _directory, .. } = company(&plan(400, 6)).await;
+    let Company { db, _directory, .. } = company(&plan(200, 6)).await;
     let columns = "SELECT m.name AS t, c.name AS c FROM sqlite_master m, pragma_table_info(m.name) c \
-                   WHERE m.type = 'table' AND c.name LIKE '%\\_at' ESCAPE '\\' AND c.name NOT IN \
+                   WHERE m.type = 'table' AND m.name <> 'schema_migrations' AND c.name LIKE '%\\_at' ESCAPE '\\' AND c.name NOT IN \
                    ('expires_at', 'ends_at', 'cancel_at', 'next_attempt_at', 'due_at')";
     let backend = db.get_database_backend();
     let rows = db.query_all_raw(Statement::from_string(backend, columns)).await.unwrap();
@@ -139,6 +140,7 @@ async fn nothing_happened_after_now() {
         let (table, column): (String, String) = (row.try_get("", "t").unwrap(), row.try_get("", "c").unwrap());
         nothing(&db, &format!("SELECT 1 FROM {table} WHERE {column} > '2026-11-20T12:34:56.789123+00:00'")).await;
         // UTC, and no finer than a microsecond.
-        nothing(&db, &format!("SELECT 1 FROM {table} WHERE {column} NOT LIKE '%+00:00' OR length({column}) > 32")).await;
+        nothing(&db, &format!("SELECT 1 FROM {table} WHERE {column} NOT LIKE '%+00:00' OR length({column}) > 32"))
+            .await;
     }
 }

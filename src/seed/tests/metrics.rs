@@ -52,12 +52,12 @@ fn yearly(version: &subscription_versions::Model, every_discount: bool) -> i128 
 
 #[tokio::test]
 async fn yearly_revenue_follows_from_the_items() {
-    let Company { db, _directory, .. } = company(&plan(800, 9)).await;
+    let Company { db, _directory, .. } = company(&plan(400, 9)).await;
     let versions = versions(&db).await;
     let discounted = versions.iter().filter(|version| version.arr_minor != version.discounted_arr_minor).count();
-    let for_ever = versions.iter().filter(|version| {
-        version.discount.as_ref().is_some_and(|discount| discount["duration"] == "forever")
-    });
+    let for_ever = versions
+        .iter()
+        .filter(|version| version.discount.as_ref().is_some_and(|discount| discount["duration"] == "forever"));
     assert!(discounted > 10 && for_ever.count() > 10);
     for version in versions {
         assert_eq!(i128::from(version.arr_minor), yearly(&version, false), "{version:?}");
@@ -67,7 +67,7 @@ async fn yearly_revenue_follows_from_the_items() {
 
 #[tokio::test]
 async fn every_subscription_is_as_its_last_version_says() {
-    let Company { db, _directory, .. } = company(&plan(800, 10)).await;
+    let Company { db, _directory, .. } = company(&plan(400, 10)).await;
     let versions = versions(&db).await;
     let items = subscription_items::Entity::find().order_by_asc(subscription_items::Column::Id).all(&db).await.unwrap();
     for subscription in subscriptions::Entity::find().all(&db).await.unwrap() {
@@ -100,7 +100,7 @@ async fn every_subscription_is_as_its_last_version_says() {
 
 #[tokio::test]
 async fn many_kinds_of_lives_occur() {
-    let Company { db, _directory, .. } = company(&plan(1_200, 11)).await;
+    let Company { db, _directory, .. } = company(&plan(800, 11)).await;
     for (what, sql) in [
         ("an annual plan", "SELECT 1 FROM subscription_versions WHERE items LIKE '%\"year\"%'"),
         ("a pause", "SELECT 1 FROM subscription_versions WHERE paused AND status = 'active'"),
