@@ -57,7 +57,7 @@ impl Customer<'_> {
         let mut day = from + days(1);
         while day < entitled.to && self.reached(day) {
             let morning = day.date_naive().and_time(chrono::NaiveTime::MIN).and_utc().fixed_offset();
-            if self.dice.chance(45) {
+            if self.dice.chance(32) {
                 let at = morning + hours(5) + hours(self.dice.between(0, 14));
                 self.allowance(entitled, allowance, at.max(entitled.from), Some(morning + days(1)));
             }
@@ -97,7 +97,7 @@ impl Customer<'_> {
         let horizon = self.world.calendar.horizon();
         let end = grant.expires_at.unwrap_or(grant.at + days(120)).min(grant.at + days(120)).min(horizon);
         let battery = grant.unit == self.world.catalogue.unit("battery");
-        let spends = self.dice.weighted(&[(48, 0), (32, 1), (14, 2), (5, 3), (1, 5)]);
+        let spends = self.dice.weighted(&[(60, 0), (26, 1), (10, 2), (3, 3), (1, 5)]);
         for _ in 0..spends {
             let at = self.dice.instant(grant.at, end.max(grant.at + hours(1)));
             let share = self.dice.between(4, 90);

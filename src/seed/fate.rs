@@ -31,14 +31,14 @@ enum Persona {
 }
 
 const PERSONAS: [(i64, Persona); 8] = [
-    (6, Persona::Visitor),
-    (44, Persona::Free),
+    (4, Persona::Visitor),
+    (47, Persona::Free),
     (20, Persona::Trial),
     (11, Persona::Starter),
     (6, Persona::Pro),
     (2, Persona::Business),
     (7, Persona::Chat),
-    (4, Persona::Packs),
+    (3, Persona::Packs),
 ];
 
 /// Lives the account's life from `joined` on, and tells whether it ever had a currency: whether it bought anything.
@@ -112,15 +112,20 @@ fn individual(customer: &mut Customer<'_>, first: At) {
         }
         Persona::Free => {
             let upgrade = later + days(customer.dice.between(4, 120));
-            let until = customer.dice.chance(300).then_some(upgrade).filter(|at| customer.reached(*at));
-            subscribe(customer, Order { until, ..Order::new("free", Interval::Month, first) });
-            if let Some(at) = until {
-                subscriber(customer, Order::new("starter", interval, at));
+            let upgrades = customer.dice.chance(330) && customer.reached(upgrade);
+            free(customer, first, upgrades.then_some(upgrade));
+            if upgrades {
+                subscriber(customer, Order::new("starter", interval, upgrade));
             }
         }
-        Persona::Trial => subscriber(customer, Order { trial: true, ..Order::new("pro", interval, first) }),
-        Persona::Starter => subscriber(customer, Order::new("starter", interval, later)),
-        Persona::Pro => subscriber(customer, Order::new("pro", interval, later)),
+        Persona::Trial | Persona::Starter | Persona::Pro => {
+            let code = if matches!(persona, Persona::Starter) { "starter" } else { "pro" };
+            let order = Order { trial: matches!(persona, Persona::Trial), ..Order::new(code, interval, later) };
+            if later > first && customer.dice.chance(650) {
+                free(customer, first, Some(later));
+            }
+            subscriber(customer, order);
+        }
         Persona::Business => {
             let extra_seats = customer.dice.below(4);
             subscriber(customer, Order { extra_seats, ..Order::new("business", interval, later) });
@@ -130,6 +135,11 @@ fn individual(customer: &mut Customer<'_>, first: At) {
             subscriber(customer, Order::new(code, interval, later));
         }
     }
+}
+
+/// Takes the free plan, until something better.
+fn free(customer: &mut Customer<'_>, at: At, until: Option<At>) {
+    subscribe(customer, Order { until, ..Order::new("free", Interval::Month, at) });
 }
 
 /// Subscribes, and after the end perhaps again, up to twice.
@@ -144,7 +154,7 @@ fn subscriber(customer: &mut Customer<'_>, order: Order) {
         let at = end + hours(customer.dice.between(20, 2_400));
         ended = subscribe(customer, Order { at, trial: false, coupon: None, ..order });
     }
-    if customer.dice.chance(25) && order.code == "pro" {
+    if customer.dice.chance(50) && order.code == "pro" {
         subscribe(customer, Order::new("chat_daily", Interval::Month, order.at + days(20)));
     }
 }

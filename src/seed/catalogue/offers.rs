@@ -162,7 +162,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         versions: &[version(
             900,
             900,
-            &[allowance("credit", 100, "billing", None)],
+            &[],
             &[
                 limit("ai_messages", Some(50), "day"),
                 limit("ai_messages", Some(1_000), "month"),
@@ -170,7 +170,6 @@ pub(super) const OFFERS: [Offer; 13] = [
                 on("export_pdf"),
                 config("support", "email"),
                 config("model", "medium"),
-                Feature("ai_credits", None, None, None, None),
             ],
         )],
     },
@@ -202,11 +201,11 @@ pub(super) const OFFERS: [Offer; 13] = [
         versions: &[
             Version {
                 trial_days: Some(14),
-                ..version(7_900, 7_500, &[allowance("credit", 3_000, "month", None)], BUSINESS)
+                ..version(7_900, 7_500, &[allowance("credit", 3_000, "billing", None)], BUSINESS)
             },
             Version {
                 status: "draft",
-                ..version(8_900, 8_500, &[allowance("credit", 4_000, "month", None)], BUSINESS)
+                ..version(8_900, 8_500, &[allowance("credit", 4_000, "billing", None)], BUSINESS)
             },
         ],
     },
