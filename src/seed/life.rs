@@ -2,9 +2,8 @@
 
 use super::calendar::{At, days, hours, months_after, seconds};
 use super::catalogue::{Coupon, Interval, Version};
-use super::credits::Entitled;
 use super::customer::Customer;
-use super::money::{Attempt, Bill};
+use super::money::Attempt;
 use super::subscription::Subscription;
 
 /// What a customer asks for, and how they are.
@@ -267,72 +266,5 @@ impl Run<'_, '_> {
     pub(super) fn restart(&mut self, at: At, interval: Interval) {
         (self.anchor, self.step, self.interval) = (at, 1, interval);
         self.set_period(at, months_after(at, interval.months()));
-    }
-
-    fn charge(&mut self, at: At, attempt: Attempt) -> Option<usize> {
-        let subtotal = self.sub.amount_minor();
-        if subtotal == 0 || self.sub.row.provider == "manual" {
-            return None;
-        }
-        let description = format!("Subscription ({})", self.sub.plan.code);
-        self.bill(at, "subscription", description, subtotal, attempt)
-    }
-
-    /// Draws up an invoice, and tries to have it paid a moment later.
-    pub(super) fn bill(
-        &mut self,
-        at: At,
-        stream: &'static str,
-        description: String,
-        subtotal_minor: i64,
-        attempt: Attempt,
-    ) -> Option<usize> {
-        let discount_minor = self.sub.discount_minor(at, subtotal_minor);
-        let (subscription_id, period) = (Some(self.sub.row.id), Some(self.sub.period()));
-        let bill = Bill { at, stream, description, subscription_id, period, subtotal_minor, discount_minor };
-        let invoice = self.customer.invoice(&bill);
-        self.settle(&bill, invoice, at + seconds(1), attempt);
-        Some(invoice)
-    }
-
-    fn retry(&mut self, invoice: Option<usize>, at: At, attempt: Attempt) {
-        let Some(invoice) = invoice else { return };
-        let bill = Bill {
-            at,
-            stream: "subscription",
-            description: format!("Subscription ({})", self.sub.plan.code),
-            subscription_id: Some(self.sub.row.id),
-            period: None,
-            subtotal_minor: 0,
-            discount_minor: 0,
-        };
-        self.settle(&bill, invoice, at, attempt);
-    }
-
-    fn settle(&mut self, bill: &Bill, invoice: usize, at: At, attempt: Attempt) {
-        if let Some(paid) = self.customer.pay(bill, invoice, at, attempt) {
-            self.sub.paid(self.customer, paid.at, paid.amount_minor);
-        }
-    }
-
-    fn void(&mut self, invoice: Option<usize>, status: &str) {
-        if let Some(invoice) = invoice {
-            status.clone_into(&mut self.customer.rows.invoices[invoice].status);
-        }
-    }
-
-    fn allow_first(&mut self) {
-        let (from, to) = self.sub.period();
-        self.allow(from, to, true);
-    }
-
-    fn allow_period(&mut self) {
-        let (from, to) = self.sub.period();
-        self.allow(from, to, false);
-    }
-
-    pub(super) fn allow(&mut self, from: At, to: At, first: bool) {
-        let (subscription_id, plan) = (self.sub.row.id, self.sub.plan);
-        self.customer.allowances(&Entitled { subscription_id, plan, from, to, first });
     }
 }

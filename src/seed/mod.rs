@@ -4,6 +4,7 @@
 //! rows depend neither on the size of a chunk nor on the database, and memory does not grow with the number of users.
 
 mod arr;
+mod billing;
 mod calendar;
 mod catalogue;
 mod changes;

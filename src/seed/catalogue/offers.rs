@@ -68,9 +68,14 @@ pub(crate) struct Allowance {
     pub(crate) priority: i64,
 }
 
-const fn allowance(unit: &'static str, amount: i64, cadence: &'static str, expires: Option<i64>) -> Allowance {
-    let priority = if matches!(expires, Some(_)) || cadence.len() == 4 { 50 } else { 10 };
-    Allowance { unit, amount, cadence, expires_after_days: expires, priority }
+/// Credits that a plan gives again and again; they are used first.
+const fn allowance(unit: &'static str, amount: i64, cadence: &'static str) -> Allowance {
+    Allowance { unit, amount, cadence, expires_after_days: None, priority: 10 }
+}
+
+/// Credits that come once, with what was bought.
+const fn once(amount: i64, expires_after_days: Option<i64>) -> Allowance {
+    Allowance { unit: "credit", amount, cadence: "once", expires_after_days, priority: 50 }
 }
 
 const fn version(usd: i64, eur: i64, allowances: &'static [Allowance], features: &'static [Feature]) -> Version {
@@ -143,7 +148,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         versions: &[version(
             0,
             0,
-            &[allowance("credit", 25, "once", None)],
+            &[once(25, None)],
             &[
                 limit("ai_messages", Some(10), "day"),
                 limit("ai_messages", Some(100), "month"),
@@ -183,12 +188,12 @@ pub(super) const OFFERS: [Offer; 13] = [
             Version {
                 status: "superseded",
                 trial_days: Some(14),
-                ..version(1_900, 1_800, &[allowance("credit", 400, "month", None)], PRO)
+                ..version(1_900, 1_800, &[allowance("credit", 400, "month")], PRO)
             },
             Version {
                 days_ago: 240,
                 trial_days: Some(14),
-                ..version(2_400, 2_200, &[allowance("credit", 500, "month", None)], PRO)
+                ..version(2_400, 2_200, &[allowance("credit", 500, "month")], PRO)
             },
         ],
     },
@@ -201,12 +206,9 @@ pub(super) const OFFERS: [Offer; 13] = [
         versions: &[
             Version {
                 trial_days: Some(14),
-                ..version(7_900, 7_500, &[allowance("credit", 3_000, "billing", None)], BUSINESS)
+                ..version(7_900, 7_500, &[allowance("credit", 3_000, "billing")], BUSINESS)
             },
-            Version {
-                status: "draft",
-                ..version(8_900, 8_500, &[allowance("credit", 4_000, "billing", None)], BUSINESS)
-            },
+            Version { status: "draft", ..version(8_900, 8_500, &[allowance("credit", 4_000, "billing")], BUSINESS) },
         ],
     },
     Offer {
@@ -215,7 +217,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 40,
         name: "Chat Starter",
         description: "A small battery, charged every day",
-        versions: &[version(600, 600, &[allowance("battery", 5_000, "day", None)], CHAT)],
+        versions: &[version(600, 600, &[allowance("battery", 5_000, "day")], CHAT)],
     },
     Offer {
         code: "chat_daily",
@@ -223,7 +225,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 50,
         name: "Chat Daily",
         description: "A battery for every day",
-        versions: &[version(1_200, 1_100, &[allowance("battery", 20_000, "day", None)], CHAT)],
+        versions: &[version(1_200, 1_100, &[allowance("battery", 20_000, "day")], CHAT)],
     },
     Offer {
         code: "chat_power",
@@ -234,7 +236,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         versions: &[version(
             2_900,
             2_700,
-            &[allowance("battery", 50_000, "day", None), allowance("battery", 300_000, "billing", None)],
+            &[allowance("battery", 50_000, "day"), allowance("battery", 300_000, "billing")],
             CHAT,
         )],
     },
@@ -249,7 +251,7 @@ pub(super) const OFFERS: [Offer; 13] = [
             ..version(
                 1_500,
                 1_400,
-                &[allowance("credit", 300, "billing", None)],
+                &[allowance("credit", 300, "billing")],
                 &[limit("seats", Some(2), "lifetime"), on("export_pdf"), Feature("ai_credits", None, None, None, None)],
             )
         }],
@@ -276,7 +278,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 200,
         name: "100 credits",
         description: "Valid for a year",
-        versions: &[version(500, 500, &[allowance("credit", 100, "once", Some(365))], &[])],
+        versions: &[version(500, 500, &[once(100, Some(365))], &[])],
     },
     Offer {
         code: "credits_large",
@@ -284,7 +286,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 210,
         name: "1,000 credits",
         description: "They do not expire",
-        versions: &[version(3_900, 3_700, &[allowance("credit", 1_000, "once", None)], &[])],
+        versions: &[version(3_900, 3_700, &[once(1_000, None)], &[])],
     },
     Offer {
         code: "gift_pro",
@@ -292,6 +294,6 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 300,
         name: "A gift: 500 credits",
         description: "Credits for someone else",
-        versions: &[version(2_500, 2_400, &[allowance("credit", 500, "once", Some(365))], &[])],
+        versions: &[version(2_500, 2_400, &[once(500, Some(365))], &[])],
     },
 ];
