@@ -76,20 +76,23 @@ impl Customer<'_> {
             return;
         }
         let unit = self.world.catalogue.unit(allowance.unit);
-        let (id, cadence, start) = (entitled.subscription_id, allowance.cadence, at.format("%Y-%m-%dT%H:%M:%S"));
-        self.grant(Grant {
+        let (subscription_id, cadence) = (entitled.subscription_id, allowance.cadence);
+        let start = at.format("%Y-%m-%dT%H:%M:%S");
+        let grant = Grant {
+            id: self.dice.id(at),
             at,
             unit,
             source: "plan",
             amount: allowance.amount,
             priority: allowance.priority,
             expires_at: until,
-            business_key: format!("allowance:{id}:{}:{cadence}:{start}", allowance.unit),
+            business_key: format!("allowance:{subscription_id}:{}:{cadence}:{start}", allowance.unit),
             payment_id: None,
             reason: None,
             granted_by: "system:worker".to_owned(),
-            subscription_id: Some(id),
-        });
+            subscription_id: Some(subscription_id),
+        };
+        self.grant(grant);
     }
 
     /// Grants credits, and plans what they will be used for.
@@ -115,27 +118,28 @@ impl Customer<'_> {
         if !self.reached(at) {
             return;
         }
-        let key = self.dice.id(at);
+        let id = self.dice.id(at);
         let amount = self.dice.between(1, 8) * 25;
-        let (business_key, granted_by, reason) = match source {
-            "admin" => (format!("admin:{key}"), format!("user:{}", self.world.admin), "sorry for the outage"),
-            "gift" => (format!("gift:{key}"), "system:worker".to_owned(), "a gift from a friend"),
-            _ => (format!("promo:{key}"), "system:worker".to_owned(), "invited a friend"),
+        let (granted_by, reason) = match source {
+            "admin" => (format!("user:{}", self.world.admin), "sorry for the outage"),
+            "gift" => ("system:worker".to_owned(), "a gift from a friend"),
+            _ => ("system:worker".to_owned(), "invited a friend"),
         };
         if source == "admin" {
-            let after = json!({"amount": amount, "unit": "credit", "reason": reason});
-            self.audit(at, "credits.grant", ("account", self.account_id), (None, Some(after)));
+            let after = json!({"accountId": self.account_id, "amount": amount, "unit": "credit", "reason": reason});
+            self.audit(at, "credits.grant", ("CreditGrant", id), (None, Some(after)));
         }
         let unit = self.world.catalogue.unit("credit");
         let expires_at = (source == "promo").then(|| at + days(90));
         self.grant(Grant {
+            id,
             at,
             unit,
             source,
             amount,
             priority: 20,
             expires_at,
-            business_key,
+            business_key: format!("{source}:{id}"),
             payment_id: None,
             reason: Some(reason),
             granted_by,
@@ -170,7 +174,9 @@ impl Customer<'_> {
 
     fn pack(&mut self, paid: Paid, allowance: &super::catalogue::Allowance) {
         let unit = self.world.catalogue.unit(allowance.unit);
+        let id = self.dice.id(paid.at);
         self.grant(Grant {
+            id,
             at: paid.at,
             unit,
             source: "purchase",

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 /// Credits that come in.
 pub(super) struct Grant {
+    pub(super) id: Uuid,
     pub(super) at: At,
     pub(super) unit: Uuid,
     pub(super) source: &'static str,
@@ -94,8 +95,7 @@ pub(super) fn settle(customer: &mut Customer<'_>) {
 }
 
 fn open(customer: &mut Customer<'_>, wallets: &mut BTreeMap<Uuid, Wallet>, grant: Grant) -> usize {
-    let (at, unit) = (grant.at, grant.unit);
-    let id = customer.dice.id(at);
+    let (id, at, unit) = (grant.id, grant.at, grant.unit);
     let place = customer.rows.credit_grants.len();
     let actor = grant.granted_by.clone();
     customer.rows.credit_grants.push(credit_grants::Model {

@@ -201,10 +201,10 @@ impl Customer<'_> {
             self.credits.push(Event::Revoke { at, payment_id, refund, share });
         }
         if decided {
-            let action = if status == "denied" { "refund.deny" } else { "refund.approve" };
+            let action = if status == "denied" { "refunds.deny" } else { "refunds.approve" };
             let (before, after) =
                 (json!({"status": "requested"}), json!({"status": status, "amountMinor": amount_minor}));
-            self.audit(decided_at, action, ("refund", id), (Some(before), Some(after)));
+            self.audit(decided_at, action, ("Refund", id), (Some(before), Some(after)));
         }
     }
 

@@ -14,8 +14,8 @@ pub(super) fn published(world: &World, dice: &mut Dice, rows: &mut Rows) {
         let product = rows.products.iter().find(|product| product.id == version.product_id);
         let code = product.map(|product| product.code.clone());
         let (at, action) = match version.published_at {
-            Some(at) => (at, "plan.publish"),
-            None => (version.created_at, "plan.draft"),
+            Some(at) => (at, "plan_versions.publish"),
+            None => (version.created_at, "plan_versions.create"),
         };
         let at = at + seconds(dice.between(1, 3_000));
         entries.push(audit_log::Model {
@@ -23,7 +23,7 @@ pub(super) fn published(world: &World, dice: &mut Dice, rows: &mut Rows) {
             at,
             actor: format!("user:{}", world.admin),
             action: action.to_owned(),
-            entity_type: "product_version".to_owned(),
+            entity_type: "PlanVersion".to_owned(),
             entity_id: version.id,
             account_id: None,
             before: None,
