@@ -26,3 +26,5 @@ pub mod analytics;
 pub mod inbox;
 pub mod graphql;
 pub mod http;
+pub mod seed;
+pub mod cli;

@@ -75,7 +75,7 @@ fn database(reader: &mut Reader) -> DatabaseConfig {
     }
 }
 
-fn database_url(text: &str) -> Result<DatabaseUrl, &'static str> {
+pub(super) fn database_url(text: &str) -> Result<DatabaseUrl, &'static str> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         let parsed = Url::parse(text).map_err(|_| {
             "it must be a URL such as postgres://user:password@host/database; write special characters in the password \

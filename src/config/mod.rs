@@ -9,6 +9,7 @@ mod tests;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use url::Url;
@@ -71,6 +72,29 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// A `postgres://` URL; secret, because it may hold a password.
     Postgres(Secret),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        check::database_url(text)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// Names the database without its password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatabaseUrl::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            DatabaseUrl::Postgres(url) => {
+                let mut url = Url::parse(url.expose()).map_err(|_| fmt::Error)?;
+                // Where there is none, there is none to take away.
+                let _ = url.set_password(None);
+                write!(f, "{url}")
+            }
+        }
+    }
 }
 
 /// Which tokens are accepted, and how their claims are read.

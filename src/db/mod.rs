@@ -4,6 +4,7 @@
 
 mod connect;
 mod dialect;
+mod installation;
 mod lane;
 mod list;
 mod once;

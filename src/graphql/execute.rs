@@ -87,7 +87,7 @@ impl Engine {
         M: ObjectType + 'static,
         S: SubscriptionType + 'static,
     {
-        let sdl = schema.sdl_with_options(SDLExportOptions::new().include_specified_by());
+        let sdl = sdl(&schema);
         let documents = Documents::new(&sdl, limits)?;
         let run: Run = Box::new(move |request| {
             let schema = schema.clone();
@@ -203,4 +203,14 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         Some(message) => message,
         None => panic.downcast_ref::<&str>().copied().unwrap_or("a panic without a message"),
     }
+}
+
+/// A schema in its definition language.
+pub(super) fn sdl<Q, M, S>(schema: &Schema<Q, M, S>) -> String
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    schema.sdl_with_options(SDLExportOptions::new().include_specified_by())
 }

@@ -86,6 +86,11 @@ pub fn schema() -> Schema<Query, Mutation, EmptySubscription> {
         .finish()
 }
 
+/// The schema in its definition language, as it is served and committed.
+pub fn sdl() -> String {
+    execute::sdl(&schema())
+}
+
 /// What an operation of `viewer` finds in its context: the app, and loaders of its own.
 pub fn attach(app: Arc<App>, viewer: Viewer) -> Attach {
     Box::new(move |request| {

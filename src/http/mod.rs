@@ -1,6 +1,7 @@
 //! The HTTP edge: GraphQL over GET and POST, health, the schema and GraphiQL. Who is calling and whether the parts
 //! behind are ready is asked through the two hooks of [`Http`]; nothing here knows a feature.
 
+mod app;
 mod assets;
 mod body;
 mod decode;

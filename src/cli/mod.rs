@@ -1,0 +1,106 @@
+//! The command line: one file per command.
+
+mod demo;
+mod migrate;
+mod reset;
+mod schema;
+mod seed;
+mod serve;
+mod token;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{self, Config, ConfigErrors, Environment, LogFormat};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// A self-hosted billing gateway: one typed GraphQL API over users, plans, subscriptions, credits and analytics.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, after_long_help = config::help())]
+struct Cli {
+    /// The file with the settings; tollgate.toml where there is one and none is named.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM or ctrl-c.
+    #[command(after_long_help = config::help())]
+    Serve,
+    /// Make up a company in a database of its own, and serve it: nothing to set up.
+    Demo(demo::Demo),
+    /// Change the schema of the database, or look at it.
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
+    /// Fill an empty database with a made-up company, the same one for the same seed.
+    Seed(seed::Seed),
+    /// Print a token for the configured HS256 secret.
+    Token(token::Token),
+    /// Print the GraphQL schema.
+    Schema,
+    /// Empty the database, unless it is marked as one for production.
+    Reset(reset::Reset),
+}
+
+/// Runs the command that the arguments name. Wrong settings or arguments end with 2, other failures with 1.
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<ConfigErrors>() {
+            Some(errors) => {
+                eprintln!("The settings are wrong:\n{errors}");
+                ExitCode::from(2)
+            }
+            None => {
+                eprintln!("tollgate: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    if let Command::Schema = cli.command {
+        return schema::run();
+    }
+    let config = Config::from_process(cli.config.as_deref())?;
+    log_to_stderr(&config);
+    match cli.command {
+        Command::Serve => serve::run(config).await,
+        Command::Demo(demo) => demo.run(config).await,
+        Command::Migrate(migrate) => migrate.run(config).await,
+        Command::Seed(seed) => seed.run(config).await,
+        Command::Token(token) => token.run(config).await,
+        Command::Reset(reset) => reset.run(config).await,
+        Command::Schema => unreachable!("answered above, without settings"),
+    }
+}
+
+fn log_to_stderr(config: &Config) {
+    let filter = EnvFilter::new(&config.log.filter);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+/// The app of a command that runs on the machine's clock.
+async fn app(config: Config) -> anyhow::Result<App> {
+    App::new(config, Clock::System).await
+}
+
+/// What a new database is marked as.
+fn mark(config: &Config) -> &'static str {
+    match config.environment {
+        Environment::Development => "development",
+        Environment::Production => "production",
+    }
+}

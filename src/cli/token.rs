@@ -1,0 +1,57 @@
+//! `tollgate token`.
+
+use crate::auth::{MintRequest, Permission, Permissions, Role, Tokens};
+use crate::clock::Clock;
+use crate::config::Config;
+use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+/// Prints a token that this installation accepts. Needs TOLLGATE_JWT_HS256_SECRET; where the keys are those of an
+/// identity provider, tokens come from there.
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// Whom the token is about: the subject (`sub`) that the identity provider would name.
+    #[arg(long, value_name = "SUBJECT")]
+    user: String,
+    /// What kind of caller it makes.
+    #[arg(long, value_enum, default_value_t = TokenRole::User)]
+    role: TokenRole,
+    /// What a service may do, e.g. billing:read; may be given several times.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// How long it is valid, in seconds.
+    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
+    ttl_s: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TokenRole {
+    Admin,
+    Service,
+    User,
+}
+
+impl From<TokenRole> for Role {
+    fn from(role: TokenRole) -> Self {
+        match role {
+            TokenRole::Admin => Role::Admin,
+            TokenRole::Service => Role::Service,
+            TokenRole::User => Role::User,
+        }
+    }
+}
+
+impl Token {
+    pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
+        let permissions = self.scopes.iter().map(|scope| Permission::parse(scope)).collect::<Result<Permissions, _>>()?;
+        let request = MintRequest {
+            subject: self.user,
+            role: self.role.into(),
+            permissions,
+            ttl: Duration::from_secs(self.ttl_s),
+            now: Clock::System.now(),
+        };
+        println!("{}", Tokens::new(&config.jwt)?.mint(&request)?);
+        Ok(())
+    }
+}

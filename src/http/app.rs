@@ -1,0 +1,79 @@
+//! Plugs an app into the HTTP edge: who calls, whether we are ready, which limits hold.
+
+use super::{Authenticate, Caller, Http, Introspection, Ready, Settings};
+use crate::accounts;
+use crate::app::App;
+use crate::config::{self, Config, CorsOrigins};
+use crate::error::{Error, Result};
+use crate::graphql;
+use axum::http::{HeaderMap, header};
+use futures_util::FutureExt as _;
+use std::sync::Arc;
+
+impl Http {
+    /// The HTTP edge of `app`.
+    pub fn new(app: &Arc<App>) -> anyhow::Result<Http> {
+        Ok(Http {
+            engine: graphql::engine(app)?,
+            authenticate: authenticate(Arc::clone(app)),
+            ready: ready(Arc::clone(app)),
+            settings: settings(&app.config),
+        })
+    }
+}
+
+fn authenticate(app: Arc<App>) -> Authenticate {
+    Arc::new(move |headers| {
+        let app = Arc::clone(&app);
+        async move {
+            let viewer = accounts::sign_in(&app, bearer(headers)?).await?;
+            Ok(Caller { anonymous: !viewer.is_signed_in(), attach: graphql::attach(app, viewer) })
+        }
+        .boxed()
+    })
+}
+
+/// The bearer credential of a request (RFC 6750); any other is refused rather than passed over.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = sent.next() else { return Ok(None) };
+    let refused = || Error::Unauthenticated("send one header 'Authorization: Bearer' with a token or an API key".into());
+    let (scheme, credential) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refused)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || sent.next().is_some() {
+        return Err(refused());
+    }
+    Ok(Some(credential.trim()))
+}
+
+fn ready(app: Arc<App>) -> Ready {
+    Arc::new(move || {
+        let app = Arc::clone(&app);
+        async move {
+            match app.db.pending_changes().await {
+                Ok(0) => Ok(()),
+                Ok(pending) => Err(format!("the database lacks {pending} changes of the schema; run tollgate migrate up")),
+                Err(Error::Unavailable(what, _)) => Err(format!("{what} does not answer")),
+                Err(_) => Err("the schema of the database is not the one of this version".to_owned()),
+            }
+        }
+        .boxed()
+    })
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        body_bytes: config.limits.body_bytes,
+        batch: config.limits.batch,
+        introspection: match config.introspection {
+            config::Introspection::Everyone => Introspection::Everyone,
+            config::Introspection::Authenticated => Introspection::Authenticated,
+            config::Introspection::Nobody => Introspection::Nobody,
+        },
+        origins: match &config.cors_origins {
+            CorsOrigins::Any => vec!["*".to_owned()],
+            CorsOrigins::Listed(origins) => origins.clone(),
+        },
+        shutdown_limit: config.shutdown_timeout,
+        ..Settings::default()
+    }
+}

@@ -1,0 +1,166 @@
+//! What customers do in the middle of a period: change their plan, add to it, pause, leave.
+
+use super::calendar::{At, hours};
+use super::catalogue::Interval;
+use super::life::Run;
+use super::money::Attempt;
+
+/// The plans of each family, from the smallest to the largest.
+const LADDERS: [&[&str]; 2] = [&["starter", "pro", "business"], &["chat_starter", "chat_daily", "chat_power"]];
+
+#[derive(Clone, Copy)]
+enum Happening {
+    Nothing,
+    Upgrade,
+    Downgrade,
+    ToFree,
+    Addon,
+    Annual,
+    Pause,
+    Leave,
+    LeaveAndReturn,
+    LeaveAtOnce,
+}
+
+/// In how many of a thousand months each thing happens.
+const HAPPENINGS: [(i64, Happening); 10] = [
+    (858, Happening::Nothing),
+    (24, Happening::Upgrade),
+    (11, Happening::Downgrade),
+    (3, Happening::ToFree),
+    (14, Happening::Addon),
+    (8, Happening::Annual),
+    (9, Happening::Pause),
+    (51, Happening::Leave),
+    (13, Happening::LeaveAndReturn),
+    (9, Happening::LeaveAtOnce),
+];
+
+impl Run<'_, '_> {
+    /// At most one thing happens in a period from `start` to `end`.
+    pub(super) fn something_happens(&mut self, start: At, end: At) {
+        if self.order.calm || self.sub.amount_minor() == 0 {
+            return;
+        }
+        let tries = if self.interval == Interval::Year { 8 } else { 1 };
+        for _ in 0..tries {
+            let happening = self.customer.dice.weighted(&HAPPENINGS);
+            let at = self.customer.dice.instant(start + hours(1), end - hours(1));
+            if !self.customer.reached(at) {
+                continue;
+            }
+            match happening {
+                Happening::Nothing => continue,
+                Happening::Upgrade => self.upgrade(at),
+                Happening::Downgrade => self.downgrade(at),
+                Happening::ToFree => self.downgrade_to_free(at),
+                Happening::Addon => self.addon(at),
+                Happening::Annual => self.switch_to_annual(at),
+                Happening::Pause => self.pause(at),
+                Happening::Leave => self.cancel_at_end(at),
+                Happening::LeaveAndReturn => self.undo_cancel(at, end),
+                Happening::LeaveAtOnce => {
+                    self.end(at);
+                }
+            }
+            return;
+        }
+    }
+
+    /// The plan `steps` above the present one, or below it.
+    fn neighbour(&self, up: bool) -> Option<&'static str> {
+        let ladder = LADDERS.iter().find(|ladder| ladder.contains(&self.sub.plan.code))?;
+        let place = ladder.iter().position(|code| *code == self.sub.plan.code)?;
+        let next = if up { place.checked_add(1)? } else { place.checked_sub(1)? };
+        ladder.get(next).copied()
+    }
+
+    /// The share of `amount` that falls on the rest of the period after `at`.
+    fn prorated(&self, at: At, amount: i64) -> i64 {
+        let (start, end) = self.sub.period();
+        let whole = (end - start).num_seconds().max(1);
+        amount * (end - at).num_seconds() / whole
+    }
+
+    /// Moves up at once, and pays the difference for the rest of the period.
+    fn upgrade(&mut self, at: At) {
+        let Some(code) = self.neighbour(true) else { return self.addon(at) };
+        let plan = self.customer.world.catalogue.version(code, at);
+        let before = self.sub.amount_minor();
+        self.sub.change_plan(plan, plan.price(self.customer.currency, self.interval));
+        self.record(at, "updated");
+        let difference = self.prorated(at, self.sub.amount_minor()) - self.prorated(at, before);
+        if difference > 0 {
+            let description = format!("Change to {code} for the rest of the period");
+            self.bill(at, "subscription", description, difference, Attempt::Succeeds);
+        }
+        self.customer.withdraw(self.sub.row.id, at);
+        self.allow(at, self.sub.period().1, false);
+    }
+
+    /// Moves down when the period ends.
+    fn downgrade(&mut self, at: At) {
+        let Some(code) = self.neighbour(false) else { return self.cancel_at_end(at) };
+        let plan = self.customer.world.catalogue.version(code, at);
+        self.next_plan = Some((plan, plan.price(self.customer.currency, self.interval)));
+    }
+
+    /// Stays on the free plan when the period ends.
+    fn downgrade_to_free(&mut self, at: At) {
+        if self.interval == Interval::Month && self.sub.items.len() == 1 {
+            let plan = self.customer.world.catalogue.version("free", at);
+            self.next_plan = Some((plan, plan.price(self.customer.currency, Interval::Month)));
+        }
+    }
+
+    fn addon(&mut self, at: At) {
+        let code = if self.sub.plan.code == "business" { "extra_seat" } else { "priority_support" };
+        let price = self.customer.world.catalogue.version(code, at).price(self.customer.currency, self.interval);
+        self.sub.add(self.customer, at, code, price, 1);
+        self.record(at, "updated");
+        let amount = self.prorated(at, price.amount_minor);
+        if amount > 0 {
+            self.bill(at, "addon", format!("Add-on ({code}) for the rest of the period"), amount, Attempt::Succeeds);
+        }
+    }
+
+    /// Begins an annual period at once; what is left of the month is taken off.
+    fn switch_to_annual(&mut self, at: At) {
+        if self.interval == Interval::Year {
+            return;
+        }
+        let unused = self.prorated(at, self.sub.amount_minor());
+        self.sub.change_interval(&self.customer.world.catalogue, Interval::Year);
+        self.restart(at, Interval::Year);
+        self.record(at, "updated");
+        let subtotal = self.sub.amount_minor() - unused;
+        self.bill(at, "subscription", "Change to annual billing".to_owned(), subtotal, Attempt::Succeeds);
+        self.customer.withdraw(self.sub.row.id, at);
+        self.allow(at, self.sub.period().1, false);
+    }
+
+    /// Stripe goes on calling a paused subscription active; Paddle calls it paused.
+    fn pause(&mut self, at: At) {
+        if self.sub.row.provider == "paddle" {
+            self.status("paused");
+        }
+        self.sub.row.paused_at = Some(at);
+        self.record(at, if self.sub.row.provider == "paddle" { "paused" } else { "updated" });
+    }
+
+    pub(super) fn resume(&mut self, at: At) {
+        self.status("active");
+        self.sub.row.paused_at = None;
+        self.record(at, if self.sub.row.provider == "paddle" { "resumed" } else { "updated" });
+    }
+
+    fn undo_cancel(&mut self, at: At, end: At) {
+        self.cancel_at_end(at);
+        let second_thought = self.customer.dice.instant(at, end);
+        if self.customer.reached(second_thought) {
+            (self.sub.row.cancel_at, self.sub.row.canceled_at) = (None, None);
+            self.leaves = false;
+            self.record(second_thought, "updated");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The life of one subscription, period by period: what its customer does, and what becomes of it.
+
+use super::calendar::{At, days, hours, months_after, seconds};
+use super::catalogue::{Coupon, Interval, Version};
+use super::customer::Customer;
+use super::money::Attempt;
+use super::subscription::Subscription;
+
+/// What a customer asks for, and how they are.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    pub(super) code: &'static str,
+    pub(super) interval: Interval,
+    pub(super) at: At,
+    pub(super) trial: bool,
+    pub(super) extra_seats: i64,
+    pub(super) coupon: Option<Coupon>,
+    /// Nothing goes wrong, and nothing changes.
+    pub(super) calm: bool,
+    /// Is going to leave when the present period ends.
+    pub(super) leaving: bool,
+    /// Ends then, whatever happens.
+    pub(super) until: Option<At>,
+}
+
+impl Order {
+    /// A plain order for a plan.
+    pub(super) fn new(code: &'static str, interval: Interval, at: At) -> Self {
+        let (trial, extra_seats, coupon) = (false, 0, None);
+        Order { code, interval, at, trial, extra_seats, coupon, calm: false, leaving: false, until: None }
+    }
+}
+
+/// A subscription under way.
+pub(super) struct Run<'c, 'r> {
+    pub(super) customer: &'c mut Customer<'r>,
+    pub(super) sub: Subscription<'r>,
+    pub(super) order: Order,
+    pub(super) interval: Interval,
+    anchor: At,
+    step: i64,
+    pub(super) leaves: bool,
+    pub(super) next_plan: Option<(&'r Version, super::catalogue::Price)>,
+    paused_periods: i64,
+}
+
+/// Tells a subscription from its order to its end or to now; tells when it ended.
+pub(super) fn subscribe<'r>(customer: &mut Customer<'r>, order: Order) -> Option<At> {
+    if !customer.reached(order.at) {
+        return None;
+    }
+    let plan = customer.world.catalogue.version(order.code, order.at);
+    let price = plan.price(customer.currency, order.interval);
+    let provider = if price.amount_minor == 0 { "manual" } else { customer.provider };
+    let mut sub = Subscription::new(customer, order.at, plan, price, provider);
+    if order.extra_seats > 0 {
+        let seat = customer.world.catalogue.version("extra_seat", order.at).price(customer.currency, order.interval);
+        sub.add(customer, order.at, "extra_seat", seat, order.extra_seats);
+    }
+    if let Some(coupon) = order.coupon {
+        sub.redeem(customer, order.at, coupon);
+    }
+    let (interval, anchor) = (order.interval, order.at);
+    let mut run =
+        Run { customer, sub, order, interval, anchor, step: 1, leaves: false, next_plan: None, paused_periods: 0 };
+    let mut alive = if order.trial { run.trial() } else { run.start() };
+    while alive {
+        alive = run.period();
+    }
+    let ended_at = run.sub.row.ended_at;
+    let Run { customer, sub, .. } = run;
+    sub.write(customer);
+    ended_at
+}
+
+impl Run<'_, '_> {
+    /// What the provider calls a state change of this kind.
+    pub(super) fn record(&mut self, at: At, change: &str) {
+        let cause = match (self.sub.row.provider.as_str(), change) {
+            ("stripe", change) => format!("customer.subscription.{change}"),
+            ("paddle", "deleted") => "subscription.canceled".to_owned(),
+            ("manual", change) => format!("manual.{change}"),
+            (_, change) => format!("subscription.{change}"),
+        };
+        self.sub.record(self.customer, at, &cause);
+    }
+
+    pub(super) fn status(&mut self, status: &str) {
+        status.clone_into(&mut self.sub.row.status);
+    }
+
+    /// Begins with a trial; most who finish it stay.
+    fn trial(&mut self) -> bool {
+        let start = self.order.at;
+        let end = start + days(self.sub.plan.trial_days.unwrap_or(14));
+        let row = &mut self.sub.row;
+        (row.trial_start, row.trial_end, row.current_period_end) = (Some(start), Some(end), Some(end));
+        self.status("trialing");
+        self.record(start, "created");
+        self.allow(start, end, true);
+        let outcome = self.customer.dice.weighted(&[(58, "stays"), (30, "leaves"), (12, "declined")]);
+        if outcome == "leaves" && !self.order.calm {
+            let at = self.customer.dice.instant(start + hours(2), end);
+            if self.customer.reached(at) {
+                self.cancel_at_end(at);
+            }
+        }
+        if !self.customer.reached(end) {
+            return false;
+        }
+        if self.sub.row.cancel_at.is_some() {
+            return self.end(end);
+        }
+        (self.anchor, self.step) = (end, 1);
+        self.set_period(end, months_after(end, self.interval.months()));
+        if outcome == "declined" && !self.order.calm {
+            return self.declined(end, true);
+        }
+        self.status("active");
+        self.record(end, "updated");
+        self.charge(end, Attempt::Succeeds);
+        self.allow_period();
+        true
+    }
+
+    /// Begins with a payment.
+    fn start(&mut self) -> bool {
+        let at = self.order.at;
+        let outcome = self.customer.dice.weighted(&[(93, "pays"), (5, "hesitates"), (2, "gives up")]);
+        if self.order.calm || self.sub.amount_minor() == 0 || outcome == "pays" {
+            self.record(at, "created");
+            self.charge(at, Attempt::Succeeds);
+            self.allow_first();
+            return true;
+        }
+        self.status("incomplete");
+        self.record(at, "created");
+        let invoice = self.charge(at + seconds(2), Attempt::Fails);
+        let (status, later) = match outcome {
+            "hesitates" => ("active", at + seconds(self.customer.dice.between(30, 900))),
+            _ => ("incomplete_expired", at + hours(23)),
+        };
+        if !self.customer.reached(later) {
+            return false;
+        }
+        self.status(status);
+        if status == "active" {
+            self.record(later, "updated");
+            self.retry(invoice, later, Attempt::Succeeds);
+            self.allow_first();
+            return true;
+        }
+        self.sub.row.ended_at = Some(later);
+        self.record(later, "updated");
+        self.void(invoice, "void");
+        false
+    }
+
+    /// One period up to its end; tells whether another follows.
+    fn period(&mut self) -> bool {
+        let (start, end) = self.sub.period();
+        if let Some(until) = self.order.until.filter(|until| *until < end && self.customer.reached(*until)) {
+            return self.end(until);
+        }
+        if self.sub.row.status == "active" && self.sub.row.paused_at.is_none() {
+            self.something_happens(start, end);
+        }
+        let (start, end) = self.sub.period();
+        let last_visible = !self.customer.reached(end);
+        if last_visible && self.order.leaving {
+            let at = self.customer.dice.instant(start + hours(1), self.customer.world.calendar.horizon());
+            if at > start && self.customer.reached(at) {
+                self.cancel_at_end(at);
+            }
+        }
+        if self.sub.row.ended_at.is_some() || last_visible {
+            return false;
+        }
+        if self.leaves {
+            return self.end(end);
+        }
+        self.renew(end)
+    }
+
+    fn renew(&mut self, at: At) -> bool {
+        self.step += 1;
+        self.set_period(at, months_after(self.anchor, self.step * self.interval.months()));
+        if self.sub.row.paused_at.is_some() {
+            self.paused_periods += 1;
+            if self.customer.dice.chance(350) {
+                return true;
+            }
+            if self.paused_periods > 2 {
+                return self.end(at);
+            }
+            self.resume(at);
+        }
+        if let Some((plan, price)) = self.next_plan.take() {
+            self.sub.change_plan(plan, price);
+            self.record(at, "updated");
+        }
+        let attempt =
+            if !self.order.calm && self.customer.dice.chance(45) { Attempt::Fails } else { Attempt::Succeeds };
+        if attempt == Attempt::Fails && self.sub.amount_minor() > 0 {
+            return self.declined(at, false);
+        }
+        self.charge(at, Attempt::Succeeds);
+        self.allow_period();
+        true
+    }
+
+    /// A renewal was declined: three more attempts, then the subscription is unpaid, and at last canceled.
+    fn declined(&mut self, at: At, at_trial_end: bool) -> bool {
+        self.status("past_due");
+        self.record(at, "updated");
+        let invoice = self.charge(at, Attempt::Fails);
+        let recovers = if at_trial_end { 150 } else { 450 };
+        for day in [3, 5, 7] {
+            let again = at + days(day) + seconds(self.customer.dice.between(0, 9_000));
+            if !self.customer.reached(again) {
+                return false;
+            }
+            if self.customer.dice.chance(recovers) {
+                self.retry(invoice, again, Attempt::Succeeds);
+                self.status("active");
+                self.record(again + seconds(3), "updated");
+                self.allow_period();
+                return true;
+            }
+            self.retry(invoice, again, Attempt::Fails);
+        }
+        let unpaid = at + days(8);
+        if !self.customer.reached(unpaid) {
+            return false;
+        }
+        self.status("unpaid");
+        self.record(unpaid, "updated");
+        self.void(invoice, "uncollectible");
+        let last = at + days(self.customer.dice.between(14, 24));
+        self.customer.reached(last) && self.end(last)
+    }
+
+    pub(super) fn cancel_at_end(&mut self, at: At) {
+        let end = self.sub.period().1;
+        (self.sub.row.cancel_at, self.sub.row.canceled_at) = (Some(end), Some(at));
+        self.leaves = true;
+        self.record(at, "updated");
+    }
+
+    /// Ends service at `at`, for good; always tells that nothing follows.
+    pub(super) fn end(&mut self, at: At) -> bool {
+        let row = &mut self.sub.row;
+        row.canceled_at = row.canceled_at.or(Some(at));
+        (row.ended_at, row.paused_at) = (Some(at), None);
+        self.status("canceled");
+        self.record(at, "deleted");
+        self.customer.withdraw(self.sub.row.id, at);
+        false
+    }
+
+    pub(super) fn set_period(&mut self, from: At, to: At) {
+        (self.sub.row.current_period_start, self.sub.row.current_period_end) = (Some(from), Some(to));
+    }
+
+    /// Begins a new rhythm of periods at `at`.
+    pub(super) fn restart(&mut self, at: At, interval: Interval) {
+        (self.anchor, self.step, self.interval) = (at, 1, interval);
+        self.set_period(at, months_after(at, interval.months()));
+    }
+}

@@ -1,0 +1,69 @@
+//! The rows of one chunk, table by table in the order in which foreign keys allow them to be written.
+
+use super::write::Writer;
+
+macro_rules! tables {
+    ($($table:ident),* $(,)?) => {
+        /// The rows that were written, by table.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct Totals {
+            $(#[doc = concat!("Rows of `", stringify!($table), "`.")] pub $table: u64,)*
+        }
+
+        impl Totals {
+            /// Each table with its number of rows, in the order of writing.
+            pub fn tables(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($table), self.$table)),*]
+            }
+
+            /// All rows together.
+            pub fn rows(&self) -> u64 {
+                self.tables().iter().map(|(_, rows)| rows).sum()
+            }
+        }
+
+        /// Rows to be written together.
+        #[derive(Default)]
+        pub(super) struct Rows {
+            $(pub(super) $table: Vec<::entity::$table::Model>,)*
+        }
+
+        impl Rows {
+            /// Writes every row, and adds what was written to `totals`.
+            pub(super) async fn write(&self, writer: &Writer<'_>, totals: &mut Totals) -> anyhow::Result<()> {
+                $(totals.$table += writer.insert::<::entity::$table::Entity>(&self.$table).await?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+tables!(
+    credit_units,
+    products,
+    product_versions,
+    prices,
+    features,
+    product_features,
+    credit_allowances,
+    coupons,
+    promo_codes,
+    users,
+    user_identities,
+    accounts,
+    account_members,
+    inbox_events,
+    subscriptions,
+    subscription_items,
+    subscription_versions,
+    invoices,
+    payments,
+    discount_redemptions,
+    refunds,
+    disputes,
+    credit_grants,
+    ledger_entries,
+    ledger_txns,
+    balances,
+    audit_log,
+);
