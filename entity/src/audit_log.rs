@@ -21,8 +21,6 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub after: Option<Json>,
-    #[sea_orm(column_type = "Text", nullable)]
-    pub request_id: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

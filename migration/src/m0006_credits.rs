@@ -81,6 +81,8 @@ async fn balances(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         instant("updated_at").into(),
         check("available >= 0 AND held >= 0 AND spent >= 0 AND expired >= 0 AND revoked >= 0"),
         check("available + held + spent + expired + revoked + issued = 0"),
+        // Far from 2^63, past which SQLite would go on in floating point.
+        check("issued >= -4000000000000000000"),
     ];
     parts.extend(BUCKETS.map(|bucket| big_integer(bucket).into()));
     create(manager, "balances", parts).await?;

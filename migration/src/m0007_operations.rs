@@ -45,14 +45,13 @@ async fn audit_log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             uuid_null("account_id").into(),
             json_binary_null("before").into(),
             json_binary_null("after").into(),
-            text_null("request_id").into(),
         ],
     )
     .await?;
     index(manager, "audit_log", &["at", "id"]).await?;
     index(manager, "audit_log", &["actor", "at", "id"]).await?;
     index(manager, "audit_log", &["action", "at", "id"]).await?;
-    index(manager, "audit_log", &["entity_type", "entity_id", "at", "id"]).await?;
+    index(manager, "audit_log", &["entity_id", "at", "id"]).await?;
     append_only(manager, "audit_log").await
 }
 

@@ -17,7 +17,9 @@ pub type DateTime = sea_orm_migration::sea_orm::prelude::DateTimeUtc;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A change was edited after it had been applied to this database.
-    #[error("{name} was changed after it was applied to this database (recorded {recorded}, now {now}); restore the file and put the change into a new one")]
+    #[error(
+        "{name} was changed after it was applied to this database (recorded {recorded}, now {now}); restore the file and put the change into a new one"
+    )]
     Changed {
         /// The change's name.
         name: String,
@@ -124,10 +126,8 @@ async fn record(db: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbEr
     if !exists(db).await? {
         return Ok(Vec::new());
     }
-    let query = Statement::from_string(
-        db.get_database_backend(),
-        "SELECT name, checksum FROM schema_migrations ORDER BY name",
-    );
+    let query =
+        Statement::from_string(db.get_database_backend(), "SELECT name, checksum FROM schema_migrations ORDER BY name");
     let rows = db.query_all_raw(query).await?;
     rows.iter().map(|row| Ok((row.try_get("", "name")?, row.try_get("", "checksum")?))).collect()
 }
@@ -159,10 +159,6 @@ fn step(change: &Change, record: &[(String, String)]) -> Result<Step, Error> {
     Ok(Step { name: change.name, state: State::Applied })
 }
 
-async fn execute(
-    txn: &DatabaseTransaction,
-    sql: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<(), DbErr> {
+async fn execute(txn: &DatabaseTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<(), DbErr> {
     txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), sql, values)).await.map(|_| ())
 }

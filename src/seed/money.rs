@@ -226,7 +226,6 @@ impl Customer<'_> {
             account_id: Some(self.account_id),
             before,
             after,
-            request_id: Some(self.dice.token("req_")),
         };
         self.rows.audit_log.push(row);
     }

@@ -28,7 +28,6 @@ pub(super) fn published(world: &World, dice: &mut Dice, rows: &mut Rows) {
             account_id: None,
             before: None,
             after: Some(json!({"product": code, "number": version.number})),
-            request_id: Some(dice.token("req_")),
         });
     }
     rows.audit_log.extend(entries);

@@ -35,7 +35,8 @@ pub(super) struct Subscription<'w> {
     pub(super) plan: &'w Version,
     pub(super) items: Vec<Item>,
     pub(super) discount: Option<Discount>,
-    last: At,
+    /// When the newest version took effect.
+    pub(super) last: At,
 }
 
 impl<'w> Subscription<'w> {

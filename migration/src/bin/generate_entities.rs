@@ -18,10 +18,7 @@ async fn main() -> Result<(), migration::codegen::Error> {
 }
 
 /// Writes the files, and removes those whose table is gone.
-fn write(
-    target: &Path,
-    files: &std::collections::BTreeMap<String, String>,
-) -> Result<(), migration::codegen::Error> {
+fn write(target: &Path, files: &std::collections::BTreeMap<String, String>) -> Result<(), migration::codegen::Error> {
     std::fs::create_dir_all(target)?;
     let mut orphans = BTreeSet::new();
     for entry in std::fs::read_dir(target)? {
