@@ -164,7 +164,7 @@ impl<'w> Subscription<'w> {
             (None, at)
         } else {
             let object = self.object(&customer.reference);
-            let (id, recorded_at) = customer.inbox(at, cause, object);
+            let (id, recorded_at) = customer.inbox(at, self.row.updated_at, cause, object);
             (Some(id), recorded_at)
         };
         let coupon = self.discount.as_ref().map(|discount| &discount.coupon);
