@@ -42,10 +42,15 @@ impl Run<'_, '_> {
         if self.order.calm || self.sub.amount_minor() == 0 {
             return;
         }
+        // Not before the last change, such as a payment that took a week of attempts.
+        let (start, end) = (start.max(self.sub.last) + hours(1), end - hours(1));
+        if start >= end {
+            return;
+        }
         let tries = if self.interval == Interval::Year { 8 } else { 1 };
         for _ in 0..tries {
             let happening = self.customer.dice.weighted(&HAPPENINGS);
-            let at = self.customer.dice.instant(start + hours(1), end - hours(1));
+            let at = self.customer.dice.instant(start, end);
             if !self.customer.reached(at) {
                 continue;
             }

@@ -48,10 +48,10 @@ impl Customer<'_> {
         format!("user:{}", self.owner)
     }
 
-    /// Puts what the provider said at `at` about `object` into the inbox, applied; tells the row's id and when it was
-    /// applied.
-    pub(super) fn inbox(&mut self, at: At, kind: &str, object: Value) -> (Uuid, At) {
-        let received_at = at + millis(self.dice.between(400, 3_500));
+    /// Puts what the provider said at `at` about `object` into the inbox, received after `after` and applied; tells the
+    /// row's id and when it was applied.
+    pub(super) fn inbox(&mut self, at: At, after: At, kind: &str, object: Value) -> (Uuid, At) {
+        let received_at = (at + millis(self.dice.between(400, 3_500))).max(after + millis(1));
         let applied_at = received_at + millis(self.dice.between(15, 900));
         let id = self.dice.id(received_at);
         let object_id = object.get("id").and_then(Value::as_str).map(str::to_owned);

@@ -95,7 +95,7 @@ impl Customer<'_> {
             "id": external_id, "customer": self.reference, "amount": amount_minor, "status": status,
             "currency": self.currency.to_lowercase(), "invoice": self.rows.invoices[invoice].external_id,
         });
-        self.inbox(paid_at.unwrap_or(at), kind, object);
+        self.inbox(paid_at.unwrap_or(at), at, kind, object);
         self.rows.payments.push(payments::Model {
             id,
             account_id: self.account_id,

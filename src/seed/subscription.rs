@@ -35,7 +35,8 @@ pub(super) struct Subscription<'w> {
     pub(super) plan: &'w Version,
     pub(super) items: Vec<Item>,
     pub(super) discount: Option<Discount>,
-    last: At,
+    /// When the newest version took effect.
+    pub(super) last: At,
 }
 
 impl<'w> Subscription<'w> {
@@ -163,7 +164,7 @@ impl<'w> Subscription<'w> {
             (None, at)
         } else {
             let object = self.object(&customer.reference);
-            let (id, recorded_at) = customer.inbox(at, cause, object);
+            let (id, recorded_at) = customer.inbox(at, self.row.updated_at, cause, object);
             (Some(id), recorded_at)
         };
         let coupon = self.discount.as_ref().map(|discount| &discount.coupon);

@@ -86,7 +86,7 @@ async fn every_spend_draws_on_the_grant_that_is_next() {
 
 #[tokio::test]
 async fn the_money_adds_up() {
-    let Company { db, _directory, .. } = company(&plan(700, 5)).await;
+    let Company { db, _directory, .. } = company(&plan(1_500, 5)).await;
     let wrong = [
         "SELECT 1 FROM payments p WHERE refunded_minor <> COALESCE((SELECT SUM(amount_minor) FROM refunds r \
          WHERE r.payment_id = p.id AND r.status = 'processed'), 0)",

@@ -67,7 +67,7 @@ async fn yearly_revenue_follows_from_the_items() {
 
 #[tokio::test]
 async fn every_subscription_is_as_its_last_version_says() {
-    let Company { db, _directory, .. } = company(&plan(400, 10)).await;
+    let Company { db, _directory, .. } = company(&plan(1_000, 10)).await;
     let versions = versions(&db).await;
     let items = subscription_items::Entity::find().order_by_asc(subscription_items::Column::Id).all(&db).await.unwrap();
     for subscription in subscriptions::Entity::find().all(&db).await.unwrap() {
