@@ -13,8 +13,8 @@ pub struct Model {
     pub price_id: Option<Uuid>,
     #[sea_orm(column_type = "Text", unique_key = "ux_subscriptions_provider_external_id")]
     pub provider: String,
-    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_subscriptions_provider_external_id")]
-    pub external_id: Option<String>,
+    #[sea_orm(column_type = "Text", unique_key = "ux_subscriptions_provider_external_id")]
+    pub external_id: String,
     #[sea_orm(column_type = "Text")]
     pub status: String,
     pub started_at: DateTimeWithTimeZone,

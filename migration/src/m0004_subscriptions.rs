@@ -33,7 +33,7 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             reference_null("product_version_id", "product_versions").into(),
             reference_null("price_id", "prices").into(),
             text("provider").into(),
-            text_null("external_id").into(),
+            text("external_id").into(),
             text("status").into(),
             instant("started_at").into(),
             instant_null("trial_start").into(),
@@ -52,7 +52,6 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             one_of("status", &STATUSES),
             check("current_period_end >= current_period_start"),
             check("trial_end >= trial_start"),
-            check("(provider = 'manual') OR (external_id IS NOT NULL)"),
         ],
     )
     .await?;

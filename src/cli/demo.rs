@@ -80,12 +80,12 @@ or this to be an admin:
 Three queries to paste:
 
   # What is sold (no token needed)
-  {{ plans {{ nodes {{ code name version {{ prices {{ amount {{ amount currency }} interval }} }} }} }} }}
+  {{ plans {{ nodes {{ code name currentVersion {{ prices {{ amount {{ amount currency }} interval }} }} }} }} }}
 
   # My plan, my balances, my last payments (customer)
-  {{ viewer {{ user {{ name subscription {{ status plan {{ name }} currentPeriodEnd }} }}
+  {{ viewer {{ user {{ fullName subscription {{ status plan {{ name }} currentPeriodEnd }} }}
     account {{ creditBalances {{ unit {{ code }} available }}
-              payments(first: 3) {{ nodes {{ amount {{ amount currency }} status paidAt }} }} }} }} }}
+              payments(first: 3) {{ nodes {{ amount {{ amount currency }} paymentStatus paidAt }} }} }} }} }}
 
   # Recurring revenue today (admin)
   {{ analytics {{ recurringRevenue {{ mrr {{ amount currency }} customerCount subscriptionCount }} }} }}

@@ -43,7 +43,8 @@ impl From<TokenRole> for Role {
 
 impl Token {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
-        let permissions = self.scopes.iter().map(|scope| Permission::parse(scope)).collect::<Result<Permissions, _>>()?;
+        let permissions =
+            self.scopes.iter().map(|scope| Permission::parse(scope)).collect::<Result<Permissions, _>>()?;
         let request = MintRequest {
             subject: self.user,
             role: self.role.into(),

@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a caller waits for a connection, and SQLite for a lock that another process holds.
@@ -19,18 +21,27 @@ const SQLITE_MMAP: &str = "268435456";
 impl Db {
     /// Connects. A PostgreSQL server that is away is no error yet: the pool connects when it is first used.
     pub async fn connect(config: &DatabaseConfig) -> Result<Db> {
+        let statements = Arc::default();
         match &config.url {
             DatabaseUrl::Sqlite(path) => {
-                let writer = sqlite(path, 1, false).await?;
-                let reader = sqlite(path, config.max_connections, true).await?;
-                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)) })
+                let writer = counted(sqlite(path, 1, false).await?, &statements);
+                let reader = counted(sqlite(path, config.max_connections, true).await?, &statements);
+                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), statements })
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
-                Ok(Db { reader, writer: Writer::Pool })
+                Ok(Db { reader: counted(reader, &statements), writer: Writer::Pool, statements })
             }
         }
     }
+}
+
+fn counted(mut connection: DatabaseConnection, statements: &Arc<AtomicU64>) -> DatabaseConnection {
+    let statements = Arc::clone(statements);
+    connection.set_metric_callback(move |_| {
+        statements.fetch_add(1, Ordering::Relaxed);
+    });
+    connection
 }
 
 async fn sqlite(path: &Path, connections: u32, read_only: bool) -> Result<DatabaseConnection> {

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use sea_orm::sea_query::{
-    ArrayType, Expr, ExprTrait, PostgresQueryBuilder, SelectStatement, SimpleExpr, SqliteQueryBuilder, Value, Values,
+    ArrayType, Expr, ExprTrait, Func, PostgresQueryBuilder, Query, SelectStatement, SimpleExpr, SqliteQueryBuilder,
+    Value, Values,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryResult, Statement};
 use std::collections::HashMap;
@@ -10,14 +11,18 @@ use uuid::Uuid;
 
 /// `column` is one of `ids`, as one parameter whatever their number, so that the statement stays the same.
 pub fn in_list(db: &DatabaseConnection, column: impl Into<Expr>, ids: &[Uuid]) -> SimpleExpr {
-    let sql = match db.get_database_backend() {
-        DbBackend::Postgres => "= ANY($1)",
-        _ => "IN (SELECT unhex(value) FROM json_each($1))",
-    };
-    column.into().binary(
-        sea_orm::sea_query::BinOper::Custom("".into()),
-        Expr::cust_with_values(sql, [list(db.get_database_backend(), ids)]),
-    )
+    let backend = db.get_database_backend();
+    let list = Expr::value(list(backend, ids));
+    match backend {
+        DbBackend::Postgres => column.into().eq(Func::cust("ANY").arg(list)),
+        _ => {
+            let ids = Query::select()
+                .expr(Expr::cust("unhex(value)"))
+                .from_function(Func::cust("json_each").arg(list), "ids")
+                .take();
+            column.into().in_subquery(ids)
+        }
+    }
 }
 
 /// Many ids as one parameter: an array, or a JSON list of hexadecimal strings.

@@ -22,6 +22,9 @@ use crate::error::Error;
 use lane::Lane;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlErr, Statement};
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// What a verb's writes run on.
 pub use sea_orm::DatabaseTransaction as Txn;
 
@@ -30,6 +33,7 @@ pub use sea_orm::DatabaseTransaction as Txn;
 pub struct Db {
     reader: DatabaseConnection,
     writer: Writer,
+    statements: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -52,6 +56,11 @@ impl Db {
             Writer::Lane(lane) => lane.connection(),
             Writer::Pool => &self.reader,
         }
+    }
+
+    /// How many statements have run since the start.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Fails unless the database answers.

@@ -4,12 +4,12 @@ use super::context::ContextExt;
 use super::credits::{CreditBalance, CreditGrant, GrantFilter, GrantOrder, LedgerBucket, LedgerEntry};
 use super::discounts::DiscountRedemption;
 use super::inputs::{DateTimeRange, text};
+use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
 use super::loaders::Row;
 use super::members::AccountMember;
 use super::node::{global_id, local_id, to_exactly_one, to_one};
 use super::page::{Connection, all_under, listed, page_args, under};
 use super::payments::{Payment, PaymentFilter, PaymentOrder, Refund, RefundFilter, RefundOrder};
-use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
 use super::scalars::{Currency, Instant, Word};
 use super::subscriptions::{Subscription, SubscriptionFilter, SubscriptionOrder, current};
 use super::users::User;
@@ -21,12 +21,11 @@ use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::accounts;
 
-/// What people bill through: everyone has one of their own, and may share others.
 pub struct Account(pub(super) Row<accounts::Entity>);
 
 words! {
     /// Who shares an account.
-    AccountKind {
+    AccountType {
         /// One person; everyone has exactly one of these.
         Individual = "individual",
         /// Two people.
@@ -38,6 +37,7 @@ words! {
     }
 }
 
+/// What people bill through: everyone has one of their own, and may share others.
 #[Object]
 impl Account {
     /// The global id.
@@ -46,12 +46,12 @@ impl Account {
     }
 
     /// Who shares it.
-    async fn kind(&self) -> Result<AccountKind> {
-        Ok(AccountKind::read(&self.0.kind)?)
+    async fn r#type(&self) -> Result<AccountType> {
+        Ok(AccountType::read(&self.0.kind)?)
     }
 
-    /// Its name; null for an individual account and where none was given.
-    async fn name(&self) -> Option<&str> {
+    /// What it is called; null for an individual account and where nothing was given.
+    async fn label(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
@@ -211,7 +211,8 @@ impl Account {
         last: Option<i32>,
         before: Option<String>,
         #[graphql(desc = "The code of the credit unit.")] unit: String,
-        #[graphql(desc = "Which bucket of the account.", default_with = "LedgerBucket::Available")] bucket: LedgerBucket,
+        #[graphql(desc = "Which bucket of the account.", default_with = "LedgerBucket::Available")]
+        bucket: LedgerBucket,
     ) -> Result<Connection<LedgerEntry>> {
         let list = Entries { unit: text("unit", unit)?, bucket: bucket.word() };
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
@@ -221,8 +222,8 @@ impl Account {
 /// Which accounts to list.
 #[derive(InputObject, Default)]
 pub struct AccountFilter {
-    /// This kind alone.
-    kind: Option<AccountKind>,
+    /// This type alone.
+    r#type: Option<AccountType>,
     /// The object of the host application that it stands for.
     reference: Option<ReferenceInput>,
     /// Opened in this span.
@@ -256,7 +257,7 @@ impl AccountFilter {
             None => None,
         };
         Ok(feature::Accounts {
-            kind: filter.kind.map(Word::word),
+            kind: filter.r#type.map(Word::word),
             reference,
             created: DateTimeRange::between(filter.created_at),
             descending: AccountOrder::descending(order, true),
@@ -271,7 +272,11 @@ pub struct AccountQuery;
 #[Object]
 impl AccountQuery {
     /// An account by its id; null where there is none or the caller may not see it.
-    async fn account(&self, ctx: &Context<'_>, #[graphql(desc = "The account's id.")] id: ID) -> Result<Option<Account>> {
+    async fn account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account's id.")] id: ID,
+    ) -> Result<Option<Account>> {
         ctx.viewer().require_signed_in()?;
         to_one(ctx, Some(local_id::<Account>(&id)?)).await
     }

@@ -72,9 +72,9 @@ pub struct SubscriptionStatusSummary {
     subscription_count: BigInt,
 }
 
-/// Sums over all accounts. Figures of different currencies are never added.
 pub struct Analytics;
 
+/// Sums over all accounts. Figures of different currencies are never added.
 #[Object]
 impl Analytics {
     /// Cash by period, currency and stream, oldest first. Periods without money have no row.

@@ -13,9 +13,9 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use entity::api_keys;
 use std::sync::Arc;
 
-/// The key of a back end. The secret itself is shown once, when the key is made.
 pub struct ApiKey(pub(super) Row<api_keys::Entity>);
 
+/// The key of a back end. The secret itself is shown once, when the key is made.
 #[Object]
 impl ApiKey {
     /// The global id.

@@ -10,9 +10,9 @@ use crate::order_input;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::audit_log;
 
-/// Something that someone did. Entries are added, never changed.
 pub struct AuditLogEntry(pub(super) Row<audit_log::Entity>);
 
+/// Something that someone did. Entries are added, never changed.
 #[Object]
 impl AuditLogEntry {
     /// The global id.

@@ -15,10 +15,10 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use entity::{balances, credit_grants, ledger_entries, ledger_txns};
 use std::sync::Arc;
 
-/// An account's credits of one unit. The amounts are in the smallest step of the unit, and
-/// `available + held + spent + expired + revoked = issued` always.
 pub struct CreditBalance(pub(super) Row<balances::Entity>);
 
+/// An account's credits of one unit. The amounts are in the smallest step of the unit, and
+/// `available + held + spent + expired + revoked = issued` always.
 #[Object]
 impl CreditBalance {
     /// The global id.
@@ -72,7 +72,6 @@ impl CreditBalance {
     }
 }
 
-/// Credits that an account was given.
 pub struct CreditGrant(pub(super) Row<credit_grants::Entity>);
 
 words! {
@@ -93,6 +92,7 @@ words! {
     }
 }
 
+/// Credits that an account was given.
 #[Object]
 impl CreditGrant {
     /// The global id.
@@ -116,7 +116,7 @@ impl CreditGrant {
     }
 
     /// How many, in the smallest step of the unit.
-    async fn amount(&self) -> BigInt {
+    async fn credits(&self) -> BigInt {
         BigInt(self.0.amount)
     }
 
@@ -141,7 +141,7 @@ impl CreditGrant {
     }
 
     /// The payment they were bought with; null where they were not bought.
-    async fn payment(&self, ctx: &Context<'_>) -> Result<Option<Payment>> {
+    async fn purchase(&self, ctx: &Context<'_>) -> Result<Option<Payment>> {
         to_one(ctx, self.0.payment_id).await
     }
 
@@ -179,9 +179,9 @@ words! {
     }
 }
 
-/// One side of a transaction: a bucket that went up or down. Entries are added, never changed.
 pub struct LedgerEntry(pub(super) Row<ledger_entries::Entity>);
 
+/// One side of a transaction: a bucket that went up or down. Entries are added, never changed.
 #[Object]
 impl LedgerEntry {
     /// The global id.
@@ -210,7 +210,7 @@ impl LedgerEntry {
     }
 
     /// By how much, in the smallest step of the unit; never zero.
-    async fn amount(&self) -> BigInt {
+    async fn credits(&self) -> BigInt {
         BigInt(self.0.amount)
     }
 
@@ -230,12 +230,11 @@ impl LedgerEntry {
     }
 }
 
-/// Something that happened to an account's credits.
 pub struct LedgerTransaction(pub(super) Row<ledger_txns::Entity>);
 
 words! {
     /// What happened to credits.
-    LedgerTransactionKind {
+    LedgerOperation {
         /// They were given.
         Grant = "grant",
         /// They were spent.
@@ -253,6 +252,7 @@ words! {
     }
 }
 
+/// Something that happened to an account's credits.
 #[Object]
 impl LedgerTransaction {
     /// The global id.
@@ -261,8 +261,8 @@ impl LedgerTransaction {
     }
 
     /// What happened.
-    async fn kind(&self) -> Result<LedgerTransactionKind> {
-        Ok(LedgerTransactionKind::read(&self.0.kind)?)
+    async fn operation(&self) -> Result<LedgerOperation> {
+        Ok(LedgerOperation::read(&self.0.kind)?)
     }
 
     /// When it happened.

@@ -12,7 +12,6 @@ use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{coupons, discount_redemptions, promo_codes};
 
-/// A discount that can be had.
 pub struct Coupon(pub(super) Row<coupons::Entity>);
 
 words! {
@@ -27,6 +26,7 @@ words! {
     }
 }
 
+/// A discount that can be had.
 #[Object]
 impl Coupon {
     /// The global id.
@@ -102,9 +102,9 @@ impl Coupon {
     }
 }
 
-/// What customers type to get a coupon.
 pub struct PromoCode(pub(super) Row<promo_codes::Entity>);
 
+/// What customers type to get a coupon.
 #[Object]
 impl PromoCode {
     /// The global id.
@@ -148,9 +148,9 @@ impl PromoCode {
     }
 }
 
-/// One use of a discount.
 pub struct DiscountRedemption(pub(super) Row<discount_redemptions::Entity>);
 
+/// One use of a discount.
 #[Object]
 impl DiscountRedemption {
     /// The global id.

@@ -11,7 +11,6 @@ use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::inbox_events;
 
-/// Something that a payment provider told us.
 pub struct WebhookEvent(pub(super) Row<inbox_events::Entity>);
 
 words! {
@@ -30,6 +29,7 @@ words! {
     }
 }
 
+/// Something that a payment provider told us.
 #[Object]
 impl WebhookEvent {
     /// The global id.
@@ -48,7 +48,7 @@ impl WebhookEvent {
     }
 
     /// What it is about, in the provider's words, e.g. `invoice.paid`.
-    async fn kind(&self) -> &str {
+    async fn event_type(&self) -> &str {
         &self.0.kind
     }
 
@@ -108,8 +108,8 @@ impl WebhookEvent {
 pub struct WebhookEventFilter {
     /// In one of these states.
     state: Option<Vec<WebhookEventState>>,
-    /// Of this kind alone, e.g. `invoice.paid`.
-    kind: Option<String>,
+    /// Of this type alone, e.g. `invoice.paid`.
+    event_type: Option<String>,
     /// Received in this span.
     received_at: Option<DateTimeRange>,
 }
@@ -144,7 +144,7 @@ impl InboxQuery {
         let filter = filter.unwrap_or_default();
         let list = Events {
             states: filter.state.unwrap_or_default().into_iter().map(Word::word).collect(),
-            kind: optional_text("kind", filter.kind)?,
+            kind: optional_text("eventType", filter.event_type)?,
             received: DateTimeRange::between(filter.received_at),
             descending: WebhookEventOrder::descending(order_by, true),
         };

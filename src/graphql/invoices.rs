@@ -13,7 +13,6 @@ use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::invoices;
 
-/// What an account was asked to pay; a mirror of the provider's invoice.
 pub struct Invoice(pub(super) Row<invoices::Entity>);
 
 words! {
@@ -32,6 +31,7 @@ words! {
     }
 }
 
+/// What an account was asked to pay; a mirror of the provider's invoice.
 #[Object]
 impl Invoice {
     /// The global id.
@@ -65,7 +65,7 @@ impl Invoice {
     }
 
     /// Where it stands.
-    async fn status(&self) -> Result<InvoiceStatus> {
+    async fn invoice_status(&self) -> Result<InvoiceStatus> {
         Ok(InvoiceStatus::read(&self.0.status)?)
     }
 

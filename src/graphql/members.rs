@@ -9,7 +9,6 @@ use crate::words;
 use async_graphql::{Context, ID, Object, Result};
 use entity::account_members;
 
-/// Someone who belongs, or belonged, to an account.
 pub struct AccountMember(pub(super) Row<account_members::Entity>);
 
 words! {
@@ -24,6 +23,7 @@ words! {
     }
 }
 
+/// Someone who belongs, or belonged, to an account.
 #[Object]
 impl AccountMember {
     /// The global id.
@@ -42,7 +42,7 @@ impl AccountMember {
     }
 
     /// What they may do with the account.
-    async fn role(&self) -> Result<MemberRole> {
+    async fn member_role(&self) -> Result<MemberRole> {
         Ok(MemberRole::read(&self.0.role)?)
     }
 

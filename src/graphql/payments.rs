@@ -42,7 +42,6 @@ words! {
     }
 }
 
-/// Money that an account paid, or tried to.
 pub struct Payment(pub(super) Row<payments::Entity>);
 
 words! {
@@ -59,6 +58,7 @@ words! {
     }
 }
 
+/// Money that an account paid, or tried to.
 #[Object]
 impl Payment {
     /// The global id.
@@ -97,7 +97,7 @@ impl Payment {
     }
 
     /// Where it stands.
-    async fn status(&self) -> Result<PaymentStatus> {
+    async fn payment_status(&self) -> Result<PaymentStatus> {
         Ok(PaymentStatus::read(&self.0.status)?)
     }
 
@@ -157,7 +157,6 @@ impl Payment {
     }
 }
 
-/// Money given back, or asked for.
 pub struct Refund(pub(super) Row<refunds::Entity>);
 
 words! {
@@ -176,6 +175,7 @@ words! {
     }
 }
 
+/// Money given back, or asked for.
 #[Object]
 impl Refund {
     /// The global id.
@@ -194,7 +194,7 @@ impl Refund {
     }
 
     /// Where it stands.
-    async fn status(&self) -> Result<RefundStatus> {
+    async fn refund_status(&self) -> Result<RefundStatus> {
         Ok(RefundStatus::read(&self.0.status)?)
     }
 
@@ -234,7 +234,6 @@ impl Refund {
     }
 }
 
-/// A payer's claim at their bank that a payment was not theirs, or not right.
 pub struct Dispute(pub(super) Row<disputes::Entity>);
 
 words! {
@@ -253,6 +252,7 @@ words! {
     }
 }
 
+/// A payer's claim at their bank that a payment was not theirs, or not right.
 #[Object]
 impl Dispute {
     /// The global id.
@@ -266,7 +266,7 @@ impl Dispute {
     }
 
     /// Where it stands.
-    async fn status(&self) -> Result<DisputeStatus> {
+    async fn dispute_status(&self) -> Result<DisputeStatus> {
         Ok(DisputeStatus::read(&self.0.status)?)
     }
 
@@ -361,7 +361,11 @@ pub struct PaymentQuery;
 #[Object]
 impl PaymentQuery {
     /// A payment by its id; null where there is none or the caller may not see it.
-    async fn payment(&self, ctx: &Context<'_>, #[graphql(desc = "The payment's id.")] id: ID) -> Result<Option<Payment>> {
+    async fn payment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+    ) -> Result<Option<Payment>> {
         ctx.viewer().require_signed_in()?;
         to_one(ctx, Some(local_id::<Payment>(&id)?)).await
     }

@@ -8,7 +8,6 @@ use crate::words;
 use async_graphql::{Context, ID, Object, Result};
 use entity::{credit_allowances, credit_units, features, prices, product_features};
 
-/// What one unit costs for one interval.
 pub struct Price(pub(super) Row<prices::Entity>);
 
 words! {
@@ -27,6 +26,7 @@ words! {
     }
 }
 
+/// What one unit costs for one interval.
 #[Object]
 impl Price {
     /// The global id.
@@ -65,7 +65,6 @@ impl Price {
     }
 }
 
-/// Something that versions of plans can grant.
 pub struct Feature(pub(super) Row<features::Entity>);
 
 words! {
@@ -82,6 +81,7 @@ words! {
     }
 }
 
+/// Something that versions of plans can grant.
 #[Object]
 impl Feature {
     /// The global id.
@@ -95,7 +95,7 @@ impl Feature {
     }
 
     /// What it is about.
-    async fn kind(&self) -> Result<FeatureKind> {
+    async fn entitlement_kind(&self) -> Result<FeatureKind> {
         Ok(FeatureKind::read(&self.0.kind)?)
     }
 
@@ -105,12 +105,11 @@ impl Feature {
     }
 
     /// What a limit counts, e.g. `messages`; null for a feature that counts nothing.
-    async fn unit(&self) -> Option<&str> {
+    async fn unit_label(&self) -> Option<&str> {
         self.0.unit.as_deref()
     }
 }
 
-/// A feature as a version of a plan grants it. One feature may stand several times, with a limit for each window.
 pub struct PlanFeature(pub(super) Row<product_features::Entity>);
 
 words! {
@@ -141,6 +140,7 @@ words! {
     }
 }
 
+/// A feature as a version of a plan grants it. One feature may stand several times, with a limit for each window.
 #[Object]
 impl PlanFeature {
     /// The global id.
@@ -179,9 +179,9 @@ impl PlanFeature {
     }
 }
 
-/// Something that credits are counted in.
 pub struct CreditUnit(pub(super) Row<credit_units::Entity>);
 
+/// Something that credits are counted in.
 #[Object]
 impl CreditUnit {
     /// The global id.
@@ -205,7 +205,6 @@ impl CreditUnit {
     }
 }
 
-/// Credits that a version of a plan brings.
 pub struct CreditAllowance(pub(super) Row<credit_allowances::Entity>);
 
 words! {
@@ -222,6 +221,7 @@ words! {
     }
 }
 
+/// Credits that a version of a plan brings.
 #[Object]
 impl CreditAllowance {
     /// The global id.
@@ -235,7 +235,7 @@ impl CreditAllowance {
     }
 
     /// How many, in the smallest step of the unit.
-    async fn amount(&self) -> BigInt {
+    async fn credits(&self) -> BigInt {
         BigInt(self.0.amount)
     }
 

@@ -11,7 +11,6 @@ use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{product_versions, products};
 
-/// Something that can be bought: a plan, an add-on, a pack of credits or a gift.
 pub struct Plan(pub(super) Row<products::Entity>);
 
 words! {
@@ -28,6 +27,7 @@ words! {
     }
 }
 
+/// Something that can be bought: a plan, an add-on, a pack of credits or a gift.
 #[Object]
 impl Plan {
     /// The global id.
@@ -76,7 +76,7 @@ impl Plan {
     }
 
     /// The version on sale; null where none is.
-    async fn version(&self, ctx: &Context<'_>) -> Result<Option<PlanVersion>> {
+    async fn current_version(&self, ctx: &Context<'_>) -> Result<Option<PlanVersion>> {
         Ok(all_under(ctx, (), self.0.id, Versions { current: true }).await?.pop())
     }
 
@@ -93,12 +93,11 @@ impl Plan {
     }
 }
 
-/// What a plan costs and grants, at one time. A published version never changes: who bought it keeps it.
 pub struct PlanVersion(pub(super) Row<product_versions::Entity>);
 
 words! {
     /// Where a version stands.
-    PlanVersionStatus {
+    PlanVersionStage {
         /// Being written; nobody can buy it.
         Draft = "draft",
         /// On sale.
@@ -108,6 +107,7 @@ words! {
     }
 }
 
+/// What a plan costs and grants, at one time. A published version never changes: who bought it keeps it.
 #[Object]
 impl PlanVersion {
     /// The global id.
@@ -115,19 +115,19 @@ impl PlanVersion {
         global_id::<PlanVersion>(self.0.id)
     }
 
-    /// The plan.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Plan> {
+    /// The plan that it is a version of.
+    async fn version_of(&self, ctx: &Context<'_>) -> Result<Plan> {
         to_exactly_one(ctx, self.0.product_id).await
     }
 
     /// Counts the versions of the plan, from 1.
-    async fn number(&self) -> BigInt {
+    async fn sequence(&self) -> BigInt {
         BigInt(self.0.number)
     }
 
     /// Where it stands.
-    async fn status(&self) -> Result<PlanVersionStatus> {
-        Ok(PlanVersionStatus::read(&self.0.status)?)
+    async fn stage(&self) -> Result<PlanVersionStage> {
+        Ok(PlanVersionStage::read(&self.0.status)?)
     }
 
     /// When it was drafted.

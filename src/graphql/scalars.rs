@@ -5,11 +5,11 @@ use crate::money;
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, SecondsFormat, Utc};
 
-/// A whole number of up to 64 bits as a decimal string, since JSON numbers lose digits past 2^53. As input a JSON
-/// integer is accepted too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BigInt(pub i64);
 
+/// A whole number of up to 64 bits as a decimal string, since JSON numbers lose digits past 2^53. As input a JSON
+/// integer is accepted too.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for BigInt {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -31,10 +31,10 @@ fn is_decimal(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// An instant, in UTC, by RFC 3339, to the microsecond. As input any offset is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instant(pub DateTime<Utc>);
 
+/// An instant, in UTC, by RFC 3339, to the microsecond. As input any offset is accepted.
 #[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for Instant {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -58,10 +58,10 @@ impl From<DateTime<FixedOffset>> for Instant {
     }
 }
 
-/// A day of the UTC calendar, as YYYY-MM-DD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
+/// A day of the UTC calendar, as YYYY-MM-DD.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -77,10 +77,10 @@ impl ScalarType for Date {
     }
 }
 
-/// A currency by ISO 4217: three letters in upper case, such as USD.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Currency(pub String);
 
+/// A currency by ISO 4217: three letters in upper case, such as USD.
 #[Scalar(specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
 impl ScalarType for Currency {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -95,10 +95,10 @@ impl ScalarType for Currency {
     }
 }
 
-/// Any JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Json(pub serde_json::Value);
 
+/// Any JSON value.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

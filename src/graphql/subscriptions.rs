@@ -19,7 +19,6 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{subscription_items, subscription_versions, subscriptions};
 use uuid::Uuid;
 
-/// An account's hold on a plan.
 pub struct Subscription(pub(super) Row<subscriptions::Entity>);
 
 words! {
@@ -44,6 +43,7 @@ words! {
     }
 }
 
+/// An account's hold on a plan.
 #[Object]
 impl Subscription {
     /// The global id.
@@ -79,9 +79,9 @@ impl Subscription {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider; null where nobody bills for it.
-    async fn external_id(&self) -> Option<&str> {
-        self.0.external_id.as_deref()
+    /// Its id at the provider; where nobody bills for it, an id of our own.
+    async fn external_id(&self) -> &str {
+        &self.0.external_id
     }
 
     /// Where it stands.
@@ -216,12 +216,11 @@ pub(super) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Resu
     Ok(best.map(|(_, subscription)| subscription))
 }
 
-/// One thing that a subscription bills for.
 pub struct SubscriptionItem(pub(super) Row<subscription_items::Entity>);
 
 words! {
     /// What kind of thing a subscription bills for.
-    SubscriptionItemKind {
+    SubscriptionItemPurpose {
         /// The plan itself.
         Plan = "plan",
         /// Something beside the plan.
@@ -231,6 +230,7 @@ words! {
     }
 }
 
+/// One thing that a subscription bills for.
 #[Object]
 impl SubscriptionItem {
     /// The global id.
@@ -244,8 +244,8 @@ impl SubscriptionItem {
     }
 
     /// What kind of thing it is.
-    async fn kind(&self) -> Result<SubscriptionItemKind> {
-        Ok(SubscriptionItemKind::read(&self.0.kind)?)
+    async fn purpose(&self) -> Result<SubscriptionItemPurpose> {
+        Ok(SubscriptionItemPurpose::read(&self.0.kind)?)
     }
 
     /// How many; null for what is metered.
@@ -254,9 +254,9 @@ impl SubscriptionItem {
     }
 }
 
-/// A state that a subscription was in. States are added, never changed.
 pub struct SubscriptionVersion(pub(super) Row<subscription_versions::Entity>);
 
+/// A state that a subscription was in. States are added, never changed.
 #[Object]
 impl SubscriptionVersion {
     /// The global id.
@@ -290,12 +290,12 @@ impl SubscriptionVersion {
     }
 
     /// What it billed for: a list of price, quantity and interval.
-    async fn items(&self) -> Json {
+    async fn items_in_force(&self) -> Json {
         Json(self.0.items.clone())
     }
 
     /// The discount in force; null for none.
-    async fn discount(&self) -> Option<Json> {
+    async fn discount_in_force(&self) -> Option<Json> {
         self.0.discount.clone().map(Json)
     }
 

@@ -16,7 +16,6 @@ use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::users;
 
-/// A person, known by the issuer and subject of their tokens and never by e-mail address.
 pub struct User(pub(super) Row<users::Entity>);
 
 words! {
@@ -29,6 +28,7 @@ words! {
     }
 }
 
+/// A person, known by the issuer and subject of their tokens and never by e-mail address.
 #[Object]
 impl User {
     /// The global id.
@@ -42,7 +42,7 @@ impl User {
     }
 
     /// The name as it was given; null where it is unknown.
-    async fn name(&self) -> Option<&str> {
+    async fn full_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
@@ -72,7 +72,7 @@ impl User {
     }
 
     /// The account that everyone has of their own; null where the caller may not see it.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
+    async fn own_account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         Ok(all_under(ctx, (), self.0.id, feature::OwnAccount).await?.pop())
     }
 

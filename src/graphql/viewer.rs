@@ -11,7 +11,6 @@ use crate::auth::Role;
 use crate::subscriptions::Holder;
 use async_graphql::{Context, Enum, ID, Object, Result};
 
-/// The caller, and what is theirs.
 pub struct Viewer;
 
 /// What kind of caller this is.
@@ -28,6 +27,7 @@ pub enum ViewerRole {
     Admin,
 }
 
+/// The caller, and what is theirs.
 #[Object]
 impl Viewer {
     /// What kind of caller this is.

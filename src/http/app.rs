@@ -37,7 +37,8 @@ fn authenticate(app: Arc<App>) -> Authenticate {
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = sent.next() else { return Ok(None) };
-    let refused = || Error::Unauthenticated("send one header 'Authorization: Bearer' with a token or an API key".into());
+    let refused =
+        || Error::Unauthenticated("send one header 'Authorization: Bearer' with a token or an API key".into());
     let (scheme, credential) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refused)?;
     if !scheme.eq_ignore_ascii_case("bearer") || sent.next().is_some() {
         return Err(refused());
@@ -51,7 +52,9 @@ fn ready(app: Arc<App>) -> Ready {
         async move {
             match app.db.pending_changes().await {
                 Ok(0) => Ok(()),
-                Ok(pending) => Err(format!("the database lacks {pending} changes of the schema; run tollgate migrate up")),
+                Ok(pending) => {
+                    Err(format!("the database lacks {pending} changes of the schema; run tollgate migrate up"))
+                }
                 Err(Error::Unavailable(what, _)) => Err(format!("{what} does not answer")),
                 Err(_) => Err("the schema of the database is not the one of this version".to_owned()),
             }

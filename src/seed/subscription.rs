@@ -41,7 +41,7 @@ pub(super) struct Subscription<'w> {
 
 impl<'w> Subscription<'w> {
     pub(super) fn new(customer: &mut Customer<'_>, at: At, plan: &'w Version, price: Price, provider: &str) -> Self {
-        let external_id = (provider != "manual").then(|| customer.dice.token("sub_"));
+        let external_id = customer.dice.token(if provider == "manual" { "manual_" } else { "sub_" });
         let row = subscriptions::Model {
             id: customer.dice.id(at),
             account_id: customer.account_id,

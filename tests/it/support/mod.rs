@@ -1,7 +1,10 @@
 //! A fresh, migrated database for each test, and the macro that runs a test on both engines.
 
+mod app;
 mod postgres;
 mod sqlite;
+
+pub(crate) use app::{Client, Reply, TestApp};
 
 use sea_orm::{Database, DatabaseConnection};
 

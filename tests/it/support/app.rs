@@ -1,0 +1,146 @@
+//! A Tollgate over a fresh database, asked through HTTP, with a clock that stands still.
+
+use super::{Subject, TestDatabase};
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tollgate::app::App;
+use tollgate::auth::{MintRequest, Permission, Permissions, Role};
+use tollgate::clock::Clock;
+use tollgate::config::Config;
+use tollgate::http::{Http, router};
+use tower::ServiceExt as _;
+
+/// The instant at which every test starts.
+const START: &str = "2026-01-15T12:00:00Z";
+
+/// A Tollgate to be tested.
+pub(crate) struct TestApp {
+    /// What its requests share.
+    pub(crate) app: Arc<App>,
+    router: axum::Router,
+}
+
+impl Subject for TestApp {
+    async fn start(database: &TestDatabase) -> Self {
+        let settings = [
+            ("TOLLGATE_DATABASE_URL", database.url()),
+            ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4"),
+            ("TOLLGATE_JWT_HS256_SECRET", "a secret of the tests, which is no secret"),
+        ];
+        TestApp::configured(&settings).await
+    }
+
+    async fn finish(self) {}
+}
+
+impl TestApp {
+    /// A Tollgate with these settings and no others.
+    pub(crate) async fn configured(settings: &[(&str, &str)]) -> Self {
+        let env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::load(None, env).unwrap();
+        let start: DateTime<Utc> = START.parse().unwrap();
+        let app = Arc::new(App::new(config, Clock::fixed(start)).await.unwrap());
+        let router = router(Http::new(&app).unwrap()).unwrap();
+        TestApp { app, router }
+    }
+
+    /// Lets time go by.
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.app.clock.advance(by);
+    }
+
+    /// A caller without credentials.
+    pub(crate) fn anonymous(&self) -> Client<'_> {
+        self.bearer(None)
+    }
+
+    /// The user with this subject; made when they first ask something.
+    pub(crate) fn user(&self, subject: &str) -> Client<'_> {
+        self.with_token(subject, Role::User, Permissions::NONE)
+    }
+
+    /// An admin.
+    pub(crate) fn admin(&self) -> Client<'_> {
+        self.with_token("admin", Role::Admin, Permissions::NONE)
+    }
+
+    /// A service with these permissions.
+    pub(crate) fn service(&self, permissions: &[Permission]) -> Client<'_> {
+        self.with_token("backend", Role::Service, permissions.iter().copied().collect())
+    }
+
+    fn with_token(&self, subject: &str, role: Role, permissions: Permissions) -> Client<'_> {
+        let request = MintRequest {
+            subject: subject.to_owned(),
+            role,
+            permissions,
+            ttl: Duration::from_secs(3_600),
+            now: self.app.now(),
+        };
+        self.bearer(Some(&self.app.tokens.mint(&request).unwrap()))
+    }
+
+    /// A caller with this credential.
+    pub(crate) fn bearer(&self, credential: Option<&str>) -> Client<'_> {
+        Client { test: self, credential: credential.map(str::to_owned) }
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Reply { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// Someone who asks.
+pub(crate) struct Client<'a> {
+    test: &'a TestApp,
+    credential: Option<String>,
+}
+
+impl Client<'_> {
+    /// The reply to a document with variables.
+    pub(crate) async fn post(&self, query: &str, variables: Value) -> Reply {
+        let body = json!({"query": query, "variables": variables}).to_string();
+        let mut request = Request::post("/graphql").header("content-type", "application/json");
+        if let Some(credential) = &self.credential {
+            request = request.header("authorization", format!("Bearer {credential}"));
+        }
+        self.test.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// The data of a document that must have no errors.
+    pub(crate) async fn data(&self, query: &str, variables: Value) -> Value {
+        let mut reply = self.post(query, variables).await.json();
+        assert!(reply.get("errors").is_none(), "{query}: {}", reply["errors"]);
+        reply["data"].take()
+    }
+
+    /// The code of the first error of a document that must have one.
+    pub(crate) async fn code(&self, query: &str, variables: Value) -> String {
+        let reply = self.post(query, variables).await.json();
+        let code = reply["errors"][0]["extensions"]["code"].as_str();
+        code.unwrap_or_else(|| panic!("{query} has no error: {reply}")).to_owned()
+    }
+}
