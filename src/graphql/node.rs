@@ -31,6 +31,9 @@ pub trait Record: From<Row<Self::Entity>> + Send + Sync + 'static {
     type Entity: Visible;
     /// The name of the type.
     const NAME: &'static str;
+
+    /// The row itself.
+    fn row(&self) -> &Row<Self::Entity>;
 }
 
 /// The global id of the row of `T` with this id.
@@ -103,6 +106,10 @@ macro_rules! records {
             impl Record for $name {
                 type Entity = ::entity::$table::Entity;
                 const NAME: &'static str = stringify!($name);
+
+                fn row(&self) -> &Row<Self::Entity> {
+                    &self.0
+                }
             }
         )*
 
