@@ -3,5 +3,8 @@
 
 mod support;
 
-mod databases;
 mod credits;
+mod databases;
+mod filters;
+mod lists;
+mod statements;
