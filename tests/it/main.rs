@@ -7,4 +7,7 @@ mod credits;
 mod databases;
 mod filters;
 mod lists;
+mod migrations;
+mod seed;
 mod statements;
+mod writes;
