@@ -122,6 +122,7 @@ impl Grant {
             to: Bucket::Available,
             amount: new.amount,
             business_key: format!("grant:{grant_id}"),
+            effective_at: at,
             at,
             actor,
             reason: new.reason.clone(),

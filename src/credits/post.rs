@@ -16,6 +16,8 @@ pub(super) enum Bucket {
     Issued,
     /// There to be spent.
     Available,
+    /// Not spent in time.
+    Expired,
 }
 
 impl Bucket {
@@ -23,6 +25,7 @@ impl Bucket {
         match self {
             Bucket::Issued => "issued",
             Bucket::Available => "available",
+            Bucket::Expired => "expired",
         }
     }
 
@@ -30,6 +33,7 @@ impl Bucket {
         match self {
             Bucket::Issued => balance.issued,
             Bucket::Available => balance.available,
+            Bucket::Expired => balance.expired,
         }
     }
 }
@@ -50,6 +54,9 @@ pub(super) struct Posting {
     pub(super) amount: i64,
     /// What makes this the same fact when it comes twice.
     pub(super) business_key: String,
+    /// When it happened.
+    pub(super) effective_at: DateTime<Utc>,
+    /// When it is written down.
     pub(super) at: DateTime<Utc>,
     pub(super) actor: String,
     pub(super) reason: Option<String>,
@@ -75,7 +82,7 @@ impl Posting {
             account_id: Set(self.account_id),
             kind: Set(self.kind.to_owned()),
             business_key: Set(self.business_key),
-            effective_at: Set(self.at.fixed_offset()),
+            effective_at: Set(self.effective_at.fixed_offset()),
             recorded_at: Set(self.at.fixed_offset()),
             actor: Set(self.actor),
             reason: Set(self.reason),

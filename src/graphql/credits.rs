@@ -36,7 +36,7 @@ impl CreditBalance {
         to_exactly_one(ctx, self.0.credit_unit_id).await
     }
 
-    /// What can be spent. Never negative.
+    /// What can be spent. Never negative. What expires leaves it within about a minute after its expiry.
     async fn available(&self) -> BigInt {
         BigInt(self.0.available)
     }
@@ -120,7 +120,7 @@ impl CreditGrant {
         BigInt(self.0.amount)
     }
 
-    /// How many are left, in the smallest step of the unit.
+    /// How many are left, in the smallest step of the unit: zero within about a minute after the expiry.
     async fn remaining(&self) -> BigInt {
         BigInt(self.0.remaining)
     }
@@ -135,7 +135,7 @@ impl CreditGrant {
         self.0.starts_at.into()
     }
 
-    /// When what is left of them goes; null for never.
+    /// When what is left of them goes; null for never. They stop counting within about a minute after it.
     async fn expires_at(&self) -> Option<Instant> {
         self.0.expires_at.map(Instant::from)
     }
@@ -368,8 +368,8 @@ pub struct GrantCreditsInput {
     /// Credits with a lower number are spent first.
     #[graphql(default_with = "BigInt(0)")]
     priority: BigInt,
-    /// Makes this request the same as another: the same key and input again give the first answer and nothing else.
-    /// 1 to 255 bytes.
+    /// Makes this request the same as another: the same key and input again give the first answer and nothing else,
+    /// for at least 30 days. 1 to 255 bytes.
     idempotency_key: String,
 }
 
