@@ -5,3 +5,6 @@ mod support;
 
 mod databases;
 mod credits;
+mod credits_expiry;
+mod job_workers;
+mod jobs;

@@ -1,6 +1,7 @@
 //! A fresh, migrated database for each test, and the macro that runs a test on both engines.
 
 mod app;
+pub(crate) mod chores;
 mod postgres;
 mod sqlite;
 
