@@ -1,6 +1,6 @@
 //! Credits that nobody spent in time.
 
-use super::post::{Bucket, Posting};
+use super::post::{Bucket, Posting, PostingIds};
 use super::store;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
@@ -8,7 +8,6 @@ use crate::db::Txn;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
 use entity::credit_grants;
-use uuid::Uuid;
 
 /// How many grants one transaction expires: few enough that nobody waits long for a balance it holds.
 const AT_ONCE: u64 = 100;
@@ -34,7 +33,7 @@ pub async fn expire(app: &App, viewer: &Viewer) -> Result<usize> {
 
 /// Grants that were due when they were read, each with the ids of its posting.
 struct Batch {
-    due: Vec<(credit_grants::Model, (Uuid, [Uuid; 2], Uuid))>,
+    due: Vec<(credit_grants::Model, PostingIds)>,
     now: DateTime<Utc>,
     actor: String,
 }
@@ -61,7 +60,7 @@ impl Batch {
 
 fn posting(
     grant: credit_grants::Model,
-    (txn_id, entry_ids, balance_id): (Uuid, [Uuid; 2], Uuid),
+    (txn_id, entry_ids, balance_id): PostingIds,
     amount: i64,
     now: DateTime<Utc>,
     actor: &str,

@@ -1,6 +1,6 @@
 //! Credits given by hand.
 
-use super::post::{Bucket, Posting};
+use super::post::{Bucket, Posting, PostingIds};
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
@@ -65,7 +65,7 @@ fn check(app: &App, new: &NewGrant) -> Result<()> {
 /// A grant with everything that the transaction needs.
 struct Grant {
     grant_id: Uuid,
-    ids: (Uuid, [Uuid; 2], Uuid),
+    ids: PostingIds,
     at: DateTime<Utc>,
     actor: String,
     deed: Deed,

@@ -38,6 +38,9 @@ impl Bucket {
     }
 }
 
+/// The ids of a posting, of its two entries, and of the balance if it makes one.
+pub(super) type PostingIds = (Uuid, [Uuid; 2], Uuid);
+
 /// Credits that move from one bucket to another.
 #[derive(Debug, Clone)]
 pub(super) struct Posting {
@@ -63,8 +66,8 @@ pub(super) struct Posting {
 }
 
 impl Posting {
-    /// A posting with ids and time from `app`.
-    pub(super) fn ids(app: &App) -> (Uuid, [Uuid; 2], Uuid) {
+    /// New ids for a posting.
+    pub(super) fn ids(app: &App) -> PostingIds {
         (app.new_id(), [app.new_id(), app.new_id()], app.new_id())
     }
 

@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tollgate::app::App;
 use tollgate::clock::Clock;
 use tollgate::error::{Error, Result};
@@ -22,6 +23,8 @@ both_engines!(
     a_schedule_that_fails_is_never_parked,
     a_worker_leaves_alone_what_it_does_not_know,
     a_worker_is_woken_and_stops_after_the_job_at_hand,
+    a_worker_that_must_stop_leaves_its_job_to_others,
+    who_comes_late_does_not_end_the_job_of_another,
     old_idempotency_keys_are_forgotten,
 );
 
@@ -151,18 +154,28 @@ async fn a_worker_leaves_alone_what_it_does_not_know(test: &TestApp) {
     assert_eq!((runs(&diary), run(test).await), (0, (1, 0)));
 }
 
-async fn a_worker_is_woken_and_stops_after_the_job_at_hand(test: &TestApp) {
-    let (stop, stopped) = oneshot::channel::<()>();
+/// A worker at work, and what stops it.
+fn start(test: &TestApp, limit: Duration) -> (JoinHandle<()>, oneshot::Sender<()>) {
+    let (stop, stopped) = oneshot::channel();
     let app = Arc::clone(&test.app);
     let worker = tokio::spawn(async move {
         let told = async {
             let _ = stopped.await;
         };
-        chores().run(&app, told, Duration::from_secs(60)).await;
+        chores().run(&app, told, limit).await;
     });
+    (worker, stop)
+}
+
+async fn a_worker_is_woken_and_stops_after_the_job_at_hand(test: &TestApp) {
+    let (worker, stop) = start(test, Duration::from_secs(60));
     let (quick, quick_diary) = chore(test, Does::Nothing);
-    enqueue(&test.app, new(test, &quick)).await;
-    quick_diary.done.notified().await;
+    let begin = Instant::now();
+    for _ in 0..30 {
+        enqueue(&test.app, new(test, &quick)).await;
+        quick_diary.done.notified().await;
+    }
+    assert!(begin.elapsed() < Duration::from_secs(15), "it looks by itself each second only");
     let (slow, slow_diary) = chore(test, Does::Waits);
     enqueue(&test.app, new(test, &slow)).await;
     slow_diary.begun.notified().await;
@@ -171,6 +184,39 @@ async fn a_worker_is_woken_and_stops_after_the_job_at_hand(test: &TestApp) {
     assert!(!worker.is_finished());
     slow_diary.go_on.notify_one();
     worker.await.unwrap();
+    assert!(queue(test).await.is_empty());
+}
+
+async fn a_worker_that_must_stop_leaves_its_job_to_others(test: &TestApp) {
+    let (worker, stop) = start(test, Duration::ZERO);
+    let (slow, diary) = chore(test, Does::Waits);
+    enqueue(&test.app, new(test, &slow)).await;
+    diary.begun.notified().await;
+    drop(stop);
+    worker.await.unwrap();
+    test.advance(TimeDelta::minutes(5));
+    diary.go_on.notify_one();
+    assert_eq!(run(test).await, (1, 0));
+    assert_eq!(runs(&diary), 2);
+}
+
+async fn who_comes_late_does_not_end_the_job_of_another(test: &TestApp) {
+    let (slow, diary) = chore(test, Does::Waits);
+    enqueue(&test.app, new(test, &slow)).await;
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let app = Arc::clone(&test.app);
+        workers.push(tokio::spawn(async move { chores().run_due(&app).await.unwrap() }));
+        diary.begun.notified().await;
+        test.advance(TimeDelta::minutes(5) - TimeDelta::microseconds(i64::from(workers.len() == 2)));
+    }
+    let second = only(test).await;
+    // The first to wait is the first to go on.
+    diary.go_on.notify_one();
+    workers.remove(0).await.unwrap();
+    assert_eq!(only(test).await, second);
+    diary.go_on.notify_one();
+    workers.remove(0).await.unwrap();
     assert!(queue(test).await.is_empty());
 }
 
