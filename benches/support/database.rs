@@ -52,9 +52,13 @@ pub(crate) struct Bench {
 /// What must live as long as the database.
 enum Lives {
     Nothing,
-    Directory { _directory: tempfile::TempDir },
+    Directory {
+        _directory: tempfile::TempDir,
+    },
     /// Stops when its input ends.
-    Server { _process: Child },
+    Server {
+        _process: Child,
+    },
 }
 
 /// The settings of an app over the database at `url`, as the environment would have them.
