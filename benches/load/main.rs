@@ -1,6 +1,7 @@
 //! Load on the real server over HTTP, beside the same data by one flat SQL statement; see docs/performance.md.
 #![allow(clippy::float_arithmetic, reason = "figures of a benchmark, not money")]
 
+mod busy;
 mod ceiling;
 mod client;
 mod flat;
@@ -99,6 +100,7 @@ struct Row {
     target: f64,
     server: Vec<Figures>,
     ceiling: Vec<Figures>,
+    cpu_us: Vec<f64>,
     rss_mb: u64,
     peak_mb: u64,
 }
@@ -130,7 +132,10 @@ fn measure(
             let requests = question.requests(&server.address, &token);
             let ask = |time| runtimes.http.block_on(client::load(&server.address, &requests, args.connections, time));
             ask(warm).with_context(|| format!("{} fails", question.name))?;
+            let before = server.cpu_us();
             let figures = ask(time)?;
+            let used = f64::from(server.cpu_us().wrapping_sub(before));
+            row.cpu_us.push(used / (figures.per_second * time.as_secs_f64()));
             eprint!("{:.0}/s", figures.per_second);
             row.server.push(figures);
             (row.rss_mb, row.peak_mb) = server.memory_mb();
@@ -149,8 +154,8 @@ fn measure(
 fn table(engine: Engine, args: &Args, rows: &[Row]) {
     let (connections, users, seconds) = (args.connections, args.users, args.seconds);
     println!("\n{engine:?}, {users} users, {connections} connections, medians of {} × {seconds} s\n", args.rounds);
-    println!("| query | requests/s | p50 ms | p95 ms | p99 ms | SQL/s | ratio | aim | MB |");
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| query | requests/s | p50 ms | p95 ms | p99 ms | SQL/s | ratio | aim | CPU µs | MB |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for row in rows {
         let Figures { per_second, p50_ms, p95_ms, p99_ms } = Figures::median(&row.server);
         let ceiling = median(row.ceiling.iter().map(|round| round.per_second).collect());
@@ -158,10 +163,11 @@ fn table(engine: Engine, args: &Args, rows: &[Row]) {
         let ratios = row.server.iter().zip(&row.ceiling).map(|(server, sql)| server.per_second / sql.per_second);
         let aim = if row.target > 0.0 { format!("{:.2}", row.target) } else { "–".to_owned() };
         println!(
-            "| {} {} | {per_second:.0} | {p50_ms:.2} | {p95_ms:.2} | {p99_ms:.2} | {ceiling:.0} | {:.2} | {aim} | {} |",
+            "| {} {} | {per_second:.0} | {p50_ms:.2} | {p95_ms:.2} | {p99_ms:.2} | {ceiling:.0} | {:.2} | {aim} | {:.0} | {} |",
             row.name.to_uppercase(),
             row.about,
             median(ratios.collect()),
+            median(row.cpu_us.clone()),
             row.rss_mb,
         );
     }

@@ -1,6 +1,7 @@
 //! Whom the queries ask about: drawn from a seeded stream, so that every run asks the same.
 
-use anyhow::{Context, bail};
+use crate::busy;
+use anyhow::bail;
 use chrono::{DateTime, FixedOffset};
 use entity::{ledger_entries, users};
 use rand::SeedableRng;
@@ -13,8 +14,11 @@ use uuid::Uuid;
 
 /// How many different requests each query has; more than fit into the caches of a processor.
 const DRAWN: usize = 1_000;
-/// Entries of a busy account in one bucket: two pages at least.
-const BUSY: i64 = 100;
+/// Entries of a busy account in one bucket.
+const BUSY: i64 = 150;
+/// How much older a busy account's oldest entry is than one that is drawn, in places of the ledger; every second one is
+/// in the other bucket, so this is more than a page of 50.
+const OLDER: i64 = 110;
 
 /// What was drawn.
 pub(crate) struct Samples {
@@ -41,11 +45,12 @@ pub(crate) async fn draw(app: &App) -> anyhow::Result<Samples> {
     newest_first.truncate(newest_first.len().saturating_sub(101));
     let chosen = drawn(&mut random, newest_first)?;
     let users = users::Entity::find().filter(users::Column::Id.is_in(chosen)).all(db).await?;
-    let entries = entries(db, &mut random).await?;
+    let entries = entries(app, &mut random).await?;
     Ok(Samples { subscribers, users, entries, now: app.now().fixed_offset() })
 }
 
-async fn entries(db: &DatabaseConnection, random: &mut ChaCha12Rng) -> anyhow::Result<Vec<ledger_entries::Model>> {
+async fn entries(app: &App, random: &mut ChaCha12Rng) -> anyhow::Result<Vec<ledger_entries::Model>> {
+    let db = app.db.read();
     let mut sql = String::new();
     let bucket = "e.bucket = 'available' AND u.code = 'credit'";
     write!(
@@ -54,9 +59,14 @@ async fn entries(db: &DatabaseConnection, random: &mut ChaCha12Rng) -> anyhow::R
          (SELECT e.account_id, e.credit_unit_id, min(e.seq) AS oldest FROM ledger_entries e \
          JOIN credit_units u ON u.id = e.credit_unit_id WHERE {bucket} GROUP BY 1, 2 HAVING count(*) >= {BUSY}) b \
          ON b.account_id = e.account_id AND b.credit_unit_id = e.credit_unit_id \
-         WHERE {bucket} AND e.seq > b.oldest + {BUSY} ORDER BY 1"
+         WHERE {bucket} AND e.seq > b.oldest + {OLDER} ORDER BY 1"
     )?;
-    let chosen = drawn(random, ids(db, &sql).await?).context("no account has many ledger entries")?;
+    let mut busy = ids(db, &sql).await?;
+    if busy.is_empty() {
+        busy::make(app).await?;
+        busy = ids(db, &sql).await?;
+    }
+    let chosen = drawn(random, busy)?;
     Ok(ledger_entries::Entity::find().filter(ledger_entries::Column::Id.is_in(chosen)).all(db).await?)
 }
 

@@ -57,6 +57,19 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The processor time it has used so far, in microseconds, exact to a hundredth of a second; zero where the system
+    /// does not tell. On a busy machine this says more than requests per second.
+    pub(crate) fn cpu_us(&self) -> u32 {
+        const TICK_US: u32 = 10_000;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
+        // After the name, which may hold anything, user and system time are the 12th and 13th field.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        let ticks = fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());
+        ticks.sum::<u32>().wrapping_mul(TICK_US)
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended by itself.
