@@ -29,20 +29,20 @@ fn foreign_key(column: &'static str, table: &'static str) -> ForeignKeyCreateSta
 
 /// One part of a table: a column, a column with its foreign key, or a CHECK.
 pub(crate) enum Part {
-    Column(ColumnDef),
-    Reference(ColumnDef, ForeignKeyCreateStatement),
+    Column(Box<ColumnDef>),
+    Reference(Box<ColumnDef>, Box<ForeignKeyCreateStatement>),
     Check(String),
 }
 
 impl From<ColumnDef> for Part {
     fn from(column: ColumnDef) -> Self {
-        Part::Column(column)
+        Part::Column(Box::new(column))
     }
 }
 
 impl From<(ColumnDef, ForeignKeyCreateStatement)> for Part {
     fn from((column, key): (ColumnDef, ForeignKeyCreateStatement)) -> Self {
-        Part::Reference(column, key)
+        Part::Reference(Box::new(column), Box::new(key))
     }
 }
 
@@ -68,8 +68,8 @@ pub(crate) async fn create(manager: &SchemaManager<'_>, name: &'static str, part
     table.table(name);
     for part in parts {
         match part {
-            Part::Column(column) => table.col(column),
-            Part::Reference(column, mut key) => table.col(column).foreign_key(key.from_tbl(name)),
+            Part::Column(column) => table.col(*column),
+            Part::Reference(column, mut key) => table.col(*column).foreign_key(key.from_tbl(name)),
             Part::Check(sql) => table.check(Expr::cust(sql)),
         };
     }

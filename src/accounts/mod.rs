@@ -9,4 +9,4 @@ mod store;
 
 pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
 pub use sign_in::sign_in;
-pub use store::{Accounts, ApiKeys, Members, OwnAccount, Users};
+pub use store::{Accounts, ApiKeys, Members, OwnAccount, Users, account_exists};

@@ -7,6 +7,7 @@ use crate::order;
 use entity::{account_members, accounts, api_keys, user_identities, users};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use uuid::Uuid;
 
 impl Visible for users::Entity {
     /// Oneself, and those with whom one shares an account.
@@ -195,6 +196,12 @@ pub(super) async fn identified(db: &impl ConnectionTrait, issuer: &str, subject:
         .one(db)
         .await?;
     Ok(identity.and_then(|(_, user)| user))
+}
+
+/// Whether there is an account with this id, whoever asks.
+pub async fn account_exists(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
+    let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
+    Ok(rows.one(db).await?.is_some())
 }
 
 /// The API key with this public prefix.

@@ -1,15 +1,16 @@
 //! Credits given by hand.
 
 use super::post::{Bucket, Posting};
+use super::store;
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
-use crate::db::{Once, Txn, once, rows_for};
+use crate::db::{Once, Txn, once};
 use crate::error::{Error, Result};
-use crate::plans;
+use crate::{accounts, plans};
 use chrono::{DateTime, Utc};
-use entity::{accounts, credit_grants};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, Select};
+use entity::credit_grants;
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -36,30 +37,14 @@ pub struct NewGrant {
 /// Gives credits to an account; the same key and input again give the first answer and nothing else.
 pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &str) -> Result<credit_grants::Model> {
     viewer.require(Permission::CreditsWrite)?;
-    check(app, &new)?;
     let request = Once::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
-    let work = Grant::prepare(app, viewer, new)?;
-    let (key_id, now, grant_id) = (app.new_id(), app.now(), work.grant_id);
+    let work = Grant::prepare(app, viewer, new);
+    let (key_id, now) = (app.new_id(), app.now());
     let id: Uuid =
         app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work.run(txn))))).await?;
-    tracing::debug!(%id, first = id == grant_id, "credits granted");
-    // What was granted is read as it is now: the answer that is remembered is which grant it was.
-    let rows = <credit_grants::Entity as crate::db::Visible>::visible(crate::auth::Scope::Everything);
-    let found = rows.filter(credit_grants::Column::Id.eq(id)).one(app.db.read()).await?;
-    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a grant vanished")))
-}
-
-fn check(app: &App, new: &NewGrant) -> Result<()> {
-    if !(1..=LARGEST_GRANT).contains(&new.amount) {
-        return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is 1 to 1,000,000,000,000,000 steps"));
-    }
-    if new.expires_at.is_some_and(|at| at <= app.now()) {
-        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
-    }
-    if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500 || reason.contains('\0')) {
-        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
-    }
-    Ok(())
+    // Which grant it was is what is remembered; what became of it is read as it is now.
+    let granted = store::grant_by_id(app.db.read(), id).await?;
+    granted.ok_or_else(|| Error::internal(anyhow::anyhow!("a grant vanished")))
 }
 
 /// A grant with everything that the transaction needs.
@@ -69,28 +54,27 @@ struct Grant {
     at: DateTime<Utc>,
     actor: String,
     deed: Deed,
-    accounts: Select<accounts::Entity>,
     new: NewGrant,
 }
 
 impl Grant {
-    fn prepare(app: &App, viewer: &Viewer, new: NewGrant) -> Result<Grant> {
-        Ok(Grant {
+    fn prepare(app: &App, viewer: &Viewer, new: NewGrant) -> Grant {
+        Grant {
             grant_id: app.new_id(),
             ids: Posting::ids(app),
             at: app.now(),
             actor: viewer.actor().to_owned(),
             deed: Deed::by(app, viewer),
-            // Who may give credits may give them to any account.
-            accounts: rows_for::<accounts::Entity>(&Viewer::system("credits"))?,
             new,
-        })
+        }
     }
 
     async fn run(self, txn: &Txn) -> Result<Uuid> {
-        let Grant { grant_id, ids: (txn_id, entry_ids, balance_id), at, actor, deed, accounts, new } = self;
-        let account = accounts.filter(accounts::Column::Id.eq(new.account_id)).one(txn).await?;
-        account.ok_or(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"))?;
+        check(&self.new, self.at)?;
+        let Grant { grant_id, ids: (txn_id, entry_ids, balance_id), at, actor, deed, new } = self;
+        if !accounts::account_exists(txn, new.account_id).await? {
+            return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
+        }
         let unit = plans::credit_unit(txn, &new.unit).await?;
         let unit = unit.ok_or(Error::refused("UNIT_NOT_FOUND", &["unit"], "there is no credit unit with this code"))?;
         let row = credit_grants::ActiveModel {
@@ -131,4 +115,18 @@ impl Grant {
         deed.record(txn, "credits.grant", what, Some(account_id), (None::<()>, Some(new))).await?;
         Ok(grant_id)
     }
+}
+
+/// Checked for a new request only: what was right at first stays the answer when it is asked again later.
+fn check(new: &NewGrant, now: DateTime<Utc>) -> Result<()> {
+    if !(1..=LARGEST_GRANT).contains(&new.amount) {
+        return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is 1 to 1,000,000,000,000,000 steps"));
+    }
+    if new.expires_at.is_some_and(|at| at <= now) {
+        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
+    }
+    if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
+        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use crate::order;
 use entity::{balances, credit_grants, credit_units, ledger_entries, ledger_txns};
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value};
+use uuid::Uuid;
 
 impl Visible for balances::Entity {
     fn visible(scope: Scope) -> Select<Self> {
@@ -137,6 +138,12 @@ impl ChildListing for Entries {
     fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
         ledger_entries::Column::AccountId.into_expr().eq(account)
     }
+}
+
+/// The grant with this id, whoever asks.
+pub(super) async fn grant_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<credit_grants::Model>> {
+    let rows = credit_grants::Entity::visible(Scope::Everything).filter(credit_grants::Column::Id.eq(id));
+    Ok(rows.one(db).await?)
 }
 
 /// Moves a balance, making it first where there is none, and gives it as it is after. It stays locked until the commit.

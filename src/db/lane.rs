@@ -61,7 +61,8 @@ impl Lane {
                 deliver
             })
         });
-        let closed = || Error::internal(anyhow::anyhow!("the write lane has stopped"));
+        // What is wrong stands in the log: the lane could not begin a transaction, or has stopped.
+        let closed = || Error::Unavailable("the database", anyhow::anyhow!("the write lane gave no answer"));
         self.tasks.send(task).await.map_err(|_| closed())?;
         outcome.await.map_err(|_| closed())?
     }

@@ -23,9 +23,8 @@ pub trait Visible: EntityTrait {
 
 /// The rows of `E` that `viewer` may see; an error where they may see none at all.
 pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
-    match E::GUARD {
-        Some(permission) => viewer.require(permission)?,
-        None => {}
+    if let Some(permission) = E::GUARD {
+        viewer.require(permission)?;
     }
     Ok(E::visible(viewer.scope()))
 }
@@ -35,7 +34,7 @@ pub fn in_accounts_of(scope: Scope, column: impl ColumnTrait) -> SimpleExpr {
     match scope {
         Scope::Everything => Expr::cust("TRUE"),
         Scope::User(user_id) => column.in_subquery(accounts_of(Expr::value(user_id))),
-        Scope::Public => Expr::cust("FALSE"),
+        Scope::Catalogue | Scope::Public => Expr::cust("FALSE"),
     }
 }
 
@@ -54,7 +53,7 @@ pub fn accounts_of(user: impl Into<Expr>) -> SelectStatement {
 pub fn only_everything(scope: Scope) -> SimpleExpr {
     match scope {
         Scope::Everything => Expr::cust("TRUE"),
-        Scope::User(_) | Scope::Public => Expr::cust("FALSE"),
+        Scope::User(_) | Scope::Catalogue | Scope::Public => Expr::cust("FALSE"),
     }
 }
 

@@ -1,19 +1,16 @@
 //! Credits: balances, grants, and the ledger.
 
 use super::accounts::Account;
-use super::context::ContextExt;
-use super::inputs::{optional_text, text};
+use super::inputs::optional_text;
 use super::loaders::Row;
-use super::node::{global_id, local_id, to_exactly_one, to_one};
+use super::node::{global_id, to_exactly_one, to_one};
 use super::payments::Payment;
 use super::plan_parts::CreditUnit;
 use super::scalars::{BigInt, Instant, Word};
-use super::user_error::settle;
-use crate::credits::{self as feature, Grants, NewGrant};
-use crate::{order_input, user_error, words};
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use crate::credits::Grants;
+use crate::{order_input, words};
+use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{balances, credit_grants, ledger_entries, ledger_txns};
-use std::sync::Arc;
 
 pub struct CreditBalance(pub(super) Row<balances::Entity>);
 
@@ -323,79 +320,5 @@ impl GrantFilter {
             unit: optional_text("unit", filter.unit)?,
             descending: GrantOrder::descending(order, true),
         })
-    }
-}
-
-/// What can be done with credits.
-#[derive(Default)]
-pub struct CreditMutation;
-
-#[Object]
-impl CreditMutation {
-    /// Gives credits to an account. Needs the scope `credits:write`.
-    async fn grant_credits(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Who gets how many.")] input: GrantCreditsInput,
-    ) -> Result<GrantCreditsPayload> {
-        let new = NewGrant {
-            account_id: local_id::<Account>(&input.account_id)?,
-            unit: text("unit", input.unit)?,
-            amount: input.amount.0,
-            reason: optional_text("reason", input.reason)?,
-            expires_at: input.expires_at.map(|at| at.0),
-            priority: input.priority.0,
-        };
-        let granted = feature::grant(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
-        let (grant, user_errors) = settle(granted)?;
-        Ok(GrantCreditsPayload { credit_grant: grant.map(|row| CreditGrant(Arc::new(row))), user_errors })
-    }
-}
-
-/// Credits for an account.
-#[derive(InputObject)]
-pub struct GrantCreditsInput {
-    /// Who gets them.
-    account_id: ID,
-    /// The code of the credit unit.
-    unit: String,
-    /// How many, in the smallest step of the unit: 1 to 1,000,000,000,000,000.
-    amount: BigInt,
-    /// Why, for people: up to 500 characters.
-    reason: Option<String>,
-    /// When what is left of them goes; never where it is left out.
-    expires_at: Option<Instant>,
-    /// Credits with a lower number are spent first.
-    #[graphql(default_with = "BigInt(0)")]
-    priority: BigInt,
-    /// Makes this request the same as another: the same key and input again give the first answer and nothing else.
-    /// 1 to 255 bytes.
-    idempotency_key: String,
-}
-
-/// The credits that were given.
-#[derive(SimpleObject)]
-pub struct GrantCreditsPayload {
-    /// The grant; null where there are user errors.
-    credit_grant: Option<CreditGrant>,
-    /// Why nothing was given; empty where something was.
-    user_errors: Vec<GrantCreditsUserError>,
-}
-
-user_error! {
-    /// Why no credits were given.
-    GrantCreditsUserError with
-    /// The rules that can refuse to give credits.
-    GrantCreditsErrorCode {
-        /// There is no such account.
-        AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// There is no such credit unit.
-        UnitNotFound = "UNIT_NOT_FOUND",
-        /// The amount is out of range.
-        AmountInvalid = "AMOUNT_INVALID",
-        /// The expiry lies in the past.
-        ExpiryInvalid = "EXPIRY_INVALID",
-        /// The reason is too long.
-        ReasonInvalid = "REASON_INVALID",
     }
 }

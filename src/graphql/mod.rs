@@ -17,6 +17,7 @@ mod accounts;
 mod analytics;
 mod api_keys;
 mod audit;
+mod credit_mutations;
 mod credits;
 mod discounts;
 mod inbox;
@@ -27,6 +28,8 @@ mod plan_mutations;
 mod plan_parts;
 mod plan_payloads;
 mod plans;
+mod refunds;
+mod subscription_versions;
 mod subscriptions;
 mod users;
 mod viewer;
@@ -46,6 +49,7 @@ pub struct Query(
     accounts::AccountQuery,
     subscriptions::SubscriptionQuery,
     payments::PaymentQuery,
+    refunds::RefundQuery,
     invoices::InvoiceQuery,
     discounts::DiscountQuery,
     analytics::AnalyticsQuery,
@@ -56,7 +60,7 @@ pub struct Query(
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(plan_mutations::PlanMutation, credits::CreditMutation, api_keys::ApiKeyMutation);
+pub struct Mutation(plan_mutations::PlanMutation, credit_mutations::CreditMutation, api_keys::ApiKeyMutation);
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
 #[derive(Interface)]
@@ -70,7 +74,7 @@ enum UserError {
     CreateFeature(plan_payloads::CreateFeatureUserError),
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
-    GrantCredits(credits::GrantCreditsUserError),
+    GrantCredits(credit_mutations::GrantCreditsUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),
     UpdatePlan(plan_payloads::UpdatePlanUserError),

@@ -10,10 +10,12 @@ use super::inbox::WebhookEvent;
 use super::invoices::Invoice;
 use super::loaders::Row;
 use super::members::AccountMember;
-use super::payments::{Dispute, Payment, Refund};
+use super::payments::Payment;
 use super::plan_parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
 use super::plans::{Plan, PlanVersion};
-use super::subscriptions::{Subscription, SubscriptionItem, SubscriptionVersion};
+use super::refunds::{Dispute, Refund};
+use super::subscription_versions::SubscriptionVersion;
+use super::subscriptions::{Subscription, SubscriptionItem};
 use super::users::User;
 use crate::db::Visible;
 use crate::error::{Error, Result};
@@ -29,6 +31,9 @@ pub trait Record: From<Row<Self::Entity>> + Send + Sync + 'static {
     type Entity: Visible;
     /// The name of the type.
     const NAME: &'static str;
+
+    /// The row itself.
+    fn row(&self) -> &Row<Self::Entity>;
 }
 
 /// The global id of the row of `T` with this id.
@@ -101,6 +106,10 @@ macro_rules! records {
             impl Record for $name {
                 type Entity = ::entity::$table::Entity;
                 const NAME: &'static str = stringify!($name);
+
+                fn row(&self) -> &Row<Self::Entity> {
+                    &self.0
+                }
             }
         )*
 

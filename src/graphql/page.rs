@@ -62,12 +62,12 @@ pub struct PageInfo {
 }
 
 /// A row and where it stands in its list.
-pub struct Edge<T> {
-    cursor: String,
-    node: T,
+pub struct Edge<'a, T: Record> {
+    node: &'a T,
+    order: &'a Order<T::Entity>,
 }
 
-impl<T: Record> TypeName for Edge<T> {
+impl<T: Record> TypeName for Edge<'_, T> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Edge", T::NAME).into()
     }
@@ -75,24 +75,29 @@ impl<T: Record> TypeName for Edge<T> {
 
 /// A row and where it stands in its list.
 #[Object(name_type)]
-impl<T: Record + OutputType> Edge<T> {
+impl<'a, T: Record + OutputType> Edge<'a, T>
+where
+    Order<T::Entity>: Sync,
+{
     /// Stands for this place in the list, for `after` and `before`. Opaque.
-    async fn cursor(&self) -> &str {
-        &self.cursor
+    async fn cursor(&self) -> String {
+        self.order.cursor(self.node.row())
     }
 
     /// The row.
     async fn node(&self) -> &T {
-        &self.node
+        self.node
     }
 }
 
 type Total = Box<dyn for<'a> Fn(&'a Context<'a>) -> BoxFuture<'a, Result<i64, Arc<Error>>> + Send + Sync>;
 
-/// A page of a list.
-pub struct Connection<T> {
-    edges: Vec<Edge<T>>,
-    page_info: PageInfo,
+/// A page of a list. What is not asked for, such as cursors and the count, is not computed.
+pub struct Connection<T: Record> {
+    rows: Vec<T>,
+    order: Order<T::Entity>,
+    has_previous_page: bool,
+    has_next_page: bool,
     total: Total,
 }
 
@@ -104,20 +109,29 @@ impl<T: Record> TypeName for Connection<T> {
 
 /// A page of a list.
 #[Object(name_type)]
-impl<T: Record + OutputType> Connection<T> {
+impl<T: Record + OutputType> Connection<T>
+where
+    Order<T::Entity>: Sync,
+{
     /// The rows, each with its cursor.
-    async fn edges(&self) -> &[Edge<T>] {
-        &self.edges
+    async fn edges(&self) -> Vec<Edge<'_, T>> {
+        self.rows.iter().map(|node| Edge { node, order: &self.order }).collect()
     }
 
     /// The rows alone.
-    async fn nodes(&self) -> Vec<&T> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> &[T] {
+        &self.rows
     }
 
     /// Where this page stands in the list.
-    async fn page_info(&self) -> &PageInfo {
-        &self.page_info
+    async fn page_info(&self) -> PageInfo {
+        let cursor = |row: Option<&T>| row.map(|row| self.order.cursor(row.row()));
+        PageInfo {
+            has_next_page: self.has_next_page,
+            has_previous_page: self.has_previous_page,
+            start_cursor: cursor(self.rows.first()),
+            end_cursor: cursor(self.rows.last()),
+        }
     }
 
     /// How many rows the whole list has. Counted only when asked for.
@@ -127,24 +141,14 @@ impl<T: Record + OutputType> Connection<T> {
 }
 
 impl<T: Record> Connection<T> {
-    fn new(slice: Slice<Row<T::Entity>>, order: &Order<T::Entity>, total: Total) -> Self {
+    fn new(slice: Slice<Row<T::Entity>>, order: Order<T::Entity>, total: Total) -> Self {
         let Slice { rows, has_previous_page, has_next_page } = slice;
-        let edges: Vec<_> =
-            rows.into_iter().map(|row| Edge { cursor: order.cursor(&row), node: T::from(row) }).collect();
-        let page_info = PageInfo {
-            has_next_page,
-            has_previous_page,
-            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            end_cursor: edges.last().map(|edge| edge.cursor.clone()),
-        };
-        Connection { edges, page_info, total }
+        Connection { rows: rows.into_iter().map(T::from).collect(), order, has_previous_page, has_next_page, total }
     }
-}
 
-impl<T> Connection<T> {
     /// The first row of the page.
     pub fn into_first(self) -> Option<T> {
-        self.edges.into_iter().next().map(|edge| edge.node)
+        self.rows.into_iter().next()
     }
 }
 
@@ -177,7 +181,7 @@ where
         let list = list.clone();
         Box::pin(async move { db::count(ctx.app().db.read(), ctx.viewer(), &list).await.map_err(Arc::new) })
     });
-    Ok(Connection::new(slice.map(Arc::new), &order, total))
+    Ok(Connection::new(slice.map(Arc::new), order, total))
 }
 
 /// A page of the list under a parent; all parents of a level are read for at once.
@@ -202,7 +206,7 @@ where
         let key = Under { parent, of, list: list.clone(), page: () };
         Box::pin(async move { Ok(ctx.loaders().load::<Counts<L>>(key).await?.unwrap_or_default()) })
     });
-    Ok(Connection::new(slice, &order, total))
+    Ok(Connection::new(slice, order, total))
 }
 
 /// The whole list under a parent, where lists are short by nature.

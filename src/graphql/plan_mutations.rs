@@ -9,7 +9,7 @@ use super::plan_payloads::{
     PublishPlanVersionPayload, UpdatePlanPayload, UpdatePlanVersionPayload,
 };
 use super::plans::{Plan, PlanKind, PlanVersion};
-use super::scalars::{BigInt, Currency, Word};
+use super::scalars::{BigInt, Word};
 use super::user_error::settle;
 use crate::plans::{
     self as feature, AllowanceSpec, FeatureSpec, NewCreditUnit, NewFeature, NewPlan, PlanChange, PriceSpec, VersionSpec,
@@ -233,8 +233,8 @@ pub struct PublishPlanVersionInput {
 /// A price of a version.
 #[derive(InputObject)]
 pub struct PriceInput {
-    /// The currency.
-    currency: Currency,
+    /// The currency by ISO 4217 in upper case, such as USD. A text here, so that a wrong one is a user error.
+    currency: String,
     /// What one unit costs for one interval, in minor units; 0 for a free plan.
     unit_amount: BigInt,
     /// How often it is due.
@@ -249,7 +249,7 @@ pub struct PriceInput {
 impl PriceInput {
     fn spec(self) -> PriceSpec {
         PriceSpec {
-            currency: self.currency.0,
+            currency: self.currency,
             unit_amount_minor: self.unit_amount.0,
             interval: self.interval.word(),
             interval_count: self.interval_count.0,

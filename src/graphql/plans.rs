@@ -80,7 +80,7 @@ impl Plan {
         Ok(all_under(ctx, (), self.0.id, Versions { current: true }).await?.pop())
     }
 
-    /// Every version, newest first; drafts for those with the scope `billing:read` alone.
+    /// Every version, newest first; drafts for those with the scope `billing:read` or `catalogue:write` alone.
     async fn versions(
         &self,
         ctx: &Context<'_>,
@@ -181,7 +181,8 @@ pub struct PlanQuery;
 
 #[Object]
 impl PlanQuery {
-    /// What is sold. Open to everyone; what was never published is shown to those with the scope `billing:read` alone.
+    /// What is sold. Open to everyone; what was never published is shown
+    /// to those with the scope `billing:read` or `catalogue:write` alone.
     async fn plans(
         &self,
         ctx: &Context<'_>,

@@ -11,6 +11,7 @@ macro_rules! user_error {
     ($(#[$doc:meta])* $name:ident with $(#[$code_doc:meta])* $codes:ident { $($(#[$value_doc:meta])* $value:ident = $code:literal,)+ }) => {
         $(#[$code_doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
+        #[allow(clippy::enum_variant_names, reason = "the names are the codes that clients see")]
         pub enum $codes { $($(#[$value_doc])* $value,)+ }
 
         $(#[$doc])*

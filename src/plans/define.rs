@@ -1,13 +1,14 @@
 //! Plans, and the features and credit units that their versions speak of.
 
+use super::store::lock_plan;
 use super::{checked_code, checked_name};
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
-use crate::db::{is_duplicate, rows_for};
+use crate::db::is_duplicate;
 use crate::error::{Error, Result};
 use entity::{credit_units, features, products};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -71,13 +72,12 @@ pub struct PlanChange {
 pub async fn update_plan(app: &App, viewer: &Viewer, id: Uuid, change: PlanChange) -> Result<products::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     let name = change.name.map(|name| checked_name(&name, &["name"])).transpose()?;
-    let rows = rows_for::<products::Entity>(viewer)?;
     let now = app.now().fixed_offset();
     let deed = Deed::by(app, viewer);
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let found = rows.filter(products::Column::Id.eq(id)).one(txn).await?;
+                let found = lock_plan(txn, id).await?;
                 let before = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such plan"))?;
                 let row = products::ActiveModel {
                     id: Set(id),

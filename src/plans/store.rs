@@ -1,18 +1,22 @@
 //! Every query on the catalogue.
 
 use crate::auth::Scope;
-use crate::db::{ChildListing, Listing, Order, Visible};
+use crate::db::{ChildListing, Listing, Order, Txn, Visible};
 use crate::error::Result;
 use crate::order;
 use entity::{credit_allowances, credit_units, features, prices, product_features, product_versions, products};
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// What has been published is public, also when it is no longer sold: someone may hold it. Drafts are not.
+/// Who sees drafts. What has been published is public, also when it is no longer sold: someone may hold it.
+fn sees_drafts(scope: Scope) -> bool {
+    matches!(scope, Scope::Everything | Scope::Catalogue)
+}
+
 fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
-    if scope == Scope::Everything {
+    if sees_drafts(scope) {
         return Expr::cust("TRUE");
     }
     let versions = Query::select()
@@ -25,7 +29,7 @@ fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
 
 impl Visible for products::Entity {
     fn visible(scope: Scope) -> Select<Self> {
-        if scope == Scope::Everything {
+        if sees_drafts(scope) {
             return Self::find();
         }
         Self::find().filter(
@@ -43,7 +47,7 @@ impl Visible for products::Entity {
 impl Visible for product_versions::Entity {
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
-        if scope == Scope::Everything { rows } else { rows.filter(product_versions::Column::Status.ne("draft")) }
+        if sees_drafts(scope) { rows } else { rows.filter(product_versions::Column::Status.ne("draft")) }
     }
 }
 
@@ -106,6 +110,35 @@ impl Listing for Plans {
 
     fn order(&self) -> Order<products::Entity> {
         order!(products, rank, Rank, self.descending)
+    }
+}
+
+/// The plan that a version is one of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PlanOfVersion;
+
+impl Listing for PlanOfVersion {
+    type Entity = products::Entity;
+
+    fn filter(&self, rows: Select<products::Entity>) -> Select<products::Entity> {
+        rows
+    }
+
+    fn order(&self) -> Order<products::Entity> {
+        order!(products, id, false)
+    }
+}
+
+impl ChildListing for PlanOfVersion {
+    type Of = ();
+
+    fn belongs_to((): (), version: SimpleExpr) -> SimpleExpr {
+        let plan = Query::select()
+            .column(product_versions::Column::ProductId)
+            .from(product_versions::Entity)
+            .and_where(product_versions::Column::Id.into_expr().eq(version))
+            .take();
+        products::Column::Id.in_subquery(plan)
     }
 }
 
@@ -197,16 +230,31 @@ pub async fn credit_unit(db: &impl ConnectionTrait, code: &str) -> Result<Option
     Ok(credit_units::Entity::visible(Scope::Public).filter(credit_units::Column::Code.eq(code)).one(db).await?)
 }
 
+/// The plan with this id, locked until the commit.
+pub(super) async fn lock_plan(txn: &Txn, id: Uuid) -> Result<Option<products::Model>> {
+    let rows = products::Entity::visible(Scope::Catalogue).filter(products::Column::Id.eq(id));
+    Ok(rows.lock(LockType::Update).one(txn).await?)
+}
+
+/// The version with this id, locked until the commit.
+pub(super) async fn lock_version(txn: &Txn, id: Uuid) -> Result<Option<product_versions::Model>> {
+    let rows = product_versions::Entity::visible(Scope::Catalogue).filter(product_versions::Column::Id.eq(id));
+    Ok(rows.lock(LockType::Update).one(txn).await?)
+}
+
 /// The highest version number of a plan so far.
-pub(super) async fn newest_version(
-    db: &impl ConnectionTrait,
-    product_id: Uuid,
-) -> Result<Option<product_versions::Model>> {
-    Ok(product_versions::Entity::visible(Scope::Everything)
+pub(super) async fn newest_version(txn: &Txn, product_id: Uuid) -> Result<Option<product_versions::Model>> {
+    Ok(product_versions::Entity::visible(Scope::Catalogue)
         .filter(product_versions::Column::ProductId.eq(product_id))
         .order_by_desc(product_versions::Column::Number)
-        .one(db)
+        .one(txn)
         .await?)
+}
+
+/// Whether a version has a price.
+pub(super) async fn has_price(txn: &Txn, version_id: Uuid) -> Result<bool> {
+    let rows = prices::Entity::visible(Scope::Catalogue).filter(prices::Column::ProductVersionId.eq(version_id));
+    Ok(rows.one(txn).await?.is_some())
 }
 
 impl Listing for Features {
@@ -234,7 +282,7 @@ pub(super) async fn features_by_code(
     db: &impl ConnectionTrait,
     codes: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, features::Model>> {
-    let rows = features::Entity::visible(Scope::Everything).filter(features::Column::Code.is_in(codes)).all(db).await?;
+    let rows = features::Entity::visible(Scope::Catalogue).filter(features::Column::Code.is_in(codes)).all(db).await?;
     Ok(rows.into_iter().map(|feature| (feature.code.clone(), feature)).collect())
 }
 
@@ -243,7 +291,7 @@ pub(super) async fn units_by_code(
     db: &impl ConnectionTrait,
     codes: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, credit_units::Model>> {
-    let rows = credit_units::Entity::visible(Scope::Everything);
+    let rows = credit_units::Entity::visible(Scope::Catalogue);
     let rows = rows.filter(credit_units::Column::Code.is_in(codes)).all(db).await?;
     Ok(rows.into_iter().map(|unit| (unit.code.clone(), unit)).collect())
 }

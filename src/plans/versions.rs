@@ -1,16 +1,15 @@
 //! Versions of plans: drafted, changed while they are drafts, published once.
 
 use super::parts::Parts;
-use super::store::newest_version;
+use super::store::{has_price, lock_plan, lock_version, newest_version};
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
-use crate::db::rows_for;
 use crate::error::{Error, Result};
 use crate::money::is_currency;
-use entity::{credit_allowances, prices, product_features, product_versions, products};
-use sea_orm::sea_query::{ExprTrait, LockType};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use entity::{credit_allowances, prices, product_features, product_versions};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -87,14 +86,16 @@ pub async fn create_version(
 ) -> Result<product_versions::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     check(&spec)?;
-    let plans = rows_for::<products::Entity>(viewer)?;
     let (id, now, deed) = (app.new_id(), app.now().fixed_offset(), Deed::by(app, viewer));
     let parts = Parts::new(app, id, now, &spec);
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let plan = plans.filter(products::Column::Id.eq(plan_id)).lock(LockType::Update).one(txn).await?;
-                plan.ok_or(Error::refused("NOT_FOUND", &["planId"], "there is no such plan"))?;
+                lock_plan(txn, plan_id).await?.ok_or(Error::refused(
+                    "NOT_FOUND",
+                    &["planId"],
+                    "there is no such plan",
+                ))?;
                 let number = newest_version(txn, plan_id).await?.map_or(0, |version| version.number) + 1;
                 let row = product_versions::ActiveModel {
                     id: Set(id),
@@ -124,13 +125,10 @@ pub async fn update_version(
     check(&spec)?;
     let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
     let parts = Parts::new(app, id, now, &spec);
-    let versions = rows_for::<product_versions::Entity>(viewer)?;
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let found =
-                    versions.filter(product_versions::Column::Id.eq(id)).lock(LockType::Update).one(txn).await?;
-                let version = draft(found)?;
+                let version = draft(lock_version(txn, id).await?)?;
                 prices::Entity::delete_many().filter(prices::Column::ProductVersionId.eq(id)).exec(txn).await?;
                 let of_version = product_features::Column::ProductVersionId.eq(id);
                 product_features::Entity::delete_many().filter(of_version).exec(txn).await?;
@@ -148,14 +146,12 @@ pub async fn update_version(
 pub async fn publish_version(app: &App, viewer: &Viewer, id: Uuid) -> Result<product_versions::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
-    let (versions, parts) = (rows_for::<product_versions::Entity>(viewer)?, rows_for::<prices::Entity>(viewer)?);
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 use product_versions::{ActiveModel, Column, Entity};
-                let found = versions.filter(Column::Id.eq(id)).lock(LockType::Update).one(txn).await?;
-                let version = draft(found)?;
-                if parts.filter(prices::Column::ProductVersionId.eq(id)).one(txn).await?.is_none() {
+                let version = draft(lock_version(txn, id).await?)?;
+                if !has_price(txn, id).await? {
                     let message = "a version needs a price to be sold; a free one has the price 0";
                     return Err(Error::refused("PRICE_MISSING", &["id"], message));
                 }

@@ -1,0 +1,198 @@
+//! Money that went back: refunds and disputes.
+
+use super::accounts::Account;
+use super::inputs::DateTimeRange;
+use super::loaders::Row;
+use super::node::{global_id, to_exactly_one};
+use super::page::{Connection, listed, page_args};
+use super::payments::Payment;
+use super::scalars::{BigInt, Instant, Money, Word};
+use crate::payments as feature;
+use crate::{order_input, words};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use entity::{disputes, refunds};
+
+pub struct Refund(pub(super) Row<refunds::Entity>);
+
+words! {
+    /// Where a refund stands.
+    RefundStatus {
+        /// Asked for, not decided.
+        Requested = "requested",
+        /// Granted, not carried out yet.
+        Approved = "approved",
+        /// Not granted.
+        Denied = "denied",
+        /// The money went back.
+        Processed = "processed",
+        /// It was granted and could not be carried out.
+        Failed = "failed",
+    }
+}
+
+/// Money given back, or asked for.
+#[Object]
+impl Refund {
+    /// The global id.
+    pub(super) async fn id(&self) -> ID {
+        global_id::<Refund>(self.0.id)
+    }
+
+    /// Who gets it.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        to_exactly_one(ctx, self.0.account_id).await
+    }
+
+    /// The payment it is of.
+    async fn payment(&self, ctx: &Context<'_>) -> Result<Payment> {
+        to_exactly_one(ctx, self.0.payment_id).await
+    }
+
+    /// Where it stands.
+    async fn refund_status(&self) -> Result<RefundStatus> {
+        Ok(RefundStatus::read(&self.0.status)?)
+    }
+
+    /// How much.
+    async fn amount(&self) -> Money {
+        Money::new(self.0.amount_minor, &self.0.currency)
+    }
+
+    /// Why, for people; null where nobody said.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// Who asked for it, as in the audit log; null where it was made at the provider.
+    async fn requested_by(&self) -> Option<&str> {
+        self.0.requested_by.as_deref()
+    }
+
+    /// Who decided, as in the audit log; null where nobody did here.
+    async fn decided_by(&self) -> Option<&str> {
+        self.0.decided_by.as_deref()
+    }
+
+    /// How many credits went back with it, in the smallest step of their unit.
+    async fn credits_taken_back(&self) -> BigInt {
+        BigInt(self.0.credits_taken_back)
+    }
+
+    /// When it was asked for.
+    async fn created_at(&self) -> Instant {
+        self.0.created_at.into()
+    }
+
+    /// When the money went back; null where it did not.
+    async fn processed_at(&self) -> Option<Instant> {
+        self.0.processed_at.map(Instant::from)
+    }
+}
+
+pub struct Dispute(pub(super) Row<disputes::Entity>);
+
+words! {
+    /// Where a dispute stands.
+    DisputeStatus {
+        /// The bank asks, and no money has moved.
+        Warning = "warning",
+        /// It waits for our answer.
+        NeedsResponse = "needs_response",
+        /// The bank decides.
+        UnderReview = "under_review",
+        /// The payment stands.
+        Won = "won",
+        /// The money went back.
+        Lost = "lost",
+    }
+}
+
+/// A payer's claim at their bank that a payment was not theirs, or not right.
+#[Object]
+impl Dispute {
+    /// The global id.
+    pub(super) async fn id(&self) -> ID {
+        global_id::<Dispute>(self.0.id)
+    }
+
+    /// The payment it is over.
+    async fn payment(&self, ctx: &Context<'_>) -> Result<Payment> {
+        to_exactly_one(ctx, self.0.payment_id).await
+    }
+
+    /// Where it stands.
+    async fn dispute_status(&self) -> Result<DisputeStatus> {
+        Ok(DisputeStatus::read(&self.0.status)?)
+    }
+
+    /// How much it is over.
+    async fn amount(&self) -> Money {
+        Money::new(self.0.amount_minor, &self.0.currency)
+    }
+
+    /// Why, in the provider's words; null where nobody said.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// When it was opened.
+    async fn created_at(&self) -> Instant {
+        self.0.created_at.into()
+    }
+
+    /// When it was decided; null where it is open.
+    async fn closed_at(&self) -> Option<Instant> {
+        self.0.closed_at.map(Instant::from)
+    }
+}
+
+/// Which refunds to list.
+#[derive(InputObject, Default)]
+pub struct RefundFilter {
+    /// In one of these statuses.
+    status: Option<Vec<RefundStatus>>,
+    /// Asked for in this span.
+    created_at: Option<DateTimeRange>,
+}
+
+order_input! {
+    /// How to order refunds.
+    RefundOrder by
+    /// What refunds can be ordered by.
+    RefundOrderField {
+        /// When they were asked for.
+        CreatedAt,
+    }
+}
+
+impl RefundFilter {
+    pub(super) fn list(filter: Option<Self>, order: Option<RefundOrder>) -> feature::Refunds {
+        let filter = filter.unwrap_or_default();
+        feature::Refunds {
+            statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
+            created: DateTimeRange::between(filter.created_at),
+            descending: RefundOrder::descending(order, true),
+        }
+    }
+}
+
+/// What can be asked about refunds.
+#[derive(Default)]
+pub struct RefundQuery;
+
+#[Object]
+impl RefundQuery {
+    /// The refunds that the caller may see: all of them for admins, else those of one's accounts.
+    async fn refunds(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
+    ) -> Result<Connection<Refund>> {
+        listed(ctx, RefundFilter::list(filter, order_by), page_args(first, after, last, before)).await
+    }
+}
