@@ -134,7 +134,10 @@ async fn record(db: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbEr
 
 async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let sql = match db.get_database_backend() {
-        DbBackend::Postgres => "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL",
+        // Not to_regclass: it may answer from what this connection remembers, although another has made the table since.
+        DbBackend::Postgres => {
+            "SELECT 1 FROM pg_class WHERE relname = 'schema_migrations' AND pg_table_is_visible(oid)"
+        }
         _ => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
     };
     Ok(db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?.is_some())

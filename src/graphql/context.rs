@@ -26,6 +26,6 @@ impl<'a> ContextExt<'a> for Context<'a> {
     }
 
     fn loaders(&self) -> &'a Loaders {
-        self.data_unchecked::<Loaders>()
+        self.data_unchecked::<Arc<Loaders>>()
     }
 }

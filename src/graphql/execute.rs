@@ -1,6 +1,6 @@
 //! One operation from its text to its reply: the only way into the schema, whatever the transport.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Duration};
+use std::{any::TypeId, collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
     ObjectType, Request, Response, SDLExportOptions, Schema, ServerError, SubscriptionType, Value,
@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     document::{Answer, Documents, Limits, Prepared},
     error::{RequestError, code, internal, present_all},
+    loaders::Loaders,
 };
 
 /// Puts into a request what its resolvers look up, as the caller and fresh loaders; called once for each operation.
@@ -117,7 +118,9 @@ impl Engine {
     }
 
     async fn run(&self, prepared: &Prepared, attach: &Attach, request_id: &str) -> Reply {
-        let running = AssertUnwindSafe((self.run)(attach(prepared.request()))).catch_unwind();
+        let request = attach(prepared.request());
+        let loaders = request.data.get(&TypeId::of::<Arc<Loaders>>()).and_then(|any| any.downcast_ref()).cloned();
+        let running = AssertUnwindSafe(driven(loaders, (self.run)(request))).catch_unwind();
         match tokio::time::timeout(self.time_limit, running).await {
             Ok(Ok(mut response)) => {
                 let data = prepared.answer(&mut response);
@@ -142,6 +145,14 @@ impl Engine {
         };
         let seconds = self.time_limit.as_secs();
         RequestError::new(code::TIMEOUT, format!("the operation took longer than {seconds} s; {advice}"))
+    }
+}
+
+/// Runs an operation with its loaders, where it has any.
+async fn driven<T>(loaders: Option<Arc<Loaders>>, operation: impl Future<Output = T>) -> T {
+    match loaders {
+        Some(loaders) => loaders.drive(operation).await,
+        None => operation.await,
     }
 }
 

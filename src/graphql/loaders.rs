@@ -1,14 +1,14 @@
 //! Loaders: what the rows of one level ask for, in one statement.
 //!
-//! A loader waits until every resolver of a level has asked (two turns of the scheduler, no timer), and then reads for
-//! all of them at once. Each operation has its own, so that nothing one caller saw is shown to another.
+//! A loader reads when every resolver has asked, for all of them at once; see [`batches`](super::batches). Each operation
+//! has its own, so that nothing one caller saw is shown to another.
 
+use super::batches::{Batches, Found, Shelf};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::{self, ChildListing, PageArgs, Slice, Visible};
-use crate::error::{Error, Result};
-use dataloader::BatchFn;
-use dataloader::cached::Loader;
+use crate::error::Result;
+use futures_util::future::BoxFuture;
 use sea_orm::EntityTrait;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -17,14 +17,6 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
-
-/// How often a loader lets others go first before it reads; 2 is enough for all resolvers of a level.
-const YIELDS: usize = 2;
-/// More keys than any level can have.
-const MOST_KEYS: usize = 1_000_000;
-
-/// What a loader found: nothing, a value, or an error that all who asked share.
-type Found<V> = Result<Option<V>, Arc<Error>>;
 
 /// The model of a table.
 pub type Row<E> = Arc<<E as EntityTrait>::Model>;
@@ -44,38 +36,21 @@ pub trait Batch: 'static {
     ) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>>> + Send;
 }
 
-/// Runs one kind of batch for one caller.
-struct Runner<B> {
-    app: Arc<App>,
-    viewer: Viewer,
-    batch: PhantomData<fn() -> B>,
-}
-
-impl<B: Batch> BatchFn<B::Key, Found<B::Value>> for Runner<B> {
-    async fn load(&mut self, keys: &[B::Key]) -> HashMap<B::Key, Found<B::Value>> {
-        match B::load(&self.app, &self.viewer, keys).await {
-            Ok(mut found) => keys.iter().map(|key| (key.clone(), Ok(found.remove(key)))).collect(),
-            Err(error) => {
-                let error = Arc::new(error);
-                keys.iter().map(|key| (key.clone(), Err(Arc::clone(&error)))).collect()
-            }
-        }
-    }
-}
-
-type LoaderOf<B> = Loader<<B as Batch>::Key, Found<<B as Batch>::Value>, Runner<B>>;
-
 /// The loaders of one operation, each made when it is first asked.
 pub struct Loaders {
     app: Arc<App>,
     viewer: Viewer,
-    made: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    batches: Batches,
+    shelves: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
+
+/// Where the answers of `B` are kept.
+type ShelfOf<B> = Shelf<<B as Batch>::Key, <B as Batch>::Value>;
 
 impl Loaders {
     /// Loaders that see what `viewer` may see.
     pub fn new(app: Arc<App>, viewer: Viewer) -> Self {
-        Loaders { app, viewer, made: Mutex::new(HashMap::new()) }
+        Loaders { app, viewer, batches: Batches::default(), shelves: Mutex::new(HashMap::new()) }
     }
 
     /// Whose loaders these are.
@@ -83,10 +58,14 @@ impl Loaders {
         &self.viewer
     }
 
+    /// Runs the operation whose loaders these are; without this, no loader ever answers.
+    pub async fn drive<T>(&self, operation: impl Future<Output = T>) -> T {
+        self.batches.drive(operation).await
+    }
+
     /// What `B` finds for `key`.
     pub async fn load<B: Batch>(&self, key: B::Key) -> Found<B::Value> {
-        let loader = self.loader::<B>();
-        loader.try_load(key).await.map_err(|error| Arc::new(Error::internal(error)))?
+        self.shelf::<B>().get(key, &self.batches, |shelf| self.read::<B>(shelf)).await
     }
 
     /// The row of `E` with this id, if the viewer may see it.
@@ -97,14 +76,20 @@ impl Loaders {
         self.load::<ById<E>>(id).await
     }
 
-    fn loader<B: Batch>(&self) -> LoaderOf<B> {
-        let mut made = self.made.lock().expect("no holder of this lock panics");
-        let entry = made.entry(TypeId::of::<B>()).or_insert_with(|| {
-            let runner = Runner::<B> { app: Arc::clone(&self.app), viewer: self.viewer.clone(), batch: PhantomData };
-            let loader: LoaderOf<B> = Loader::new(runner).with_yield_count(YIELDS).with_max_batch_size(MOST_KEYS);
-            Box::new(loader)
-        });
-        entry.downcast_ref::<LoaderOf<B>>().expect("the entry was made for this type").clone()
+    /// Reads for every key that waits when this starts.
+    fn read<B: Batch>(&self, shelf: Arc<ShelfOf<B>>) -> BoxFuture<'static, ()> {
+        let (app, viewer) = (Arc::clone(&self.app), self.viewer.clone());
+        Box::pin(async move {
+            let keys = shelf.take();
+            let found = B::load(&app, &viewer, &keys).await;
+            shelf.fill(keys, found);
+        })
+    }
+
+    fn shelf<B: Batch>(&self) -> Arc<ShelfOf<B>> {
+        let mut shelves = self.shelves.lock().expect("no holder of this lock panics");
+        let shelf = shelves.entry(TypeId::of::<B>()).or_insert_with(|| Arc::new(ShelfOf::<B>::default()));
+        Arc::clone(shelf).downcast().expect("the entry was made for this type")
     }
 }
 

@@ -17,6 +17,7 @@ mod accounts;
 mod analytics;
 mod api_keys;
 mod audit;
+mod batches;
 mod credit_mutations;
 mod credits;
 mod discounts;
@@ -99,7 +100,7 @@ pub fn sdl() -> String {
 pub fn attach(app: Arc<App>, viewer: Viewer) -> Attach {
     Box::new(move |request| {
         let loaders = loaders::Loaders::new(Arc::clone(&app), viewer.clone());
-        request.data(Arc::clone(&app)).data(loaders)
+        request.data(Arc::clone(&app)).data(Arc::new(loaders))
     })
 }
 

@@ -18,6 +18,7 @@ use crate::subscriptions::{self as feature, Current, History, Holder, Items};
 use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{subscription_items, subscriptions};
+use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 pub struct Subscription(pub(super) Row<subscriptions::Entity>);
@@ -206,9 +207,11 @@ pub(super) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Resu
     if candidates.len() < 2 {
         return Ok(candidates.into_iter().next());
     }
+    // All at once, so that those of every holder are read together.
+    let plans = try_join_all(candidates.iter().map(|candidate| candidate.plan(ctx))).await?;
     let mut best: Option<(Option<i64>, Subscription)> = None;
-    for candidate in candidates {
-        let rank = candidate.plan(ctx).await?.map(|plan| plan.0.rank);
+    for (candidate, plan) in candidates.into_iter().zip(plans) {
+        let rank = plan.map(|plan| plan.0.rank);
         if best.as_ref().is_none_or(|(highest, _)| rank > *highest) {
             best = Some((rank, candidate));
         }

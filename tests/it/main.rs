@@ -3,5 +3,11 @@
 
 mod support;
 
-mod databases;
 mod credits;
+mod databases;
+mod filters;
+mod lists;
+mod migrations;
+mod seed;
+mod statements;
+mod writes;

@@ -1,10 +1,14 @@
 //! A fresh, migrated database for each test, and the macro that runs a test on both engines.
 
 mod app;
+pub(crate) mod company;
+pub(crate) mod lists;
 mod postgres;
+pub(crate) mod sql;
 mod sqlite;
 
 pub(crate) use app::{Client, Reply, TestApp};
+pub(crate) use company::Company;
 
 use sea_orm::{Database, DatabaseConnection};
 

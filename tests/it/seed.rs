@@ -1,0 +1,134 @@
+//! The seeded company: the same on both engines, and its books are right on each.
+
+use crate::support::{Company, Engine, TestDatabase, both_engines, run, sql};
+use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
+use std::sync::Mutex;
+
+both_engines!(the_books_of_the_company_are_right, nothing_was_written_that_the_totals_do_not_tell);
+
+macro_rules! tables {
+    ($db:expr, $($table:ident),* $(,)?) => {
+        vec![$({
+            use ::entity::$table::{Column, Entity};
+            let rows = Entity::find().order_by_asc(Column::Id).all($db).await.unwrap();
+            (stringify!($table), rows.iter().map(|row| format!("{row:?}")).collect::<Vec<_>>())
+        }),*]
+    };
+}
+
+/// Every row of every table that the seed fills, in the words of its model.
+async fn dump(db: &DatabaseConnection) -> Vec<(&'static str, Vec<String>)> {
+    tables!(
+        db,
+        credit_units,
+        products,
+        product_versions,
+        prices,
+        features,
+        product_features,
+        credit_allowances,
+        coupons,
+        promo_codes,
+        users,
+        user_identities,
+        accounts,
+        account_members,
+        inbox_events,
+        subscriptions,
+        subscription_items,
+        subscription_versions,
+        invoices,
+        payments,
+        discount_redemptions,
+        refunds,
+        disputes,
+        credit_grants,
+        ledger_entries,
+        ledger_txns,
+        balances,
+        audit_log,
+    )
+}
+
+#[test]
+fn the_same_plan_makes_the_same_rows_on_both_engines() {
+    if TestDatabase::create(Engine::Postgres).is_none() {
+        return;
+    }
+    let dumps = Mutex::new(Vec::new());
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        run(engine, async |test: &Company<120>| dumps.lock().unwrap().push(dump(test.db()).await));
+    }
+    let dumps = dumps.into_inner().unwrap();
+    for (one, other) in dumps[0].iter().zip(&dumps[1]) {
+        let ((table, sqlite), (_, postgres)) = (one, other);
+        assert!(!sqlite.is_empty() || *table == "disputes", "{table} is empty");
+        assert_eq!(sqlite.len(), postgres.len(), "{table}");
+        let differ = sqlite.iter().zip(postgres).find(|(sqlite, postgres)| sqlite != postgres);
+        assert_eq!(differ, None, "{table}");
+    }
+}
+
+async fn nothing_was_written_that_the_totals_do_not_tell(db: &DatabaseConnection) {
+    let now = "2026-01-15T12:00:00Z".parse().unwrap();
+    let plan = tollgate::seed::Plan { users: 45, seed: 3, now, issuer: "x".to_owned() };
+    let totals = tollgate::seed::seed(db, &plan, |_| {}).await.unwrap();
+    assert_eq!(totals.users, 46, "the administrator comes on top");
+    for (table, rows) in totals.tables() {
+        let found = sql::number(db, &format!("SELECT COUNT(*) FROM {table}")).await;
+        assert_eq!(u64::try_from(found).unwrap(), rows, "{table}");
+    }
+}
+
+/// Queries that find nothing in books that are right.
+const WRONG: &[&str] = &[
+    "SELECT 1 FROM ledger_entries GROUP BY txn_id, credit_unit_id HAVING SUM(amount) <> 0",
+    "SELECT 1 FROM balances b WHERE entry_count <> (SELECT COUNT(*) FROM ledger_entries e \
+     WHERE e.account_id = b.account_id AND e.credit_unit_id = b.credit_unit_id)",
+    "SELECT 1 FROM balances b WHERE entry_count <> (SELECT MAX(seq) FROM ledger_entries e \
+     WHERE e.account_id = b.account_id AND e.credit_unit_id = b.credit_unit_id)",
+    "SELECT 1 FROM balances WHERE available + held + spent + expired + revoked + issued <> 0",
+    "SELECT 1 FROM (SELECT balance_after, SUM(amount) OVER (PARTITION BY account_id, credit_unit_id, bucket \
+     ORDER BY seq) AS running FROM ledger_entries) AS chain WHERE balance_after <> running",
+    "SELECT 1 FROM credit_grants g WHERE remaining <> (SELECT SUM(amount) FROM ledger_entries e \
+     WHERE e.grant_id = g.id AND bucket = 'available')",
+    "SELECT 1 FROM credit_grants g WHERE amount <> -(SELECT SUM(amount) FROM ledger_entries e \
+     WHERE e.grant_id = g.id AND bucket = 'issued')",
+    "SELECT 1 FROM credit_grants WHERE (source = 'purchase') <> (payment_id IS NOT NULL)",
+    "SELECT 1 FROM ledger_txns t JOIN ledger_entries e ON e.txn_id = t.id WHERE t.recorded_at <> e.recorded_at \
+     OR t.recorded_at < t.effective_at OR t.account_id <> e.account_id",
+    "SELECT 1 FROM ledger_txns t WHERE NOT EXISTS (SELECT 1 FROM ledger_entries e WHERE e.txn_id = t.id)",
+    "SELECT 1 FROM payments p WHERE refunded_minor <> COALESCE((SELECT SUM(amount_minor) FROM refunds r \
+     WHERE r.payment_id = p.id AND r.status = 'processed'), 0)",
+    "SELECT 1 FROM invoices i WHERE paid_minor <> COALESCE((SELECT SUM(amount_minor) FROM payments p \
+     WHERE p.invoice_id = i.id AND p.status = 'succeeded'), 0)",
+    "SELECT 1 FROM invoices WHERE (status = 'paid') <> (paid_minor = total_minor) OR total_minor < 0",
+    "SELECT 1 FROM subscriptions s WHERE first_paid_at IS DISTINCT FROM (SELECT MIN(paid_at) FROM payments p \
+     WHERE p.subscription_id = s.id AND p.status = 'succeeded' AND amount_minor > 0)",
+    "SELECT 1 FROM payments p JOIN accounts a ON a.id = p.account_id WHERE p.currency <> a.currency",
+    "SELECT 1 FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.currency <> p.currency \
+     OR r.account_id <> p.account_id OR r.created_at < p.created_at",
+    "SELECT 1 FROM discount_redemptions r JOIN coupons c ON c.id = r.coupon_id WHERE redeemed_at > redeem_by",
+    "SELECT 1 FROM discount_redemptions r JOIN coupons c ON c.id = r.coupon_id \
+     GROUP BY coupon_id, max_redemptions HAVING COUNT(*) > max_redemptions",
+    "SELECT 1 FROM accounts a WHERE (SELECT COUNT(*) FROM account_members m WHERE m.account_id = a.id \
+     AND role = 'owner' AND user_id = a.owner_id AND left_at IS NULL) <> 1",
+    "SELECT 1 FROM users u WHERE (SELECT COUNT(*) FROM accounts a WHERE a.owner_id = u.id AND kind = 'individual') <> 1",
+    "SELECT 1 FROM subscriptions s WHERE status <> (SELECT status FROM subscription_versions v \
+     WHERE v.subscription_id = s.id ORDER BY effective_at DESC, recorded_at DESC, id DESC LIMIT 1)",
+];
+
+async fn the_books_of_the_company_are_right(test: &Company<120>) {
+    assert!(sql::number(test.db(), "SELECT COUNT(*) FROM ledger_entries").await > 300);
+    for wrong in WRONG {
+        let found = sql::number(test.db(), &format!("SELECT COUNT(*) FROM ({wrong}) AS wrong")).await;
+        assert_eq!(found, 0, "{wrong}");
+    }
+    for bucket in ["available", "held", "spent", "expired", "issued", "revoked"] {
+        let wrong = format!(
+            "SELECT COUNT(*) FROM balances b WHERE {bucket} <> COALESCE((SELECT SUM(amount) FROM ledger_entries e \
+             WHERE e.account_id = b.account_id AND e.credit_unit_id = b.credit_unit_id AND bucket = '{bucket}'), 0)"
+        );
+        assert_eq!(sql::number(test.db(), &wrong).await, 0, "{bucket}");
+    }
+}

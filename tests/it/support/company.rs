@@ -1,0 +1,53 @@
+//! A Tollgate over the company that `tollgate seed` makes, at the tests' own instant.
+
+use super::{Subject, TestApp, TestDatabase};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sea_orm::DatabaseConnection;
+use std::ops::Deref;
+use tollgate::seed;
+use uuid::Uuid;
+
+/// A Tollgate with so many users, and everything that happened to them.
+pub(crate) struct Company<const USERS: u64>(TestApp);
+
+impl<const USERS: u64> Subject for Company<USERS> {
+    async fn start(database: &TestDatabase) -> Self {
+        let test = TestApp::start(database).await;
+        // The tokens of the tests name no issuer.
+        let issuer = String::new();
+        let plan = seed::Plan { users: USERS, seed: 7, now: test.app.now(), issuer };
+        seed::seed(test.app.db.schema(), &plan, |_| {}).await.unwrap();
+        Company(test)
+    }
+
+    async fn finish(self) {
+        self.0.finish().await;
+    }
+}
+
+impl<const USERS: u64> Deref for Company<USERS> {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.0
+    }
+}
+
+impl<const USERS: u64> Company<USERS> {
+    /// The connection on which the tests look for themselves.
+    pub(crate) fn db(&self) -> &DatabaseConnection {
+        self.app.db.schema()
+    }
+}
+
+/// The global id of a row of a type of the API.
+pub(crate) fn global_id(name: &str, id: Uuid) -> String {
+    STANDARD.encode(format!("{name}:{id}"))
+}
+
+/// The id in the table behind a global id.
+pub(crate) fn local_id(id: &serde_json::Value) -> Uuid {
+    let text = String::from_utf8(STANDARD.decode(id.as_str().unwrap()).unwrap()).unwrap();
+    text.split_once(':').unwrap().1.parse().unwrap()
+}

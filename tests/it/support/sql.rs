@@ -1,0 +1,43 @@
+//! Plain SQL beside the product's own: what the tests compare its answers with.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult, Statement, TryGetable, Value};
+use uuid::Uuid;
+
+/// The rows of a query in the words of both engines, with `$1` and so on for `values`.
+pub(crate) async fn rows(
+    db: &DatabaseConnection,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Vec<QueryResult> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    db.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// The first column of every row.
+pub(crate) async fn column<T: TryGetable>(
+    db: &DatabaseConnection,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Vec<T> {
+    rows(db, sql, values).await.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+/// The ids that a query finds.
+pub(crate) async fn ids(db: &DatabaseConnection, sql: &str, values: impl IntoIterator<Item = Value>) -> Vec<Uuid> {
+    column(db, sql, values).await
+}
+
+/// The one number of a query.
+pub(crate) async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
+    column(db, sql, []).await.pop().unwrap_or_else(|| panic!("{sql} has no row"))
+}
+
+/// Every row of a table or query as its model.
+pub(crate) async fn models<M: FromQueryResult>(db: &DatabaseConnection, sql: &str) -> Vec<M> {
+    rows(db, sql, []).await.iter().map(|row| M::from_query_result(row, "").unwrap()).collect()
+}
+
+/// Runs a statement without parameters.
+pub(crate) async fn execute(db: &DatabaseConnection, sql: &str) {
+    db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
