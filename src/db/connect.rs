@@ -26,11 +26,11 @@ impl Db {
             DatabaseUrl::Sqlite(path) => {
                 let writer = counted(sqlite(path, 1, false).await?, &statements);
                 let reader = counted(sqlite(path, config.max_connections, true).await?, &statements);
-                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), statements })
+                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), statements, bell: Arc::default() })
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
-                Ok(Db { reader: counted(reader, &statements), writer: Writer::Pool, statements })
+                Ok(Db { reader: counted(reader, &statements), writer: Writer::Pool, statements, bell: Arc::default() })
             }
         }
     }

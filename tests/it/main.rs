@@ -4,8 +4,11 @@
 mod support;
 
 mod credits;
+mod credits_expiry;
 mod databases;
 mod filters;
+mod job_workers;
+mod jobs;
 mod lists;
 mod migrations;
 mod seed;
