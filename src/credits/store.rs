@@ -133,7 +133,7 @@ impl Listing for Entries {
     }
 
     fn order(&self) -> Order<ledger_entries::Entity> {
-        order!(ledger_entries, seq, Seq, true)
+        order!(ledger_entries, unique seq, Seq, true)
     }
 }
 

@@ -71,6 +71,7 @@ fn sqlite_settings(options: SqliteConnectOptions, read_only: bool) -> SqliteConn
         .pragma("cache_size", SQLITE_CACHE)
         .pragma("mmap_size", SQLITE_MMAP)
         .pragma("temp_store", "memory")
+        .row_buffer_size(1_024)
         .statement_cache_capacity(256);
     match read_only {
         true => options.read_only(true),

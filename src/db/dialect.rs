@@ -121,11 +121,12 @@ fn each_statement<E: EntityTrait>(
             Statement::from_sql_and_values(backend, sql, values)
         }
         _ => {
-            children.clear_selects().expr(Expr::col((table, "id")));
+            // By rowid, which finds a row without the index of its id.
+            children.clear_selects().expr(Expr::col((table, "rowid")));
             let (inner, Values(values)) = children.build(SqliteQueryBuilder);
             let sql = format!(
                 "SELECT c.*, k.parent AS parent_key FROM (SELECT unhex(value) AS parent FROM json_each(?)) AS k \
-                 CROSS JOIN \"{table}\" AS c ON c.id IN ({inner}{limit})"
+                 CROSS JOIN \"{table}\" AS c ON c.rowid IN ({inner}{limit})"
             );
             Statement::from_sql_and_values(backend, sql, std::iter::once(keys).chain(values))
         }

@@ -17,7 +17,7 @@ pub use bell::Bell;
 pub use dialect::{in_list, skip_locked, utc_day};
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use once::{Once, forget, once};
-pub use page::{Between, Key, Order, PageArgs, Slice};
+pub use page::{Between, Key, Order, PageArgs, Slice, Sorted, kind_of};
 pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, only_everything, rows_for};
 
 use crate::error::Error;

@@ -50,14 +50,15 @@ impl Key {
         }
     }
 
-    /// Reads what [`write`](Key::write) wrote, as the value to compare with.
-    fn read(text: &str) -> Option<Option<Value>> {
-        let Some(kind) = text.chars().next() else { return Some(None) };
-        let number: i64 = text.get(1..)?.parse().ok()?;
+    /// Reads what [`write`](Key::write) wrote of the kind `kind`, as the value to compare with.
+    fn read(text: &str, kind: &str) -> Option<Option<Value>> {
+        if kind.is_empty() {
+            return text.is_empty().then_some(None);
+        }
+        let number: i64 = text.strip_prefix(kind)?.parse().ok()?;
         match kind {
-            't' => DateTime::<Utc>::from_timestamp_micros(number).map(|at| Some(at.fixed_offset().into())),
-            'i' => Some(Some(number.into())),
-            _ => None,
+            "t" => DateTime::<Utc>::from_timestamp_micros(number).map(|at| Some(at.fixed_offset().into())),
+            _ => Some(Some(number.into())),
         }
     }
 }
@@ -68,8 +69,10 @@ pub struct Order<E: EntityTrait> {
     pub name: &'static str,
     /// The column that sorts; `None` to sort by id alone.
     pub column: Option<E::Column>,
-    /// The id that breaks ties.
-    pub id: E::Column,
+    /// How its values are marked in cursors; empty to sort by id alone.
+    pub kind: &'static str,
+    /// The id that breaks ties; `None` where there are none.
+    pub id: Option<E::Column>,
     /// Where a row stands in this order.
     pub key: fn(&E::Model) -> (Key, Uuid),
     /// Newest or largest first.
@@ -77,26 +80,51 @@ pub struct Order<E: EntityTrait> {
 }
 
 /// An [`Order`] by one column of an entity module: `order!(payments, created_at, CreatedAt, descending)`.
+/// Where no two rows of a list have the same value, `unique` leaves the id out.
 #[macro_export]
 macro_rules! order {
-    ($table:ident, $field:ident, $column:ident, $descending:expr) => {
-        $crate::db::Order {
-            name: concat!(stringify!($table), ".", stringify!($field)),
-            column: Some(::entity::$table::Column::$column),
-            id: ::entity::$table::Column::Id,
-            key: |row: &::entity::$table::Model| (row.$field.into(), row.id),
-            descending: $descending,
-        }
-    };
     ($table:ident, id, $descending:expr) => {
         $crate::db::Order {
             name: concat!(stringify!($table), ".id"),
             column: None,
-            id: ::entity::$table::Column::Id,
+            kind: "",
+            id: Some(::entity::$table::Column::Id),
             key: |row: &::entity::$table::Model| ($crate::db::Key::Id, row.id),
             descending: $descending,
         }
     };
+    ($table:ident, unique $field:ident, $column:ident, $descending:expr) => {
+        $crate::db::Order { id: None, ..$crate::order!($table, $field, $column, $descending) }
+    };
+    ($table:ident, $field:ident, $column:ident, $descending:expr) => {
+        $crate::db::Order {
+            name: concat!(stringify!($table), ".", stringify!($field)),
+            column: Some(::entity::$table::Column::$column),
+            kind: $crate::db::kind_of(|row: &::entity::$table::Model| row.$field),
+            id: Some(::entity::$table::Column::Id),
+            key: |row: &::entity::$table::Model| (row.$field.into(), row.id),
+            descending: $descending,
+        }
+    };
+}
+
+/// How the values of a field are marked in cursors.
+pub fn kind_of<M, F: Sorted>(_: fn(&M) -> F) -> &'static str {
+    F::KIND
+}
+
+/// A type that rows can be sorted by.
+pub trait Sorted: Into<Key> {
+    /// Its mark in cursors.
+    const KIND: &'static str;
+}
+
+impl<Tz: chrono::TimeZone> Sorted for DateTime<Tz> {
+    const KIND: &'static str = "t";
+}
+
+impl Sorted for i64 {
+    const KIND: &'static str = "i";
 }
 
 impl<E: EntityTrait> Order<E> {
@@ -122,7 +150,7 @@ impl<E: EntityTrait> Order<E> {
         let (Some(name), Some(key), Some(id), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(foreign());
         };
-        let value = Key::read(key).ok_or_else(foreign)?;
+        let value = Key::read(key, self.kind).ok_or_else(foreign)?;
         let id = Uuid::try_parse(id).map_err(|_| foreign())?;
         if name == self.name { Ok(Position { value, id }) } else { Err(foreign()) }
     }
@@ -241,12 +269,11 @@ impl Page {
     fn bound<E: EntityTrait>(&self, select: Select<E>, order: &Order<E>) -> Select<E> {
         let descending = order.descending != self.backward;
         let direction = if descending { Direction::Desc } else { Direction::Asc };
-        let mut here: Vec<SimpleExpr> = order.column.iter().map(|column| column.into_expr()).collect();
-        here.push(order.id.into_expr());
+        let here: Vec<SimpleExpr> = order.column.into_iter().chain(order.id).map(|column| column.into_expr()).collect();
         let mut select = select;
         if let Some(Position { value, id }) = &self.position {
-            let mut there: Vec<SimpleExpr> = value.iter().map(|value| Expr::value(value.clone())).collect();
-            there.push(Expr::value(*id));
+            let id = order.id.map(|_| Value::from(*id));
+            let there = value.clone().into_iter().chain(id).map(Expr::value);
             let (here, there) = (Expr::tuple(here.clone()), Expr::tuple(there));
             select = select.filter(if descending { here.lt(there) } else { here.gt(there) });
         }

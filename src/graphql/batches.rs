@@ -127,6 +127,11 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + 'static> Shelf<K, 
         .await
     }
 
+    /// Keeps a value that came from elsewhere, unless the key was asked for already.
+    pub fn put(&self, key: K, value: V) {
+        open(&self.0).by_key.entry(key).or_insert(Slot::Found(Ok(Some(value))));
+    }
+
     /// The keys to read for. Whoever takes them answers them, by [`fill`](Shelf::fill).
     pub fn take(&self) -> Vec<K> {
         take(&mut open(&self.0).waiting)

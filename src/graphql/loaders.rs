@@ -8,6 +8,8 @@ use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::{self, ChildListing, PageArgs, Slice, Visible};
 use crate::error::Result;
+use crate::subscriptions::{self as feature, Holder};
+use entity::{products, subscriptions};
 use futures_util::future::BoxFuture;
 use sea_orm::EntityTrait;
 use std::any::{Any, TypeId};
@@ -66,6 +68,11 @@ impl Loaders {
     /// What `B` finds for `key`.
     pub async fn load<B: Batch>(&self, key: B::Key) -> Found<B::Value> {
         self.shelf::<B>().get(key, &self.batches, |shelf| self.read::<B>(shelf)).await
+    }
+
+    /// Keeps what `B` would find for `key` and was read with something else.
+    pub fn put<B: Batch>(&self, key: B::Key, value: B::Value) {
+        self.shelf::<B>().put(key, value);
     }
 
     /// The row of `E` with this id, if the viewer may see it.
@@ -192,6 +199,29 @@ where
         for ((of, list, ()), parents) in grouped(keys) {
             for (parent, count) in db::count_each(app.db.read(), viewer, list, of, &parents).await? {
                 found.insert(Under { parent, of, list: list.clone(), page: () }, count);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The subscriptions that give each holder a plan at present, newest first, with their plans.
+pub struct CurrentSubscriptions;
+
+impl Batch for CurrentSubscriptions {
+    type Key = (Holder, Uuid);
+    type Value = Arc<[(Row<subscriptions::Entity>, Option<Row<products::Entity>>)]>;
+
+    async fn load(app: &App, viewer: &Viewer, keys: &[Self::Key]) -> Result<HashMap<Self::Key, Self::Value>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for of in [Holder::Account, Holder::User] {
+            let holders: Vec<Uuid> = keys.iter().filter(|(kind, _)| *kind == of).map(|(_, id)| *id).collect();
+            if holders.is_empty() {
+                continue;
+            }
+            for (holder, rows) in feature::current(app.db.read(), viewer, of, &holders).await? {
+                let rows = rows.into_iter().map(|(row, plan)| (Arc::new(row), plan.map(Arc::new)));
+                found.insert((of, holder), rows.collect());
             }
         }
         Ok(found)

@@ -59,9 +59,9 @@ pub fn local_id<T: Record>(id: &ID) -> Result<Uuid> {
     match parts(id) {
         Some((name, uuid)) if name == T::NAME => Ok(uuid),
         Some((name, _)) => {
-            Err(Error::bad_input(format!("this is the id of a {}, not of a {}", printable(&name), T::NAME)))
+            Err(Error::bad_input(format!("this id is one of the type {}, not {}", printable(&name), T::NAME)))
         }
-        None => Err(Error::bad_input(format!("this is not an id; take the id of a {} from its field id", T::NAME))),
+        None => Err(Error::bad_input(format!("this is not an id; take one of the type {} from the field id", T::NAME))),
     }
 }
 

@@ -4,7 +4,7 @@ use super::accounts::Account;
 use super::context::ContextExt;
 use super::inputs::{DateTimeRange, text};
 use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
-use super::loaders::Row;
+use super::loaders::{CurrentSubscriptions, Row, Under, Wholes};
 use super::node::{global_id, local_id, to_exactly_one, to_one};
 use super::page::{Connection, all_under, listed, page_args, under};
 use super::payments::{Payment, PaymentFilter, PaymentOrder, Provider};
@@ -14,11 +14,11 @@ use super::scalars::{BigInt, Instant, Word};
 use super::subscription_versions::{SubscriptionVersion, SubscriptionVersionOrder};
 use crate::payments::{InvoicesOf, PaymentsOf};
 use crate::plans::PlanOfVersion;
-use crate::subscriptions::{self as feature, Current, History, Holder, Items};
+use crate::subscriptions::{self as feature, History, Holder, Items};
 use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
-use entity::{subscription_items, subscriptions};
-use futures_util::future::try_join_all;
+use entity::{products, subscription_items, subscriptions};
+use std::sync::Arc;
 use uuid::Uuid;
 
 pub struct Subscription(pub(super) Row<subscriptions::Entity>);
@@ -201,22 +201,20 @@ impl Subscription {
 }
 
 /// The subscription that gives a holder their plan at present: of several, the one to the plan of the highest rank, and
-/// of those the newest.
+/// of those the newest. Its plan is read with it.
 pub(super) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Result<Option<Subscription>> {
-    let candidates: Vec<Subscription> = all_under(ctx, of, holder, Current).await?;
-    if candidates.len() < 2 {
-        return Ok(candidates.into_iter().next());
+    let Some(candidates) = ctx.loaders().load::<CurrentSubscriptions>((of, holder)).await? else { return Ok(None) };
+    let rank =
+        |(_, plan): &(Row<subscriptions::Entity>, Option<Row<products::Entity>>)| plan.as_ref().map(|plan| plan.rank);
+    // The newest come first, and of equal ones the last is the highest.
+    let Some((subscription, plan)) = candidates.iter().rev().max_by_key(|candidate| rank(candidate)) else {
+        return Ok(None);
+    };
+    if let (Some(parent), Some(plan)) = (subscription.product_version_id, plan) {
+        let key = Under { parent, of: (), list: PlanOfVersion, page: () };
+        ctx.loaders().put::<Wholes<PlanOfVersion>>(key, [Arc::clone(plan)].into());
     }
-    // All at once, so that those of every holder are read together.
-    let plans = try_join_all(candidates.iter().map(|candidate| candidate.plan(ctx))).await?;
-    let mut best: Option<(Option<i64>, Subscription)> = None;
-    for (candidate, plan) in candidates.into_iter().zip(plans) {
-        let rank = plan.map(|plan| plan.0.rank);
-        if best.as_ref().is_none_or(|(highest, _)| rank > *highest) {
-            best = Some((rank, candidate));
-        }
-    }
-    Ok(best.map(|(_, subscription)| subscription))
+    Ok(Some(Subscription(Arc::clone(subscription))))
 }
 
 pub struct SubscriptionItem(pub(super) Row<subscription_items::Entity>);

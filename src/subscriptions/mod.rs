@@ -5,4 +5,4 @@
 
 mod store;
 
-pub use store::{Current, History, Holder, Items, Subscriptions};
+pub use store::{History, Holder, Items, Subscriptions, WithPlan, current};
