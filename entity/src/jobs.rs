@@ -8,13 +8,13 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    #[sea_orm(column_type = "Text", unique_key = "ux_jobs_kind_unique_key")]
+    #[sea_orm(column_type = "Text", unique_key = "ux_jobs_unique_key_kind")]
     pub kind: String,
     #[sea_orm(column_type = "JsonBinary")]
     pub payload: Json,
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_jobs_kind_unique_key")]
+    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_jobs_unique_key_kind")]
     pub unique_key: Option<String>,
     pub run_at: DateTimeWithTimeZone,
     pub attempts: i64,

@@ -99,6 +99,7 @@ async fn jobs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ],
     )
     .await?;
-    unique(manager, "jobs", &["kind", "unique_key"]).await?;
+    // In this order, or SQLite would look for due jobs by kind and sort them all.
+    unique(manager, "jobs", &["unique_key", "kind"]).await?;
     index_where(manager, "jobs", &["run_at", "id"], "state = 'queued'").await
 }

@@ -52,6 +52,7 @@ impl Worker {
             }
             let free = running.len() < AT_ONCE;
             tokio::select! {
+                biased;
                 () = &mut stop => break,
                 Some(_) = running.join_next() => {}
                 _ = tokio::time::timeout(POLL, app.db.bell().listen()), if free => {}

@@ -17,6 +17,11 @@ use uuid::Uuid;
 #[derive(Default)]
 pub(crate) struct Diary {
     runs: AtomicUsize,
+    /// What a chore that counts is to see, what it saw, and how many of it there were at a time.
+    pub(crate) wanted: AtomicUsize,
+    pub(crate) seen: AtomicUsize,
+    running: AtomicUsize,
+    pub(crate) most_running: AtomicUsize,
     /// Completes once a job that waits has begun.
     pub(crate) begun: Notify,
     /// Lets a job that waits go on.
@@ -40,6 +45,7 @@ pub(crate) enum Does {
     Panics,
     Waits,
     EnqueuesItself,
+    Counts,
 }
 
 /// A job of a test.
@@ -65,6 +71,14 @@ impl Job for Chore {
             }
             Does::EnqueuesItself if first => enqueue(app, NewJob::new(app, &self)?.unique("self")).await,
             Does::EnqueuesItself => {}
+            Does::Counts => {
+                let running = diary.running.fetch_add(1, Ordering::SeqCst) + 1;
+                diary.most_running.fetch_max(running, Ordering::SeqCst);
+                let wanted = diary.wanted.load(Ordering::SeqCst);
+                app.db.ping().await?;
+                diary.seen.fetch_max(wanted, Ordering::SeqCst);
+                diary.running.fetch_sub(1, Ordering::SeqCst);
+            }
         }
         diary.done.notify_one();
         Ok(())
