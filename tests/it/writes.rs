@@ -6,9 +6,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::oneshot;
 use tollgate::db::{Db, Once, Txn, once};
 use tollgate::error::{Error, Result};
-use tokio::sync::oneshot;
 
 both_engines!(
     sixty_four_writers_at_once_are_all_durable_and_share_commits,
@@ -99,7 +99,8 @@ async fn a_write_that_fails_undoes_itself_alone(test: &TestApp) {
             _ => assert_eq!(result.as_ref().unwrap_err().code(), "INTERNAL_SERVER_ERROR"),
         }
     }
-    let mut expected: Vec<_> = (0..30).step_by(3).flat_map(|number| [format!("a{number}"), format!("b{number}")]).collect();
+    let mut expected: Vec<_> =
+        (0..30).step_by(3).flat_map(|number| [format!("a{number}"), format!("b{number}")]).collect();
     expected.sort_unstable();
     assert_eq!(codes(db.read()).await, expected);
 }
