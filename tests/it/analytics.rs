@@ -2,22 +2,13 @@
 
 use crate::support::{Company, TestApp, both_engines, sql};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, TimeDelta};
-use entity::{payments, refunds, subscription_versions, subscriptions};
-use sea_orm::{ActiveModelTrait, DatabaseConnection, IntoActiveModel};
+use entity::{payments, refunds, subscription_versions};
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-both_engines!(
-    revenue_is_the_sum_of_payments_and_refunds,
-    recurring_revenue_is_what_was_in_force,
-    a_day_ends_where_the_next_begins,
-    weeks_are_those_of_iso_across_a_year_end,
-    a_refund_counts_on_its_own_date,
-    only_what_recurs_and_was_paid_for_counts,
-    the_past_does_not_change_with_what_comes_after,
-    ranges_that_make_no_sense_are_refused,
-);
+both_engines!(revenue_is_the_sum_of_payments_and_refunds, recurring_revenue_is_what_was_in_force,);
 
 type Instant = DateTime<FixedOffset>;
 
@@ -38,10 +29,6 @@ fragment figures on RecurringRevenueSummary {
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
-}
-
-fn instant(text: &str) -> Instant {
-    DateTime::parse_from_rfc3339(text).unwrap()
 }
 
 /// The first day of the period of an instant, by the calendar of chrono.
@@ -185,7 +172,8 @@ async fn compare(test: &TestApp, db: &DatabaseConnection, at: Instant) -> InForc
 }
 
 async fn recurring_revenue_is_what_was_in_force(test: &Company<80>) {
-    let mut instants: BTreeSet<Instant> = (0..20).map(|n| test.app.now().fixed_offset() - TimeDelta::days(23 * n)).collect();
+    let mut instants: BTreeSet<Instant> =
+        (0..20).map(|n| test.app.now().fixed_offset() - TimeDelta::days(23 * n)).collect();
     // On the boundaries: at a change, and a microsecond before it.
     let changes: Vec<Instant> =
         sql::column(test.db(), "SELECT effective_at FROM subscription_versions ORDER BY id", []).await;

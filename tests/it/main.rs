@@ -3,10 +3,14 @@
 
 mod support;
 
+mod analytics;
 mod credits;
 mod databases;
+mod durability;
+mod explain;
 mod filters;
 mod lists;
+mod metrics;
 mod migrations;
 mod seed;
 mod statements;
