@@ -35,11 +35,13 @@ pub struct Db {
     watch: Arc<Watch>,
 }
 
+type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
+
 /// What is told of every statement.
 #[derive(Default)]
 struct Watch {
     statements: AtomicU64,
-    observer: OnceLock<Box<dyn Fn(&Statement) + Send + Sync>>,
+    observer: OnceLock<Observer>,
 }
 
 impl std::fmt::Debug for Watch {
