@@ -54,8 +54,8 @@ impl<'a> Explained<'a> {
         let word = match txn.get_database_backend() {
             DbBackend::Postgres => {
                 // So that a plan shows what can be done without, whatever the size of the tables.
-                for setting in ["enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_incremental_sort", "jit"]
-                {
+                let sorts = if sorted { &[][..] } else { &["enable_sort", "enable_incremental_sort"] };
+                for setting in ["enable_seqscan", "enable_bitmapscan", "jit"].iter().chain(sorts) {
                     txn.execute_unprepared(&format!("SET LOCAL {setting} = off")).await.unwrap();
                 }
                 "EXPLAIN"
