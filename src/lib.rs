@@ -12,6 +12,7 @@ pub mod auth;
 pub mod db;
 
 pub mod app;
+pub mod jobs;
 pub mod audit;
 
 // Features.
@@ -27,4 +28,5 @@ pub mod inbox;
 pub mod graphql;
 pub mod http;
 pub mod seed;
+pub mod worker;
 pub mod cli;

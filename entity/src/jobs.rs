@@ -8,17 +8,19 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    #[sea_orm(column_type = "Text")]
+    #[sea_orm(column_type = "Text", unique_key = "ux_jobs_kind_unique_key")]
     pub kind: String,
     #[sea_orm(column_type = "JsonBinary")]
     pub payload: Json,
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    #[sea_orm(column_type = "Text", nullable, unique)]
+    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_jobs_kind_unique_key")]
     pub unique_key: Option<String>,
     pub run_at: DateTimeWithTimeZone,
     pub attempts: i64,
+    pub locked_by: Option<Uuid>,
     pub locked_until: Option<DateTimeWithTimeZone>,
+    pub again_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
     pub created_at: DateTimeWithTimeZone,

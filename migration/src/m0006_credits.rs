@@ -67,6 +67,8 @@ async fn grants(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     index(manager, "credit_grants", &["account_id", "created_at", "id"]).await?;
     index(manager, "credit_grants", &["created_at", "id"]).await?;
     index(manager, "credit_grants", &["payment_id"]).await?;
+    // What is to expire next.
+    index_where(manager, "credit_grants", &["expires_at", "id"], "remaining > 0").await?;
     // What a spend draws on, in the order in which it draws.
     let spendable = ["account_id", "credit_unit_id", "priority", "expires_at", "id"];
     index_where(manager, "credit_grants", &spendable, "remaining > 0").await

@@ -85,14 +85,20 @@ async fn jobs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             text_null("unique_key").into(),
             instant("run_at").into(),
             big_integer("attempts").into(),
+            // Who runs it, and until when nobody else may: both or neither.
+            uuid_null("locked_by").into(),
             instant_null("locked_until").into(),
+            // When it is to run once more, having been asked for while it ran.
+            instant_null("again_at").into(),
             text_null("error").into(),
             instant("created_at").into(),
             one_of("state", &["queued", "parked"]),
             check("attempts >= 0"),
+            check("(locked_by IS NULL) = (locked_until IS NULL)"),
+            check("state = 'queued' OR locked_by IS NULL"),
         ],
     )
     .await?;
-    unique(manager, "jobs", &["unique_key"]).await?;
+    unique(manager, "jobs", &["kind", "unique_key"]).await?;
     index_where(manager, "jobs", &["run_at", "id"], "state = 'queued'").await
 }

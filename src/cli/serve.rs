@@ -4,9 +4,11 @@ use crate::app::App;
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::http::{self, Http};
+use crate::worker::worker;
 use anyhow::Context;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// Serves until told to stop. In development the schema is brought up to date first; in production that is a step of
 /// its own, and until it is done `/readyz` says so.
@@ -47,11 +49,24 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; set TOLLGATE_LISTEN"))
 }
 
-/// Serves a prepared app on a listener.
+/// Serves a prepared app on a listener, and does its jobs, until told to stop.
 pub(super) async fn accept(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
     let router = http::router(Http::new(&app)?)?;
     tracing::info!("listening on http://{}/graphql", listener.local_addr()?);
-    http::serve(listener, router, http::terminated(), limit).await?;
-    Ok(())
+    let (end, ended) = oneshot::channel::<()>();
+    let serving = async {
+        let served = http::serve(listener, router, http::terminated(), limit).await;
+        drop(end);
+        served
+    };
+    let told = async {
+        tokio::select! {
+            () = http::terminated() => {}
+            _ = ended => {}
+        }
+    };
+    let worker = worker();
+    let (served, ()) = tokio::join!(serving, worker.run(&app, told, limit));
+    Ok(served?)
 }

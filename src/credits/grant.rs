@@ -1,6 +1,6 @@
 //! Credits given by hand.
 
-use super::post::{Bucket, Posting};
+use super::post::{Bucket, Posting, PostingIds};
 use super::store;
 use crate::app::App;
 use crate::audit::Deed;
@@ -50,7 +50,7 @@ pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &
 /// A grant with everything that the transaction needs.
 struct Grant {
     grant_id: Uuid,
-    ids: (Uuid, [Uuid; 2], Uuid),
+    ids: PostingIds,
     at: DateTime<Utc>,
     actor: String,
     deed: Deed,
@@ -106,6 +106,7 @@ impl Grant {
             to: Bucket::Available,
             amount: new.amount,
             business_key: format!("grant:{grant_id}"),
+            effective_at: at,
             at,
             actor,
             reason: new.reason.clone(),

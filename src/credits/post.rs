@@ -16,6 +16,8 @@ pub(super) enum Bucket {
     Issued,
     /// There to be spent.
     Available,
+    /// Not spent in time.
+    Expired,
 }
 
 impl Bucket {
@@ -23,6 +25,7 @@ impl Bucket {
         match self {
             Bucket::Issued => "issued",
             Bucket::Available => "available",
+            Bucket::Expired => "expired",
         }
     }
 
@@ -30,9 +33,13 @@ impl Bucket {
         match self {
             Bucket::Issued => balance.issued,
             Bucket::Available => balance.available,
+            Bucket::Expired => balance.expired,
         }
     }
 }
+
+/// The ids of a posting, of its two entries, and of the balance if it makes one.
+pub(super) type PostingIds = (Uuid, [Uuid; 2], Uuid);
 
 /// Credits that move from one bucket to another.
 #[derive(Debug, Clone)]
@@ -50,14 +57,17 @@ pub(super) struct Posting {
     pub(super) amount: i64,
     /// What makes this the same fact when it comes twice.
     pub(super) business_key: String,
+    /// When it happened.
+    pub(super) effective_at: DateTime<Utc>,
+    /// When it is written down.
     pub(super) at: DateTime<Utc>,
     pub(super) actor: String,
     pub(super) reason: Option<String>,
 }
 
 impl Posting {
-    /// A posting with ids and time from `app`.
-    pub(super) fn ids(app: &App) -> (Uuid, [Uuid; 2], Uuid) {
+    /// New ids for a posting.
+    pub(super) fn ids(app: &App) -> PostingIds {
         (app.new_id(), [app.new_id(), app.new_id()], app.new_id())
     }
 
@@ -75,7 +85,7 @@ impl Posting {
             account_id: Set(self.account_id),
             kind: Set(self.kind.to_owned()),
             business_key: Set(self.business_key),
-            effective_at: Set(self.at.fixed_offset()),
+            effective_at: Set(self.effective_at.fixed_offset()),
             recorded_at: Set(self.at.fixed_offset()),
             actor: Set(self.actor),
             reason: Set(self.reason),

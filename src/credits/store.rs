@@ -5,9 +5,14 @@ use crate::auth::Scope;
 use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of};
 use crate::error::{Error, Result};
 use crate::order;
+use chrono::{DateTime, Utc};
 use entity::{balances, credit_grants, credit_units, ledger_entries, ledger_txns};
-use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Select, Statement, Value,
+};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 impl Visible for balances::Entity {
@@ -146,25 +151,69 @@ pub(super) async fn grant_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<O
     Ok(rows.one(db).await?)
 }
 
-/// Moves a balance, making it first where there is none, and gives it as it is after. It stays locked until the commit.
+/// Moves a balance and gives it as it is after. It stays locked until the commit. Only what comes in from outside makes
+/// a balance where there is none.
 pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balances::Model> {
-    const SQL: &str = "INSERT INTO balances \
+    // The upsert is not for all: both engines check the row to be inserted even if there is one to be updated.
+    const OPEN: &str = "INSERT INTO balances \
         (id, account_id, credit_unit_id, entry_count, updated_at, available, held, spent, expired, issued, revoked) \
-        VALUES ($1, $2, $3, 2, $4, $5, 0, 0, 0, $6, 0) \
+        VALUES ($7, $1, $2, 2, $3, $4, 0, 0, $5, $6, 0) \
         ON CONFLICT (account_id, credit_unit_id) DO UPDATE SET \
-        entry_count = balances.entry_count + excluded.entry_count, updated_at = excluded.updated_at, \
-        available = balances.available + excluded.available, issued = balances.issued + excluded.issued \
-        RETURNING *";
+        entry_count = balances.entry_count + 2, updated_at = excluded.updated_at, \
+        available = balances.available + excluded.available, expired = balances.expired + excluded.expired, \
+        issued = balances.issued + excluded.issued RETURNING *";
+    const MOVE: &str = "UPDATE balances SET entry_count = entry_count + 2, updated_at = $3, \
+        available = available + $4, expired = expired + $5, issued = issued + $6 \
+        WHERE account_id = $1 AND credit_unit_id = $2 RETURNING *";
+    let (sql, id) = match posting.from {
+        Bucket::Issued => (OPEN, Some(posting.balance_id)),
+        Bucket::Available | Bucket::Expired => (MOVE, None),
+    };
     let values: [Value; 6] = [
-        posting.balance_id.into(),
         posting.account_id.into(),
         posting.credit_unit_id.into(),
         posting.at.fixed_offset().into(),
         posting.change(Bucket::Available).into(),
+        posting.change(Bucket::Expired).into(),
         posting.change(Bucket::Issued).into(),
     ];
-    let statement = Statement::from_sql_and_values(txn.get_database_backend(), SQL, values);
+    let values = values.into_iter().chain(id.map(Value::from));
+    let statement = Statement::from_sql_and_values(txn.get_database_backend(), sql, values);
     let row = txn.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("an upsert gave no row")))?;
+    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("there is no balance to move credits of")))?;
     Ok(balances::Model::from_query_result(&row, "")?)
+}
+
+/// The grants whose time is over and of which something is left, up to `most`, those first that were over first.
+pub(super) async fn due(db: &DatabaseConnection, now: DateTime<Utc>, most: u64) -> Result<Vec<credit_grants::Model>> {
+    use credit_grants::{Column, Entity};
+    let due = Entity::visible(Scope::Everything)
+        .filter(Column::ExpiresAt.lte(now.fixed_offset()))
+        .filter(Expr::cust("remaining > 0"))
+        .order_by_asc(Column::ExpiresAt)
+        .order_by_asc(Column::Id);
+    Ok(due.limit(most).all(db).await?)
+}
+
+/// Locks every balance of these accounts until the commit, in one order for all who do so.
+pub(super) async fn lock_balances(txn: &Txn, accounts: impl Iterator<Item = Uuid>) -> Result<()> {
+    use balances::{Column, Entity};
+    let balances = Entity::visible(Scope::Everything).filter(Column::AccountId.is_in(accounts));
+    balances.order_by_asc(Column::Id).lock_exclusive().all(txn).await?;
+    Ok(())
+}
+
+/// What is left of these grants.
+pub(super) async fn remaining(txn: &Txn, grants: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, i64>> {
+    use credit_grants::{Column, Entity};
+    let grants = Entity::visible(Scope::Everything).filter(Column::Id.is_in(grants)).all(txn).await?;
+    Ok(grants.into_iter().map(|grant| (grant.id, grant.remaining)).collect())
+}
+
+/// Writes what is left of a grant, under the lock of its balance.
+pub(super) async fn set_remaining(txn: &Txn, grant_id: Uuid, remaining: i64) -> Result<()> {
+    use credit_grants::{Column, Entity};
+    let change = Entity::update_many().col_expr(Column::Remaining, Expr::value(remaining));
+    change.filter(Column::Id.eq(grant_id)).exec(txn).await?;
+    Ok(())
 }

@@ -26,11 +26,11 @@ impl Db {
             DatabaseUrl::Sqlite(path) => {
                 let writer = watched(sqlite(path, 1, false).await?, &watch);
                 let reader = watched(sqlite(path, config.max_connections, true).await?, &watch);
-                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), watch })
+                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), watch, bell: Arc::default() })
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
-                Ok(Db { reader: watched(reader, &watch), writer: Writer::Pool, watch })
+                Ok(Db { reader: watched(reader, &watch), writer: Writer::Pool, watch, bell: Arc::default() })
             }
         }
     }

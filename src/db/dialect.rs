@@ -148,3 +148,12 @@ pub fn utc_day(backend: DbBackend, column: &str) -> String {
         _ => format!("substr({column}, 1, 10)"),
     }
 }
+
+/// What makes a select lock its rows and pass over those that others have locked. SQLite needs nothing: it has one
+/// writer at a time.
+pub fn skip_locked(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "FOR UPDATE SKIP LOCKED",
+        _ => "",
+    }
+}

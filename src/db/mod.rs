@@ -2,6 +2,7 @@
 //!
 //! Reads go to [`Db::read`]; every change goes through [`Db::write`], which answers only after a durable commit.
 
+mod bell;
 mod connect;
 mod dialect;
 mod installation;
@@ -12,9 +13,10 @@ mod page;
 mod visible;
 mod write;
 
-pub use dialect::{in_list, utc_day};
+pub use bell::Bell;
+pub use dialect::{in_list, skip_locked, utc_day};
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
-pub use once::{Once, once};
+pub use once::{Once, forget, once};
 pub use page::{Between, Key, Order, PageArgs, Slice};
 pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, only_everything, rows_for};
 
@@ -33,6 +35,7 @@ pub struct Db {
     reader: DatabaseConnection,
     writer: Writer,
     watch: Arc<Watch>,
+    bell: Arc<Bell>,
 }
 
 type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
@@ -70,6 +73,11 @@ impl Db {
             Writer::Lane(lane) => lane.connection(),
             Writer::Pool => &self.reader,
         }
+    }
+
+    /// Wakes the worker after commits that hold new jobs.
+    pub fn bell(&self) -> &Arc<Bell> {
+        &self.bell
     }
 
     /// How many statements have run since the start.

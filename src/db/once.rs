@@ -1,18 +1,22 @@
 //! The same request twice has one effect: answers remembered under the caller's idempotency key.
 
-use super::{Txn, is_duplicate};
+use super::{Db, Txn, is_duplicate};
 use crate::error::{Error, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use entity::idempotency_keys::{ActiveModel, Column, Entity};
 use futures_util::future::BoxFuture;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{OnConflict, Query};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// A key is at most this long, in bytes.
 const LONGEST_KEY: usize = 255;
+/// How long an answer is remembered, at least.
+const MEMORY: TimeDelta = TimeDelta::days(30);
+/// How many answers one transaction forgets.
+const FORGOTTEN_AT_ONCE: u64 = 1_000;
 
 /// What makes a request the same as another: who asks, under which key, for what.
 #[derive(Debug, Clone)]
@@ -85,4 +89,28 @@ async fn remembered<T: DeserializeOwned>(txn: &Txn, request: &Once) -> Result<T>
         return Err(Error::IdempotencyKeyReused);
     }
     serde_json::from_value(found.answer).map_err(Error::internal)
+}
+
+/// Forgets the answers that are older than 30 days, some at a time, and tells how many they were.
+pub async fn forget(db: &Db, now: DateTime<Utc>) -> Result<u64> {
+    let until = (now - MEMORY).fixed_offset();
+    let mut forgotten = 0;
+    loop {
+        let gone = db.write(move |txn| Box::pin(forget_some(txn, until))).await?;
+        forgotten += gone;
+        if gone < FORGOTTEN_AT_ONCE {
+            return Ok(forgotten);
+        }
+    }
+}
+
+async fn forget_some(txn: &Txn, until: DateTime<FixedOffset>) -> Result<u64> {
+    let oldest = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::CreatedAt.lt(until))
+        .order_by(Column::CreatedAt, Order::Asc)
+        .limit(FORGOTTEN_AT_ONCE)
+        .take();
+    Ok(Entity::delete_many().filter(Column::Id.in_subquery(oldest)).exec(txn).await?.rows_affected)
 }

@@ -14,14 +14,19 @@ impl Db {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
-        match &self.writer {
-            Writer::Lane(lane) => lane.write(work).await,
+        let rung = self.bell.count();
+        let value = match &self.writer {
+            Writer::Lane(lane) => lane.write(work).await?,
             Writer::Pool => {
                 let txn = self.reader.begin().await?;
                 let value = work(&txn).await?;
                 txn.commit().await?;
-                Ok(value)
+                value
             }
+        };
+        if self.bell.count() != rung {
+            self.bell.sound();
         }
+        Ok(value)
     }
 }

@@ -54,8 +54,8 @@ pub struct GrantCreditsInput {
     /// Credits with a lower number are spent first.
     #[graphql(default_with = "BigInt(0)")]
     priority: BigInt,
-    /// Makes this request the same as another: the same key and input again give the first answer and nothing else.
-    /// 1 to 255 bytes.
+    /// Makes this request the same as another: the same key and input again, within 30 days, give the first answer and
+    /// nothing else. 1 to 255 bytes.
     idempotency_key: String,
 }
 

@@ -33,7 +33,7 @@ impl CreditBalance {
         to_exactly_one(ctx, self.0.credit_unit_id).await
     }
 
-    /// What can be spent. Never negative.
+    /// What can be spent. Never negative. What expires leaves it within about a minute after its expiry.
     async fn available(&self) -> BigInt {
         BigInt(self.0.available)
     }
@@ -117,7 +117,7 @@ impl CreditGrant {
         BigInt(self.0.amount)
     }
 
-    /// How many are left, in the smallest step of the unit.
+    /// How many are left, in the smallest step of the unit: zero within about a minute after the expiry.
     async fn remaining(&self) -> BigInt {
         BigInt(self.0.remaining)
     }
@@ -132,7 +132,7 @@ impl CreditGrant {
         self.0.starts_at.into()
     }
 
-    /// When what is left of them goes; null for never.
+    /// When what is left of them goes; null for never. They stop counting within about a minute after it.
     async fn expires_at(&self) -> Option<Instant> {
         self.0.expires_at.map(Instant::from)
     }

@@ -309,7 +309,18 @@ ${d}`)}yield f.map(d=>d.body)}}catch(f){c=[f]}finally{try{a&&(l=o.return)&&(yiel
 # Ctrl-Enter: run      Ctrl-Space: complete
 # Schema documentation: icon at the top left
 
-query Example {
-  __typename
+query PlansOnSale {
+  plans {
+    nodes {
+      code
+      name
+      currentVersion {
+        prices {
+          amount { amount currency }
+          interval
+        }
+      }
+    }
+  }
 }
 `;function Qie(e){try{return localStorage.getItem(`graphiql:${e}`)}catch{return null}}function dSe(){try{let{tabs:e,activeTabIndex:t}=JSON.parse(Qie("tabState"));return JSON.parse(e[t].headers)}catch{return null}}var pSe=R6({url:location.pathname,headers:{accept:"application/graphql-response+json, application/json;q=0.9"},enableIncrementalDelivery:!1}),Wie=!0;function hSe(e,t){let n=t?.headers??(Wie?dSe():null);return Wie=!1,pSe(e,{...t,headers:n})}var mSe=Qie("shouldPersistHeaders")==="false"?void 0:!0;(0,Yie.createRoot)(document.getElementById("graphiql")).render((0,Kie.jsx)(yd,{fetcher:hSe,defaultQuery:fSe,defaultEditorToolsVisibility:"headers",isHeadersEditorEnabled:!0,shouldPersistHeaders:mSe}));})();

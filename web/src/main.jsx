@@ -14,8 +14,19 @@ const DEFAULT_QUERY = `# Tollgate GraphQL API
 # Ctrl-Enter: run      Ctrl-Space: complete
 # Schema documentation: icon at the top left
 
-query Example {
-  __typename
+query PlansOnSale {
+  plans {
+    nodes {
+      code
+      name
+      currentVersion {
+        prices {
+          amount { amount currency }
+          interval
+        }
+      }
+    }
+  }
 }
 `;
 

@@ -4,6 +4,9 @@ use super::{Subject, TestDatabase};
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::jobs;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +15,8 @@ use tollgate::auth::{MintRequest, Permission, Permissions, Role};
 use tollgate::clock::Clock;
 use tollgate::config::Config;
 use tollgate::http::{Http, router};
+use tollgate::jobs::SCHEDULE;
+use tollgate::worker::worker;
 use tower::ServiceExt as _;
 
 /// The instant at which every test starts.
@@ -34,7 +39,16 @@ impl Subject for TestApp {
         TestApp::configured(&settings).await
     }
 
-    async fn finish(self) {}
+    /// No test leaves work behind that is due; a schedule's does not count.
+    async fn finish(self) {
+        let due = jobs::Entity::find()
+            .filter(jobs::Column::State.eq("queued"))
+            .filter(jobs::Column::RunAt.lte(self.app.now().fixed_offset()))
+            .filter(Expr::col(jobs::Column::LockedUntil).is_null())
+            .filter(Expr::col(jobs::Column::UniqueKey).is_null().or(jobs::Column::UniqueKey.ne(SCHEDULE)));
+        let left = due.all(self.app.db.read()).await.unwrap();
+        assert!(left.is_empty(), "jobs are left that are due; run them with run_jobs(): {left:#?}");
+    }
 }
 
 impl TestApp {
@@ -51,6 +65,14 @@ impl TestApp {
     /// Lets time go by.
     pub(crate) fn advance(&self, by: TimeDelta) {
         self.app.clock.advance(by);
+    }
+
+    /// Does all that is due, the work of schedules included, none of which may fail. How many jobs that was, without
+    /// those of schedules.
+    pub(crate) async fn run_jobs(&self) -> usize {
+        let tally = worker().run_due(&self.app).await.unwrap();
+        assert_eq!(tally.failed, 0, "jobs failed; their errors are in the table jobs");
+        tally.done
     }
 
     /// A caller without credentials.

@@ -3,6 +3,7 @@
 mod app;
 pub(crate) mod company;
 pub(crate) mod lists;
+pub(crate) mod chores;
 mod postgres;
 pub(crate) mod sql;
 mod sqlite;

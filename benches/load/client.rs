@@ -1,0 +1,116 @@
+//! A small HTTP/1.1 client that costs little beside the server it measures: requests are bytes made beforehand, and of a
+//! reply it reads the status, the length and whether the body is what was expected.
+
+use crate::support::{Figures, Samples};
+use anyhow::{Context, bail};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// A request, and what its reply must hold.
+#[derive(Clone)]
+pub(crate) struct Request {
+    /// All of it.
+    pub(crate) bytes: Vec<u8>,
+    /// A piece of the body of every good reply.
+    pub(crate) expected: &'static str,
+}
+
+/// Sends `requests` in turn from several connections for a while.
+pub(crate) async fn load(
+    address: &str,
+    requests: &[Request],
+    connections: usize,
+    time: Duration,
+) -> anyhow::Result<Figures> {
+    let mut tasks = JoinSet::new();
+    let mut streams = Vec::new();
+    for _ in 0..connections {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        streams.push(stream);
+    }
+    let requests: std::sync::Arc<[Request]> = requests.into();
+    let start = Instant::now();
+    for (index, stream) in streams.into_iter().enumerate() {
+        // Each begins at another place of the list.
+        let first = index * requests.len() / connections;
+        tasks.spawn(ask(stream, requests.clone(), first, start + time));
+    }
+    let mut samples = Samples::default();
+    while let Some(finished) = tasks.join_next().await {
+        samples.merge(finished??);
+    }
+    Ok(samples.figures(start.elapsed()))
+}
+
+async fn ask(
+    mut stream: TcpStream,
+    requests: std::sync::Arc<[Request]>,
+    first: usize,
+    end: Instant,
+) -> anyhow::Result<Samples> {
+    let mut samples = Samples::default();
+    let mut buffer = vec![0; 256 * 1024];
+    for request in requests.iter().cycle().skip(first) {
+        let sent = Instant::now();
+        if sent >= end {
+            break;
+        }
+        stream.write_all(&request.bytes).await?;
+        let body = reply(&mut stream, &mut buffer).await?;
+        samples.add(sent.elapsed());
+        check(body, request.expected)?;
+    }
+    Ok(samples)
+}
+
+/// The body of the next reply.
+async fn reply<'b>(stream: &mut TcpStream, buffer: &'b mut Vec<u8>) -> anyhow::Result<&'b [u8]> {
+    let mut filled = 0;
+    let mut whole: Option<(usize, usize)> = None;
+    loop {
+        if filled == buffer.len() {
+            buffer.resize(filled * 2, 0);
+        }
+        let read = stream.read(&mut buffer[filled..]).await?;
+        if read == 0 {
+            bail!("the server closed the connection");
+        }
+        filled += read;
+        if whole.is_none() {
+            whole = head(&buffer[..filled])?;
+        }
+        match whole {
+            Some((start, end)) if filled == end => return Ok(&buffer[start..end]),
+            Some((_, end)) if filled > end => bail!("the server sent more than one reply"),
+            _ => {}
+        }
+    }
+}
+
+/// Where the body starts and ends, once the head is there.
+fn head(bytes: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
+    let Some(length) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let text = std::str::from_utf8(&bytes[..length])?;
+    let mut lines = text.split("\r\n");
+    let status = lines.next().unwrap_or_default();
+    if !status.starts_with("HTTP/1.1 200") {
+        bail!("the server answered {status}: {}", String::from_utf8_lossy(&bytes[length..]));
+    }
+    let named = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
+    };
+    let body = lines.find_map(named).context("a reply without a length")??;
+    Ok(Some((length + 4, length + 4 + body)))
+}
+
+fn check(body: &[u8], expected: &str) -> anyhow::Result<()> {
+    let text = std::str::from_utf8(body)?;
+    if !text.starts_with("{\"data\":{") || text.contains("\"errors\":[") || !text.contains(expected) {
+        bail!("not what was expected: {}", text.chars().take(500).collect::<String>());
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! What both benchmarks need: a database on either engine, statistics, and a word on the machine.
+#![allow(dead_code, unused_imports, reason = "each benchmark uses a part of it")]
+
+mod database;
+mod facts;
+mod stats;
+
+pub(crate) use database::{Bench, Engine, Place, config};
+pub(crate) use facts::{Facts, file_system};
+pub(crate) use stats::{Figures, Samples, median};
+
+use clap::Parser;
+
+/// The arguments, unless Cargo only wants to know that the benchmark starts: `cargo test --all-targets` runs it without
+/// `--bench`, and then there is nothing to do.
+pub(crate) fn arguments<T: Parser>() -> Option<T> {
+    let given: Vec<String> = std::env::args().collect();
+    let benching = given.iter().any(|argument| argument == "--bench");
+    let testing = given.iter().any(|argument| argument == "--test");
+    if !benching || testing {
+        println!("a benchmark; run it with cargo bench");
+        return None;
+    }
+    Some(T::parse_from(given.into_iter().filter(|argument| argument != "--bench")))
+}

@@ -1,0 +1,67 @@
+//! Times of single requests, and what is told of them.
+
+use std::time::Duration;
+
+/// How long each request of one measurement took.
+#[derive(Debug, Default)]
+pub(crate) struct Samples(Vec<u32>);
+
+impl Samples {
+    /// Adds one.
+    pub(crate) fn add(&mut self, took: Duration) {
+        self.0.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// Adds those of another connection.
+    pub(crate) fn merge(&mut self, other: Samples) {
+        self.0.extend(other.0);
+    }
+
+    /// What they say about `elapsed`.
+    pub(crate) fn figures(mut self, elapsed: Duration) -> Figures {
+        self.0.sort_unstable();
+        let per_second = f64::from(count(self.0.len())) / elapsed.as_secs_f64();
+        let at = |thousandth: usize| {
+            let index = self.0.len().saturating_sub(1) * thousandth / 1_000;
+            f64::from(self.0.get(index).copied().unwrap_or_default()) / 1_000.0
+        };
+        Figures { per_second, p50_ms: at(500), p95_ms: at(950), p99_ms: at(990) }
+    }
+}
+
+/// A number of things, for sums that need a float.
+pub(crate) fn count(things: usize) -> u32 {
+    u32::try_from(things).unwrap_or(u32::MAX)
+}
+
+/// What is told of one measurement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Figures {
+    /// Answers per second.
+    pub(crate) per_second: f64,
+    /// Half of the requests took at most this long, in milliseconds.
+    pub(crate) p50_ms: f64,
+    /// 95 of 100 took at most this long.
+    pub(crate) p95_ms: f64,
+    /// 99 of 100 took at most this long.
+    pub(crate) p99_ms: f64,
+}
+
+impl Figures {
+    /// The medians of several rounds, each figure by itself.
+    pub(crate) fn median(rounds: &[Figures]) -> Figures {
+        let of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure).collect());
+        Figures {
+            per_second: of(|round| round.per_second),
+            p50_ms: of(|round| round.p50_ms),
+            p95_ms: of(|round| round.p95_ms),
+            p99_ms: of(|round| round.p99_ms),
+        }
+    }
+}
+
+/// The middle one; zero of none.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

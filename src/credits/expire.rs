@@ -1,0 +1,85 @@
+//! Credits that nobody spent in time.
+
+use super::post::{Bucket, Posting, PostingIds};
+use super::store;
+use crate::app::App;
+use crate::auth::{Permission, Viewer};
+use crate::db::Txn;
+use crate::error::Result;
+use chrono::{DateTime, Utc};
+use entity::credit_grants;
+
+/// How many grants one transaction expires: few enough that nobody waits long for a balance it holds.
+const AT_ONCE: u64 = 100;
+
+/// Takes what is left of every grant whose time is over, and tells how many grants that were.
+///
+/// Harmless to repeat and to run twice at a time: what is left of a grant is read under the lock of its balance, and
+/// nothing is left the second time.
+pub async fn expire(app: &App, viewer: &Viewer) -> Result<usize> {
+    viewer.require(Permission::CreditsWrite)?;
+    let (now, actor) = (app.now(), viewer.actor());
+    let mut expired = 0;
+    loop {
+        let due = store::due(app.db.read(), now, AT_ONCE).await?;
+        if due.is_empty() {
+            return Ok(expired);
+        }
+        let due = due.into_iter().map(|grant| (grant, Posting::ids(app))).collect();
+        let batch = Batch { due, now, actor: actor.to_owned() };
+        expired += app.db.write(move |txn| Box::pin(batch.run(txn))).await?;
+    }
+}
+
+/// Grants that were due when they were read, each with the ids of its posting.
+struct Batch {
+    due: Vec<(credit_grants::Model, PostingIds)>,
+    now: DateTime<Utc>,
+    actor: String,
+}
+
+impl Batch {
+    async fn run(self, txn: &Txn) -> Result<usize> {
+        let accounts = self.due.iter().map(|(grant, _)| grant.account_id);
+        store::lock_balances(txn, accounts).await?;
+        // As they are now that nobody else can change them.
+        let ids = self.due.iter().map(|(grant, _)| grant.id);
+        let mut left = store::remaining(txn, ids).await?;
+        let mut expired = 0;
+        for (grant, ids) in self.due {
+            let amount = left.remove(&grant.id).unwrap_or(0);
+            if amount > 0 {
+                store::set_remaining(txn, grant.id, 0).await?;
+                posting(grant, ids, amount, self.now, &self.actor).post(txn).await?;
+                expired += 1;
+            }
+        }
+        Ok(expired)
+    }
+}
+
+fn posting(
+    grant: credit_grants::Model,
+    (txn_id, entry_ids, balance_id): PostingIds,
+    amount: i64,
+    now: DateTime<Utc>,
+    actor: &str,
+) -> Posting {
+    Posting {
+        txn_id,
+        entry_ids,
+        balance_id,
+        account_id: grant.account_id,
+        credit_unit_id: grant.credit_unit_id,
+        grant_id: Some(grant.id),
+        kind: "expire",
+        from: Bucket::Available,
+        to: Bucket::Expired,
+        amount,
+        business_key: format!("expire:{}", grant.id),
+        effective_at: grant.expires_at.map_or(now, |at| at.to_utc()),
+        at: now,
+        actor: actor.to_owned(),
+        reason: None,
+    }
+}

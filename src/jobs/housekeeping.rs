@@ -1,0 +1,21 @@
+//! Jobs over the tables of the infrastructure, which no feature owns.
+
+use super::Job;
+use crate::app::App;
+use crate::db;
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+
+/// Forgets answers to idempotency keys that are older than 30 days.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct PurgeIdempotencyKeys {}
+
+impl Job for PurgeIdempotencyKeys {
+    const KIND: &'static str = "purge_idempotency_keys";
+
+    async fn run(self, app: &App) -> Result<()> {
+        let count = db::forget(&app.db, app.now()).await?;
+        tracing::debug!(count, "idempotency keys forgotten");
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! The table of jobs: enqueue, claim, and what becomes of a job that was claimed.
+
+use super::{Job, Kind};
+use crate::app::App;
+use crate::db::{Bell, Txn, skip_locked};
+use crate::error::{Error, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::jobs::{ActiveModel, Column, Entity, Model};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, ModelTrait,
+    QueryFilter, QuerySelect, Statement, Value,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How often a job is tried before it is parked: for a little over nine hours.
+pub const MOST_ATTEMPTS: i64 = 20;
+/// The unique key under which a schedule enqueues its job. Who enqueues one under it brings the next run forward.
+pub const SCHEDULE: &str = "schedule";
+/// How long a claimed job belongs to the one who claimed it.
+pub(super) const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// The longest error that is kept, in characters.
+const LONGEST_ERROR: usize = 2_000;
+
+/// How long a job waits after its `attempts`-th failure: 2, 4, 8, … 2,048 seconds, and from the twelfth on an hour.
+pub fn retry_delay(attempts: i64) -> TimeDelta {
+    let doublings = u32::try_from(attempts).unwrap_or(0);
+    TimeDelta::seconds(2_i64.saturating_pow(doublings).min(3_600))
+}
+
+/// A job to be enqueued: prepared before the transaction, written down inside it.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    id: Uuid,
+    kind: &'static str,
+    payload: serde_json::Value,
+    unique_key: Option<String>,
+    run_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    bell: Arc<Bell>,
+}
+
+impl NewJob {
+    /// `job`, to be done as soon as a worker is free.
+    pub fn new<J: Job>(app: &App, job: &J) -> Result<NewJob> {
+        let payload = serde_json::to_value(job).map_err(Error::internal)?;
+        let (id, now, bell) = (app.new_id(), app.now(), Arc::clone(app.db.bell()));
+        Ok(NewJob { id, kind: J::KIND, payload, unique_key: None, run_at: now, now, bell })
+    }
+
+    /// Makes this job and any other of its kind under `key` one: at most one is in the queue and at most one runs at a
+    /// time, so a key that names an object does the work on that object one after the other.
+    ///
+    /// - While one waits, enqueueing brings it forward if it is for earlier.
+    /// - While one runs, it runs once more afterwards: what the running one may have missed is not missed.
+    /// - One that waits after a failure keeps its delay, so that the delay grows however often it is asked for.
+    /// - One that was parked is tried again, from the first attempt.
+    ///
+    /// The payload of the last one to be enqueued counts. A transaction that enqueues under several keys does so in
+    /// their order, as it locks each until it ends.
+    pub fn unique(self, key: impl Into<String>) -> NewJob {
+        NewJob { unique_key: Some(key.into()), ..self }
+    }
+
+    /// Not before `run_at`.
+    pub fn at(self, run_at: DateTime<Utc>) -> NewJob {
+        NewJob { run_at, ..self }
+    }
+
+    /// Writes the job down. It exists once `txn` is committed, and never if it is not.
+    pub async fn enqueue(self, txn: &Txn) -> Result<()> {
+        const SQL: &str = "INSERT INTO jobs (id, kind, payload, state, unique_key, run_at, attempts, created_at) \
+            VALUES ($1, $2, $3, 'queued', $4, $5, 0, $6) \
+            ON CONFLICT (kind, unique_key) DO UPDATE SET payload = excluded.payload, state = 'queued', \
+            attempts = CASE WHEN jobs.state = 'parked' THEN 0 ELSE jobs.attempts END, \
+            run_at = CASE WHEN jobs.state = 'parked' THEN excluded.run_at \
+                WHEN jobs.attempts = 0 AND excluded.run_at < jobs.run_at THEN excluded.run_at \
+                ELSE jobs.run_at END, \
+            again_at = CASE WHEN jobs.locked_by IS NOT NULL AND (jobs.again_at IS NULL \
+                OR excluded.run_at < jobs.again_at) THEN excluded.run_at ELSE jobs.again_at END";
+        let values: [Value; 6] = [
+            self.id.into(),
+            self.kind.into(),
+            self.payload.into(),
+            self.unique_key.into(),
+            self.run_at.fixed_offset().into(),
+            self.now.fixed_offset().into(),
+        ];
+        txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), SQL, values)).await?;
+        self.bell.ring();
+        Ok(())
+    }
+}
+
+/// Sees to it that the job of every schedule is in the queue, where it stays.
+pub(super) async fn schedule(app: &App, kinds: &[Kind]) -> Result<()> {
+    let now = app.now().fixed_offset();
+    let rows = kinds.iter().filter_map(|kind| {
+        kind.schedule.as_ref().map(|schedule| ActiveModel {
+            id: Set(app.new_id()),
+            kind: Set(kind.name.to_owned()),
+            payload: Set(schedule.payload.clone()),
+            state: Set("queued".to_owned()),
+            unique_key: Set(Some(SCHEDULE.to_owned())),
+            run_at: Set(now),
+            attempts: Set(0),
+            locked_by: Set(None),
+            locked_until: Set(None),
+            again_at: Set(None),
+            error: Set(None),
+            created_at: Set(now),
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let there = OnConflict::columns([Column::Kind, Column::UniqueKey]).do_nothing().to_owned();
+    let insert = Entity::insert_many(rows).on_conflict(there);
+    app.db.write(move |txn| Box::pin(async move { Ok(insert.exec_without_returning(txn).await?) })).await?;
+    Ok(())
+}
+
+/// Takes up to `most` due jobs of these kinds, the longest due first. For the length of the lease they are ours alone.
+///
+/// The attempt is counted here rather than at its end, so that a job which ends its process is not tried for ever.
+pub(super) async fn claim(app: &App, kinds: &[Kind], most: usize) -> Result<Vec<Model>> {
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.now();
+    let names: Vec<Value> = kinds.iter().map(|kind| kind.name.into()).collect();
+    let (claim_id, until) = (app.new_id(), (now + LEASE).fixed_offset());
+    let mut jobs = app
+        .db
+        .write(move |txn| {
+            Box::pin(async move {
+                let backend = txn.get_database_backend();
+                let places: Vec<_> = (4..names.len() + 4).map(|place| format!("${place}")).collect();
+                // Materialised, as the rows that a select locks and passes over differ each time it is run.
+                let sql = format!(
+                    "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 \
+                     AND (locked_until IS NULL OR locked_until <= $1) AND kind IN ({}) \
+                     ORDER BY run_at, id LIMIT {most} {}) \
+                     UPDATE jobs SET attempts = attempts + 1, locked_by = $2, locked_until = $3, \
+                     again_at = CASE WHEN again_at > $1 THEN again_at END \
+                     WHERE id IN (SELECT id FROM due) RETURNING *",
+                    places.join(", "),
+                    skip_locked(backend),
+                );
+                let values: [Value; 3] = [now.fixed_offset().into(), claim_id.into(), until.into()];
+                let statement = Statement::from_sql_and_values(backend, sql, values.into_iter().chain(names));
+                let rows = txn.query_all_raw(statement).await?;
+                rows.iter().map(|row| Ok(Model::from_query_result(row, "")?)).collect::<Result<Vec<_>>>()
+            })
+        })
+        .await?;
+    jobs.sort_by_key(|job| (job.run_at, job.id));
+    Ok(jobs)
+}
+
+/// What became of a claimed job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It was done; if it is to run again, then because someone asked or because it is a schedule's.
+    Done,
+    /// It failed and waits until then.
+    Waits(DateTime<Utc>),
+    /// It failed too often, and stays where it is until someone looks at it.
+    Parked,
+    /// Its lease had ended and another worker has it, or had it; what came of it here is not recorded.
+    Lost,
+}
+
+/// Records how the run of a claimed job ended. `next` is when its schedule wants it again.
+pub(super) async fn settle(
+    app: &App,
+    job: &Model,
+    outcome: Result<(), String>,
+    next: Option<DateTime<Utc>>,
+) -> Result<Fate> {
+    let (id, claim_id, now) = (job.id, job.locked_by, app.now());
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let ours = Entity::find_by_id(id).filter(Column::LockedBy.eq(claim_id));
+                match ours.lock_exclusive().one(txn).await? {
+                    Some(job) => end(txn, job, outcome, next, now).await,
+                    None => Ok(Fate::Lost),
+                }
+            })
+        })
+        .await
+}
+
+async fn end(
+    txn: &Txn,
+    job: Model,
+    outcome: Result<(), String>,
+    next: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Fate> {
+    let (attempts, again) = (job.attempts, job.again_at.map(|at| at.to_utc()));
+    let soonest = [next, again].into_iter().flatten().min();
+    if outcome.is_ok() && soonest.is_none() {
+        job.delete(txn).await?;
+        return Ok(Fate::Done);
+    }
+    let retry = now + retry_delay(attempts);
+    let (fate, attempts, run_at) = match (&outcome, next, again) {
+        (Ok(()), ..) => (Fate::Done, 0, soonest.unwrap_or(now)),
+        (Err(_), Some(next), _) => (Fate::Waits(retry.min(next)), attempts, retry.min(next)),
+        (Err(_), None, _) if attempts < MOST_ATTEMPTS => (Fate::Waits(retry), attempts, retry),
+        // Someone asked for it after its last attempt began: it starts afresh, as a parked one would.
+        (Err(_), None, Some(again)) => (Fate::Waits(again), 0, again),
+        (Err(_), None, None) => (Fate::Parked, attempts, now),
+    };
+    let mut change = ActiveModel::from(job);
+    change.attempts = Set(attempts);
+    change.run_at = Set(run_at.fixed_offset());
+    change.locked_by = Set(None);
+    change.locked_until = Set(None);
+    change.again_at = Set(None);
+    change.error = Set(outcome.err().map(kept));
+    if fate == Fate::Parked {
+        change.state = Set("parked".to_owned());
+    }
+    change.update(txn).await?;
+    Ok(fate)
+}
+
+/// An error as it is kept: cut, and without the one character that PostgreSQL's text cannot hold.
+fn kept(error: String) -> String {
+    error.chars().filter(|char| *char != '\0').take(LONGEST_ERROR).collect()
+}
