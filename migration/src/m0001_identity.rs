@@ -99,7 +99,7 @@ async fn accounts(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     index(manager, "accounts", &["owner_id", "created_at", "id"]).await?;
     index(manager, "accounts", &["kind", "created_at", "id"]).await?;
     index(manager, "accounts", &["created_at", "id"]).await?;
-    index(manager, "accounts", &["ref_type", "ref_id"]).await?;
+    index(manager, "accounts", &["ref_type", "ref_id", "created_at", "id"]).await?;
 
     create(
         manager,

@@ -149,13 +149,12 @@ async fn payments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     unique(manager, "payments", &["provider", "external_id"]).await?;
     index(manager, "payments", &["account_id", "created_at", "id"]).await?;
     index(manager, "payments", &["subscription_id", "created_at", "id"]).await?;
-    index(manager, "payments", &["invoice_id"]).await?;
+    index(manager, "payments", &["invoice_id", "created_at", "id"]).await?;
     index(manager, "payments", &["status", "created_at", "id"]).await?;
     index(manager, "payments", &["stream", "created_at", "id"]).await?;
     index(manager, "payments", &["created_at", "id"]).await?;
     // Revenue is a sum over this index alone.
-    let revenue = ["paid_at", "currency", "stream", "amount_minor"];
-    index_where(manager, "payments", &revenue, "status = 'succeeded'").await
+    index(manager, "payments", &["status", "paid_at", "currency", "stream", "amount_minor"]).await
 }
 
 async fn redemptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -213,7 +212,7 @@ async fn refunds(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     index(manager, "refunds", &["payment_id", "created_at", "id"]).await?;
     index(manager, "refunds", &["status", "created_at", "id"]).await?;
     index(manager, "refunds", &["created_at", "id"]).await?;
-    index_where(manager, "refunds", &["processed_at", "payment_id", "amount_minor"], "status = 'processed'").await
+    index(manager, "refunds", &["status", "processed_at", "payment_id", "amount_minor"]).await
 }
 
 async fn disputes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

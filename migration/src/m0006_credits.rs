@@ -138,7 +138,7 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     )
     .await?;
     unique(manager, "ledger_entries", &["account_id", "credit_unit_id", "seq"]).await?;
-    index(manager, "ledger_entries", &["account_id", "credit_unit_id", "bucket", "seq"]).await?;
+    index(manager, "ledger_entries", &["account_id", "credit_unit_id", "bucket", "seq", "id"]).await?;
     index(manager, "ledger_entries", &["txn_id"]).await?;
     index(manager, "ledger_entries", &["grant_id"]).await
 }

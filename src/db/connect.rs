@@ -1,14 +1,14 @@
 //! Opens a database as its URL says.
 
 use super::lane::Lane;
-use super::{Db, Writer};
+use super::{Db, Watch, Writer};
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long a caller waits for a connection, and SQLite for a lock that another process holds.
@@ -21,25 +21,28 @@ const SQLITE_MMAP: &str = "268435456";
 impl Db {
     /// Connects. A PostgreSQL server that is away is no error yet: the pool connects when it is first used.
     pub async fn connect(config: &DatabaseConfig) -> Result<Db> {
-        let statements = Arc::default();
+        let watch = Arc::default();
         match &config.url {
             DatabaseUrl::Sqlite(path) => {
-                let writer = counted(sqlite(path, 1, false).await?, &statements);
-                let reader = counted(sqlite(path, config.max_connections, true).await?, &statements);
-                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), statements, bell: Arc::default() })
+                let writer = watched(sqlite(path, 1, false).await?, &watch);
+                let reader = watched(sqlite(path, config.max_connections, true).await?, &watch);
+                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), watch, bell: Arc::default() })
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
-                Ok(Db { reader: counted(reader, &statements), writer: Writer::Pool, statements, bell: Arc::default() })
+                Ok(Db { reader: watched(reader, &watch), writer: Writer::Pool, watch, bell: Arc::default() })
             }
         }
     }
 }
 
-fn counted(mut connection: DatabaseConnection, statements: &Arc<AtomicU64>) -> DatabaseConnection {
-    let statements = Arc::clone(statements);
-    connection.set_metric_callback(move |_| {
-        statements.fetch_add(1, Ordering::Relaxed);
+fn watched(mut connection: DatabaseConnection, watch: &Arc<Watch>) -> DatabaseConnection {
+    let watch = Arc::clone(watch);
+    connection.set_metric_callback(move |info| {
+        watch.statements.fetch_add(1, Ordering::Relaxed);
+        if let Some(observer) = watch.observer.get() {
+            observer(info.statement);
+        }
     });
     connection
 }

@@ -23,9 +23,8 @@ pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, only_everything,
 use crate::error::Error;
 use lane::Lane;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlErr, Statement};
-
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What a verb's writes run on.
 pub use sea_orm::DatabaseTransaction as Txn;
@@ -35,8 +34,23 @@ pub use sea_orm::DatabaseTransaction as Txn;
 pub struct Db {
     reader: DatabaseConnection,
     writer: Writer,
-    statements: Arc<AtomicU64>,
+    watch: Arc<Watch>,
     bell: Arc<Bell>,
+}
+
+type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
+
+/// What is told of every statement.
+#[derive(Default)]
+struct Watch {
+    statements: AtomicU64,
+    observer: OnceLock<Observer>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("statements", &self.statements).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -68,7 +82,12 @@ impl Db {
 
     /// How many statements have run since the start.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.watch.statements.load(Ordering::Relaxed)
+    }
+
+    /// Shows `observer` every statement that runs from now on, as to explain it. The first observer stays.
+    pub fn observe(&self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        self.watch.observer.get_or_init(|| Box::new(observer));
     }
 
     /// Fails unless the database answers.

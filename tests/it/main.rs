@@ -3,13 +3,17 @@
 
 mod support;
 
+mod analytics;
 mod credits;
 mod credits_expiry;
 mod databases;
+mod durability;
+mod explain;
 mod filters;
 mod job_workers;
 mod jobs;
 mod lists;
+mod metrics;
 mod migrations;
 mod seed;
 mod statements;

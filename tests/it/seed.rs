@@ -57,7 +57,10 @@ fn the_same_plan_makes_the_same_rows_on_both_engines() {
     }
     let dumps = Mutex::new(Vec::new());
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        run(engine, async |test: &Company<120>| dumps.lock().unwrap().push(dump(test.db()).await));
+        run(engine, async |test: &Company<120>| {
+            let rows = dump(test.db()).await;
+            dumps.lock().unwrap().push(rows);
+        });
     }
     let dumps = dumps.into_inner().unwrap();
     for (one, other) in dumps[0].iter().zip(&dumps[1]) {

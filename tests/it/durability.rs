@@ -1,0 +1,165 @@
+//! What was acknowledged is there after the server was killed without warning, and the books balance.
+
+use crate::support::{Subject, TestDatabase, both_engines, sql};
+use sea_orm::Database;
+use serde_json::{Value, json};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use uuid::Uuid;
+
+both_engines!(every_acknowledged_grant_survives_a_kill);
+
+/// How many clients grant at once.
+const CLIENTS: usize = 8;
+
+/// Where a server of its own finds its database.
+struct Place(String);
+
+impl Subject for Place {
+    async fn start(database: &TestDatabase) -> Self {
+        Place(database.url().to_owned())
+    }
+
+    async fn finish(self) {}
+}
+
+/// A server that runs as a process of its own.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Place {
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.env("TOLLGATE_DATABASE_URL", &self.0).env("TOLLGATE_LISTEN", "127.0.0.1:0");
+        command.env("TOLLGATE_JWT_HS256_SECRET", "a secret of the tests, which is no secret");
+        command
+    }
+
+    fn token(&self) -> String {
+        let output = self.command().args(["token", "--user", "admin", "--role", "admin"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn serve(&self) -> Server {
+        let mut process = self.command().arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = log.by_ref().find_map(|line| {
+            let line = line.unwrap();
+            let (_, rest) = line.split_once("listening on http://")?;
+            Some(rest.split_once("/graphql").unwrap().0.to_owned())
+        });
+        // What else it says is read, so that it never waits for a reader.
+        std::thread::spawn(move || log.for_each(drop));
+        Server { process, address: address.expect("the server listens") }
+    }
+}
+
+/// Asks over a connection that stays open; `None` once the server is gone.
+fn ask(stream: &mut BufReader<TcpStream>, token: &str, query: &str, variables: &Value) -> Option<Value> {
+    let body = json!({"query": query, "variables": variables}).to_string();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\nauthorization: Bearer {token}\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.get_mut().write_all(format!("{head}{body}").as_bytes()).ok()?;
+    let (mut length, mut line) = (0, String::new());
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    let reply: Value = serde_json::from_slice(&body).unwrap();
+    assert!(reply.get("errors").is_none(), "{reply}");
+    Some(reply["data"].clone())
+}
+
+/// Grants without end, and tells of every grant that was acknowledged.
+fn grant(address: &str, token: &str, account: &Value, name: &str, acknowledged: &mpsc::Sender<String>) {
+    const GRANT: &str = "mutation($account: ID!, $key: String!, $amount: BigInt!) {
+        grantCredits(input: {accountId: $account, unit: \"credit\", amount: $amount, idempotencyKey: $key}) {
+            creditGrant { id } userErrors { code }
+        }
+    }";
+    let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
+    for number in 1_u64.. {
+        let variables = json!({"account": account, "key": format!("{name}-{number}"), "amount": number.to_string()});
+        let Some(data) = ask(&mut stream, token, GRANT, &variables) else { return };
+        let id = data["grantCredits"]["creditGrant"]["id"].as_str().expect("granted").to_owned();
+        if acknowledged.send(id).is_err() {
+            return;
+        }
+    }
+}
+
+/// Queries that find nothing in books that balance.
+const WRONG: &[&str] = &[
+    "SELECT 1 FROM ledger_entries GROUP BY txn_id, credit_unit_id HAVING SUM(amount) <> 0",
+    "SELECT 1 FROM ledger_entries e WHERE NOT EXISTS (SELECT 1 FROM ledger_txns t WHERE t.id = e.txn_id)",
+    "SELECT 1 FROM balances b WHERE available <> (SELECT SUM(remaining) FROM credit_grants g \
+     WHERE g.account_id = b.account_id)",
+    "SELECT 1 FROM balances b WHERE entry_count <> (SELECT COUNT(*) FROM ledger_entries e \
+     WHERE e.account_id = b.account_id)",
+    "SELECT 1 FROM credit_grants g WHERE (SELECT COUNT(*) FROM ledger_entries e WHERE e.grant_id = g.id) <> 2",
+    "SELECT 1 FROM credit_grants g WHERE (SELECT COUNT(*) FROM audit_log l WHERE l.entity_id = g.id) <> 1",
+    "SELECT 1 FROM (SELECT (SELECT COUNT(*) FROM credit_grants) AS grants, (SELECT COUNT(*) FROM idempotency_keys) \
+     AS keys) AS counts WHERE grants <> keys",
+];
+
+async fn every_acknowledged_grant_survives_a_kill(place: &Place) {
+    let token = place.token();
+    let mut all: Vec<Uuid> = Vec::new();
+    let mut account = Value::Null;
+    for round in 0..3 {
+        let mut server = place.serve();
+        if round == 0 {
+            let mut stream = BufReader::new(TcpStream::connect(&server.address).unwrap());
+            let unit = "mutation { createCreditUnit(input: {code: \"credit\", name: \"x\"}) { userErrors { code } } }";
+            ask(&mut stream, &token, unit, &json!({})).unwrap();
+            let mine = "{ viewer { account { id } } }";
+            account = ask(&mut stream, &token, mine, &json!({})).unwrap()["viewer"]["account"]["id"].clone();
+        }
+        let (sender, acknowledged) = mpsc::channel();
+        // A moment that nobody knows beforehand: after so many grants.
+        let moment = usize::try_from(RandomState::new().build_hasher().finish() % 150).unwrap() + 20;
+        let seen: Vec<String> = std::thread::scope(|scope| {
+            for client in 0..CLIENTS {
+                let (sender, name) = (sender.clone(), format!("{round}-{client}"));
+                let (address, token, account) = (&server.address, &token, &account);
+                scope.spawn(move || grant(address, token, account, &name, &sender));
+            }
+            drop(sender);
+            let mut seen: Vec<_> = acknowledged.iter().take(moment).collect();
+            server.process.kill().unwrap();
+            server.process.wait().unwrap();
+            seen.extend(acknowledged);
+            seen
+        });
+        all.extend(seen.iter().map(|id| crate::support::company::local_id(&json!(id))));
+        assert!(all.len() >= moment);
+    }
+    let db = Database::connect(&place.0).await.unwrap();
+    let stored = sql::ids(&db, "SELECT id FROM credit_grants", []).await;
+    let lost: Vec<_> = all.iter().filter(|id| !stored.contains(id)).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged grants are lost", lost.len(), all.len());
+    for wrong in WRONG {
+        let found = sql::number(&db, &format!("SELECT COUNT(*) FROM ({wrong}) AS wrong")).await;
+        assert_eq!(found, 0, "{wrong}");
+    }
+    db.close().await.unwrap();
+}
