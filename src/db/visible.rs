@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub trait Visible: EntityTrait {
     /// What a caller needs before any row of this table is theirs to see; `None` where ownership alone decides.
     const GUARD: Option<Permission> = None;
+    /// Who holds this sees every row of this table, whatever their scope; `None` where no more than the scope counts.
+    const OPEN_TO: Option<Permission> = None;
 
     /// The rows that `scope` may see.
     fn visible(scope: Scope) -> Select<Self>;
@@ -27,7 +29,8 @@ pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
         Some(permission) => viewer.require(permission)?,
         None => {}
     }
-    Ok(E::visible(viewer.scope()))
+    let open = E::OPEN_TO.is_some_and(|permission| viewer.permissions().contains(permission));
+    Ok(E::visible(if open { Scope::Everything } else { viewer.scope() }))
 }
 
 /// `column` holds an account that `scope` may see.

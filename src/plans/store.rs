@@ -1,6 +1,6 @@
 //! Every query on the catalogue.
 
-use crate::auth::Scope;
+use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Visible};
 use crate::error::Result;
 use crate::order;
@@ -9,6 +9,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// Who writes the catalogue sees the drafts.
+const WRITERS: Option<Permission> = Some(Permission::CatalogueWrite);
 
 /// What has been published is public, also when it is no longer sold: someone may hold it. Drafts are not.
 fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
@@ -24,6 +27,8 @@ fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
 }
 
 impl Visible for products::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         if scope == Scope::Everything {
             return Self::find();
@@ -41,6 +46,8 @@ impl Visible for products::Entity {
 }
 
 impl Visible for product_versions::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
         if scope == Scope::Everything { rows } else { rows.filter(product_versions::Column::Status.ne("draft")) }
@@ -48,18 +55,24 @@ impl Visible for product_versions::Entity {
 }
 
 impl Visible for prices::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, prices::Column::ProductVersionId))
     }
 }
 
 impl Visible for product_features::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, product_features::Column::ProductVersionId))
     }
 }
 
 impl Visible for credit_allowances::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, credit_allowances::Column::ProductVersionId))
     }
