@@ -36,7 +36,7 @@ pub struct NewGrant {
 /// Gives credits to an account; the same key and input again give the first answer and nothing else.
 pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &str) -> Result<credit_grants::Model> {
     viewer.require(Permission::CreditsWrite)?;
-    check(app, &new)?;
+    check(&new)?;
     let request = Once::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
     let work = Grant::prepare(app, viewer, new)?;
     let (key_id, now, grant_id) = (app.new_id(), app.now(), work.grant_id);
@@ -49,12 +49,10 @@ pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &
     found.ok_or_else(|| Error::internal(anyhow::anyhow!("a grant vanished")))
 }
 
-fn check(app: &App, new: &NewGrant) -> Result<()> {
+/// Checks what does not change with time; the rest waits until the request is known to be the first of its key.
+fn check(new: &NewGrant) -> Result<()> {
     if !(1..=LARGEST_GRANT).contains(&new.amount) {
         return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is 1 to 1,000,000,000,000,000 steps"));
-    }
-    if new.expires_at.is_some_and(|at| at <= app.now()) {
-        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
     }
     if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500 || reason.contains('\0')) {
         return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
@@ -89,6 +87,9 @@ impl Grant {
 
     async fn run(self, txn: &Txn) -> Result<Uuid> {
         let Grant { grant_id, ids: (txn_id, entry_ids, balance_id), at, actor, deed, accounts, new } = self;
+        if new.expires_at.is_some_and(|end| end <= at) {
+            return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
+        }
         let account = accounts.filter(accounts::Column::Id.eq(new.account_id)).one(txn).await?;
         account.ok_or(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"))?;
         let unit = plans::credit_unit(txn, &new.unit).await?;
