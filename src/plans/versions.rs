@@ -148,12 +148,17 @@ pub async fn update_version(
 pub async fn publish_version(app: &App, viewer: &Viewer, id: Uuid) -> Result<product_versions::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
+    let plans = rows_for::<products::Entity>(viewer)?;
     let (versions, parts) = (rows_for::<product_versions::Entity>(viewer)?, rows_for::<prices::Entity>(viewer)?);
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 use product_versions::{ActiveModel, Column, Entity};
-                let found = versions.filter(Column::Id.eq(id)).lock(LockType::Update).one(txn).await?;
+                let versions = versions.filter(Column::Id.eq(id));
+                let plan_id = draft(versions.clone().one(txn).await?)?.product_id;
+                // One version of a plan after another, since each takes the place of the one before.
+                plans.filter(products::Column::Id.eq(plan_id)).lock(LockType::Update).one(txn).await?;
+                let found = versions.lock(LockType::Update).one(txn).await?;
                 let version = draft(found)?;
                 if parts.filter(prices::Column::ProductVersionId.eq(id)).one(txn).await?.is_none() {
                     let message = "a version needs a price to be sold; a free one has the price 0";
@@ -217,7 +222,7 @@ fn check(spec: &VersionSpec) -> Result<()> {
     }
     let mut seen = HashSet::new();
     for allowance in &spec.allowances {
-        let refuse = |message| Err(Error::refused("ALLOWANCE_INVALID", &["allowances"], message));
+        let refuse = |message| Err(Error::refused("ALLOWANCE_INVALID", &["creditAllowances"], message));
         let days = allowance.expires_after_days.is_some_and(|days| !(1..=36_500).contains(&days));
         if !(1..=LARGEST_AMOUNT).contains(&allowance.amount)
             || days
