@@ -3,5 +3,13 @@
 
 mod support;
 
-mod databases;
+mod access;
+mod api_keys;
 mod credits;
+mod databases;
+mod identity_providers;
+mod ledger_model;
+mod plans;
+mod privacy;
+mod refusals;
+mod sign_in;

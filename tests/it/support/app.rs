@@ -10,12 +10,15 @@ use std::time::Duration;
 use tollgate::app::App;
 use tollgate::auth::{MintRequest, Permission, Permissions, Role};
 use tollgate::clock::Clock;
-use tollgate::config::Config;
+use tollgate::config::{Config, DatabaseUrl};
 use tollgate::http::{Http, router};
 use tower::ServiceExt as _;
 
 /// The instant at which every test starts.
 const START: &str = "2026-01-15T12:00:00Z";
+
+/// What the tokens of the tests are signed with.
+pub(crate) const SECRET: &str = "a secret of the tests, which is no secret";
 
 /// A Tollgate to be tested.
 pub(crate) struct TestApp {
@@ -29,7 +32,7 @@ impl Subject for TestApp {
         let settings = [
             ("TOLLGATE_DATABASE_URL", database.url()),
             ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4"),
-            ("TOLLGATE_JWT_HS256_SECRET", "a secret of the tests, which is no secret"),
+            ("TOLLGATE_JWT_HS256_SECRET", SECRET),
         ];
         TestApp::configured(&settings).await
     }
@@ -46,6 +49,16 @@ impl TestApp {
         let app = Arc::new(App::new(config, Clock::fixed(start)).await.unwrap());
         let router = router(Http::new(&app).unwrap()).unwrap();
         TestApp { app, router }
+    }
+
+    /// Another Tollgate over the same database, with these settings besides its URL and no others.
+    pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Self {
+        let url = match &self.app.config.database.url {
+            DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
+            DatabaseUrl::Postgres(url) => url.expose().to_owned(),
+        };
+        let url = [("TOLLGATE_DATABASE_URL", url.as_str()), ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4")];
+        TestApp::configured(&[&url, settings].concat()).await
     }
 
     /// Lets time go by.

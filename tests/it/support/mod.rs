@@ -1,10 +1,15 @@
 //! A fresh, migrated database for each test, and the macro that runs a test on both engines.
 
 mod app;
+mod introspection;
 mod postgres;
+mod rows;
 mod sqlite;
+mod world;
 
-pub(crate) use app::{Client, Reply, TestApp};
+pub(crate) use app::{Client, Reply, SECRET, TestApp};
+pub(crate) use introspection::{Schema, Slot};
+pub(crate) use world::{World, global_id, local_id, theirs};
 
 use sea_orm::{Database, DatabaseConnection};
 
