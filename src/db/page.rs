@@ -4,11 +4,11 @@ use super::dialect::{each, limited};
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, Order as Direction, QueryFilter,
-    QueryOrder, QueryTrait, Select, Value,
+    ColumnTrait, ColumnType, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, Order as Direction,
+    QueryFilter, QueryOrder, QueryTrait, Select, Value,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -55,7 +55,11 @@ impl Key {
         let Some(kind) = text.chars().next() else { return Some(None) };
         let number: i64 = text.get(1..)?.parse().ok()?;
         match kind {
-            't' => DateTime::<Utc>::from_timestamp_micros(number).map(|at| Some(at.fixed_offset().into())),
+            't' => {
+                let at = DateTime::<Utc>::from_timestamp_micros(number)?;
+                // What both engines store: years of four digits.
+                (1970..=9999).contains(&at.year()).then(|| Some(at.fixed_offset().into()))
+            }
             'i' => Some(Some(number.into())),
             _ => None,
         }
@@ -124,7 +128,17 @@ impl<E: EntityTrait> Order<E> {
         };
         let value = Key::read(key).ok_or_else(foreign)?;
         let id = Uuid::try_parse(id).map_err(|_| foreign())?;
-        if name == self.name { Ok(Position { value, id }) } else { Err(foreign()) }
+        if name == self.name && self.sorts_by(value.as_ref()) { Ok(Position { value, id }) } else { Err(foreign()) }
+    }
+
+    /// Whether the column that sorts holds values like this one.
+    fn sorts_by(&self, value: Option<&Value>) -> bool {
+        let column = self.column.map(|column| column.def().get_column_type().clone());
+        match value {
+            None => column.is_none(),
+            Some(Value::ChronoDateTimeWithTimeZone(_)) => column == Some(ColumnType::TimestampWithTimeZone),
+            Some(_) => column == Some(ColumnType::BigInteger),
+        }
     }
 }
 
