@@ -63,7 +63,9 @@ impl Lane {
         });
         let closed = || Error::internal(anyhow::anyhow!("the write lane has stopped"));
         self.tasks.send(task).await.map_err(|_| closed())?;
-        outcome.await.map_err(|_| closed())?
+        // A task that is dropped without an answer never began; the log says why.
+        let not_begun = || Error::Unavailable("the database", anyhow::anyhow!("no transaction for this write"));
+        outcome.await.map_err(|_| not_begun())?
     }
 }
 
