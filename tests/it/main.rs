@@ -5,10 +5,13 @@ mod support;
 
 mod access;
 mod api_keys;
+mod bad_input;
+mod cli;
 mod credits;
 mod databases;
 mod identity_providers;
 mod ledger_model;
+mod outage;
 mod plans;
 mod privacy;
 mod refusals;

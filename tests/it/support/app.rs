@@ -86,7 +86,16 @@ impl TestApp {
         self.with_token("backend", Role::Service, permissions.iter().copied().collect())
     }
 
+    /// The token of an admin.
+    pub(crate) fn admin_token(&self) -> String {
+        self.token("admin", Role::Admin, Permissions::NONE)
+    }
+
     fn with_token(&self, subject: &str, role: Role, permissions: Permissions) -> Client<'_> {
+        self.bearer(Some(&self.token(subject, role, permissions)))
+    }
+
+    fn token(&self, subject: &str, role: Role, permissions: Permissions) -> String {
         let request = MintRequest {
             subject: subject.to_owned(),
             role,
@@ -94,7 +103,7 @@ impl TestApp {
             ttl: Duration::from_secs(3_600),
             now: self.app.now(),
         };
-        self.bearer(Some(&self.app.tokens.mint(&request).unwrap()))
+        self.app.tokens.mint(&request).unwrap()
     }
 
     /// A caller with this credential.
