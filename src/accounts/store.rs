@@ -25,6 +25,9 @@ impl Visible for users::Entity {
 }
 
 impl Visible for accounts::Entity {
+    /// Who gives credits sees to whom.
+    const OPEN_TO: Option<Permission> = Some(Permission::CreditsWrite);
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, accounts::Column::Id))
     }

@@ -108,8 +108,6 @@ pub enum Scope {
     Everything,
     /// The rows of this user and of the accounts they belong to, beside what is public.
     User(Uuid),
-    /// What is public, and drafts of plans.
-    Catalogue,
     /// Only what everyone may see, such as the plans on sale.
     Public,
 }

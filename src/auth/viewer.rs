@@ -136,9 +136,6 @@ impl Viewer {
         if self.permissions.contains(Permission::BillingRead) {
             return Scope::Everything;
         }
-        if self.permissions.contains(Permission::CatalogueWrite) {
-            return Scope::Catalogue;
-        }
         self.user_id.map_or(Scope::Public, Scope::User)
     }
 }

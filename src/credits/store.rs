@@ -1,7 +1,7 @@
 //! Every query on the credit ledger.
 
 use super::post::{Bucket, Posting};
-use crate::auth::Scope;
+use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of};
 use crate::error::{Error, Result};
 use crate::order;
@@ -15,25 +15,36 @@ use sea_orm::{
 use std::collections::HashMap;
 use uuid::Uuid;
 
+/// Who gives credits sees what becomes of them.
+const WRITERS: Option<Permission> = Some(Permission::CreditsWrite);
+
 impl Visible for balances::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, balances::Column::AccountId))
     }
 }
 
 impl Visible for credit_grants::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, credit_grants::Column::AccountId))
     }
 }
 
 impl Visible for ledger_entries::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, ledger_entries::Column::AccountId))
     }
 }
 
 impl Visible for ledger_txns::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, ledger_txns::Column::AccountId))
     }

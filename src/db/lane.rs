@@ -64,7 +64,9 @@ impl Lane {
         // What is wrong stands in the log: the lane could not begin a transaction, or has stopped.
         let closed = || Error::Unavailable("the database", anyhow::anyhow!("the write lane gave no answer"));
         self.tasks.send(task).await.map_err(|_| closed())?;
-        outcome.await.map_err(|_| closed())?
+        // A task that is dropped without an answer never began; the log says why.
+        let not_begun = || Error::Unavailable("the database", anyhow::anyhow!("no transaction for this write"));
+        outcome.await.map_err(|_| not_begun())?
     }
 }
 

@@ -4,7 +4,7 @@ use super::dialect::{each, limited};
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, Order as Direction, QueryFilter,
@@ -57,7 +57,11 @@ impl Key {
         }
         let number: i64 = text.strip_prefix(kind)?.parse().ok()?;
         match kind {
-            "t" => DateTime::<Utc>::from_timestamp_micros(number).map(|at| Some(at.fixed_offset().into())),
+            "t" => {
+                let at = DateTime::<Utc>::from_timestamp_micros(number)?;
+                // What both engines store: years of four digits.
+                (1970..=9999).contains(&at.year()).then(|| Some(at.fixed_offset().into()))
+            }
             _ => Some(Some(number.into())),
         }
     }

@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub trait Visible: EntityTrait {
     /// What a caller needs before any row of this table is theirs to see; `None` where ownership alone decides.
     const GUARD: Option<Permission> = None;
+    /// Who holds this sees every row of this table, whatever their scope; `None` where no more than the scope counts.
+    const OPEN_TO: Option<Permission> = None;
 
     /// The rows that `scope` may see.
     fn visible(scope: Scope) -> Select<Self>;
@@ -26,7 +28,8 @@ pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
     if let Some(permission) = E::GUARD {
         viewer.require(permission)?;
     }
-    Ok(E::visible(viewer.scope()))
+    let open = E::OPEN_TO.is_some_and(|permission| viewer.permissions().contains(permission));
+    Ok(E::visible(if open { Scope::Everything } else { viewer.scope() }))
 }
 
 /// `column` holds an account that `scope` may see.
@@ -34,7 +37,7 @@ pub fn in_accounts_of(scope: Scope, column: impl ColumnTrait) -> SimpleExpr {
     match scope {
         Scope::Everything => Expr::cust("TRUE"),
         Scope::User(user_id) => column.in_subquery(accounts_of(Expr::value(user_id))),
-        Scope::Catalogue | Scope::Public => Expr::cust("FALSE"),
+        Scope::Public => Expr::cust("FALSE"),
     }
 }
 
@@ -53,7 +56,7 @@ pub fn accounts_of(user: impl Into<Expr>) -> SelectStatement {
 pub fn only_everything(scope: Scope) -> SimpleExpr {
     match scope {
         Scope::Everything => Expr::cust("TRUE"),
-        Scope::User(_) | Scope::Catalogue | Scope::Public => Expr::cust("FALSE"),
+        Scope::User(_) | Scope::Public => Expr::cust("FALSE"),
     }
 }
 

@@ -143,7 +143,7 @@ impl InboxQuery {
     ) -> Result<Connection<WebhookEvent>> {
         let filter = filter.unwrap_or_default();
         let list = Events {
-            states: filter.state.unwrap_or_default().into_iter().map(Word::word).collect(),
+            states: Word::words(filter.state),
             kind: optional_text("eventType", filter.event_type)?,
             received: DateTimeRange::between(filter.received_at),
             descending: WebhookEventOrder::descending(order_by, true),

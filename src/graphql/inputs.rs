@@ -8,6 +8,9 @@ use async_graphql::InputObject;
 /// The longest text that an argument may hold, in bytes.
 const LONGEST_TEXT: usize = 2_000;
 
+/// The most texts that a list in an argument may hold.
+const MOST_TEXTS: usize = 100;
+
 /// A span of time. An end that is left out is open.
 #[derive(InputObject, Clone, Copy)]
 pub struct DateTimeRange {
@@ -36,4 +39,13 @@ pub fn text(name: &str, text: String) -> Result<String> {
 /// The same for a text that may be left out.
 pub fn optional_text(name: &str, value: Option<String>) -> Result<Option<String>> {
     value.map(|value| text(name, value)).transpose()
+}
+
+/// The same for a list of texts, which may be left out.
+pub fn texts(name: &str, values: Option<Vec<String>>) -> Result<Vec<String>> {
+    let values = values.unwrap_or_default();
+    if values.len() > MOST_TEXTS {
+        return Err(Error::bad_input(format!("{name} has at most {MOST_TEXTS} entries")));
+    }
+    values.into_iter().map(|value| text(name, value)).collect()
 }

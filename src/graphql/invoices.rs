@@ -158,7 +158,7 @@ impl InvoiceFilter {
     pub(super) fn list(filter: Option<Self>, order: Option<InvoiceOrder>) -> feature::Invoices {
         let filter = filter.unwrap_or_default();
         feature::Invoices {
-            statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
+            statuses: Word::words(filter.status),
             created: DateTimeRange::between(filter.created_at),
             descending: InvoiceOrder::descending(order, true),
         }

@@ -183,7 +183,7 @@ impl PaymentFilter {
     pub(super) fn list(filter: Option<Self>, order: Option<PaymentOrder>) -> feature::Payments {
         let filter = filter.unwrap_or_default();
         feature::Payments {
-            statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
+            statuses: Word::words(filter.status),
             stream: filter.stream.map(Word::word),
             created: DateTimeRange::between(filter.created_at),
             descending: PaymentOrder::descending(order, true),

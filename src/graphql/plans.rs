@@ -196,7 +196,7 @@ impl PlanQuery {
         let filter = filter.unwrap_or_default();
         let kinds = filter.kind.unwrap_or_else(|| vec![PlanKind::Plan]);
         let list = Plans {
-            kinds: kinds.into_iter().map(Word::word).collect(),
+            kinds: Word::words(Some(kinds)),
             active: Some(filter.active.unwrap_or(true)),
             code: None,
             descending: PlanOrder::descending(order_by, false),

@@ -169,7 +169,7 @@ impl RefundFilter {
     pub(super) fn list(filter: Option<Self>, order: Option<RefundOrder>) -> feature::Refunds {
         let filter = filter.unwrap_or_default();
         feature::Refunds {
-            statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
+            statuses: Word::words(filter.status),
             created: DateTimeRange::between(filter.created_at),
             descending: RefundOrder::descending(order, true),
         }

@@ -134,12 +134,18 @@ impl Money {
 }
 
 /// An enum whose values stand in a text column of ours.
-pub trait Word: Copy + Sized + 'static {
+pub trait Word: Copy + PartialEq + Sized + 'static {
     /// Every value, with its word in the tables.
     const WORDS: &'static [(Self, &'static str)];
 
     /// The word in the tables.
     fn word(self) -> &'static str;
+
+    /// The words of a list in an argument, each once, however long the list is.
+    fn words(values: Option<Vec<Self>>) -> Vec<&'static str> {
+        let values = values.unwrap_or_default();
+        Self::WORDS.iter().filter(|(value, _)| values.contains(value)).map(|(_, word)| *word).collect()
+    }
 
     /// Reads a word that a CHECK has let into the table.
     fn read(word: &str) -> Result<Self> {

@@ -2,7 +2,7 @@
 
 use super::accounts::Account;
 use super::context::ContextExt;
-use super::inputs::{DateTimeRange, text};
+use super::inputs::{DateTimeRange, texts};
 use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
 use super::loaders::{CurrentSubscriptions, Row, Under, Wholes};
 use super::node::{global_id, local_id, to_exactly_one, to_one};
@@ -282,10 +282,9 @@ impl SubscriptionFilter {
         order: Option<SubscriptionOrder>,
     ) -> crate::error::Result<feature::Subscriptions> {
         let filter = filter.unwrap_or_default();
-        let plans = filter.plan.unwrap_or_default().into_iter().map(|code| text("plan", code));
         Ok(feature::Subscriptions {
-            statuses: filter.status.unwrap_or_default().into_iter().map(Word::word).collect(),
-            plans: plans.collect::<Result<_, _>>()?,
+            statuses: Word::words(filter.status),
+            plans: texts("plan", filter.plan)?,
             created: DateTimeRange::between(filter.created_at),
             descending: SubscriptionOrder::descending(order, true),
         })

@@ -99,7 +99,7 @@ impl Parts {
     ) -> Result<credit_allowances::ActiveModel> {
         let unknown = || {
             let message = format!("there is no credit unit {:?}; make it with createCreditUnit", spec.unit);
-            Error::refused("ALLOWANCE_INVALID", &["allowances"], message)
+            Error::refused("ALLOWANCE_INVALID", &["creditAllowances"], message)
         };
         Ok(credit_allowances::ActiveModel {
             id: Set(self.next_id()),

@@ -1,6 +1,6 @@
 //! Every query on the catalogue.
 
-use crate::auth::Scope;
+use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
 use crate::error::Result;
 use crate::order;
@@ -10,13 +10,12 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Who sees drafts. What has been published is public, also when it is no longer sold: someone may hold it.
-fn sees_drafts(scope: Scope) -> bool {
-    matches!(scope, Scope::Everything | Scope::Catalogue)
-}
+/// Who writes the catalogue sees the drafts.
+const WRITERS: Option<Permission> = Some(Permission::CatalogueWrite);
 
+/// What has been published is public, also when it is no longer sold: someone may hold it. Drafts are not.
 fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
-    if sees_drafts(scope) {
+    if scope == Scope::Everything {
         return Expr::cust("TRUE");
     }
     let versions = Query::select()
@@ -28,8 +27,10 @@ fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
 }
 
 impl Visible for products::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
-        if sees_drafts(scope) {
+        if scope == Scope::Everything {
             return Self::find();
         }
         Self::find().filter(
@@ -45,25 +46,33 @@ impl Visible for products::Entity {
 }
 
 impl Visible for product_versions::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
-        if sees_drafts(scope) { rows } else { rows.filter(product_versions::Column::Status.ne("draft")) }
+        if scope == Scope::Everything { rows } else { rows.filter(product_versions::Column::Status.ne("draft")) }
     }
 }
 
 impl Visible for prices::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, prices::Column::ProductVersionId))
     }
 }
 
 impl Visible for product_features::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, product_features::Column::ProductVersionId))
     }
 }
 
 impl Visible for credit_allowances::Entity {
+    const OPEN_TO: Option<Permission> = WRITERS;
+
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, credit_allowances::Column::ProductVersionId))
     }
@@ -232,19 +241,19 @@ pub async fn credit_unit(db: &impl ConnectionTrait, code: &str) -> Result<Option
 
 /// The plan with this id, locked until the commit.
 pub(super) async fn lock_plan(txn: &Txn, id: Uuid) -> Result<Option<products::Model>> {
-    let rows = products::Entity::visible(Scope::Catalogue).filter(products::Column::Id.eq(id));
+    let rows = products::Entity::visible(Scope::Everything).filter(products::Column::Id.eq(id));
     Ok(rows.lock(LockType::Update).one(txn).await?)
 }
 
 /// The version with this id, locked until the commit.
 pub(super) async fn lock_version(txn: &Txn, id: Uuid) -> Result<Option<product_versions::Model>> {
-    let rows = product_versions::Entity::visible(Scope::Catalogue).filter(product_versions::Column::Id.eq(id));
+    let rows = product_versions::Entity::visible(Scope::Everything).filter(product_versions::Column::Id.eq(id));
     Ok(rows.lock(LockType::Update).one(txn).await?)
 }
 
 /// The highest version number of a plan so far.
 pub(super) async fn newest_version(txn: &Txn, product_id: Uuid) -> Result<Option<product_versions::Model>> {
-    Ok(product_versions::Entity::visible(Scope::Catalogue)
+    Ok(product_versions::Entity::visible(Scope::Everything)
         .filter(product_versions::Column::ProductId.eq(product_id))
         .order_by_desc(product_versions::Column::Number)
         .one(txn)
@@ -253,7 +262,7 @@ pub(super) async fn newest_version(txn: &Txn, product_id: Uuid) -> Result<Option
 
 /// Whether a version has a price.
 pub(super) async fn has_price(txn: &Txn, version_id: Uuid) -> Result<bool> {
-    let rows = prices::Entity::visible(Scope::Catalogue).filter(prices::Column::ProductVersionId.eq(version_id));
+    let rows = prices::Entity::visible(Scope::Everything).filter(prices::Column::ProductVersionId.eq(version_id));
     Ok(rows.one(txn).await?.is_some())
 }
 
@@ -282,7 +291,7 @@ pub(super) async fn features_by_code(
     db: &impl ConnectionTrait,
     codes: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, features::Model>> {
-    let rows = features::Entity::visible(Scope::Catalogue).filter(features::Column::Code.is_in(codes)).all(db).await?;
+    let rows = features::Entity::visible(Scope::Everything).filter(features::Column::Code.is_in(codes)).all(db).await?;
     Ok(rows.into_iter().map(|feature| (feature.code.clone(), feature)).collect())
 }
 
@@ -291,7 +300,7 @@ pub(super) async fn units_by_code(
     db: &impl ConnectionTrait,
     codes: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, credit_units::Model>> {
-    let rows = credit_units::Entity::visible(Scope::Catalogue);
+    let rows = credit_units::Entity::visible(Scope::Everything);
     let rows = rows.filter(credit_units::Column::Code.is_in(codes)).all(db).await?;
     Ok(rows.into_iter().map(|unit| (unit.code.clone(), unit)).collect())
 }

@@ -17,6 +17,9 @@ use uuid::Uuid;
 /// The largest amount of a price, in minor units; far from the range of 64 bits.
 const LARGEST_AMOUNT: i64 = 1_000_000_000_000;
 
+/// The most prices, features or allowances of one version.
+const MOST_PARTS: usize = 100;
+
 /// A price of a version.
 #[derive(Debug, Clone, Serialize)]
 pub struct PriceSpec {
@@ -150,6 +153,9 @@ pub async fn publish_version(app: &App, viewer: &Viewer, id: Uuid) -> Result<pro
         .write(move |txn| {
             Box::pin(async move {
                 use product_versions::{ActiveModel, Column, Entity};
+                let plan_id = draft(lock_version(txn, id).await?)?.product_id;
+                // One version of a plan after another, since each takes the place of the one before.
+                lock_plan(txn, plan_id).await?;
                 let version = draft(lock_version(txn, id).await?)?;
                 if !has_price(txn, id).await? {
                     let message = "a version needs a price to be sold; a free one has the price 0";
@@ -187,6 +193,9 @@ fn check(spec: &VersionSpec) -> Result<()> {
     let mut seen = HashSet::new();
     for price in &spec.prices {
         let refuse = |message| Err(Error::refused("PRICE_INVALID", &["prices"], message));
+        if seen.len() == MOST_PARTS {
+            return refuse("a version has at most 100 prices");
+        }
         if !is_currency(&price.currency) {
             return refuse("a currency is an ISO 4217 code in upper case, such as USD");
         }
@@ -204,6 +213,9 @@ fn check(spec: &VersionSpec) -> Result<()> {
     let mut seen = HashSet::new();
     for feature in &spec.features {
         let refuse = |message| Err(Error::refused("FEATURE_INVALID", &["features"], message));
+        if seen.len() == MOST_PARTS {
+            return refuse("a version has at most 100 features");
+        }
         if [feature.limit, feature.rollover_cap].into_iter().flatten().any(|number| number < 0) {
             return refuse("limits and caps are not negative; leave a limit out for unlimited");
         }
@@ -213,7 +225,10 @@ fn check(spec: &VersionSpec) -> Result<()> {
     }
     let mut seen = HashSet::new();
     for allowance in &spec.allowances {
-        let refuse = |message| Err(Error::refused("ALLOWANCE_INVALID", &["allowances"], message));
+        let refuse = |message| Err(Error::refused("ALLOWANCE_INVALID", &["creditAllowances"], message));
+        if seen.len() == MOST_PARTS {
+            return refuse("a version has at most 100 credit allowances");
+        }
         let days = allowance.expires_after_days.is_some_and(|days| !(1..=36_500).contains(&days));
         if !(1..=LARGEST_AMOUNT).contains(&allowance.amount)
             || days

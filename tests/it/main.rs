@@ -3,18 +3,29 @@
 
 mod support;
 
+mod access;
 mod analytics;
+mod api_keys;
+mod bad_input;
+mod cli;
 mod credits;
 mod credits_expiry;
 mod databases;
 mod durability;
 mod explain;
 mod filters;
+mod identity_providers;
 mod job_workers;
 mod jobs;
+mod ledger_model;
 mod lists;
 mod metrics;
 mod migrations;
+mod outage;
+mod plans;
+mod privacy;
+mod refusals;
 mod seed;
+mod sign_in;
 mod statements;
 mod writes;

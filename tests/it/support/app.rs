@@ -13,7 +13,7 @@ use std::time::Duration;
 use tollgate::app::App;
 use tollgate::auth::{MintRequest, Permission, Permissions, Role};
 use tollgate::clock::Clock;
-use tollgate::config::Config;
+use tollgate::config::{Config, DatabaseUrl};
 use tollgate::http::{Http, router};
 use tollgate::jobs::SCHEDULE;
 use tollgate::worker::worker;
@@ -21,6 +21,9 @@ use tower::ServiceExt as _;
 
 /// The instant at which every test starts.
 const START: &str = "2026-01-15T12:00:00Z";
+
+/// What the tokens of the tests are signed with.
+pub(crate) const SECRET: &str = "a secret of the tests, which is no secret";
 
 /// A Tollgate to be tested.
 pub(crate) struct TestApp {
@@ -34,7 +37,7 @@ impl Subject for TestApp {
         let settings = [
             ("TOLLGATE_DATABASE_URL", database.url()),
             ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4"),
-            ("TOLLGATE_JWT_HS256_SECRET", "a secret of the tests, which is no secret"),
+            ("TOLLGATE_JWT_HS256_SECRET", SECRET),
         ];
         TestApp::configured(&settings).await
     }
@@ -60,6 +63,16 @@ impl TestApp {
         let app = Arc::new(App::new(config, Clock::fixed(start)).await.unwrap());
         let router = router(Http::new(&app).unwrap()).unwrap();
         TestApp { app, router }
+    }
+
+    /// Another Tollgate over the same database, with these settings besides its URL and no others.
+    pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Self {
+        let url = match &self.app.config.database.url {
+            DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
+            DatabaseUrl::Postgres(url) => url.expose().to_owned(),
+        };
+        let url = [("TOLLGATE_DATABASE_URL", url.as_str()), ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4")];
+        TestApp::configured(&[&url, settings].concat()).await
     }
 
     /// Lets time go by.
@@ -95,7 +108,16 @@ impl TestApp {
         self.with_token("backend", Role::Service, permissions.iter().copied().collect())
     }
 
+    /// The token of an admin.
+    pub(crate) fn admin_token(&self) -> String {
+        self.token("admin", Role::Admin, Permissions::NONE)
+    }
+
     fn with_token(&self, subject: &str, role: Role, permissions: Permissions) -> Client<'_> {
+        self.bearer(Some(&self.token(subject, role, permissions)))
+    }
+
+    fn token(&self, subject: &str, role: Role, permissions: Permissions) -> String {
         let request = MintRequest {
             subject: subject.to_owned(),
             role,
@@ -103,7 +125,7 @@ impl TestApp {
             ttl: Duration::from_secs(3_600),
             now: self.app.now(),
         };
-        self.bearer(Some(&self.app.tokens.mint(&request).unwrap()))
+        self.app.tokens.mint(&request).unwrap()
     }
 
     /// A caller with this credential.

@@ -1,15 +1,20 @@
 //! A fresh, migrated database for each test, and the macro that runs a test on both engines.
 
 mod app;
-pub(crate) mod company;
-pub(crate) mod lists;
 pub(crate) mod chores;
+pub(crate) mod company;
+mod introspection;
+pub(crate) mod lists;
 mod postgres;
+mod rows;
 pub(crate) mod sql;
 mod sqlite;
+mod world;
 
-pub(crate) use app::{Client, Reply, TestApp};
+pub(crate) use app::{Client, Reply, SECRET, TestApp};
 pub(crate) use company::Company;
+pub(crate) use introspection::{Schema, Slot};
+pub(crate) use world::{World, global_id, local_id, theirs};
 
 use sea_orm::{Database, DatabaseConnection};
 

@@ -1,0 +1,157 @@
+//! Who may ask for what: every root field, tried by every kind of caller.
+
+use crate::support::{Client, Schema, TestApp, World, both_engines};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tollgate::auth::Permission;
+
+both_engines!(every_root_field_answers_each_kind_of_caller_as_the_table_says);
+
+/// A query for each root field; `$id` is the row of the shared account.
+const QUERIES: &[(&str, &str, &str)] = &[
+    ("viewer", "", "{ viewer { user { id } account { id } accounts { nodes { id } } subscription { id } } }"),
+    ("node", "Payment", "query($id: ID!) { node(id: $id) { id } }"),
+    ("nodes", "Payment", "query($id: ID!) { nodes(ids: [$id]) { id } }"),
+    ("plans", "", "{ plans { nodes { id versions { nodes { id } } } } }"),
+    ("plan", "", "{ plan(code: \"hidden\") { id } }"),
+    ("user", "User", "query($id: ID!) { user(id: $id) { id } }"),
+    ("users", "", "{ users { nodes { id } } }"),
+    ("account", "Account", "query($id: ID!) { account(id: $id) { id } }"),
+    ("accounts", "", "{ accounts { nodes { id } } }"),
+    ("subscription", "Subscription", "query($id: ID!) { subscription(id: $id) { id } }"),
+    ("subscriptions", "", "{ subscriptions { nodes { id } } }"),
+    ("payment", "Payment", "query($id: ID!) { payment(id: $id) { id } }"),
+    ("payments", "", "{ payments { nodes { id } } }"),
+    ("refunds", "", "{ refunds { nodes { id } } }"),
+    ("invoices", "", "{ invoices { nodes { id } } }"),
+    ("coupons", "", "{ coupons { nodes { id promoCodes { id } } } }"),
+    ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
+    ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
+    ("auditLog", "", "{ auditLog { nodes { id } } }"),
+    ("apiKeys", "", "{ apiKeys { nodes { id } } }"),
+];
+
+/// The input of each mutation; `$plan` and `$draft` are made anew for each try, `$code` is new too.
+const MUTATIONS: &[(&str, &str)] = &[
+    ("createPlan", "code: $code, kind: PLAN, name: \"A\", rank: 1"),
+    ("updatePlan", "id: $plan, name: \"B\""),
+    ("createFeature", "code: $code, kind: SWITCH, name: \"A\""),
+    ("createCreditUnit", "code: $code, name: \"A\""),
+    ("createPlanVersion", "planId: $plan, prices: []"),
+    ("updatePlanVersion", "id: $draft, prices: []"),
+    ("publishPlanVersion", "id: $draft"),
+    ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
+    ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
+    ("revokeApiKey", "id: $key"),
+];
+
+fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
+    let mut callers = vec![
+        ("anonymous", test.anonymous()),
+        ("another user", test.user("eve")),
+        ("owner", test.user("alice")),
+        ("member", test.user("bob")),
+        ("former member", test.user("carol")),
+        ("service", test.service(&[])),
+    ];
+    callers.extend(Permission::ALL.map(|permission| (permission.scope(), test.service(&[permission]))));
+    callers.push(("admin", test.admin()));
+    callers
+}
+
+async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &TestApp) {
+    let world = World::make(test).await;
+    let schema = Schema::of(test).await;
+    let mut table = String::new();
+    for (root, covered) in [
+        ("Query", QUERIES.iter().map(|(field, ..)| *field).collect::<BTreeSet<_>>()),
+        ("Mutation", MUTATIONS.iter().map(|(field, _)| *field).collect()),
+    ] {
+        let fields: BTreeSet<String> = schema.fields(root).into_iter().map(|field| field.name).collect();
+        let covered: BTreeSet<String> = covered.into_iter().map(str::to_owned).collect();
+        assert_eq!(fields, covered, "each field of {root} has a row here, and each row a field");
+    }
+    for (field, ty, query) in QUERIES {
+        let label = if *ty == "User" { "user alice" } else { "shared" };
+        let variables = if ty.is_empty() { json!({}) } else { json!({"id": world.id(ty, label)}) };
+        let mut outcomes = Vec::new();
+        for (name, caller) in callers(test) {
+            let reply = caller.post(query, variables.clone()).await.json();
+            outcomes.push((name, read(&world, field, &reply)));
+        }
+        table += &row(field, outcomes);
+    }
+    for (number, (field, input)) in MUTATIONS.iter().enumerate() {
+        let mut outcomes = Vec::new();
+        for (name, caller) in callers(test) {
+            let variables = things_to_change(test, &world, &format!("x{number}{}", outcomes.len())).await;
+            let names = variables.as_object().unwrap().keys().filter(|name| input.contains(&format!("${name}")));
+            let declared: Vec<_> = names
+                .clone()
+                .map(|name| format!("${name}: {}!", if name == "code" { "String" } else { "ID" }))
+                .collect();
+            let kept: serde_json::Map<_, _> = names.map(|name| (name.clone(), variables[name].clone())).collect();
+            let query = format!(
+                "mutation({}) {{ {field}(input: {{{input}}}) {{ userErrors {{ code message }} }} }}",
+                declared.join(", ")
+            );
+            let reply = caller.post(&query, Value::Object(kept)).await.json();
+            outcomes.push((name, done(field, &reply)));
+        }
+        table += &row(field, outcomes);
+    }
+    insta::assert_snapshot!("who_may_ask_for_what", table);
+}
+
+/// Made by an admin for one try: a plan, a draft of it that could be published, and an API key.
+async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
+    let admin = test.admin();
+    let plan = "mutation($code: String!) {
+        createPlan(input: {code: $code, kind: PLAN, name: \"P\", rank: 1}) { plan { id } }
+        createApiKey(input: {name: $code, scopes: [\"keys:write\"]}) { apiKey { id } } }";
+    let made = admin.data(plan, json!({"code": format!("{code}-plan")})).await;
+    let draft = "mutation($plan: ID!) {
+        createPlanVersion(input: {planId: $plan, prices: [{currency: \"USD\", unitAmount: 9, interval: MONTH}]}) {
+            planVersion { id } } }";
+    let plan = &made["createPlan"]["plan"]["id"];
+    let draft = admin.data(draft, json!({"plan": plan})).await;
+    json!({
+        "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
+        "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
+    })
+}
+
+fn read(world: &World, field: &str, reply: &Value) -> String {
+    if let Some(code) = reply["errors"][0]["extensions"]["code"].as_str() {
+        return code.to_owned();
+    }
+    let seen = world.seen(&reply["data"]);
+    match field {
+        "analytics" => "all sums".to_owned(),
+        _ if seen.is_empty() => "nothing".to_owned(),
+        _ => seen.into_iter().collect::<Vec<_>>().join(" + "),
+    }
+}
+
+fn done(field: &str, reply: &Value) -> String {
+    if let Some(code) = reply["errors"][0]["extensions"]["code"].as_str() {
+        return code.to_owned();
+    }
+    match reply["data"][field]["userErrors"][0]["code"].as_str() {
+        Some(code) => format!("refused: {code}"),
+        None => "done".to_owned(),
+    }
+}
+
+/// The outcomes of a field, each with who has it.
+fn row(field: &str, outcomes: Vec<(&str, String)>) -> String {
+    let mut by_outcome: Vec<(String, Vec<&str>)> = Vec::new();
+    for (caller, outcome) in outcomes {
+        match by_outcome.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, callers)) => callers.push(caller),
+            None => by_outcome.push((outcome, vec![caller])),
+        }
+    }
+    let lines = by_outcome.iter().map(|(outcome, callers)| format!("  {outcome}: {}\n", callers.join(", ")));
+    format!("{field}\n{}", lines.collect::<String>())
+}
