@@ -37,6 +37,7 @@ pub struct NewGrant {
 /// Gives credits to an account; the same key and input again give the first answer and nothing else.
 pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &str) -> Result<credit_grants::Model> {
     viewer.require(Permission::CreditsWrite)?;
+    check(&new)?;
     let request = Once::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
     let work = Grant::prepare(app, viewer, new);
     let (key_id, now) = (app.new_id(), app.now());
@@ -70,8 +71,10 @@ impl Grant {
     }
 
     async fn run(self, txn: &Txn) -> Result<Uuid> {
-        check(&self.new, self.at)?;
         let Grant { grant_id, ids: (txn_id, entry_ids, balance_id), at, actor, deed, new } = self;
+        if new.expires_at.is_some_and(|end| end <= at) {
+            return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
+        }
         if !accounts::account_exists(txn, new.account_id).await? {
             return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
         }
@@ -118,13 +121,10 @@ impl Grant {
     }
 }
 
-/// Checked for a new request only: what was right at first stays the answer when it is asked again later.
-fn check(new: &NewGrant, now: DateTime<Utc>) -> Result<()> {
+/// Checks what does not change with time; the rest waits until the request is known to be the first of its key.
+fn check(new: &NewGrant) -> Result<()> {
     if !(1..=LARGEST_GRANT).contains(&new.amount) {
         return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is 1 to 1,000,000,000,000,000 steps"));
-    }
-    if new.expires_at.is_some_and(|at| at <= now) {
-        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
     }
     if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
         return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));

@@ -17,6 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
+/// How often an operation is polled before the runtime gets its turn. It must get one: what of tokio an operation uses
+/// stops making progress when its budget for one turn is used up, and would be asked again for ever.
+const TURNS: usize = 32;
+
 /// What was found: nothing, a value, or an error that all who asked share.
 pub type Found<V> = Result<Option<V>, Arc<Error>>;
 
@@ -35,7 +39,7 @@ impl Batches {
         let mut reads = FuturesUnordered::new();
         poll_fn(move |cx| {
             alarm.outside.register(cx.waker());
-            loop {
+            for _ in 0..TURNS {
                 if alarm.rung.swap(false, Ordering::AcqRel) {
                     match operation.as_mut().poll(&mut Context::from_waker(&waker)) {
                         Poll::Ready(value) => return Poll::Ready(value),
@@ -51,6 +55,8 @@ impl Batches {
                     return Poll::Pending;
                 }
             }
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
     }
@@ -155,4 +161,32 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + 'static> Shelf<K, 
 
 fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().expect("no holder of this lock panics")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::sync::mpsc;
+
+    /// More than tokio lets a task do in one turn.
+    const MANY: usize = 10_000;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn an_operation_that_never_has_to_wait_gives_the_runtime_its_turn() {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        (0..MANY).for_each(|number| sender.send(number).unwrap());
+        let driven = tokio::spawn(async move {
+            let operation = async {
+                for _ in 0..MANY {
+                    receiver.recv().await.unwrap();
+                }
+                MANY
+            };
+            Batches::default().drive(operation).await
+        });
+        // A guard alone: without its turn the runtime would never come to an end.
+        let taken = tokio::time::timeout(Duration::from_secs(60), driven).await;
+        assert_eq!(taken.expect("it spins for ever").unwrap(), MANY);
+    }
 }
