@@ -107,6 +107,18 @@ async fn the_reply_is_of_the_type_that_the_client_wants_most() {
     }
 }
 
+/// Why the handler is our own: where the stock one comes to run a field once as well, it may take its place.
+#[tokio::test]
+async fn a_field_written_twice_runs_once_and_with_the_stock_handler_twice() {
+    let stock = Router::new().route_service("/graphql", async_graphql_axum::GraphQL::new(toy::schema()));
+    let twice = "mutation { bump ...Again } fragment Again on Mutation { bump }";
+    for (app, runs) in [(app(Settings::default()), 1), (stock, 2)] {
+        post(&app, JSON, json!({ "query": twice })).await;
+        let next = post(&app, JSON, json!({ "query": "mutation { bump }" })).await.json();
+        assert_eq!(next["data"]["bump"], runs + 1);
+    }
+}
+
 #[tokio::test]
 async fn only_json_bodies_are_read() {
     let app = app(Settings::default());
