@@ -142,7 +142,8 @@ impl Reader {
 
     fn read_variable(&mut self, variable: &str, value: &str) {
         let Some(name) = variable.strip_prefix(PREFIX) else { return };
-        if variable == super::CONFIG_VARIABLE || is_from_kubernetes(name, value) {
+        // What starts with TEST_ is for the test suite, which may start us.
+        if variable == super::CONFIG_VARIABLE || name.starts_with("TEST_") || is_from_kubernetes(name, value) {
             return;
         }
         match SETTINGS.iter().find(|setting| setting.variable() == variable) {

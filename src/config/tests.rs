@@ -193,6 +193,12 @@ fn the_file_may_be_named_by_the_environment() {
 }
 
 #[test]
+fn what_the_test_suite_is_told_is_no_mistake() {
+    let env = [("TOLLGATE_TEST_POSTGRES", "required"), ("TOLLGATE_TEST_POSTGRES_URL", "postgres://localhost/x")];
+    assert!(Config::load(None, env.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter()).is_ok());
+}
+
+#[test]
 fn what_kubernetes_sets_beside_a_service_called_tollgate_is_no_mistake() {
     let env = [
         ("SERVICE_HOST", "10.0.0.1"),

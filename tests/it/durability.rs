@@ -35,7 +35,8 @@ struct Server {
 impl Place {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-        command.env("TOLLGATE_DATABASE_URL", &self.0).env("TOLLGATE_LISTEN", "127.0.0.1:0");
+        // What the machine has set is not for this server.
+        command.env_clear().env("TOLLGATE_DATABASE_URL", &self.0).env("TOLLGATE_LISTEN", "127.0.0.1:0");
         command.env("TOLLGATE_JWT_HS256_SECRET", "a secret of the tests, which is no secret");
         command
     }
