@@ -27,8 +27,8 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["async_graphql_axum"],
-        homes: &["src/http/graphql.rs"],
-        advice: "GraphQL over HTTP goes into src/http/graphql.rs",
+        homes: &["src/http/tests.rs"],
+        advice: "our own handler, src/http/graphql.rs, stands in for it; the tests alone compare the two",
     },
     Home {
         words: &["apollo_compiler"],
