@@ -1,7 +1,7 @@
 //! The sums, in SQL that both engines read alike.
 
 use crate::db::utc_day;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::money;
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement, Value};
@@ -88,8 +88,7 @@ struct Sums {
 impl Sums {
     /// The sum that a row of one day belongs to, and what the row adds.
     fn cell(&mut self, row: &QueryResult) -> Result<(&mut Cash, i64, i64)> {
-        let day: String = row.try_get("", "day")?;
-        let day = NaiveDate::parse_from_str(&day, "%Y-%m-%d").map_err(Error::internal)?;
+        let day: NaiveDate = row.try_get("", "day")?;
         let key = (self.period.start(day), row.try_get("", "currency")?, row.try_get("", "stream")?);
         let cash = self.found.entry(key).or_insert_with_key(|(starts_on, currency, stream)| Cash {
             starts_on: *starts_on,

@@ -142,10 +142,10 @@ pub(super) fn limited(backend: DbBackend, select: SelectStatement, limit: u64) -
     Statement::from_sql_and_values(backend, format!("{sql} LIMIT {limit}"), values)
 }
 
-/// The UTC day of an instant, as text `YYYY-MM-DD`. `column` is a name of ours, never a caller's.
+/// The UTC day of an instant, to be read as a date. `column` is a name of ours, never a caller's.
 pub fn utc_day(backend: DbBackend, column: &str) -> String {
     match backend {
-        DbBackend::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
+        DbBackend::Postgres => format!("CAST({column} AT TIME ZONE 'UTC' AS date)"),
         _ => format!("substr({column}, 1, 10)"),
     }
 }
