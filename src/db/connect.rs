@@ -95,6 +95,10 @@ async fn postgres(url: &str, connections: u32, statement_timeout: Duration) -> R
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .connect_lazy(true)
-        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(256));
+        // Planning anew takes 0.7 to 2 ms where running takes 0.1. Lists of keys are one parameter and limits stand in the
+        // text, so that the plan for any value is the one wanted.
+        .map_sqlx_postgres_opts(|options| {
+            options.statement_cache_capacity(256).options([("plan_cache_mode", "force_generic_plan")])
+        });
     Database::connect(options).await.map_err(Error::from)
 }
