@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::db::Db;
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How many callers' users are remembered between requests.
@@ -16,7 +17,7 @@ pub struct App {
     /// The settings, checked.
     pub config: Config,
     /// Time and ids.
-    pub clock: Clock,
+    pub clock: Arc<Clock>,
     /// The database.
     pub db: Db,
     /// Verifies the tokens of callers.
@@ -41,7 +42,7 @@ impl App {
     pub async fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
         let db = Db::connect(&config.database).await?;
         let tokens = Tokens::new(&config.jwt)?;
-        Ok(App { config, clock, db, tokens, callers: Cache::new(REMEMBERED_CALLERS) })
+        Ok(App { config, clock: Arc::new(clock), db, tokens, callers: Cache::new(REMEMBERED_CALLERS) })
     }
 
     /// The present, in UTC, to the microsecond.

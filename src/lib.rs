@@ -14,6 +14,7 @@ pub mod db;
 pub mod app;
 pub mod jobs;
 pub mod audit;
+pub mod changes;
 
 // Features.
 pub mod accounts;

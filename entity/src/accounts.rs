@@ -27,6 +27,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub credit_grants: HasMany<super::credit_grants::Entity>,
     #[sea_orm(has_many)]
+    pub devices: HasMany<super::devices::Entity>,
+    #[sea_orm(has_many)]
     pub discount_redemptions: HasMany<super::discount_redemptions::Entity>,
     #[sea_orm(has_many)]
     pub disputes: HasMany<super::disputes::Entity>,
@@ -37,9 +39,15 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub ledger_txns: HasMany<super::ledger_txns::Entity>,
     #[sea_orm(has_many)]
+    pub license_keys: HasMany<super::license_keys::Entity>,
+    #[sea_orm(has_many)]
     pub payments: HasMany<super::payments::Entity>,
     #[sea_orm(has_many)]
+    pub provider_customers: HasMany<super::provider_customers::Entity>,
+    #[sea_orm(has_many)]
     pub refunds: HasMany<super::refunds::Entity>,
+    #[sea_orm(has_many)]
+    pub scheduled_changes: HasMany<super::scheduled_changes::Entity>,
     #[sea_orm(has_many)]
     pub subscription_items: HasMany<super::subscription_items::Entity>,
     #[sea_orm(has_many)]

@@ -23,6 +23,11 @@ pub struct Model {
     pub redeem_by: Option<DateTimeWithTimeZone>,
     pub active: bool,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_coupons_provider_external_id")]
+    pub provider: Option<String>,
+    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_coupons_provider_external_id")]
+    pub external_id: Option<String>,
+    pub times_redeemed: i64,
     #[sea_orm(has_many)]
     pub discount_redemptions: HasMany<super::discount_redemptions::Entity>,
     #[sea_orm(has_many)]

@@ -29,6 +29,14 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
     pub applied_at: Option<DateTimeWithTimeZone>,
+    #[sea_orm(column_type = "Text")]
+    pub source: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub waits_for: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub note: Option<String>,
+    #[sea_orm(has_many)]
+    pub provider_objects: HasMany<super::provider_objects::Entity>,
     #[sea_orm(has_many)]
     pub subscription_versions: HasMany<super::subscription_versions::Entity>,
 }

@@ -30,6 +30,16 @@ pub struct Model {
     pub due_at: Option<DateTimeWithTimeZone>,
     pub paid_at: Option<DateTimeWithTimeZone>,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub customer_external_id: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub payment_external_id: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub billing_reason: Option<String>,
+    pub due_minor: i64,
+    pub attempt_count: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub hosted_url: Option<String>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]

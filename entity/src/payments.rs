@@ -30,6 +30,15 @@ pub struct Model {
     pub failure_code: Option<String>,
     pub paid_at: Option<DateTimeWithTimeZone>,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub customer_external_id: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub charge_external_id: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub provider_status: Option<String>,
+    pub received_minor: i64,
+    pub disputed: bool,
+    pub failed_attempts: i64,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]
@@ -38,6 +47,8 @@ pub struct Model {
     pub disputes: HasMany<super::disputes::Entity>,
     #[sea_orm(belongs_to, from = "invoice_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub invoices: BelongsTo<Option<super::invoices::Entity>>,
+    #[sea_orm(has_many)]
+    pub license_keys: HasMany<super::license_keys::Entity>,
     #[sea_orm(has_many)]
     pub refunds: HasMany<super::refunds::Entity>,
     #[sea_orm(belongs_to, from = "subscription_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

@@ -8,20 +8,22 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    #[sea_orm(unique_key = "ux_prices_product_version_id_currency_interval_interval_count")]
     pub product_version_id: Uuid,
-    #[sea_orm(column_type = "Text", unique_key = "ux_prices_product_version_id_currency_interval_interval_count")]
+    #[sea_orm(column_type = "Text")]
     pub currency: String,
     pub unit_amount_minor: i64,
-    #[sea_orm(column_type = "Text", unique_key = "ux_prices_product_version_id_currency_interval_interval_count")]
+    #[sea_orm(column_type = "Text")]
     pub interval: String,
-    #[sea_orm(unique_key = "ux_prices_product_version_id_currency_interval_interval_count")]
     pub interval_count: i64,
     pub trial_days: Option<i64>,
     pub active: bool,
     pub created_at: DateTimeWithTimeZone,
     #[sea_orm(belongs_to, from = "product_version_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub product_versions: BelongsTo<super::product_versions::Entity>,
+    #[sea_orm(has_many)]
+    pub provider_prices: HasMany<super::provider_prices::Entity>,
+    #[sea_orm(has_many)]
+    pub scheduled_changes: HasMany<super::scheduled_changes::Entity>,
     #[sea_orm(has_many)]
     pub subscription_items: HasMany<super::subscription_items::Entity>,
     #[sea_orm(has_many)]

@@ -25,6 +25,10 @@ pub struct Model {
     #[sea_orm(belongs_to, from = "product_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub products: BelongsTo<super::products::Entity>,
     #[sea_orm(has_many)]
+    pub provider_prices: HasMany<super::provider_prices::Entity>,
+    #[sea_orm(has_many)]
+    pub scheduled_changes: HasMany<super::scheduled_changes::Entity>,
+    #[sea_orm(has_many)]
     pub subscription_versions: HasMany<super::subscription_versions::Entity>,
     #[sea_orm(has_many)]
     pub subscriptions: HasMany<super::subscriptions::Entity>,

@@ -11,13 +11,18 @@ pub struct Model {
     pub coupon_id: Uuid,
     #[sea_orm(column_type = "Text")]
     pub code: String,
-    #[sea_orm(column_type = "Text", unique)]
+    #[sea_orm(column_type = "Text")]
     pub code_normalized: String,
     pub max_redemptions: Option<i64>,
     pub first_purchase_only: bool,
     pub expires_at: Option<DateTimeWithTimeZone>,
     pub active: bool,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_promo_codes_provider_external_id")]
+    pub provider: Option<String>,
+    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_promo_codes_provider_external_id")]
+    pub external_id: Option<String>,
+    pub times_redeemed: i64,
     #[sea_orm(belongs_to, from = "coupon_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub coupons: BelongsTo<super::coupons::Entity>,
     #[sea_orm(has_many)]

@@ -28,6 +28,10 @@ pub struct Model {
     pub credits_taken_back: i64,
     pub created_at: DateTimeWithTimeZone,
     pub processed_at: Option<DateTimeWithTimeZone>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub charge_external_id: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub provider_status: Option<String>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "payment_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

@@ -17,6 +17,10 @@ pub struct Model {
     pub kind: String,
     pub quantity: Option<i64>,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub price_external_id: Option<String>,
+    pub current_period_start: Option<DateTimeWithTimeZone>,
+    pub current_period_end: Option<DateTimeWithTimeZone>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "price_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

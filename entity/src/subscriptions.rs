@@ -30,6 +30,16 @@ pub struct Model {
     pub provider_updated_at: Option<DateTimeWithTimeZone>,
     pub created_at: DateTimeWithTimeZone,
     pub updated_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub customer_external_id: Option<String>,
+    pub cancel_at_period_end: bool,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub schedule_external_id: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub latest_invoice_external_id: Option<String>,
+    pub next_billed_at: Option<DateTimeWithTimeZone>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub metadata: Option<Json>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]
@@ -42,6 +52,8 @@ pub struct Model {
     pub prices: BelongsTo<Option<super::prices::Entity>>,
     #[sea_orm(belongs_to, from = "product_version_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub product_versions: BelongsTo<Option<super::product_versions::Entity>>,
+    #[sea_orm(has_many)]
+    pub scheduled_changes: HasMany<super::scheduled_changes::Entity>,
     #[sea_orm(has_many)]
     pub subscription_items: HasMany<super::subscription_items::Entity>,
     #[sea_orm(has_many)]

@@ -10,6 +10,10 @@ mod m0004_subscriptions;
 mod m0005_payments;
 mod m0006_credits;
 mod m0007_operations;
+mod m0008_mirror;
+mod m0009_licences;
+mod m0010_security_events;
+mod m0011_changes;
 mod runner;
 mod table;
 
@@ -56,5 +60,9 @@ pub fn changes() -> Vec<Change> {
         change!(m0005_payments),
         change!(m0006_credits),
         change!(m0007_operations),
+        change!(m0008_mirror),
+        change!(m0009_licences),
+        change!(m0010_security_events),
+        change!(m0011_changes),
     ]
 }

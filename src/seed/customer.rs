@@ -81,6 +81,9 @@ impl Customer<'_> {
             next_attempt_at: None,
             error: None,
             applied_at: Some(applied_at),
+            source: "webhook".to_owned(),
+            waits_for: None,
+            note: None,
         });
         (id, applied_at)
     }

@@ -61,6 +61,12 @@ impl Customer<'_> {
             due_at: Some(bill.at),
             paid_at: (total_minor == 0).then_some(bill.at),
             created_at: bill.at,
+            customer_external_id: None,
+            payment_external_id: None,
+            billing_reason: None,
+            due_minor: total_minor,
+            attempt_count: 0,
+            hosted_url: None,
         };
         self.rows.invoices.push(invoice);
         self.rows.invoices.len() - 1
@@ -113,6 +119,12 @@ impl Customer<'_> {
             failure_code,
             paid_at,
             created_at: at,
+            customer_external_id: None,
+            charge_external_id: None,
+            provider_status: None,
+            received_minor: if succeeds { amount_minor } else { 0 },
+            disputed: false,
+            failed_attempts: i64::from(!succeeds),
         });
         let paid_at = paid_at?;
         let row = &mut self.rows.invoices[invoice];
@@ -154,7 +166,10 @@ impl Customer<'_> {
             reason: Some((*self.dice.pick(&["fraudulent", "product_not_received", "duplicate"])).to_owned()),
             created_at: at,
             closed_at: self.reached(closed_at).then_some(closed_at),
+            charge_external_id: None,
+            provider_status: None,
         };
+        self.rows.payments[payment].disputed = true;
         self.rows.disputes.push(row);
     }
 
@@ -192,6 +207,8 @@ impl Customer<'_> {
             credits_taken_back: 0,
             created_at: at,
             processed_at,
+            charge_external_id: None,
+            provider_status: None,
         };
         self.rows.refunds.push(row);
         if let Some(at) = processed_at {

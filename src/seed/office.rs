@@ -86,5 +86,8 @@ fn event(
         next_attempt_at,
         error: error.map(str::to_owned),
         applied_at: None,
+        source: "webhook".to_owned(),
+        waits_for: None,
+        note: None,
     });
 }

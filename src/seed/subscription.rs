@@ -63,6 +63,12 @@ impl<'w> Subscription<'w> {
             provider_updated_at: None,
             created_at: at,
             updated_at: at,
+            customer_external_id: None,
+            cancel_at_period_end: false,
+            schedule_external_id: None,
+            latest_invoice_external_id: None,
+            next_billed_at: None,
+            metadata: None,
         };
         let mut subscription = Subscription { row, plan, items: Vec::new(), discount: None, last: at - seconds(1) };
         subscription.add(customer, at, plan.code, price, 1);
@@ -207,6 +213,9 @@ impl<'w> Subscription<'w> {
                 kind: item.kind.to_owned(),
                 quantity: Some(item.quantity),
                 created_at: item.created_at,
+                price_external_id: None,
+                current_period_start: self.row.current_period_start,
+                current_period_end: self.row.current_period_end,
             });
         }
         customer.rows.subscriptions.push(self.row);

@@ -74,6 +74,9 @@ pub(super) fn coupons(dice: &mut Dice, rows: &mut Rows, calendar: &Calendar) -> 
             redeem_by: Some(redeem_by),
             active,
             created_at,
+            provider: None,
+            external_id: None,
+            times_redeemed: 0,
         });
         rows.promo_codes.push(promo_codes::Model {
             id: promo_code_id,
@@ -85,6 +88,9 @@ pub(super) fn coupons(dice: &mut Dice, rows: &mut Rows, calendar: &Calendar) -> 
             expires_at: Some(redeem_by),
             active,
             created_at,
+            provider: None,
+            external_id: None,
+            times_redeemed: 0,
         });
         coupons.push(Coupon {
             id,
