@@ -11,9 +11,11 @@ mod expire;
 mod grant;
 mod jobs;
 mod post;
+mod purchase;
 mod store;
 
 pub use expire::expire;
 pub use grant::{NewGrant, grant};
 pub use jobs::ExpireCredits;
+pub use purchase::{ObservedPurchase, project_purchase};
 pub use store::{Balances, Entries, Grants};

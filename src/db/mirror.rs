@@ -1,0 +1,138 @@
+//! Writes rows that mirror what another system says, and notes what that changed.
+
+use super::Txn;
+use crate::clock::Clock;
+use crate::error::Result;
+use sea_orm::sea_query::sea_value_to_json_value;
+use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IntoActiveModel, Iterable, ModelTrait, Value};
+use serde_json::Map;
+use std::str::FromStr;
+
+/// One run of mirroring, inside one transaction.
+pub struct Mirror<'a> {
+    /// The transaction that everything is written in.
+    pub txn: &'a Txn,
+    /// Time and ids.
+    pub clock: &'a Clock,
+    differences: Vec<Difference>,
+}
+
+/// A mirrored row that was not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// The table.
+    pub table: String,
+    /// The row's id at the provider, or what else tells it apart there.
+    pub external_id: String,
+    /// The columns that differed, as they were; `None` for a row that was missing.
+    pub before: Option<Map<String, serde_json::Value>>,
+    /// The same columns as they are now; `None` for a row that is gone.
+    pub after: Option<Map<String, serde_json::Value>>,
+}
+
+/// A row after it was mirrored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mirrored<M> {
+    /// The row as it is now.
+    pub row: M,
+    /// Whether it was missing before.
+    pub new: bool,
+    /// Whether it was missing, or anything in it was not as it is now.
+    pub changed: bool,
+}
+
+impl<'a> Mirror<'a> {
+    /// A run in `txn`.
+    pub fn new(txn: &'a Txn, clock: &'a Clock) -> Mirror<'a> {
+        Mirror { txn, clock, differences: Vec::new() }
+    }
+
+    /// What was changed so far.
+    pub fn differences(&self) -> &[Difference] {
+        &self.differences
+    }
+
+    /// What was changed, in the order in which it was.
+    pub fn into_differences(self) -> Vec<Difference> {
+        self.differences
+    }
+
+    /// Makes `found`, the row known as `external_id`, what `wanted` says; inserts `wanted` where there is none.
+    ///
+    /// `wanted` sets all columns. Of a row that is there, `id`, `created_at` and `updated_at` are not compared: the
+    /// first two stay, the last is set when anything else changes.
+    pub async fn write<E>(
+        &mut self,
+        external_id: &str,
+        found: Option<E::Model>,
+        wanted: E::ActiveModel,
+    ) -> Result<Mirrored<E::Model>>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + Clone,
+        E::ActiveModel: Send,
+    {
+        let Some(found) = found else {
+            let after = columns::<E>(&wanted, |_, _| true);
+            let row = E::insert(wanted).exec_with_returning(self.txn).await?;
+            self.note::<E>(external_id, None, Some(after));
+            return Ok(Mirrored { row, new: true, changed: true });
+        };
+        let kept = |column: &E::Column| ["id", "created_at", "updated_at"].contains(&column_name(column).as_str());
+        let differs = |column: &E::Column, value: &Value| !kept(column) && found.get(*column) != *value;
+        let after = columns::<E>(&wanted, differs);
+        if after.is_empty() {
+            return Ok(Mirrored { row: found, new: false, changed: false });
+        }
+        let mut change = found.clone().into_active_model();
+        let mut before = Map::new();
+        for column in E::Column::iter() {
+            if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = wanted.get(column)
+                && differs(&column, &value)
+            {
+                before.insert(column_name(&column), sea_value_to_json_value(&found.get(column)));
+                change.set(column, value);
+            }
+        }
+        if let Ok(column) = E::Column::from_str("updated_at") {
+            change.set(column, self.clock.now().fixed_offset().into());
+        }
+        let row = E::update(change).validate()?.exec(self.txn).await?;
+        self.note::<E>(external_id, Some(before), Some(after));
+        Ok(Mirrored { row, new: false, changed: true })
+    }
+
+    /// Notes that the row known as `external_id` is gone, which held `row`.
+    pub fn removed<E: EntityTrait>(&mut self, external_id: &str, row: &E::Model) {
+        let columns = E::Column::iter().map(|column| (column_name(&column), sea_value_to_json_value(&row.get(column))));
+        let before = columns.collect();
+        self.note::<E>(external_id, Some(before), None);
+    }
+
+    fn note<E: EntityTrait>(
+        &mut self,
+        external_id: &str,
+        before: Option<Map<String, serde_json::Value>>,
+        after: Option<Map<String, serde_json::Value>>,
+    ) {
+        let table = E::default().table_name().to_owned();
+        self.differences.push(Difference { table, external_id: external_id.to_owned(), before, after });
+    }
+}
+
+fn column_name<C: sea_orm::IdenStatic>(column: &C) -> String {
+    column.as_str().to_owned()
+}
+
+/// The columns of `row` that are set and that `wanted` picks, with their values.
+fn columns<E: EntityTrait>(
+    row: &E::ActiveModel,
+    wanted: impl Fn(&E::Column, &Value) -> bool,
+) -> Map<String, serde_json::Value> {
+    let set = E::Column::iter().filter_map(|column| match row.get(column) {
+        ActiveValue::Set(value) | ActiveValue::Unchanged(value) => Some((column, value)),
+        ActiveValue::NotSet => None,
+    });
+    let picked = set.filter(|(column, value)| wanted(column, value));
+    picked.map(|(column, value)| (column_name(&column), sea_value_to_json_value(&value))).collect()
+}
