@@ -1,5 +1,7 @@
 //! What the payment providers sent.
 
+mod object;
 mod store;
 
+pub use object::Provider;
 pub use store::Events;

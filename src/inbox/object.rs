@@ -1,0 +1,58 @@
+//! Objects of the payment providers, as they were last seen.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// A provider that sends webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Provider {
+    /// Stripe.
+    Stripe,
+    /// Paddle Billing.
+    Paddle,
+}
+
+impl Provider {
+    /// Its name in the database and in paths.
+    pub fn name(self) -> &'static str {
+        match self {
+            Provider::Stripe => "stripe",
+            Provider::Paddle => "paddle",
+        }
+    }
+
+    /// The provider called `name`.
+    pub fn named(name: &str) -> Option<Provider> {
+        [Provider::Stripe, Provider::Paddle].into_iter().find(|provider| provider.name() == name)
+    }
+}
+
+/// The state of one object at a provider.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Object {
+    /// What it is: Stripe's `object` (`charge`, `checkout.session`), Paddle's first part of the event's type.
+    pub(super) kind: String,
+    /// Its id at the provider.
+    pub(super) external_id: String,
+    /// The version of the provider's API that the payload is in.
+    pub(super) api_version: Option<String>,
+    /// The object itself: `data.object` of a Stripe event, `data` of a Paddle one.
+    pub(super) payload: Value,
+    /// Whether it was deleted.
+    pub(super) deleted: bool,
+    /// The provider's time of this state.
+    pub(super) occurred_at: DateTime<Utc>,
+    /// What it belongs to.
+    pub(super) ties: Ties,
+}
+
+/// The ids, at the provider, of what an object belongs to. An object of one of these kinds is tied to itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Ties {
+    pub(super) customer: Option<String>,
+    pub(super) subscription: Option<String>,
+    pub(super) invoice: Option<String>,
+    /// A payment intent, or a charge without one; a transaction at Paddle.
+    pub(super) payment: Option<String>,
+    pub(super) charge: Option<String>,
+}
