@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use url::{Host, Url};
 
+use super::providers::providers;
 use super::read::Reader;
 use super::{
     Config, CorsOrigins, DatabaseConfig, DatabaseUrl, Environment, Introspection, JwksSource, JwtAlgorithm, JwtConfig,
@@ -37,6 +38,7 @@ fn values(reader: &mut Reader) -> Config {
         cors_origins: cors_origins(reader),
         introspection: introspection(reader, environment),
         limits: limits(reader),
+        providers: providers(reader, environment),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),
         log: log(reader),
     }

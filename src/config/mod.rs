@@ -1,6 +1,7 @@
 //! The configuration: read from a file and the environment, checked once at start, passed on as typed values.
 
 mod check;
+mod providers;
 mod read;
 mod settings;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::time::Duration;
 use url::Url;
 
 pub(crate) use check::is_loopback;
+pub use providers::{PaddleConfig, Providers, StripeConfig};
 pub use settings::{example, help};
 
 /// The variable that names the file of settings; it is no setting itself.
@@ -39,6 +41,8 @@ pub struct Config {
     pub introspection: Introspection,
     /// How much one request may ask for.
     pub limits: LimitsConfig,
+    /// The payment providers, whose webhooks are received.
+    pub providers: Providers,
     /// How long running requests may take to finish after a signal to stop.
     pub shutdown_timeout: Duration,
     /// What is logged, and how.
