@@ -56,3 +56,16 @@ pub(super) struct Ties {
     pub(super) payment: Option<String>,
     pub(super) charge: Option<String>,
 }
+
+impl Ties {
+    /// These, and where one is not known, the other's: a tie that was once known is not forgotten.
+    pub(super) fn or(self, other: Ties) -> Ties {
+        Ties {
+            customer: self.customer.or(other.customer),
+            subscription: self.subscription.or(other.subscription),
+            invoice: self.invoice.or(other.invoice),
+            payment: self.payment.or(other.payment),
+            charge: self.charge.or(other.charge),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Applies what is in the inbox, one object at a time.
+//!
+//! An object's newest state is found among all that was said of it, whatever came first, and kept in
+//! `provider_objects`. Each of our records is then made what the states of the objects behind it say, as a whole: so the
+//! end is the same for every order of deliveries, and applying anything again changes nothing.
+
+use super::json::text;
+use super::object::{Object, Provider};
+use super::order::{Sighting, newest};
+use super::records::Records;
+use super::store::Store;
+use super::{paddle, stripe};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::db::{Bell, Difference, Mirror, Txn};
+use crate::error::{Error, Result};
+use crate::jobs::{MOST_ATTEMPTS, retry_delay};
+use chrono::{DateTime, Utc};
+use entity::{inbox_events, provider_objects};
+use sea_orm::ActiveValue::Set;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How often a transaction is tried at once when it met another, before its job waits.
+const TRIES: usize = 3;
+
+/// Applies every event of an object that is still to be applied.
+pub(super) async fn apply_object(app: &App, provider: Provider, object_id: &str) -> Result<()> {
+    let work = Apply::new(app, provider, object_id, Scope::Pending);
+    let mut outcome = Ok(());
+    for _ in 0..TRIES {
+        let work = work.clone();
+        outcome = app.db.write(move |txn| Box::pin(async move { work.run(txn).await.map(drop) })).await;
+        if !matches!(outcome, Err(Error::Unavailable(..))) {
+            break;
+        }
+    }
+    if let Err(error) = &outcome {
+        let failure = Failure { work, error: format!("{error:#}: {:?}", std::error::Error::source(error)) };
+        app.db.write(move |txn| Box::pin(failure.record(txn))).await?;
+    }
+    outcome
+}
+
+/// Which events of an object are gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those still to be applied.
+    Pending,
+    /// All there are, as if none had been applied.
+    All,
+}
+
+/// One object, with what the transaction needs.
+#[derive(Clone)]
+pub(super) struct Apply {
+    provider: Provider,
+    object_id: String,
+    scope: Scope,
+    clock: Arc<Clock>,
+    bell: Arc<Bell>,
+    max_devices: i64,
+}
+
+impl Apply {
+    pub(super) fn new(app: &App, provider: Provider, object_id: &str, scope: Scope) -> Apply {
+        Apply {
+            provider,
+            object_id: object_id.to_owned(),
+            scope,
+            clock: Arc::clone(&app.clock),
+            bell: Arc::clone(app.db.bell()),
+            max_devices: app.config.licenses.max_devices,
+        }
+    }
+
+    /// Applies the events, and tells what that changed.
+    pub(super) async fn run(self, txn: &Txn) -> Result<Vec<Difference>> {
+        let store = Store { txn, provider: self.provider };
+        let events = match self.scope {
+            Scope::Pending => store.pending(&self.object_id).await?,
+            Scope::All => store.history(&self.object_id).await?,
+        };
+        let (mirrored, foreign): (Vec<_>, Vec<_>) =
+            events.into_iter().map(|event| sighting(self.provider, event)).partition(|(kind, _)| kind.is_some());
+        if !foreign.is_empty() {
+            self.ignore(store, &foreign).await?;
+        }
+        let kind = mirrored.first().and_then(|(kind, _)| *kind);
+        let sightings: Vec<Sighting> = mirrored.into_iter().map(|(_, sighting)| sighting).collect();
+        store.lock(&self.named(store, &sightings).await?).await?;
+        let mut mirror = Mirror::new(txn, &self.clock);
+        let object = match kind {
+            Some(kind) => self.fold(store, &mut mirror, kind, &sightings).await?,
+            None => store.object(&self.object_id).await?,
+        };
+        let Some(object) = object else { return Ok(Vec::new()) };
+        let mut records = Records::new(store, &mut mirror, &self.bell, self.max_devices);
+        let outcome = records.follow(&object).await?;
+        let ids: Vec<Uuid> = sightings.iter().map(|sighting| sighting.event_id).collect();
+        if !ids.is_empty() {
+            store.settle(&ids, applied(outcome.waits_for, outcome.note, self.clock.now())).await?;
+        }
+        Ok(mirror.into_differences())
+    }
+
+    /// The ids of the object and of all that it is tied to.
+    async fn named(&self, store: Store<'_>, sightings: &[Sighting]) -> Result<BTreeSet<String>> {
+        let mut ids = BTreeSet::from([self.object_id.clone()]);
+        let known = store.object(&self.object_id).await?.map(|object| object.ties);
+        let told = sightings.iter().map(|sighting| self.provider.ties(&sighting.object));
+        for ties in known.into_iter().chain(told) {
+            ids.extend([ties.customer, ties.subscription, ties.invoice, ties.payment, ties.charge].into_iter().flatten());
+        }
+        Ok(ids)
+    }
+
+    /// Finds the newest state of the object and keeps it.
+    async fn fold(
+        &self,
+        store: Store<'_>,
+        mirror: &mut Mirror<'_>,
+        kind: &str,
+        pending: &[Sighting],
+    ) -> Result<Option<Object>> {
+        let known = store.row(&self.object_id).await?;
+        let last = store.newest(&self.object_id, self.provider.obituaries()).await?;
+        let last: Vec<Sighting> = last.into_iter().map(|event| sighting(self.provider, event).1).collect();
+        // One that was only ever said to be gone is kept as that.
+        let Some(winner) = newest(&last).or_else(|| newest(pending)) else { return Ok(known.map(Object::from)) };
+        let ties = |sighting: &Sighting| self.provider.ties(&sighting.object);
+        let mut tied = ties(winner);
+        for older in pending.iter().rev().map(ties).chain(known.clone().map(|row| Object::from(row).ties)) {
+            tied = tied.or(older);
+        }
+        let gone = pending.iter().chain(&last).any(|sighting| self.provider.is_obituary(&sighting.kind));
+        let row = provider_objects::ActiveModel {
+            id: Set(self.clock.new_id()),
+            provider: Set(self.provider.name().to_owned()),
+            external_id: Set(self.object_id.clone()),
+            kind: Set(kind.to_owned()),
+            api_version: Set(winner.api_version.clone()),
+            payload: Set(winner.object.clone()),
+            deleted: Set(gone || known.as_ref().is_some_and(|row| row.deleted)),
+            occurred_at: Set(winner.occurred_at.fixed_offset()),
+            inbox_event_id: Set(winner.event_id),
+            customer: Set(tied.customer),
+            subscription: Set(tied.subscription),
+            invoice: Set(tied.invoice),
+            payment: Set(tied.payment),
+            charge: Set(tied.charge),
+            updated_at: Set(self.clock.now().fixed_offset()),
+        };
+        let kept = mirror.write::<provider_objects::Entity>(&self.object_id, known, row).await?;
+        Ok(Some(Object::from(kept.row)))
+    }
+
+    async fn ignore(&self, store: Store<'_>, events: &[(Option<&'static str>, Sighting)]) -> Result<()> {
+        let ids: Vec<Uuid> = events.iter().map(|(_, sighting)| sighting.event_id).collect();
+        let outcome = inbox_events::ActiveModel {
+            state: Set("ignored".to_owned()),
+            note: Set(Some("objects of this kind are not mirrored".to_owned())),
+            ..Default::default()
+        };
+        store.settle(&ids, outcome).await
+    }
+}
+
+fn applied(waits_for: Option<String>, note: Option<String>, now: DateTime<Utc>) -> inbox_events::ActiveModel {
+    let state = if waits_for.is_some() { "received" } else { "applied" };
+    inbox_events::ActiveModel {
+        applied_at: Set(waits_for.is_none().then(|| now.fixed_offset())),
+        state: Set(state.to_owned()),
+        waits_for: Set(waits_for),
+        note: Set(note),
+        error: Set(None),
+        next_attempt_at: Set(None),
+        ..Default::default()
+    }
+}
+
+/// What one event says, with the kind of its object if that is mirrored.
+fn sighting(provider: Provider, event: inbox_events::Model) -> (Option<&'static str>, Sighting) {
+    let mut payload = event.payload;
+    let (object, previous) = match provider {
+        Provider::Stripe => (payload["data"]["object"].take(), payload["data"]["previous_attributes"].take()),
+        Provider::Paddle => (payload["data"].take(), Value::Null),
+    };
+    let kind = match provider {
+        Provider::Stripe => stripe::kind(&object),
+        Provider::Paddle => paddle::kind(&event.kind),
+    };
+    let sighting = Sighting {
+        event_id: event.id,
+        external_id: event.external_id,
+        api_version: event.api_version,
+        occurred_at: event.occurred_at.to_utc(),
+        fetched: event.source == "fetched" || event.source == "answered",
+        progress: kind.map_or(0, |kind| provider.progress(kind, &object)),
+        kind: event.kind,
+        object,
+        previous,
+    };
+    (kind, sighting)
+}
+
+/// Events that could not be applied.
+struct Failure {
+    work: Apply,
+    error: String,
+}
+
+impl Failure {
+    async fn record(self, txn: &Txn) -> Result<()> {
+        let Failure { work, error } = self;
+        let store = Store { txn, provider: work.provider };
+        for event in store.pending(&work.object_id).await? {
+            let attempts = event.attempts + 1;
+            let parked = attempts >= MOST_ATTEMPTS;
+            let next = (work.clock.now() + retry_delay(attempts)).fixed_offset();
+            let outcome = inbox_events::ActiveModel {
+                state: Set(if parked { "parked" } else { "failed" }.to_owned()),
+                error: Set(Some(error.chars().filter(|char| *char != '\0').take(2_000).collect())),
+                next_attempt_at: Set((!parked).then_some(next)),
+                ..Default::default()
+            };
+            store.settle(&[event.id], outcome).await?;
+        }
+        Ok(())
+    }
+}

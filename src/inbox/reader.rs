@@ -1,0 +1,47 @@
+//! Where the two providers are told apart.
+
+use super::object::{Object, Provider, Ties};
+use super::{paddle, stripe};
+use serde_json::Value;
+
+impl Provider {
+    /// What an object is tied to. `kind` is that of the object.
+    pub(super) fn ties(self, kind: &str, object: &Value) -> Ties {
+        match self {
+            Provider::Stripe => stripe::ties(kind, object),
+            Provider::Paddle => paddle::ties(kind, object),
+        }
+    }
+
+    /// How near the state of an object is to its end.
+    pub(super) fn progress(self, kind: &str, object: &Value) -> u8 {
+        match self {
+            Provider::Stripe => stripe::progress(kind, object),
+            Provider::Paddle => u8::from(paddle::is_terminal(kind, object)),
+        }
+    }
+
+    /// The kinds of events that tell no more of an object than that it is gone.
+    pub(super) fn obituaries(self) -> &'static [&'static str] {
+        match self {
+            Provider::Stripe => &stripe::OBITUARIES,
+            Provider::Paddle => &[],
+        }
+    }
+
+    /// Whether events of this kind say that their object is gone.
+    pub(super) fn is_obituary(self, kind: &str) -> bool {
+        match self {
+            Provider::Stripe => stripe::is_obituary(kind),
+            Provider::Paddle => false,
+        }
+    }
+
+    /// The user that an object names by itself.
+    pub(super) fn user(self, object: &Object) -> Option<String> {
+        match self {
+            Provider::Stripe => stripe::user(&object.payload).map(str::to_owned),
+            Provider::Paddle => paddle::user(&object.payload).map(|user| user.to_string()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Coupons, promotion codes, and the discounts that they gave.
+
+use super::super::json::{at, list, minor, seconds, text};
+use super::super::object::Object;
+use super::{currency, id};
+use crate::payments::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
+use crate::subscriptions::ObservedDiscount;
+use serde_json::Value;
+
+/// A coupon.
+pub(in crate::inbox) fn coupon(object: &Object) -> Option<ObservedCoupon> {
+    let coupon = &object.payload;
+    let percent_basis_points = percent_basis_points(coupon);
+    let amount_off = minor(at(coupon, "amount_off")).filter(|amount| *amount > 0).zip(currency(coupon));
+    if percent_basis_points.is_some() == amount_off.is_some() {
+        return None;
+    }
+    let duration = duration(coupon)?;
+    let months = minor(at(coupon, "duration_in_months")).filter(|months| *months > 0);
+    Some(ObservedCoupon {
+        provider: "stripe",
+        external_id: object.external_id.clone(),
+        name: text(coupon, "name").map(str::to_owned),
+        percent_basis_points,
+        amount_off,
+        duration,
+        duration_months: (duration == "repeating").then(|| months.unwrap_or(1)),
+        max_redemptions: minor(at(coupon, "max_redemptions")).filter(|most| *most > 0),
+        redeem_by: seconds(at(coupon, "redeem_by")),
+        times_redeemed: minor(at(coupon, "times_redeemed")).unwrap_or(0).max(0),
+        valid: at(coupon, "valid") == &Value::Bool(true) && !object.deleted,
+        created_at: seconds(at(coupon, "created")).unwrap_or(object.occurred_at),
+    })
+}
+
+/// A promotion code.
+pub(in crate::inbox) fn promo_code(object: &Object) -> Option<ObservedPromoCode> {
+    let promo_code = &object.payload;
+    Some(ObservedPromoCode {
+        provider: "stripe",
+        external_id: object.external_id.clone(),
+        // Since clover the coupon stands under `promotion`.
+        coupon_external_id: id(at(promo_code, "coupon")).or_else(|| id(at(promo_code, "promotion.coupon")))?,
+        code: text(promo_code, "code")?.to_owned(),
+        max_redemptions: minor(at(promo_code, "max_redemptions")).filter(|most| *most > 0),
+        first_purchase_only: at(promo_code, "restrictions.first_time_transaction") == &Value::Bool(true),
+        expires_at: seconds(at(promo_code, "expires_at")),
+        times_redeemed: minor(at(promo_code, "times_redeemed")).unwrap_or(0).max(0),
+        active: at(promo_code, "active") == &Value::Bool(true),
+        created_at: seconds(at(promo_code, "created")).unwrap_or(object.occurred_at),
+    })
+}
+
+/// A discount that a customer was given.
+pub(in crate::inbox) fn redemption(object: &Object) -> Option<ObservedRedemption> {
+    let discount = &object.payload;
+    let (redeemed_at, end) = (seconds(at(discount, "start"))?, seconds(at(discount, "end")));
+    Some(ObservedRedemption {
+        provider: "stripe",
+        coupon_external_id: coupon_of(discount)?,
+        promo_code_external_id: id(at(discount, "promotion_code")),
+        subscription_external_id: id(at(discount, "subscription")),
+        redeemed_at,
+        // One that was taken away before its end, ended then.
+        ends_at: if object.deleted { Some(object.occurred_at.max(redeemed_at)) } else { end },
+    })
+}
+
+/// The discounts that a subscription names; those whose coupon is not known yet are left out.
+pub(super) fn discounts(subscription: &Value, related: &[Object]) -> Vec<ObservedDiscount> {
+    // Before basil one stands whole in `discount`, and since 2024 the ids of all are in `discounts`.
+    let whole = at(subscription, "discount");
+    let named = list(subscription, "discounts");
+    let first = Some(whole).filter(|whole| !whole.is_null() && !named.iter().any(|named| id(named) == id(whole)));
+    let known = |named: &Value| {
+        if named.is_object() {
+            return discount(named, related);
+        }
+        let same = |object: &&Object| object.kind == "discount" && Some(object.external_id.as_str()) == named.as_str();
+        let stored = related.iter().find(same).map(|object| &object.payload);
+        let inline = Some(whole).filter(|whole| id(whole).as_deref() == named.as_str());
+        discount(inline.or(stored)?, related)
+    };
+    first.into_iter().chain(named).filter_map(known).collect()
+}
+
+fn discount(discount: &Value, related: &[Object]) -> Option<ObservedDiscount> {
+    let coupon_external_id = coupon_of(discount)?;
+    let inline = ["coupon", "source.coupon"].into_iter().map(|path| at(discount, path)).find(|value| value.is_object());
+    let same = |object: &&Object| object.kind == "coupon" && object.external_id == coupon_external_id;
+    let coupon = inline.or_else(|| related.iter().find(same).map(|object| &object.payload))?;
+    Some(ObservedDiscount {
+        percent_basis_points: percent_basis_points(coupon),
+        amount_off_minor: minor(at(coupon, "amount_off")).filter(|amount| *amount > 0),
+        duration: duration(coupon)?,
+        starts_at: seconds(at(discount, "start")),
+        ends_at: seconds(at(discount, "end")),
+        coupon_external_id,
+    })
+}
+
+/// The id of the coupon that a discount gives; since clover it stands under `source`.
+pub(super) fn coupon_of(discount: &Value) -> Option<String> {
+    id(at(discount, "coupon")).or_else(|| id(at(discount, "source.coupon")))
+}
+
+fn duration(coupon: &Value) -> Option<&'static str> {
+    let duration = text(coupon, "duration")?;
+    ["once", "repeating", "forever"].into_iter().find(|known| *known == duration)
+}
+
+/// `percent_off` in hundredths of a percent, rounded half up: Stripe sends a number with up to four decimals.
+fn percent_basis_points(coupon: &Value) -> Option<i64> {
+    let percent = at(coupon, "percent_off");
+    let written = percent.as_str().map_or_else(|| percent.to_string(), str::to_owned);
+    let (whole, part) = written.split_once('.').unwrap_or((&written, ""));
+    let digits: String = part.chars().chain("000".chars()).take(3).collect();
+    let thousandths = whole.parse::<i64>().ok()?.checked_mul(1000)?.checked_add(digits.parse().ok()?)?;
+    Some((thousandths + 5) / 10).filter(|points| (1..=10_000).contains(points))
+}

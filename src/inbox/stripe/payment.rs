@@ -1,0 +1,195 @@
+//! Payments with their charges, refunds and disputes, and credits that were bought.
+
+use super::super::json::{at, minor, seconds, text};
+use super::super::object::Object;
+use super::currency;
+use crate::credits::ObservedPurchase;
+use crate::payments::{ObservedDispute, ObservedPayment, ObservedRefund};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// A payment from everything that is tied to it; `None` while neither its intent nor a charge of it is known.
+pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<ObservedPayment> {
+    let of_kind = |kind: &'static str| tied.iter().filter(move |object| object.kind == kind);
+    let intent = of_kind("payment_intent").next();
+    let charge = charge(intent, tied);
+    let main = intent.or(charge)?;
+    let status = status(intent, charge);
+    let first_of = |name: &'static str| {
+        let values = [intent, charge].into_iter().flatten().filter_map(move |object| minor(at(&object.payload, name)));
+        values.filter(|amount| *amount >= 0).max()
+    };
+    let amount_minor = first_of("amount")?;
+    let received = if intent.is_some() { "amount_received" } else { "amount_captured" };
+    let created_at = seconds(at(&main.payload, "created"))?;
+    let charged_at = charge.and_then(|charge| seconds(at(&charge.payload, "created")));
+    let failure = |path: &str| text(&main.payload, path).or_else(|| text(&charge?.payload, path));
+    let failure = ["last_payment_error.decline_code", "last_payment_error.code", "failure_code"]
+        .into_iter()
+        .find_map(failure)
+        .filter(|_| status != "succeeded");
+    let refunds: Vec<_> = of_kind("refund").filter_map(refund).collect();
+    let disputes: Vec<_> = of_kind("dispute").filter_map(dispute).collect();
+    Some(ObservedPayment {
+        provider: "stripe",
+        external_id: external_id.to_owned(),
+        customer_external_id: tied.iter().find_map(|object| object.ties.customer.clone()),
+        charge_external_id: text(&main.payload, "latest_charge")
+            .map(str::to_owned)
+            .or_else(|| charge.map(|charge| charge.external_id.clone())),
+        invoice_external_id: tied.iter().find_map(|object| object.ties.invoice.clone()),
+        subscription_external_id: tied.iter().find_map(|object| object.ties.subscription.clone()),
+        stream: stream(tied),
+        status,
+        provider_status: text(&main.payload, "status").map(str::to_owned),
+        currency: currency(&main.payload)?,
+        amount_minor,
+        received_minor: if status == "succeeded" { first_of(received).unwrap_or(amount_minor) } else { 0 },
+        refunded_minor: if status == "succeeded" { refunded(charge, tied) } else { 0 },
+        fee_minor: None,
+        disputed: !disputes.is_empty() || charge.is_some_and(|charge| charge.payload["disputed"] == true),
+        failed_attempts: count(of_kind("charge").filter(|charge| text(&charge.payload, "status") == Some("failed"))),
+        failure_code: failure.map(str::to_owned),
+        description: text(&main.payload, "description").map(str::to_owned),
+        paid_at: (status == "succeeded").then(|| charged_at.unwrap_or(created_at)),
+        created_at,
+        refunds,
+        disputes,
+    })
+}
+
+/// The charge that counts: the one that the intent names, else the one that succeeded, else the last.
+fn charge<'a>(intent: Option<&Object>, tied: &'a [Object]) -> Option<&'a Object> {
+    let latest = intent.and_then(|intent| text(&intent.payload, "latest_charge"));
+    let rank = |charge: &&Object| {
+        let succeeded = text(&charge.payload, "status") == Some("succeeded");
+        let named = Some(charge.external_id.as_str()) == latest;
+        (succeeded, named, minor(at(&charge.payload, "created")), charge.external_id.clone())
+    };
+    tied.iter().filter(|object| object.kind == "charge").max_by_key(rank)
+}
+
+fn status(intent: Option<&Object>, charge: Option<&Object>) -> &'static str {
+    let of = |object: Option<&Object>| object.and_then(|object| text(&object.payload, "status").map(str::to_owned));
+    match (of(intent).as_deref(), of(charge).as_deref()) {
+        (Some("succeeded"), _) | (None, Some("succeeded")) => "succeeded",
+        (Some("canceled"), _) => "canceled",
+        (None, Some("failed")) => "failed",
+        (Some("requires_payment_method"), _) if intent.is_some_and(has_failed) => "failed",
+        _ => "pending",
+    }
+}
+
+fn has_failed(intent: &Object) -> bool {
+    !at(&intent.payload, "last_payment_error").is_null()
+}
+
+fn stream(tied: &[Object]) -> &'static str {
+    let session = tied.iter().find(|object| object.kind == "checkout.session");
+    let noted = |name: &str| session.is_some_and(|session| text(&session.payload, name).is_some());
+    if tied.iter().any(|object| object.ties.subscription.is_some()) {
+        "subscription"
+    } else if noted("metadata.credits") {
+        "credits"
+    } else if noted("metadata.addon") {
+        "addon"
+    } else if noted("metadata.gift") {
+        "gift"
+    } else {
+        // Invoices are mostly of subscriptions; which one, an intent that was seen alone does not say.
+        let billed = tied.iter().any(|object| object.ties.invoice.is_some());
+        if billed { "subscription" } else { "other" }
+    }
+}
+
+/// What was paid back: the charge's own figure, less the refunds that failed since it was told.
+fn refunded(charge: Option<&Object>, tied: &[Object]) -> i64 {
+    let refunds = || tied.iter().filter(|object| object.kind == "refund");
+    let amount = |refund: &Object| minor(at(&refund.payload, "amount")).unwrap_or(0).max(0);
+    let failed = |refund: &&Object| matches!(text(&refund.payload, "status"), Some("failed" | "canceled"));
+    let figure = charge.and_then(|charge| Some((minor(at(&charge.payload, "amount_refunded"))?, charge.occurred_at)));
+    match figure {
+        Some((figure, at)) => {
+            let since = refunds().filter(failed).filter(|refund| refund.occurred_at > at);
+            (figure - since.map(amount).sum::<i64>()).max(0)
+        }
+        None => refunds().filter(|refund| !failed(refund)).map(amount).sum(),
+    }
+}
+
+fn refund(object: &Object) -> Option<ObservedRefund> {
+    let refund = &object.payload;
+    let provider_status = text(refund, "status").unwrap_or("pending");
+    let status = match provider_status {
+        "succeeded" => "processed",
+        "failed" | "canceled" => "failed",
+        _ => "approved",
+    };
+    let created_at = seconds(at(refund, "created"))?;
+    Some(ObservedRefund {
+        external_id: object.external_id.clone(),
+        charge_external_id: object.ties.charge.clone(),
+        status,
+        provider_status: provider_status.to_owned(),
+        amount_minor: minor(at(refund, "amount")).filter(|amount| *amount > 0)?,
+        reason: text(refund, "reason").map(str::to_owned),
+        created_at,
+        // Stripe does not say when; to the customer it counts from when it was made.
+        processed_at: (status == "processed").then_some(created_at),
+    })
+}
+
+fn dispute(object: &Object) -> Option<ObservedDispute> {
+    let dispute = &object.payload;
+    let provider_status = text(dispute, "status")?;
+    let status = match provider_status {
+        "needs_response" => "needs_response",
+        "under_review" => "under_review",
+        "won" => "won",
+        "lost" => "lost",
+        _ => "warning",
+    };
+    Some(ObservedDispute {
+        external_id: object.external_id.clone(),
+        charge_external_id: object.ties.charge.clone(),
+        status,
+        provider_status: provider_status.to_owned(),
+        amount_minor: minor(at(dispute, "amount")).filter(|amount| *amount > 0)?,
+        reason: text(dispute, "reason").map(str::to_owned),
+        created_at: seconds(at(dispute, "created"))?,
+        closed_at: matches!(status, "won" | "lost").then_some(object.occurred_at),
+    })
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> i64 {
+    i64::try_from(items.count()).unwrap_or(i64::MAX)
+}
+
+/// Credits that were bought in a Checkout session: of mode `payment`, with `credits` in its metadata, once it is paid.
+///
+/// `paid` is the payment here with what of it was returned, where it is known.
+pub(in crate::inbox) fn purchase(
+    session: &Object,
+    unit: &str,
+    paid: Option<(Uuid, &ObservedPayment)>,
+) -> Option<ObservedPurchase> {
+    let payload = &session.payload;
+    let of_payment = text(payload, "mode") == Some("payment") && text(payload, "payment_status") == Some("paid");
+    let credits = minor(at(payload, "metadata.credits")).filter(|credits| *credits > 0 && of_payment)?;
+    let at_session = minor(at(payload, "amount_total")).unwrap_or(0).max(0);
+    let lost = |dispute: &&ObservedDispute| dispute.status == "lost";
+    let returned = |payment: &ObservedPayment| {
+        payment.refunded_minor + payment.disputes.iter().filter(lost).map(|dispute| dispute.amount_minor).sum::<i64>()
+    };
+    let paid_at: Option<DateTime<Utc>> = paid.and_then(|(_, payment)| payment.paid_at);
+    Some(ObservedPurchase {
+        business_key: format!("stripe:{}", session.external_id),
+        unit: text(payload, "metadata.credit_unit").unwrap_or(unit).to_owned(),
+        credits,
+        amount_minor: paid.map_or(at_session, |(_, payment)| payment.amount_minor),
+        returned_minor: paid.map_or(0, |(_, payment)| returned(payment)),
+        payment_id: paid.map(|(id, _)| id),
+        paid_at: paid_at.or_else(|| seconds(at(payload, "created"))).unwrap_or(session.occurred_at),
+    })
+}
