@@ -4,6 +4,7 @@ use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::limits::RateLimit;
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Which user an issuer and a subject stand for, so that a request need not ask; see `accounts::sign_in`.
     pub callers: Cache<(String, String), RememberedCaller>,
+    /// How often an address may try licence keys, and how often one key may be tried.
+    pub license_checks: RateLimit,
 }
 
 /// A user whom a token was found to stand for.
@@ -42,7 +45,9 @@ impl App {
     pub async fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
         let db = Db::connect(&config.database).await?;
         let tokens = Tokens::new(&config.jwt)?;
-        Ok(App { config, clock: Arc::new(clock), db, tokens, callers: Cache::new(REMEMBERED_CALLERS) })
+        let clock = Arc::new(clock);
+        let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
+        Ok(App { config, clock, db, tokens, callers: Cache::new(REMEMBERED_CALLERS), license_checks })
     }
 
     /// The present, in UTC, to the microsecond.

@@ -1,8 +1,12 @@
 //! The time and the ids of new rows: from the system, or from a hand that tests move.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
+
+/// What the machine's steady time is told from.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Where the time comes from.
 #[derive(Debug, Default)]
@@ -26,6 +30,14 @@ impl Clock {
             #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system clock")]
             Clock::System => microseconds(Utc::now()),
             Clock::Fixed(at) => *at.lock().expect("no holder of this lock panics"),
+        }
+    }
+
+    /// Time that never goes back, for measuring spans: what is done to the machine's clock does not change it.
+    pub fn steady(&self) -> Duration {
+        match self {
+            Clock::System => STARTED.elapsed(),
+            Clock::Fixed(_) => (self.now() - DateTime::UNIX_EPOCH).to_std().unwrap_or_default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What can go wrong, in the terms a client acts on.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The result of every verb and query.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -26,6 +27,12 @@ pub enum Error {
     /// The idempotency key was used before, with other input.
     #[error("this idempotency key was used before with different input; use a new key")]
     IdempotencyKeyReused,
+    /// The caller asked too often.
+    #[error("too many requests; try again in {} s", whole_seconds(.retry_after))]
+    RateLimited {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// Something needed to answer is away for the moment; the same request may succeed later.
     #[error("{0} is not available at the moment; try again")]
     Unavailable(&'static str, #[source] anyhow::Error),
@@ -55,6 +62,7 @@ impl Error {
             Error::Forbidden(_) => "FORBIDDEN",
             Error::NotFound(_) => "NOT_FOUND",
             Error::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Error::RateLimited { .. } => "RATE_LIMITED",
             Error::Unavailable(..) => "SERVICE_UNAVAILABLE",
             Error::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
@@ -74,4 +82,10 @@ impl Error {
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         Error::Internal(cause.into())
     }
+}
+
+/// A wait in whole seconds, as clients are told: never too short, and at least one.
+pub fn whole_seconds(wait: &Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    (wait.as_secs() + begun).max(1)
 }

@@ -10,6 +10,7 @@ pub mod money;
 // Infrastructure: knows no feature.
 pub mod auth;
 pub mod db;
+pub mod limits;
 
 pub mod app;
 pub mod jobs;
@@ -21,6 +22,7 @@ pub mod accounts;
 pub mod plans;
 pub mod credits;
 pub mod subscriptions;
+pub mod licences;
 pub mod payments;
 pub mod analytics;
 

@@ -41,6 +41,8 @@ pub struct Model {
     pub unit_number: i64,
     pub created_at: DateTimeWithTimeZone,
     pub revoked_at: Option<DateTimeWithTimeZone>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub revoked_by: Option<String>,
     pub last_verified_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,

@@ -29,14 +29,18 @@ impl MigrationTrait for Migration {
                 big_integer("unit_number").into(),
                 instant("created_at").into(),
                 instant_null("revoked_at").into(),
+                // An admin's word stands whatever becomes of the money.
+                text_null("revoked_by").into(),
                 instant_null("last_verified_at").into(),
                 one_of("status", &["active", "revoked"]),
                 one_of("source", &["purchase", "admin", "backfill"]),
                 one_of("provider", &["stripe", "paddle"]),
+                one_of("revoked_by", &["provider", "admin"]),
                 check("max_devices > 0"),
                 check("unit_number > 0"),
                 check("(prefix IS NULL) = (hash IS NULL)"),
                 check("(status = 'revoked') = (revoked_at IS NOT NULL)"),
+                check("(revoked_at IS NULL) = (revoked_by IS NULL)"),
                 check("(source = 'purchase') = (order_external_id IS NOT NULL)"),
                 check("(provider IS NULL) = (order_external_id IS NULL)"),
             ],
@@ -45,9 +49,13 @@ impl MigrationTrait for Migration {
         unique(manager, "license_keys", &["prefix"]).await?;
         unique(manager, "license_keys", &["provider", "order_external_id", "product_external_id", "unit_number"])
             .await?;
+        // However often it is run, and wherever it was broken off, the backfill gives an account one licence.
+        unique_where(manager, "license_keys", &["account_id"], "source = 'backfill'").await?;
         index(manager, "license_keys", &["account_id", "created_at", "id"]).await?;
         index(manager, "license_keys", &["status", "created_at", "id"]).await?;
+        index(manager, "license_keys", &["source", "created_at", "id"]).await?;
         index(manager, "license_keys", &["created_at", "id"]).await?;
+        index(manager, "license_keys", &["payment_id"]).await?;
         create(
             manager,
             "devices",

@@ -25,8 +25,8 @@ impl Visible for users::Entity {
 }
 
 impl Visible for accounts::Entity {
-    /// Who gives credits sees to whom.
-    const OPEN_TO: Option<Permission> = Some(Permission::CreditsWrite);
+    /// Who gives credits or licences sees to whom.
+    const OPEN_TO: &'static [Permission] = &[Permission::CreditsWrite, Permission::KeysWrite];
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, accounts::Column::Id))

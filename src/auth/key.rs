@@ -50,21 +50,31 @@ impl ApiKeySecret {
     /// What is stored: SHA-256 of the secret in lower-case hex. A slow password hash would add nothing, since 256 random
     /// bits cannot be guessed however fast the guesses are.
     pub fn hash(&self) -> String {
-        Sha256::digest(&self.secret).iter().fold(String::with_capacity(64), |mut hex, byte| {
-            _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        fast_hash(&self.secret)
     }
 
     /// Whether this is the key whose hash was stored, compared in constant time.
     pub fn matches(&self, stored_hash: &str) -> bool {
-        self.hash().as_bytes().ct_eq(stored_hash.as_bytes()).into()
+        is_same(&self.hash(), stored_hash)
     }
 
     /// The whole key, to be shown once, to whoever created it.
     pub fn expose(&self) -> String {
         format!("{MARK}{}_{}", self.prefix, self.secret)
     }
+}
+
+/// SHA-256 in lower-case hex: enough for what is drawn at random and too long to guess, and for nothing else.
+pub(super) fn fast_hash(secret: &str) -> String {
+    Sha256::digest(secret).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Compares two hashes in constant time.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
 impl fmt::Debug for ApiKeySecret {

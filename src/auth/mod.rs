@@ -1,6 +1,7 @@
 //! Who calls: tokens and API keys are checked here and become a [`Viewer`].
 
 pub mod key;
+pub mod license_key;
 pub mod scope;
 pub mod token;
 pub mod viewer;
@@ -14,6 +15,7 @@ mod signature;
 mod testing;
 
 pub use key::ApiKeySecret;
+pub use license_key::LicenseKeySecret;
 pub use scope::{Permission, Permissions, Scope};
 pub use token::{Claims, MintRequest, Tokens};
 pub use viewer::{Role, Viewer};

@@ -1,5 +1,7 @@
 //! The caller of one request, as every verb sees them.
 
+use std::net::IpAddr;
+
 use uuid::Uuid;
 
 use super::scope::{Permission, Permissions, Scope};
@@ -47,6 +49,7 @@ pub struct Viewer {
     user_id: Option<Uuid>,
     actor: String,
     permissions: Permissions,
+    address: Option<IpAddr>,
 }
 
 impl Viewer {
@@ -83,7 +86,17 @@ impl Viewer {
     }
 
     fn new(role: Role, user_id: Option<Uuid>, actor: String, permissions: Permissions) -> Viewer {
-        Viewer { role, user_id, actor, permissions }
+        Viewer { role, user_id, actor, permissions, address: None }
+    }
+
+    /// The same caller, who calls from this address.
+    pub fn calling_from(self, address: Option<IpAddr>) -> Viewer {
+        Viewer { address, ..self }
+    }
+
+    /// The address they call from; `None` where it is not known, as for a job.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// What kind of caller this is.

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod demo;
+mod licences;
 mod migrate;
 mod reset;
 mod schema;
@@ -41,6 +42,9 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Fill an empty database with a made-up company, the same one for the same seed.
     Seed(seed::Seed),
+    /// Issue licences of a desktop application.
+    #[command(subcommand)]
+    Licences(licences::Licences),
     /// Print a token for the configured HS256 secret.
     Token(token::Token),
     /// Print the GraphQL schema.
@@ -78,6 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(demo) => demo.run(config).await,
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::Seed(seed) => seed.run(config).await,
+        Command::Licences(licences) => licences.run(config).await,
         Command::Token(token) => token.run(config).await,
         Command::Reset(reset) => reset.run(config).await,
         Command::Schema => unreachable!("answered above, without settings"),

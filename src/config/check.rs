@@ -1,5 +1,6 @@
 //! Turns what was written for the settings into values, noting every mistake.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::providers::providers;
 use super::read::Reader;
 use super::{
     Config, CorsOrigins, DatabaseConfig, DatabaseUrl, Environment, Introspection, JwksSource, JwtAlgorithm, JwtConfig,
-    JwtKeys, LimitsConfig, LogConfig, LogFormat, Secret,
+    JwtKeys, LicenceConfig, LimitsConfig, LogConfig, LogFormat, Secret, network,
 };
 
 /// The least entropy that HS256 asks for (RFC 7518, 3.2).
@@ -39,6 +40,8 @@ fn values(reader: &mut Reader) -> Config {
         introspection: introspection(reader, environment),
         limits: limits(reader),
         providers: providers(reader, environment),
+        proxies: network::proxies(reader),
+        licences: licences(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),
         log: log(reader),
     }
@@ -269,6 +272,14 @@ fn limits(reader: &mut Reader) -> LimitsConfig {
         batch: reader.number("limit_batch", 1..=100),
         selections: reader.number("limit_selections", 10..=1_000_000),
         timeout: Duration::from_millis(reader.number("request_timeout_ms", 100..=600_000)),
+    }
+}
+
+fn licences(reader: &mut Reader) -> LicenceConfig {
+    let (least, most) = (NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(99_999));
+    LicenceConfig {
+        checks_per_minute: reader.number("license_checks_per_minute", least..=most),
+        max_devices: reader.number("license_max_devices", 1..=10_000),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod providers;
+mod network;
 mod read;
 mod settings;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use url::Url;
 
 pub(crate) use check::is_loopback;
+pub use network::Network;
 pub use providers::{PaddleConfig, Providers, StripeConfig};
 pub use settings::{example, help};
 
@@ -43,6 +46,10 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// The payment providers, whose webhooks are received.
     pub providers: Providers,
+    /// Whose word is taken for where a request comes from.
+    pub proxies: ProxyConfig,
+    /// Licence keys of a desktop application.
+    pub licences: LicenceConfig,
     /// How long running requests may take to finish after a signal to stop.
     pub shutdown_timeout: Duration,
     /// What is logged, and how.
@@ -210,6 +217,24 @@ pub struct LimitsConfig {
     pub selections: usize,
     /// How long one operation may take.
     pub timeout: Duration,
+}
+
+/// The proxies in front of us.
+#[derive(Debug, Clone)]
+pub struct ProxyConfig {
+    /// Where they are; empty where clients connect to us directly.
+    pub trusted: Vec<Network>,
+    /// The header in which they say where a request comes from.
+    pub client_ip_header: String,
+}
+
+/// Licence keys of a desktop application.
+#[derive(Debug, Clone, Copy)]
+pub struct LicenceConfig {
+    /// How often in a minute one address may try keys, and how often one key may be tried.
+    pub checks_per_minute: NonZeroU32,
+    /// On how many devices a licence may be used where nothing else is said.
+    pub max_devices: i64,
 }
 
 /// What is logged, and how.

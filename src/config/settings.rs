@@ -174,6 +174,30 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     plain("webhook_body_limit_bytes", "2097152", "The largest body of a webhook, in bytes, 1024 to 104857600."),
     plain(
+        "trusted_proxies",
+        "",
+        "The proxies in front of Tollgate, as addresses or networks such as `10.0.0.0/8`, separated by commas. Their \
+         word is taken for where a request comes from. Left out: none, and a client is whoever connects.",
+    ),
+    plain(
+        "client_ip_header",
+        "x-forwarded-for",
+        "The header in which trusted_proxies say where a request comes from. Of several addresses in it, the last one \
+         that is no trusted proxy counts.",
+    ),
+    plain(
+        "license_checks_per_minute",
+        "60",
+        "How often in a minute one address may try licence keys, and how often one key may be tried, on each node, 1 to \
+         100000.",
+    ),
+    plain(
+        "license_max_devices",
+        "3",
+        "On how many devices a licence may be used at once where nothing else is said, 1 to 10000. Licences keep the \
+         number that they were issued with.",
+    ),
+    plain(
         "shutdown_timeout_ms",
         "10000",
         "How long running requests may take to finish after a signal to stop, in milliseconds, 0 to 600000.",

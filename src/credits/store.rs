@@ -16,10 +16,10 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Who gives credits sees what becomes of them.
-const WRITERS: Option<Permission> = Some(Permission::CreditsWrite);
+const WRITERS: &[Permission] = &[Permission::CreditsWrite];
 
 impl Visible for balances::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, balances::Column::AccountId))
@@ -27,7 +27,7 @@ impl Visible for balances::Entity {
 }
 
 impl Visible for credit_grants::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, credit_grants::Column::AccountId))
@@ -35,7 +35,7 @@ impl Visible for credit_grants::Entity {
 }
 
 impl Visible for ledger_entries::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, ledger_entries::Column::AccountId))
@@ -43,7 +43,7 @@ impl Visible for ledger_entries::Entity {
 }
 
 impl Visible for ledger_txns::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, ledger_txns::Column::AccountId))

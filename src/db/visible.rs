@@ -16,8 +16,8 @@ use uuid::Uuid;
 pub trait Visible: EntityTrait {
     /// What a caller needs before any row of this table is theirs to see; `None` where ownership alone decides.
     const GUARD: Option<Permission> = None;
-    /// Who holds this sees every row of this table, whatever their scope; `None` where no more than the scope counts.
-    const OPEN_TO: Option<Permission> = None;
+    /// Who holds one of these sees every row of this table, whatever their scope; none where the scope alone counts.
+    const OPEN_TO: &'static [Permission] = &[];
 
     /// The rows that `scope` may see.
     fn visible(scope: Scope) -> Select<Self>;
@@ -28,7 +28,7 @@ pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
     if let Some(permission) = E::GUARD {
         viewer.require(permission)?;
     }
-    let open = E::OPEN_TO.is_some_and(|permission| viewer.permissions().contains(permission));
+    let open = E::OPEN_TO.iter().any(|permission| viewer.permissions().contains(*permission));
     Ok(E::visible(if open { Scope::Everything } else { viewer.scope() }))
 }
 

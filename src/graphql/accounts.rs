@@ -5,6 +5,7 @@ use super::credits::{CreditBalance, CreditGrant, GrantFilter, GrantOrder, Ledger
 use super::discounts::DiscountRedemption;
 use super::inputs::{DateTimeRange, text};
 use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
+use super::licences::{LicenseKey, LicenseKeyFilter, LicenseKeyOrder};
 use super::loaders::Row;
 use super::members::AccountMember;
 use super::node::{global_id, local_id, to_exactly_one, to_one};
@@ -171,6 +172,21 @@ impl Account {
         before: Option<String>,
     ) -> Result<Connection<DiscountRedemption>> {
         under(ctx, RedemptionsOf::Account, self.0.id, Redemptions, page_args(first, after, last, before)).await
+    }
+
+    /// Its licences for a desktop application.
+    async fn license_keys(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the licences that match.")] filter: Option<LicenseKeyFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<LicenseKeyOrder>,
+    ) -> Result<Connection<LicenseKey>> {
+        let list = LicenseKeyFilter::list(filter, order_by)?;
+        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Its balances, one for each credit unit that it ever held.

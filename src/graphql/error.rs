@@ -4,7 +4,7 @@ use async_graphql::{ErrorExtensionValues, Pos, ServerError};
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, whole_seconds};
 
 /// The codes of errors that are about the request as a whole; [`Error::code`] has those of the features.
 pub mod code {
@@ -25,6 +25,9 @@ pub mod code {
     /// A fault of ours.
     pub const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
 }
+
+/// Where an error says how many seconds to wait.
+const RETRY_AFTER: &str = "retryAfterSeconds";
 
 /// Characters of the longest message that quotes a client.
 const LONGEST_MESSAGE: usize = 500;
@@ -93,6 +96,15 @@ pub(super) fn cause(source: Option<&(dyn Any + Send + Sync)>) -> Option<&Error> 
     source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref))
 }
 
+/// How many seconds to wait before asking again, where one of the errors says so.
+pub(super) fn retry_after_seconds(errors: &[ServerError]) -> Option<u64> {
+    let waits = errors.iter().filter_map(|error| match error.extensions.as_ref()?.get(RETRY_AFTER)? {
+        async_graphql::Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    });
+    waits.max()
+}
+
 /// A fault of ours, without its cause.
 pub(super) fn internal(request_id: &str) -> ServerError {
     let mut error = ServerError::new("", None);
@@ -108,6 +120,9 @@ fn describe(presented: &mut ServerError, error: &Error, request_id: &str) {
         }
         Error::Unavailable(what, cause) => {
             tracing::warn!(request_id, path = ?presented.path, what, cause = format!("{cause:#}"), "unavailable");
+        }
+        Error::RateLimited { retry_after } => {
+            presented.extensions.get_or_insert_default().set(RETRY_AFTER, whole_seconds(retry_after));
         }
         _ => {}
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     document::{Answer, Documents, Limits, Prepared},
-    error::{RequestError, code, internal, present_all},
+    error::{RequestError, code, internal, present_all, retry_after_seconds},
     loaders::Loaders,
 };
 
@@ -171,6 +171,11 @@ impl Reply {
     /// A reply that consists of one error.
     pub fn failed(outcome: Outcome, error: ServerError) -> Self {
         Reply { outcome, errors: vec![error], ..Reply::rejected(Vec::new()) }
+    }
+
+    /// How many seconds to wait before asking again, where something was refused because it was asked too often.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        retry_after_seconds(&self.errors)
     }
 }
 

@@ -23,6 +23,9 @@ mod credits;
 mod discounts;
 mod inbox;
 mod invoices;
+mod licence_mutations;
+mod licence_payloads;
+mod licences;
 mod members;
 mod payments;
 mod plan_mutations;
@@ -53,6 +56,7 @@ pub struct Query(
     refunds::RefundQuery,
     invoices::InvoiceQuery,
     discounts::DiscountQuery,
+    licences::LicenceQuery,
     analytics::AnalyticsQuery,
     inbox::InboxQuery,
     audit::AuditQuery,
@@ -61,7 +65,12 @@ pub struct Query(
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(plan_mutations::PlanMutation, credit_mutations::CreditMutation, api_keys::ApiKeyMutation);
+pub struct Mutation(
+    plan_mutations::PlanMutation,
+    credit_mutations::CreditMutation,
+    api_keys::ApiKeyMutation,
+    licence_mutations::LicenceMutation,
+);
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
 #[derive(Interface)]
@@ -76,8 +85,14 @@ enum UserError {
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
+    IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    RegisterDevice(licence_payloads::RegisterDeviceUserError),
+    ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
+    RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),
+    RevokeDevice(licence_payloads::RevokeDeviceUserError),
+    RevokeLicenseKey(licence_payloads::RevokeLicenseKeyUserError),
     UpdatePlan(plan_payloads::UpdatePlanUserError),
     UpdatePlanVersion(plan_payloads::UpdatePlanVersionUserError),
 }

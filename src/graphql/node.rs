@@ -8,6 +8,7 @@ use super::credits::{CreditBalance, CreditGrant, LedgerEntry, LedgerTransaction}
 use super::discounts::{Coupon, DiscountRedemption, PromoCode};
 use super::inbox::WebhookEvent;
 use super::invoices::Invoice;
+use super::licences::{Device, LicenseKey};
 use super::loaders::Row;
 use super::members::AccountMember;
 use super::payments::Payment;
@@ -140,11 +141,13 @@ records! {
     CreditGrant => credit_grants,
     CreditUnit => credit_units,
     DiscountRedemption => discount_redemptions,
+    Device => devices,
     Dispute => disputes,
     Feature => features,
     Invoice => invoices,
     LedgerEntry => ledger_entries,
     LedgerTransaction => ledger_txns,
+    LicenseKey => license_keys,
     Payment => payments,
     Plan => products,
     PlanFeature => product_features,

@@ -14,7 +14,7 @@ use super::scalars::{BigInt, Instant, Word};
 use super::subscription_versions::{SubscriptionVersion, SubscriptionVersionOrder};
 use crate::payments::{InvoicesOf, PaymentsOf};
 use crate::plans::PlanOfVersion;
-use crate::subscriptions::{self as feature, History, Holder, Items};
+use crate::subscriptions::{self as feature, History, Holder, Items, highest};
 use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{products, subscription_items, subscriptions};
@@ -206,10 +206,7 @@ pub(super) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Resu
     let Some(candidates) = ctx.loaders().load::<CurrentSubscriptions>((of, holder)).await? else { return Ok(None) };
     let rank =
         |(_, plan): &(Row<subscriptions::Entity>, Option<Row<products::Entity>>)| plan.as_ref().map(|plan| plan.rank);
-    // The newest come first, and of equal ones the last is the highest.
-    let Some((subscription, plan)) = candidates.iter().rev().max_by_key(|candidate| rank(candidate)) else {
-        return Ok(None);
-    };
+    let Some((subscription, plan)) = highest(&candidates, rank) else { return Ok(None) };
     if let (Some(parent), Some(plan)) = (subscription.product_version_id, plan) {
         let key = Under { parent, of: (), list: PlanOfVersion, page: () };
         ctx.loaders().put::<Wholes<PlanOfVersion>>(key, [Arc::clone(plan)].into());

@@ -1,11 +1,12 @@
 //! Plugs an app into the HTTP edge: who calls, whether we are ready, which limits hold.
 
-use super::{Authenticate, Caller, Http, Introspection, Ready, Settings};
+use super::{Authenticate, Caller, Http, Introspection, Proxies, Ready, Settings};
 use crate::accounts;
 use crate::app::App;
 use crate::config::{self, Config, CorsOrigins};
 use crate::error::{Error, Result};
 use crate::graphql;
+use anyhow::Context as _;
 use axum::http::{HeaderMap, header};
 use futures_util::FutureExt as _;
 use std::sync::Arc;
@@ -17,16 +18,16 @@ impl Http {
             engine: graphql::engine(app)?,
             authenticate: authenticate(Arc::clone(app)),
             ready: ready(Arc::clone(app)),
-            settings: settings(&app.config),
+            settings: settings(&app.config)?,
         })
     }
 }
 
 fn authenticate(app: Arc<App>) -> Authenticate {
-    Arc::new(move |headers| {
+    Arc::new(move |headers, address| {
         let app = Arc::clone(&app);
         async move {
-            let viewer = accounts::sign_in(&app, bearer(headers)?).await?;
+            let viewer = accounts::sign_in(&app, bearer(headers)?).await?.calling_from(address);
             Ok(Caller { anonymous: !viewer.is_signed_in(), attach: graphql::attach(app, viewer) })
         }
         .boxed()
@@ -63,8 +64,8 @@ fn ready(app: Arc<App>) -> Ready {
     })
 }
 
-fn settings(config: &Config) -> Settings {
-    Settings {
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    Ok(Settings {
         body_bytes: config.limits.body_bytes,
         batch: config.limits.batch,
         introspection: match config.introspection {
@@ -76,7 +77,11 @@ fn settings(config: &Config) -> Settings {
             CorsOrigins::Any => vec!["*".to_owned()],
             CorsOrigins::Listed(origins) => origins.clone(),
         },
+        proxies: Proxies {
+            trusted: config.proxies.trusted.clone(),
+            header: config.proxies.client_ip_header.parse().context("client_ip_header is not the name of a header")?,
+        },
         shutdown_limit: config.shutdown_timeout,
         ..Settings::default()
-    }
+    })
 }

@@ -44,7 +44,7 @@ pub(super) async fn schema(
     axum::Extension(request_id): axum::Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {
-    match (http.authenticate)(&headers).await {
+    match (http.authenticate)(&headers, None).await {
         Err(error) => authentication_failed(&error, &request_id, Media::Json),
         Ok(caller) if !http.settings.introspection.allows(&caller) => {
             problem(StatusCode::FORBIDDEN, code::FORBIDDEN, "the schema is not open to this caller")

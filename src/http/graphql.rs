@@ -51,7 +51,7 @@ pub(super) async fn endpoint(
         let message = "the body must be application/json in UTF-8, and say so in Content-Type";
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::BAD_REQUEST, message);
     }
-    let caller = match (http.authenticate)(&parts.headers).await {
+    let caller = match (http.authenticate)(&parts.headers, http.settings.proxies.client(&parts)).await {
         Ok(caller) => caller,
         Err(error) => return authentication_failed(&error, &request_id, media),
     };
@@ -91,6 +91,7 @@ fn status(result: Result<Outcome, &Error>, media: Media) -> StatusCode {
         Ok(Outcome::Crashed) => StatusCode::INTERNAL_SERVER_ERROR,
         Err(Error::Unauthenticated(_)) => StatusCode::UNAUTHORIZED,
         Err(Error::Forbidden(_)) => StatusCode::FORBIDDEN,
+        Err(Error::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Err(Error::Unavailable(..)) => StatusCode::SERVICE_UNAVAILABLE,
         Err(Error::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
         Err(_) => StatusCode::BAD_REQUEST,
@@ -113,6 +114,10 @@ async fn answer(
         Payload::Single(decoded) => {
             let reply = execute(decoded).await;
             let mut response = write(&reply, status(Ok(reply.outcome), media), media);
+            if let Some(seconds) = reply.retry_after_seconds() {
+                *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
             if let Some(name) = &reply.operation_name {
                 response.extensions_mut().insert(OperationName::new(name));
             }

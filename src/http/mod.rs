@@ -4,6 +4,7 @@
 mod app;
 mod assets;
 mod body;
+mod client;
 mod decode;
 mod graphql;
 mod health;
@@ -15,12 +16,13 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
 
 pub use self::{
+    client::Proxies,
     router::router,
     serve::{serve, terminated},
 };
@@ -29,9 +31,10 @@ use crate::{
     graphql::execute::{Attach, Engine},
 };
 
-/// Finds out from the headers of a request who sent it, before anything else of the request is looked at. An error
-/// refuses the request: 401 for [`Unauthenticated`](crate::error::Error::Unauthenticated).
-pub type Authenticate = Arc<dyn for<'a> Fn(&'a HeaderMap) -> BoxFuture<'a, Result<Caller>> + Send + Sync>;
+/// Finds out from the headers of a request and its client's address who sent it, before anything else of the request
+/// is looked at. An error refuses the request: 401 for [`Unauthenticated`](crate::error::Error::Unauthenticated).
+pub type Authenticate =
+    Arc<dyn for<'a> Fn(&'a HeaderMap, Option<IpAddr>) -> BoxFuture<'a, Result<Caller>> + Send + Sync>;
 
 /// Says whether requests can be answered, or in public words what is missing.
 pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -69,6 +72,8 @@ pub struct Settings {
     pub introspection: Introspection,
     /// Origins whose pages may call the API, as `https://app.example.com`; `*` for all.
     pub origins: Vec<String>,
+    /// Whose word is taken for where a request comes from.
+    pub proxies: Proxies,
     /// Whether browsers that open the endpoint are shown GraphiQL.
     pub graphiql: bool,
     /// Whether each request is logged.
@@ -85,6 +90,7 @@ impl Default for Settings {
             batch: 10,
             introspection: Introspection::Everyone,
             origins: Vec::new(),
+            proxies: Proxies::default(),
             graphiql: true,
             access_log: true,
             shutdown_limit: Duration::from_secs(20),

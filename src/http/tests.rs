@@ -21,7 +21,7 @@ const GRAPHQL: &str = "application/graphql-response+json";
 fn app(settings: Settings) -> Router {
     let http = Http {
         engine: Engine::new(toy::schema(), &Limits::default(), Duration::from_millis(200)).unwrap(),
-        authenticate: Arc::new(|headers| authenticate(headers).boxed()),
+        authenticate: Arc::new(|headers, _| authenticate(headers).boxed()),
         ready: Arc::new(|| async { Err("the database does not answer".to_owned()) }.boxed()),
         settings,
     };

@@ -135,6 +135,13 @@ pub async fn current(
     Ok(found)
 }
 
+/// Of the subscriptions that give a holder a plan, newest first, the one that counts: to the plan of the highest rank, and
+/// of those the newest.
+pub fn highest<T>(candidates: &[T], rank: impl Fn(&T) -> Option<i64>) -> Option<&T> {
+    // Of equal ones the last is the highest.
+    candidates.iter().rev().max_by_key(|candidate| rank(candidate))
+}
+
 /// What a subscription bills for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Items;

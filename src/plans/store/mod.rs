@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Who writes the catalogue sees the drafts.
-const WRITERS: Option<Permission> = Some(Permission::CatalogueWrite);
+const WRITERS: &[Permission] = &[Permission::CatalogueWrite];
 
 /// What has been published is public, also when it is no longer sold: someone may hold it. Drafts are not.
 fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
@@ -29,7 +29,7 @@ fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
 }
 
 impl Visible for products::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         if scope == Scope::Everything {
@@ -48,7 +48,7 @@ impl Visible for products::Entity {
 }
 
 impl Visible for product_versions::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
@@ -57,7 +57,7 @@ impl Visible for product_versions::Entity {
 }
 
 impl Visible for prices::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, prices::Column::ProductVersionId))
@@ -65,7 +65,7 @@ impl Visible for prices::Entity {
 }
 
 impl Visible for product_features::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, product_features::Column::ProductVersionId))
@@ -73,7 +73,7 @@ impl Visible for product_features::Entity {
 }
 
 impl Visible for credit_allowances::Entity {
-    const OPEN_TO: Option<Permission> = WRITERS;
+    const OPEN_TO: &'static [Permission] = WRITERS;
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(published(scope, credit_allowances::Column::ProductVersionId))

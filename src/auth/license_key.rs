@@ -1,0 +1,181 @@
+//! Licence keys: `TG-` and six groups of five characters, made to be read out and typed in.
+//!
+//! The first two groups find the row and may be shown, the rest is secret, and the last character checks the others.
+
+use std::fmt;
+
+use rand::CryptoRng;
+
+use super::key::{fast_hash, is_same};
+
+/// Crockford's base 32: digits and letters without I, L, O and U. <https://www.crockford.com/base32.html>
+const ALPHABET: [char; 32] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'M', 'N', 'P',
+    'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
+];
+/// What every licence key begins with, so that people and secret scanners can tell one.
+const MARK: &str = "TG";
+const GROUP: usize = 5;
+/// The first two groups: 50 bits, so that two keys among millions hardly ever share them.
+const PREFIX_LENGTH: usize = 2 * GROUP;
+/// With the prefix, 19 characters of secret (95 bits, far too many to guess) and the one that checks.
+const LENGTH: usize = 6 * GROUP;
+/// No key is longer as it is typed, with whatever stands between its groups.
+const LONGEST_INPUT: usize = 100;
+
+/// A whole licence key; it exists only while one is made or checked.
+#[derive(Clone)]
+pub struct LicenseKeySecret {
+    /// Its thirty characters, without mark and dashes.
+    text: String,
+}
+
+impl LicenseKeySecret {
+    /// A new key.
+    pub fn generate(rng: &mut impl CryptoRng) -> LicenseKeySecret {
+        let mut drawn = [0; LENGTH - 1];
+        rng.fill_bytes(&mut drawn);
+        let mut values = drawn.map(|byte| byte % 32).to_vec();
+        values.push(twice(checksum(&values)));
+        LicenseKeySecret { text: values.into_iter().map(|value| ALPHABET[usize::from(value)]).collect() }
+    }
+
+    /// Reads a key as people type it: in any case, with or without dashes and spaces, with O for 0, and I or L for 1.
+    /// `None` where it has another form or a character is wrong or out of place, so that no key can be meant.
+    pub fn parse(typed: &str) -> Option<LicenseKeySecret> {
+        if typed.len() > LONGEST_INPUT {
+            return None;
+        }
+        let letters =
+            typed.chars().filter(|char| !matches!(char, '-' | ' ')).map(|char| match char.to_ascii_uppercase() {
+                'O' => '0',
+                'I' | 'L' => '1',
+                other => other,
+            });
+        let plain: String = letters.collect();
+        let text = plain.strip_prefix(MARK)?;
+        let values: Vec<u8> = text.chars().map(value).collect::<Option<_>>()?;
+        (values.len() == LENGTH && checksum(&values) == 0).then(|| LicenseKeySecret { text: text.to_owned() })
+    }
+
+    /// The public part, by which the key is found and listed: `TG-` and two groups.
+    pub fn prefix(&self) -> String {
+        grouped(&self.text[..PREFIX_LENGTH])
+    }
+
+    /// What is stored: SHA-256 of the key in lower-case hex, with the prefix in it, so that no two keys can be tried at
+    /// once.
+    pub fn hash(&self) -> String {
+        fast_hash(&self.text)
+    }
+
+    /// Whether this is the key whose hash was stored, compared in constant time.
+    pub fn matches(&self, stored_hash: &str) -> bool {
+        is_same(&self.hash(), stored_hash)
+    }
+
+    /// The whole key, to be shown once, to whoever owns it.
+    pub fn expose(&self) -> String {
+        grouped(&self.text)
+    }
+}
+
+impl fmt::Debug for LicenseKeySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-[not shown]", self.prefix())
+    }
+}
+
+fn grouped(text: &str) -> String {
+    let mut key = MARK.to_owned();
+    for (index, char) in text.chars().enumerate() {
+        if index % GROUP == 0 {
+            key.push('-');
+        }
+        key.push(char);
+    }
+    key
+}
+
+fn value(char: char) -> Option<u8> {
+    ALPHABET.iter().position(|known| *known == char).and_then(|position| u8::try_from(position).ok())
+}
+
+/// Zero for the values of a key. Each value is multiplied by another power of two in the field of 32 elements, so one
+/// wrong character always shows, and so do two that changed places.
+fn checksum(values: &[u8]) -> u8 {
+    values.iter().fold(0, |sum, value| twice(sum) ^ value)
+}
+
+/// Two times `value` in the field of 32 elements (modulo x^5 + x^2 + 1).
+fn twice(value: u8) -> u8 {
+    let doubled = value << 1;
+    if doubled & 0b10_0000 == 0 { doubled } else { doubled ^ 0b10_0101 }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+
+    fn key(seed: u64) -> LicenseKeySecret {
+        LicenseKeySecret::generate(&mut ChaCha20Rng::seed_from_u64(seed))
+    }
+
+    #[test]
+    fn a_key_is_read_however_it_is_typed_and_matches_its_own_hash_alone() {
+        let (one, other) = (key(1), key(2));
+        let text = one.expose();
+        assert_eq!(text.len(), 2 + 6 * 6);
+        assert!(text.starts_with(&format!("{}-", one.prefix())) && one.prefix().len() == 2 + 2 * 6);
+        let typed = [
+            text.clone(),
+            text.to_lowercase(),
+            text.replace('-', ""),
+            text.replace('-', " "),
+            format!(" {} ", text.replace('-', " - ")),
+            text.replace('0', "O").replace('1', "l"),
+            text.replace('0', "o").replace('1', "I"),
+        ];
+        for typed in typed {
+            let read = LicenseKeySecret::parse(&typed).unwrap_or_else(|| panic!("{typed}"));
+            assert!(read.matches(&one.hash()) && !read.matches(&other.hash()) && !read.matches(""), "{typed}");
+            assert_eq!(read.prefix(), one.prefix());
+        }
+        assert_eq!(one.hash().len(), 64);
+        assert!(!format!("{one:?}").contains(&text[14..]));
+    }
+
+    #[test]
+    fn one_wrong_character_and_two_that_changed_places_always_show() {
+        for seed in 0..20 {
+            let text = key(seed).text;
+            for at in 0..LENGTH {
+                for wrong in ALPHABET.iter().filter(|char| !text[at..].starts_with(**char)) {
+                    let typed = format!("TG{}{wrong}{}", &text[..at], &text[at + 1..]);
+                    assert!(LicenseKeySecret::parse(&typed).is_none(), "{typed}");
+                }
+                for other in at + 1..LENGTH {
+                    let mut chars: Vec<char> = text.chars().collect();
+                    chars.swap(at, other);
+                    let typed: String = chars.iter().collect();
+                    assert_eq!(LicenseKeySecret::parse(&format!("TG{typed}")).is_some(), typed == text, "{typed}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_form_is_no_key() {
+        let key = key(3).expose();
+        let long = format!("{key}{}", " ".repeat(100));
+        let wrong = ["", "TG", "TG-", &key[3..], &key[..37], &format!("{key}0"), &key.replace("TG", "TX"), &long];
+        for text in
+            wrong.into_iter().chain([key.replace(&key[20..21], "é"), key.replace('-', "_")].iter().map(|it| &**it))
+        {
+            assert!(LicenseKeySecret::parse(text).is_none(), "{text}");
+        }
+    }
+}

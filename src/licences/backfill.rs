@@ -1,0 +1,108 @@
+//! Licences for those who were there before there were any.
+
+use super::{issued, store};
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{Permission, Viewer};
+use crate::db::Txn;
+use crate::error::Result;
+use chrono::{DateTime, Utc};
+use entity::{accounts, license_keys};
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::OnConflict;
+use serde_json::json;
+use uuid::Uuid;
+
+/// Accounts per transaction.
+const BATCH: u64 = 500;
+
+/// Who is to get licences.
+#[derive(Debug, Clone)]
+pub struct Backfill {
+    /// The kind of the accounts, e.g. `individual`.
+    pub kind: String,
+    /// On how many devices each licence may be used at a time.
+    pub max_devices: i64,
+    /// Nothing is to be written.
+    pub dry_run: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Issued {
+    /// How many accounts of the kind there are; those of people who were erased do not count.
+    pub accounts: u64,
+    /// How many of them had no licence.
+    pub missing: u64,
+    /// How many licences were issued.
+    pub issued: u64,
+}
+
+/// Issues a licence without a key to every account that never had one, and tells `progress` how many it was so far.
+///
+/// The accounts are gone through in the order of their ids, some at a time, each time in a transaction of its own.
+/// Broken off at whatever point, it goes on where it was when it is called again: who has a licence is passed over.
+pub async fn issue_missing(app: &App, viewer: &Viewer, plan: &Backfill, progress: impl Fn(u64, u64)) -> Result<Issued> {
+    viewer.require(Permission::KeysWrite)?;
+    let (accounts, missing) = store::count_accounts(app.db.read(), &plan.kind).await?;
+    let mut done = Issued { accounts, missing, issued: 0 };
+    progress(0, missing);
+    if plan.dry_run {
+        return Ok(done);
+    }
+    let mut after = Uuid::nil();
+    loop {
+        let batch = Batch::prepare(app, viewer, plan, after);
+        let (last, issued) = app.db.write(move |txn| Box::pin(batch.run(txn))).await?;
+        let Some(last) = last else { return Ok(done) };
+        after = last;
+        done.issued += issued;
+        progress(done.issued, missing.max(done.issued));
+    }
+}
+
+struct Batch {
+    kind: String,
+    max_devices: i64,
+    after: Uuid,
+    at: DateTime<Utc>,
+    ids: Vec<(Uuid, Deed)>,
+}
+
+impl Batch {
+    fn prepare(app: &App, viewer: &Viewer, plan: &Backfill, after: Uuid) -> Batch {
+        let ids = (0..BATCH).map(|_| (app.new_id(), Deed::by(app, viewer))).collect();
+        Batch { kind: plan.kind.clone(), max_devices: plan.max_devices, after, at: app.now(), ids }
+    }
+
+    /// The last account that was looked at, and how many licences were issued.
+    async fn run(self, txn: &Txn) -> Result<(Option<Uuid>, u64)> {
+        let Batch { kind, max_devices, after, at, ids } = self;
+        let accounts = store::accounts_without_licence(txn, &kind, after, BATCH).await?;
+        let last = accounts.last().map(|account| account.id);
+        let mut issued = 0;
+        for (account, (id, deed)) in accounts.into_iter().zip(ids) {
+            issued += issue_to(txn, account, id, deed, max_devices, at).await?;
+        }
+        Ok((last, issued))
+    }
+}
+
+/// How many licences the account got: none where another run was faster.
+async fn issue_to(
+    txn: &Txn,
+    account: accounts::Model,
+    id: Uuid,
+    deed: Deed,
+    max_devices: i64,
+    at: DateTime<Utc>,
+) -> Result<u64> {
+    let row = issued(id, account.id, max_devices, "backfill", at);
+    let insert = license_keys::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
+    let inserted = insert.exec_without_returning(txn).await?;
+    if inserted == 1 {
+        let change = (None::<()>, Some(json!({"maxDevices": max_devices})));
+        deed.record(txn, "license_keys.issue", ("LicenseKey", id), Some(account.id), change).await?;
+    }
+    Ok(inserted)
+}

@@ -1,0 +1,195 @@
+//! Licence keys of a desktop application, and the devices they are used on.
+//!
+//! Invariants: a key is shown once and stored as a hash; a licence is used on at most `max_devices` devices at a time,
+//! which the lock on its row keeps; each unit of an order gives one licence. A licence is older than its key: a purchase
+//! or the backfill issues it, and the key is made when its owner first asks for it.
+
+mod backfill;
+mod devices;
+mod project;
+mod status;
+mod store;
+
+pub use backfill::{Backfill, Issued, issue_missing};
+pub use devices::{NewDevice, Registration, register_device, revoke_device};
+pub use project::{ObservedLicences, project};
+pub use status::{Reason, State, Status, status};
+pub use store::{Devices, LicenseKeys};
+
+use crate::accounts;
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{LicenseKeySecret, Permission, Scope, Viewer};
+use crate::db::{Once, Visible, once, rows_for};
+use crate::error::{Error, Result};
+use entity::license_keys::{ActiveModel, Entity, Model};
+use sea_orm::{ActiveValue::Set, EntityTrait, Select};
+use serde_json::json;
+use uuid::Uuid;
+
+/// A licence that an account is to get.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct NewLicence {
+    /// The account.
+    pub account_id: Uuid,
+    /// On how many devices it may be used at a time.
+    pub max_devices: i64,
+}
+
+/// Issues a licence with its key. The same idempotency key and input again give the same licence, and no key: that is
+/// nowhere stored.
+pub async fn issue(
+    app: &App,
+    viewer: &Viewer,
+    new: NewLicence,
+    idempotency_key: &str,
+) -> Result<(Model, Option<LicenseKeySecret>)> {
+    viewer.require(Permission::KeysWrite)?;
+    if !(1..=10_000).contains(&new.max_devices) {
+        return Err(Error::refused("MAX_DEVICES_INVALID", &["maxDevices"], "a licence is for 1 to 10,000 devices"));
+    }
+    let request = Once::new(viewer.actor(), idempotency_key, "licences.issue", &new)?;
+    let secret = LicenseKeySecret::generate(&mut rand::rng());
+    let (id, key_id, now, deed) = (app.new_id(), app.new_id(), app.now(), Deed::by(app, viewer));
+    let row = ActiveModel {
+        prefix: Set(Some(secret.prefix())),
+        hash: Set(Some(secret.hash())),
+        ..issued(id, new.account_id, new.max_devices, "admin", now)
+    };
+    let work = async move |txn: &crate::db::Txn| {
+        if !accounts::account_exists(txn, new.account_id).await? {
+            return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
+        }
+        let licence = Entity::insert(row).exec_with_returning(txn).await?;
+        let after = json!({"keyPrefix": licence.prefix, "maxDevices": licence.max_devices});
+        let change = (None::<()>, Some(after));
+        deed.record(txn, "license_keys.issue", ("LicenseKey", id), Some(licence.account_id), change).await?;
+        Ok(id)
+    };
+    let first: Uuid =
+        app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work(txn))))).await?;
+    let licence = store::licence(app.db.read(), first).await?;
+    let licence = licence.ok_or_else(|| Error::internal(anyhow::anyhow!("a licence vanished")))?;
+    Ok((licence, (first == id).then_some(secret)))
+}
+
+/// A licence as it is issued, without a key.
+fn issued(
+    id: Uuid,
+    account_id: Uuid,
+    max_devices: i64,
+    source: &str,
+    at: chrono::DateTime<chrono::Utc>,
+) -> ActiveModel {
+    ActiveModel {
+        id: Set(id),
+        account_id: Set(account_id),
+        prefix: Set(None),
+        hash: Set(None),
+        status: Set("active".to_owned()),
+        max_devices: Set(max_devices),
+        source: Set(source.to_owned()),
+        payment_id: Set(None),
+        provider: Set(None),
+        order_external_id: Set(None),
+        product_external_id: Set(None),
+        unit_number: Set(1),
+        created_at: Set(at.fixed_offset()),
+        revoked_at: Set(None),
+        revoked_by: Set(None),
+        last_verified_at: Set(None),
+    }
+}
+
+/// Makes the key of a licence that has none yet, for those who own it.
+pub async fn reveal(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model, LicenseKeySecret)> {
+    make_key(app, viewer, id, false).await
+}
+
+/// Makes a new key for a licence; the old one is worth nothing from then on, and devices keep their places.
+pub async fn replace(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model, LicenseKeySecret)> {
+    make_key(app, viewer, id, true).await
+}
+
+async fn make_key(app: &App, viewer: &Viewer, id: Uuid, replace: bool) -> Result<(Model, LicenseKeySecret)> {
+    let rows = rows_to_change::<Entity>(viewer)?;
+    let secret = LicenseKeySecret::generate(&mut rand::rng());
+    let (prefix, hash) = (secret.prefix(), secret.hash());
+    let deed = Deed::by(app, viewer);
+    let licence = app
+        .db
+        .write(move |txn| {
+            Box::pin(async move {
+                let found = store::lock_licence(txn, rows, id).await?.ok_or_else(unknown)?;
+                if found.status != "active" {
+                    return Err(Error::refused("LICENSE_REVOKED", ID, "the licence was revoked"));
+                }
+                if found.hash.is_some() && !replace {
+                    let advice = "the key was shown before; use replaceLicenseKey to get a new one in its place";
+                    return Err(Error::refused("KEY_ALREADY_SHOWN", ID, advice));
+                }
+                let before = found.prefix.as_ref().map(|prefix| json!({"keyPrefix": prefix}));
+                let change =
+                    ActiveModel { id: Set(id), prefix: Set(Some(prefix)), hash: Set(Some(hash)), ..Default::default() };
+                let licence = Entity::update(change).exec(txn).await?;
+                let action = if replace { "license_keys.replace" } else { "license_keys.reveal" };
+                let change = (before, Some(json!({"keyPrefix": licence.prefix})));
+                deed.record(txn, action, ("LicenseKey", id), Some(licence.account_id), change).await?;
+                Ok(licence)
+            })
+        })
+        .await?;
+    Ok((licence, secret))
+}
+
+/// Ends a licence from the next check on, whatever its provider says later; revoking it again changes nothing.
+pub async fn revoke(app: &App, viewer: &Viewer, id: Uuid, reason: Option<String>) -> Result<Model> {
+    viewer.require(Permission::KeysWrite)?;
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
+        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
+    }
+    let rows = rows_for::<Entity>(viewer)?;
+    let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let found = store::lock_licence(txn, rows, id).await?.ok_or_else(unknown)?;
+                if found.revoked_by.as_deref() == Some("admin") {
+                    return Ok(found);
+                }
+                let change = ActiveModel {
+                    id: Set(id),
+                    status: Set("revoked".to_owned()),
+                    revoked_at: Set(found.revoked_at.or(Some(now))),
+                    revoked_by: Set(Some("admin".to_owned())),
+                    ..Default::default()
+                };
+                let licence = Entity::update(change).exec(txn).await?;
+                let after = json!({"revokedAt": licence.revoked_at, "reason": reason});
+                let change = (None::<()>, Some(after));
+                deed.record(txn, "license_keys.revoke", ("LicenseKey", id), Some(licence.account_id), change).await?;
+                Ok(licence)
+            })
+        })
+        .await
+}
+
+/// Where the mutations name the licence.
+const ID: &[&str] = &["licenseKeyId"];
+
+fn unknown() -> Error {
+    Error::refused("NOT_FOUND", ID, "there is no such licence")
+}
+
+/// The rows that `viewer` may change: everyone's with `keys:write`, else those of the accounts that they belong to.
+/// That someone may see more than that is no reason to let them change it.
+fn rows_to_change<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
+    viewer.require_signed_in()?;
+    if viewer.permissions().contains(Permission::KeysWrite) {
+        return rows_for::<E>(viewer);
+    }
+    match viewer.user_id() {
+        Some(user_id) => Ok(E::visible(Scope::User(user_id))),
+        None => Err(Error::Forbidden("this needs a user's own token, or the scope keys:write".into())),
+    }
+}

@@ -1,0 +1,90 @@
+//! Licences that were bought, and taken back with the money.
+
+use super::{issued, store};
+use crate::db::Mirror;
+use crate::error::Result;
+use chrono::{DateTime, Utc};
+use entity::license_keys::{ActiveModel, Entity, Model};
+use sea_orm::ActiveValue::Set;
+use uuid::Uuid;
+
+/// Licences for one product that an order paid for at a payment provider, as it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedLicences {
+    /// `stripe` or `paddle`.
+    pub provider: &'static str,
+    /// The order's id there.
+    pub order_external_id: String,
+    /// The product's id there.
+    pub product_external_id: String,
+    /// How many were paid for.
+    pub units: i64,
+    /// How many of these were paid back.
+    pub revoked_units: i64,
+    /// When they were paid for.
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// Makes the licences of an order what is observed: one for each unit, without a key until its owner asks for it, and
+/// the last `revoked_units` of them revoked.
+///
+/// A licence is never deleted: one of a unit that is no longer there is revoked, and one whose unit comes back is good
+/// again. What an admin revoked stays so. What is there is what was observed last, on top of whatever was observed
+/// before; only `created_at` and `revoked_at` tell when.
+pub async fn project(
+    mirror: &mut Mirror<'_>,
+    account_id: Uuid,
+    payment_id: Option<Uuid>,
+    observed: &ObservedLicences,
+    max_devices: i64,
+) -> Result<()> {
+    let ObservedLicences { provider, order_external_id: order, product_external_id: product, .. } = observed;
+    let found = store::lock_units(mirror.txn, provider, order, product).await?;
+    for row in &found {
+        let wanted = ActiveModel {
+            payment_id: Set(payment_id.or(row.payment_id)),
+            ..standing(row, observed, mirror.clock.now())
+        };
+        mirror.write::<Entity>(&label(observed, row.unit_number), Some(row.clone()), wanted).await?;
+    }
+    let next = found.last().map_or(1, |row| row.unit_number + 1);
+    for unit_number in next..=observed.units {
+        let (now, at) = (mirror.clock.now().fixed_offset(), observed.occurred_at);
+        let revoked = !is_good(observed, unit_number);
+        let row = ActiveModel {
+            payment_id: Set(payment_id),
+            provider: Set(Some((*provider).to_owned())),
+            order_external_id: Set(Some(order.clone())),
+            product_external_id: Set(Some(product.clone())),
+            unit_number: Set(unit_number),
+            status: Set(if revoked { "revoked" } else { "active" }.to_owned()),
+            revoked_at: Set(revoked.then_some(now)),
+            revoked_by: Set(revoked.then(|| "provider".to_owned())),
+            ..issued(mirror.clock.new_id(), account_id, max_devices, "purchase", at)
+        };
+        mirror.write::<Entity>(&label(observed, unit_number), None, row).await?;
+    }
+    Ok(())
+}
+
+/// Whether a unit was paid for and not paid back.
+fn is_good(observed: &ObservedLicences, unit_number: i64) -> bool {
+    unit_number <= observed.units.saturating_sub(observed.revoked_units)
+}
+
+fn label(observed: &ObservedLicences, unit_number: i64) -> String {
+    format!("{}/{}/{unit_number}", observed.order_external_id, observed.product_external_id)
+}
+
+/// How a licence stands by what is observed.
+fn standing(row: &Model, observed: &ObservedLicences, now: DateTime<Utc>) -> ActiveModel {
+    let by_admin = row.revoked_by.as_deref() == Some("admin");
+    let revoked = by_admin || !is_good(observed, row.unit_number);
+    let by = if by_admin { "admin" } else { "provider" };
+    ActiveModel {
+        status: Set(if revoked { "revoked" } else { "active" }.to_owned()),
+        revoked_at: Set(revoked.then(|| row.revoked_at.unwrap_or(now.fixed_offset()))),
+        revoked_by: Set(revoked.then(|| by.to_owned())),
+        ..Default::default()
+    }
+}

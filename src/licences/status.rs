@@ -1,0 +1,152 @@
+//! What a desktop application asks when it starts: may I run?
+
+use super::store;
+use crate::app::App;
+use crate::auth::{LicenseKeySecret, Viewer};
+use crate::error::Result;
+use crate::subscriptions::{self, Holder};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{devices, license_keys};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use std::net::{IpAddr, Ipv6Addr};
+use uuid::Uuid;
+
+/// How exact `last_verified_at` of a licence and `last_seen_at` of a device are.
+const VERIFIED_STEP: TimeDelta = TimeDelta::minutes(1);
+
+/// Where the licence of a key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is good.
+    Active,
+    /// It was revoked.
+    Revoked,
+    /// There is none with this key.
+    Unknown,
+}
+
+/// Why an application may not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no licence with this key.
+    UnknownKey,
+    /// The licence was revoked.
+    LicenseRevoked,
+    /// The device has no place, and there is one to be had.
+    DeviceNotRegistered,
+    /// The device has no place, and there is none left.
+    DeviceLimitReached,
+}
+
+/// What whoever has a key may know of its licence; never whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Where the licence stands.
+    pub state: State,
+    /// Why the application may not run; `None` where it may.
+    pub reason: Option<Reason>,
+    /// Whether this device has a place.
+    pub device_registered: bool,
+    /// How many devices have a place; `None` for an unknown key.
+    pub devices_used: Option<i64>,
+    /// How many may have one; `None` for an unknown key.
+    pub max_devices: Option<i64>,
+    /// The code of the plan that the licence's account has; `None` where there is none, and for a licence that is not
+    /// good.
+    pub plan: Option<String>,
+    /// When this was so.
+    pub checked_at: DateTime<Utc>,
+}
+
+/// Whether the application may run with this key on this device. Whoever has the key may ask; a key that is wrong in
+/// whatever way is answered in one way.
+pub async fn status(app: &App, viewer: &Viewer, key: &str, fingerprint: &str) -> Result<Status> {
+    let secret = LicenseKeySecret::parse(key);
+    limit(app, viewer, secret.as_ref())?;
+    let Some(licence) = licence_of(app, secret).await? else {
+        return Ok(Status {
+            state: State::Unknown,
+            reason: Some(Reason::UnknownKey),
+            device_registered: false,
+            devices_used: None,
+            max_devices: None,
+            plan: None,
+            checked_at: app.now(),
+        });
+    };
+    let device = store::device(app.db.read(), licence.id, fingerprint).await?;
+    let used = store::devices_used(app.db.read(), licence.id).await?;
+    let active = licence.status == "active";
+    let reason = match &device {
+        _ if !active => Some(Reason::LicenseRevoked),
+        Some(_) => None,
+        None if used < licence.max_devices => Some(Reason::DeviceNotRegistered),
+        None => Some(Reason::DeviceLimitReached),
+    };
+    let status = Status {
+        state: if active { State::Active } else { State::Revoked },
+        reason,
+        device_registered: device.is_some(),
+        devices_used: Some(used),
+        max_devices: Some(licence.max_devices),
+        plan: if active { plan(app, licence.account_id).await? } else { None },
+        checked_at: app.now(),
+    };
+    if active {
+        touch(app, &licence, device.as_ref()).await?;
+    }
+    Ok(status)
+}
+
+/// Counts a try against the address that it comes from, and against the key that is tried.
+pub(super) fn limit(app: &App, viewer: &Viewer, secret: Option<&LicenseKeySecret>) -> Result<()> {
+    app.license_checks.check(&("address", viewer.address().map(network)))?;
+    match secret {
+        Some(secret) => app.license_checks.check(&("key", secret.prefix())),
+        None => Ok(()),
+    }
+}
+
+/// What stands for one client: of IPv6 the first half, as a household gets all addresses that begin with it.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        other => other,
+    }
+}
+
+async fn licence_of(app: &App, secret: Option<LicenseKeySecret>) -> Result<Option<license_keys::Model>> {
+    let Some(secret) = secret else { return Ok(None) };
+    let found = store::licence_of_key(app.db.read(), &secret.prefix()).await?;
+    Ok(found.filter(|row| row.hash.as_ref().is_some_and(|hash| secret.matches(hash))))
+}
+
+async fn plan(app: &App, account_id: Uuid) -> Result<Option<String>> {
+    let viewer = Viewer::system("licences");
+    let mut found = subscriptions::current(app.db.read(), &viewer, Holder::Account, &[account_id]).await?;
+    let candidates = found.remove(&account_id).unwrap_or_default();
+    let counts = subscriptions::highest(&candidates, |(_, plan)| plan.as_ref().map(|plan| plan.rank));
+    Ok(counts.and_then(|(_, plan)| plan.as_ref()).map(|plan| plan.code.clone()))
+}
+
+async fn touch(app: &App, licence: &license_keys::Model, device: Option<&devices::Model>) -> Result<()> {
+    let now = app.now().fixed_offset();
+    if licence.last_verified_at.is_some_and(|at| now - at < VERIFIED_STEP) {
+        return Ok(());
+    }
+    let (id, device_id) = (licence.id, device.map(|device| device.id));
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let verified =
+                    license_keys::ActiveModel { id: Set(id), last_verified_at: Set(Some(now)), ..Default::default() };
+                license_keys::Entity::update(verified).exec(txn).await?;
+                if let Some(id) = device_id {
+                    let seen = devices::ActiveModel { id: Set(id), last_seen_at: Set(now), ..Default::default() };
+                    devices::Entity::update(seen).exec(txn).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}

@@ -1,0 +1,205 @@
+//! Every query on licences and devices.
+
+use crate::auth::{Permission, Scope};
+use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, in_accounts_of, within};
+use crate::error::Result;
+use crate::order;
+use entity::{accounts, devices, license_keys, users};
+use sea_orm::sea_query::{ExprTrait, Query, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+use uuid::Uuid;
+
+/// Who issues licences sees what becomes of them.
+const ISSUERS: &[Permission] = &[Permission::KeysWrite];
+
+impl Visible for license_keys::Entity {
+    const OPEN_TO: &'static [Permission] = ISSUERS;
+
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, license_keys::Column::AccountId))
+    }
+}
+
+impl Visible for devices::Entity {
+    const OPEN_TO: &'static [Permission] = ISSUERS;
+
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, devices::Column::AccountId))
+    }
+}
+
+/// Licences, by the time of their issue.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LicenseKeys {
+    /// These statuses alone; empty for all.
+    pub statuses: Vec<&'static str>,
+    /// From this source alone.
+    pub source: Option<&'static str>,
+    /// The one whose key begins like this.
+    pub prefix: Option<String>,
+    /// Issued in this span.
+    pub issued: Between,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for LicenseKeys {
+    type Entity = license_keys::Entity;
+
+    fn filter(&self, mut rows: Select<license_keys::Entity>) -> Select<license_keys::Entity> {
+        use license_keys::Column;
+        if !self.statuses.is_empty() {
+            rows = rows.filter(Column::Status.is_in(self.statuses.iter().copied()));
+        }
+        if let Some(source) = self.source {
+            rows = rows.filter(Column::Source.eq(source));
+        }
+        if let Some(prefix) = &self.prefix {
+            rows = rows.filter(Column::Prefix.eq(prefix));
+        }
+        within(rows, Column::CreatedAt, &self.issued)
+    }
+
+    fn order(&self) -> Order<license_keys::Entity> {
+        order!(license_keys, created_at, CreatedAt, self.descending)
+    }
+}
+
+impl ChildListing for LicenseKeys {
+    type Of = ();
+
+    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
+        license_keys::Column::AccountId.into_expr().eq(account)
+    }
+}
+
+/// The devices of a licence, first to come first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Devices {
+    /// Also those whose place was freed.
+    pub include_revoked: bool,
+}
+
+impl Listing for Devices {
+    type Entity = devices::Entity;
+
+    fn filter(&self, rows: Select<devices::Entity>) -> Select<devices::Entity> {
+        if self.include_revoked { rows } else { rows.filter(devices::Column::RevokedAt.is_null()) }
+    }
+
+    fn order(&self) -> Order<devices::Entity> {
+        order!(devices, first_seen_at, FirstSeenAt, false)
+    }
+}
+
+impl ChildListing for Devices {
+    type Of = ();
+
+    fn belongs_to((): (), licence: SimpleExpr) -> SimpleExpr {
+        devices::Column::LicenseKeyId.into_expr().eq(licence)
+    }
+}
+
+/// The licence with this id, whoever asks.
+pub(super) async fn licence(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<license_keys::Model>> {
+    let rows = license_keys::Entity::visible(Scope::Everything).filter(license_keys::Column::Id.eq(id));
+    Ok(rows.one(db).await?)
+}
+
+/// The licence of `rows` with this id, locked until the commit.
+pub(super) async fn lock_licence(
+    txn: &Txn,
+    rows: Select<license_keys::Entity>,
+    id: Uuid,
+) -> Result<Option<license_keys::Model>> {
+    Ok(rows.filter(license_keys::Column::Id.eq(id)).lock_exclusive().one(txn).await?)
+}
+
+/// The licence whose key begins like this. Who has the key needs no other right.
+pub(super) async fn licence_of_key(db: &impl ConnectionTrait, prefix: &str) -> Result<Option<license_keys::Model>> {
+    let rows = license_keys::Entity::visible(Scope::Everything).filter(license_keys::Column::Prefix.eq(prefix));
+    Ok(rows.one(db).await?)
+}
+
+/// The same, locked until the commit, so that nobody else takes a place on it.
+pub(super) async fn lock_licence_of_key(txn: &Txn, prefix: &str) -> Result<Option<license_keys::Model>> {
+    let rows = license_keys::Entity::visible(Scope::Everything).filter(license_keys::Column::Prefix.eq(prefix));
+    Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// How many devices a licence is used on at present.
+pub(super) async fn devices_used(db: &impl ConnectionTrait, licence_id: Uuid) -> Result<i64> {
+    let rows = devices::Entity::visible(Scope::Everything).filter(devices::Column::LicenseKeyId.eq(licence_id));
+    let used = rows.filter(devices::Column::RevokedAt.is_null()).count(db).await?;
+    Ok(i64::try_from(used).unwrap_or(i64::MAX))
+}
+
+/// The device of a licence with this fingerprint that has a place at present.
+pub(super) async fn device(
+    db: &impl ConnectionTrait,
+    licence_id: Uuid,
+    fingerprint: &str,
+) -> Result<Option<devices::Model>> {
+    let rows = devices::Entity::visible(Scope::Everything).filter(devices::Column::LicenseKeyId.eq(licence_id));
+    let rows = rows.filter(devices::Column::Fingerprint.eq(fingerprint)).filter(devices::Column::RevokedAt.is_null());
+    Ok(rows.one(db).await?)
+}
+
+/// The device of `rows` with this id, locked until the commit.
+pub(super) async fn lock_device(txn: &Txn, rows: Select<devices::Entity>, id: Uuid) -> Result<Option<devices::Model>> {
+    Ok(rows.filter(devices::Column::Id.eq(id)).lock_exclusive().one(txn).await?)
+}
+
+/// Every licence that an order gave for a product, by the number of its unit, locked until the commit.
+pub(super) async fn lock_units(
+    txn: &Txn,
+    provider: &str,
+    order: &str,
+    product: &str,
+) -> Result<Vec<license_keys::Model>> {
+    use license_keys::Column;
+    let units = license_keys::Entity::visible(Scope::Everything)
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::OrderExternalId.eq(order))
+        .filter(Column::ProductExternalId.eq(product));
+    Ok(units.order_by_asc(Column::UnitNumber).lock_exclusive().all(txn).await?)
+}
+
+/// The accounts of a kind, without those of people who were erased.
+fn accounts_of_kind(kind: &str) -> Select<accounts::Entity> {
+    let erased = Query::select()
+        .column(users::Column::Id)
+        .from(users::Entity)
+        .and_where(users::Column::ErasedAt.is_not_null())
+        .take();
+    accounts::Entity::visible(Scope::Everything)
+        .filter(accounts::Column::Kind.eq(kind))
+        .filter(accounts::Column::OwnerId.not_in_subquery(erased))
+}
+
+fn without_licence(kind: &str) -> Select<accounts::Entity> {
+    let licensed = Query::select()
+        .column(license_keys::Column::Id)
+        .from(license_keys::Entity)
+        .and_where(license_keys::Column::AccountId.into_expr().equals((accounts::Entity, accounts::Column::Id)))
+        .take();
+    accounts_of_kind(kind).filter(SimpleExpr::not(sea_orm::sea_query::Expr::exists(licensed)))
+}
+
+/// How many accounts of a kind there are, and how many of them have no licence.
+pub(super) async fn count_accounts(db: &impl ConnectionTrait, kind: &str) -> Result<(u64, u64)> {
+    Ok((accounts_of_kind(kind).count(db).await?, without_licence(kind).count(db).await?))
+}
+
+/// The accounts of a kind that have no licence, up to `most` after the one with the id `after`.
+pub(super) async fn accounts_without_licence(
+    txn: &Txn,
+    kind: &str,
+    after: Uuid,
+    most: u64,
+) -> Result<Vec<accounts::Model>> {
+    let rows = without_licence(kind).filter(accounts::Column::Id.gt(after)).order_by_asc(accounts::Column::Id);
+    Ok(rows.limit(most).all(txn).await?)
+}

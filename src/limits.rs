@@ -1,0 +1,88 @@
+//! How often something may be tried, counted in this process alone.
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use governor::clock::Clock as LimitClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many counts there are. Memory cannot grow beyond them, however many callers there are; with far more callers
+/// than this in one minute, some share a count. Nobody outside can tell which.
+const SLOTS: u64 = 1 << 16;
+
+/// So many tries a minute for each key; unused ones are saved up for a minute.
+pub struct RateLimit {
+    limiter: RateLimiter<u64, HashMapStateStore<u64>, Steady, NoOpMiddleware<Duration>>,
+    clock: Steady,
+    hasher: RandomState,
+}
+
+/// The app's clock as the limiter takes it.
+#[derive(Clone)]
+struct Steady(Arc<Clock>);
+
+impl LimitClock for Steady {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.steady()
+    }
+}
+
+impl RateLimit {
+    /// `times` tries a minute.
+    pub fn per_minute(times: NonZeroU32, clock: Arc<Clock>) -> RateLimit {
+        let clock = Steady(clock);
+        let limiter = RateLimiter::hashmap_with_clock(Quota::per_minute(times), clock.clone());
+        RateLimit { limiter, clock, hasher: RandomState::new() }
+    }
+
+    /// Counts one try of `key`, or refuses it.
+    pub fn check(&self, key: &impl Hash) -> Result<()> {
+        let slot = self.hasher.hash_one(key) % SLOTS;
+        self.limiter
+            .check_key(&slot)
+            .map_err(|refused| Error::RateLimited { retry_after: refused.wait_time_from(self.clock.now()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, TimeDelta};
+
+    #[test]
+    fn each_key_has_its_tries_and_gets_them_back_with_time() {
+        let clock = Arc::new(Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
+        let limit = RateLimit::per_minute(NonZeroU32::new(6).unwrap(), Arc::clone(&clock));
+        for _ in 0..6 {
+            limit.check(&"a").unwrap();
+        }
+        let refused = limit.check(&"a").unwrap_err();
+        assert_eq!(refused.to_string(), "too many requests; try again in 10 s");
+        assert_eq!(refused.code(), "RATE_LIMITED");
+        limit.check(&"b").unwrap();
+        clock.advance(TimeDelta::milliseconds(9_500));
+        assert_eq!(limit.check(&"a").unwrap_err().to_string(), "too many requests; try again in 1 s");
+        clock.advance(TimeDelta::milliseconds(500));
+        limit.check(&"a").unwrap();
+        limit.check(&"a").unwrap_err();
+        clock.advance(TimeDelta::hours(1));
+        assert_eq!((0..10).filter(|_| limit.check(&"a").is_ok()).count(), 6, "no more than a minute's tries are saved");
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_number_of_keys() {
+        let clock = Arc::new(Clock::fixed(DateTime::UNIX_EPOCH));
+        let limit = RateLimit::per_minute(NonZeroU32::MAX, clock);
+        for key in 0..200_000_u32 {
+            limit.check(&key).unwrap();
+        }
+        assert!(u64::try_from(limit.limiter.len()).unwrap() <= SLOTS);
+    }
+}
