@@ -4,8 +4,7 @@
 //! `provider_objects`. Each of our records is then made what the states of the objects behind it say, as a whole: so the
 //! end is the same for every order of deliveries, and applying anything again changes nothing.
 
-use super::json::text;
-use super::object::{Object, Provider};
+use super::object::Object;
 use super::order::{Sighting, newest};
 use super::records::Records;
 use super::store::Store;
@@ -14,6 +13,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{Bell, Difference, Mirror, Txn};
 use crate::error::{Error, Result};
+use crate::providers::Provider;
 use crate::jobs::{MOST_ATTEMPTS, retry_delay};
 use chrono::{DateTime, Utc};
 use entity::{inbox_events, provider_objects};
@@ -72,7 +72,7 @@ impl Apply {
             scope,
             clock: Arc::clone(&app.clock),
             bell: Arc::clone(app.db.bell()),
-            max_devices: app.config.licenses.max_devices,
+            max_devices: app.config.licences.max_devices,
         }
     }
 
@@ -90,7 +90,7 @@ impl Apply {
         }
         let kind = mirrored.first().and_then(|(kind, _)| *kind);
         let sightings: Vec<Sighting> = mirrored.into_iter().map(|(_, sighting)| sighting).collect();
-        store.lock(&self.named(store, &sightings).await?).await?;
+        store.lock(&self.named(store, kind, &sightings).await?).await?;
         let mut mirror = Mirror::new(txn, &self.clock);
         let object = match kind {
             Some(kind) => self.fold(store, &mut mirror, kind, &sightings).await?,
@@ -107,10 +107,10 @@ impl Apply {
     }
 
     /// The ids of the object and of all that it is tied to.
-    async fn named(&self, store: Store<'_>, sightings: &[Sighting]) -> Result<BTreeSet<String>> {
+    async fn named(&self, store: Store<'_>, kind: Option<&str>, sightings: &[Sighting]) -> Result<BTreeSet<String>> {
         let mut ids = BTreeSet::from([self.object_id.clone()]);
         let known = store.object(&self.object_id).await?.map(|object| object.ties);
-        let told = sightings.iter().map(|sighting| self.provider.ties(&sighting.object));
+        let told = sightings.iter().map(|sighting| self.provider.ties(kind.unwrap_or_default(), &sighting.object));
         for ties in known.into_iter().chain(told) {
             ids.extend([ties.customer, ties.subscription, ties.invoice, ties.payment, ties.charge].into_iter().flatten());
         }
@@ -130,7 +130,7 @@ impl Apply {
         let last: Vec<Sighting> = last.into_iter().map(|event| sighting(self.provider, event).1).collect();
         // One that was only ever said to be gone is kept as that.
         let Some(winner) = newest(&last).or_else(|| newest(pending)) else { return Ok(known.map(Object::from)) };
-        let ties = |sighting: &Sighting| self.provider.ties(&sighting.object);
+        let ties = |sighting: &Sighting| self.provider.ties(kind, &sighting.object);
         let mut tied = ties(winner);
         for older in pending.iter().rev().map(ties).chain(known.clone().map(|row| Object::from(row).ties)) {
             tied = tied.or(older);
@@ -182,7 +182,7 @@ fn applied(waits_for: Option<String>, note: Option<String>, now: DateTime<Utc>) 
 }
 
 /// What one event says, with the kind of its object if that is mirrored.
-fn sighting(provider: Provider, event: inbox_events::Model) -> (Option<&'static str>, Sighting) {
+pub(super) fn sighting(provider: Provider, event: inbox_events::Model) -> (Option<&'static str>, Sighting) {
     let mut payload = event.payload;
     let (object, previous) = match provider {
         Provider::Stripe => (payload["data"]["object"].take(), payload["data"]["previous_attributes"].take()),

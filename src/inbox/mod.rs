@@ -1,8 +1,21 @@
-//! What the payment providers sent.
+//! What the payment providers sent: received, kept byte for byte, and applied to the mirror in any order.
+//!
+//! Invariants: an event is kept once; what is kept is applied, or waits, or is parked in plain sight; the rows of the
+//! mirror are what the newest states of the providers' objects say, whatever order they were told in.
 
+mod apply;
 mod jobs;
+mod json;
+mod money;
 mod object;
+mod order;
+mod owner;
+mod paddle;
+mod reader;
+mod records;
 mod store;
+mod stripe;
+mod waiting;
 
-pub use object::Provider;
+pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
 pub use store::Events;

@@ -1,14 +1,15 @@
 //! Makes the records of money: invoices, payments, and what was bought with them.
 
-use super::object::{Object, Provider};
+use super::object::Object;
 use super::owner::Owner;
 use super::records::{Record, Records, Step};
 use super::store::Tie;
 use super::{paddle, stripe};
 use crate::credits::project_purchase;
 use crate::error::Result;
-use crate::licences::{ObservedLicences, project_licences};
+use crate::licences::{self, ObservedLicences};
 use crate::payments::{self, ObservedPayment};
+use crate::providers::Provider;
 use uuid::Uuid;
 
 /// The code of the credit unit that is bought where a purchase names none.
@@ -124,8 +125,8 @@ impl Records<'_, '_> {
         let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
         let adjustments = self.store.tied(Tie::Payment, id, &["adjustment"]).await?;
         let adjustments: Vec<&Object> = adjustments.iter().collect();
-        let licences = paddle::licences(&object, &adjustments);
-        if licences.is_empty() {
+        let sold = paddle::licences(&object, &adjustments);
+        if sold.is_empty() {
             return Ok(Step::Made);
         }
         let account_id = match self.owner(&[&object], object.ties.customer.as_deref()).await? {
@@ -133,7 +134,7 @@ impl Records<'_, '_> {
             Owner::Unknown(key) => return Ok(Step::unowned(key, id)),
         };
         let payment_id = self.paid(object.ties.payment.as_deref()).await?.map(|(id, _)| id);
-        for each in licences {
+        for each in sold {
             let observed = ObservedLicences {
                 provider: self.store.provider.name(),
                 order_external_id: id.to_owned(),
@@ -142,7 +143,7 @@ impl Records<'_, '_> {
                 revoked_units: each.revoked_units,
                 occurred_at: object.occurred_at,
             };
-            project_licences(self.mirror, account_id, payment_id, self.max_devices, &observed).await?;
+            licences::project(self.mirror, account_id, payment_id, &observed, self.max_devices).await?;
         }
         Ok(Step::Made)
     }

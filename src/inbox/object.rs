@@ -1,31 +1,8 @@
 //! Objects of the payment providers, as they were last seen.
 
+use crate::subscriptions::{ObservedDiscount, ObservedItem};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-
-/// A provider that sends webhooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Provider {
-    /// Stripe.
-    Stripe,
-    /// Paddle Billing.
-    Paddle,
-}
-
-impl Provider {
-    /// Its name in the database and in paths.
-    pub fn name(self) -> &'static str {
-        match self {
-            Provider::Stripe => "stripe",
-            Provider::Paddle => "paddle",
-        }
-    }
-
-    /// The provider called `name`.
-    pub fn named(name: &str) -> Option<Provider> {
-        [Provider::Stripe, Provider::Paddle].into_iter().find(|provider| provider.name() == name)
-    }
-}
 
 /// The state of one object at a provider.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,4 +45,17 @@ impl Ties {
             charge: self.charge.or(other.charge),
         }
     }
+}
+
+/// What one state of a subscription says, without when and why it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    /// One of our statuses.
+    pub(super) status: &'static str,
+    /// Whether nothing is collected.
+    pub(super) paused: bool,
+    /// What it billed for.
+    pub(super) items: Vec<ObservedItem>,
+    /// What was taken off.
+    pub(super) discounts: Vec<ObservedDiscount>,
 }

@@ -37,12 +37,11 @@ pub(super) struct Sighting {
 pub(super) fn newest(sightings: &[Sighting]) -> Option<&Sighting> {
     let at = sightings.iter().map(|sighting| sighting.occurred_at).max()?;
     let last: Vec<&Sighting> = sightings.iter().filter(|sighting| sighting.occurred_at == at).collect();
-    let rank = |sighting: &&&Sighting| {
+    last.iter().copied().max_by_key(|sighting| {
         let followers = last.iter().filter(|other| follows(other, sighting) && !follows(sighting, other)).count();
         let making = sighting.kind.ends_with(".created");
-        (sighting.fetched, !making, Reverse(followers), sighting.progress, &sighting.external_id)
-    };
-    last.iter().max_by_key(rank).copied()
+        (sighting.fetched, !making, Reverse(followers), sighting.progress, sighting.external_id.clone())
+    })
 }
 
 /// Whether `later` says that before it the object was what `earlier` shows, and is not so any more.

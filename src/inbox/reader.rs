@@ -1,7 +1,8 @@
 //! Where the two providers are told apart.
 
-use super::object::{Object, Provider, Ties};
+use super::object::{Object, Ties};
 use super::{paddle, stripe};
+use crate::providers::Provider;
 use serde_json::Value;
 
 impl Provider {
@@ -41,7 +42,7 @@ impl Provider {
     pub(super) fn user(self, object: &Object) -> Option<String> {
         match self {
             Provider::Stripe => stripe::user(&object.payload).map(str::to_owned),
-            Provider::Paddle => paddle::user(&object.payload).map(|user| user.to_string()),
+            Provider::Paddle => paddle::user(&object.payload),
         }
     }
 }

@@ -3,30 +3,27 @@
 //! A record is made from all the objects that say something about it, each in its newest state. What it refers to may
 //! not be here yet; then it is made without, and made again when that comes.
 
-use super::object::{Object, Provider};
-use super::order::newest;
+use super::object::{Object, Ties};
+use super::order::{Sighting, newest};
 use super::owner::Owner;
 use super::store::{Store, Tie};
 use super::waiting::Waiting;
 use super::{paddle, stripe};
-use crate::accounts::{ObservedLicences, project_customer, project_licences};
-use crate::credits::project_purchase;
+use crate::accounts::project_customer;
 use crate::db::{Bell, Mirror};
 use crate::error::Result;
 use crate::payments::{self, ObservedPayment};
 use crate::plans::{self, project_price};
+use crate::providers::Provider;
 use crate::subscriptions::{self, ObservedState};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The code of the credit unit that is bought where a purchase names none.
-const CREDIT_UNIT: &str = "credits";
-
 /// A record of ours, by the id at the provider of the object that it is made from; in the order in which they refer to
 /// each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Record {
+pub(super) enum Record {
     Customer(String),
     Price(String),
     Coupon(String),
@@ -49,20 +46,22 @@ pub(super) struct Outcome {
 }
 
 /// What became of one record.
-enum Step {
+pub(super) enum Step {
     Made,
     Waits(String),
 }
 
 /// Records being made, in one transaction.
 pub(super) struct Records<'a, 'm> {
-    store: Store<'a>,
-    mirror: &'m mut Mirror<'a>,
-    waiting: Waiting<'a>,
-    max_devices: i64,
-    queue: BTreeSet<Record>,
+    pub(super) store: Store<'a>,
+    pub(super) mirror: &'m mut Mirror<'a>,
+    pub(super) waiting: Waiting<'a>,
+    /// On how many devices a licence that was bought may be used.
+    pub(super) max_devices: i64,
+    /// What is still to be made.
+    pub(super) queue: BTreeSet<Record>,
     /// The payments made so far, for what hangs on them.
-    payments: HashMap<String, (Uuid, ObservedPayment)>,
+    pub(super) payments: HashMap<String, (Uuid, ObservedPayment)>,
     note: Option<String>,
 }
 
@@ -146,7 +145,7 @@ impl<'a, 'm> Records<'a, 'm> {
     }
 
     async fn customer(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(waits(id)) };
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
         let read = match self.store.provider {
             Provider::Stripe => stripe::customer(&object),
             Provider::Paddle => paddle::customer(&object),
@@ -167,7 +166,7 @@ impl<'a, 'm> Records<'a, 'm> {
     }
 
     async fn price(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(waits(id)) };
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
         self.make_price(&object).await?;
         Ok(Step::Made)
     }
@@ -193,7 +192,7 @@ impl<'a, 'm> Records<'a, 'm> {
     }
 
     async fn coupon(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(waits(id)) };
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
         if let Some(coupon) = stripe::coupon(&object) {
             payments::project_coupon(self.mirror, &coupon).await?;
         }
@@ -201,16 +200,16 @@ impl<'a, 'm> Records<'a, 'm> {
     }
 
     async fn promo_code(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(waits(id)) };
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
         let Some(promo_code) = stripe::promo_code(&object) else { return Ok(Step::Made) };
         match payments::project_promo_code(self.mirror, &promo_code).await? {
             Some(_) => Ok(Step::Made),
-            None => Ok(waits(&promo_code.coupon_external_id)),
+            None => Ok(Step::waits(&promo_code.coupon_external_id)),
         }
     }
 
     async fn redemption(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(waits(id)) };
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
         let Some(redemption) = stripe::redemption(&object) else { return Ok(Step::Made) };
         let subscription = match &redemption.subscription_external_id {
             Some(id) => self.store.object(id).await?,
@@ -219,17 +218,17 @@ impl<'a, 'm> Records<'a, 'm> {
         let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
         let account_id = match self.owner(&objects, object.ties.customer.as_deref()).await? {
             Owner::Account(account_id) => account_id,
-            Owner::Unknown(key) => return Ok(self.unowned(key, id)),
+            Owner::Unknown(key) => return Ok(Step::unowned(key, id)),
         };
         if payments::project_redemption(self.mirror, account_id, &redemption).await? {
             return Ok(Step::Made);
         }
         let subscription_is_missing = redemption.subscription_external_id.filter(|_| subscription.is_none());
-        Ok(waits(&subscription_is_missing.unwrap_or(redemption.coupon_external_id)))
+        Ok(Step::waits(&subscription_is_missing.unwrap_or(redemption.coupon_external_id)))
     }
 
     async fn subscription(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(waits(id)) };
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
         let related = self.related(id).await?;
         let read = match self.store.provider {
             Provider::Stripe => stripe::subscription(&object, &related),
@@ -240,7 +239,7 @@ impl<'a, 'm> Records<'a, 'm> {
         let objects: Vec<&Object> = [&object].into_iter().chain(&sessions).collect();
         let account_id = match self.owner(&objects, object.ties.customer.as_deref()).await? {
             Owner::Account(account_id) => account_id,
-            Owner::Unknown(key) => return Ok(self.unowned(key, id)),
+            Owner::Unknown(key) => return Ok(Step::unowned(key, id)),
         };
         self.embedded_prices(&object).await?;
         let history = self.history(id, &related).await?;
@@ -300,7 +299,7 @@ impl<'a, 'm> Records<'a, 'm> {
             let last = newest(chunk)?;
             let state = match provider {
                 Provider::Stripe => stripe::state(&last.object, related)?,
-                Provider::Paddle => paddle::state(&last.object)?,
+                Provider::Paddle => paddle::state(&seen(id, last))?,
             };
             Some(ObservedState {
                 effective_at: last.occurred_at,
@@ -316,6 +315,27 @@ impl<'a, 'm> Records<'a, 'm> {
     }
 }
 
-fn waits(id: &str) -> Step {
-    Step::Waits(format!("object:{id}"))
+/// A subscription as an event showed it.
+fn seen(id: &str, sighting: &Sighting) -> Object {
+    Object {
+        kind: "subscription".to_owned(),
+        external_id: id.to_owned(),
+        api_version: sighting.api_version.clone(),
+        payload: sighting.object.clone(),
+        deleted: false,
+        occurred_at: sighting.occurred_at,
+        ties: Ties::default(),
+    }
+}
+
+impl Step {
+    /// The object with this id has to be here first.
+    pub(super) fn waits(id: &str) -> Step {
+        Step::Waits(format!("object:{id}"))
+    }
+
+    /// The owner has to be here first; where none is named, whatever else comes of the object may name one.
+    pub(super) fn unowned(key: Option<String>, id: &str) -> Step {
+        key.map_or_else(|| Step::waits(id), Step::Waits)
+    }
 }

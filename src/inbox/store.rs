@@ -1,14 +1,16 @@
 //! Every query on the events that providers sent.
 
-use super::object::{Object, Provider, Ties};
+use super::jobs::ApplyObject;
+use super::object::{Object, Ties};
 use crate::auth::{Permission, Scope};
 use crate::db::{Between, Listing, Order, Txn, Visible, within};
 use crate::error::Result;
 use crate::order;
+use crate::providers::Provider;
 use entity::{inbox_events, provider_objects};
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, Select, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -188,4 +190,34 @@ impl From<provider_objects::Model> for Object {
             },
         }
     }
+}
+
+/// The objects whose events wait for `key`.
+pub(super) async fn waiting_for(txn: &Txn, key: &str) -> Result<Vec<ApplyObject>> {
+    // unscoped: the inbox is worked off for nobody in particular
+    let rows = inbox_events::Entity::find().filter(inbox_events::Column::WaitsFor.eq(key));
+    waiting_objects(txn, rows).await
+}
+
+/// The objects whose events wait for what is already here.
+pub(super) async fn waiting_in_vain(txn: &Txn) -> Result<Vec<ApplyObject>> {
+    const HERE: &str = "waits_for LIKE 'user:%' AND EXISTS (SELECT 1 FROM user_identities \
+         WHERE subject = substr(waits_for, 6)) \
+         OR waits_for LIKE 'customer:%' AND EXISTS (SELECT 1 FROM provider_customers \
+         WHERE provider = inbox_events.provider AND external_id = substr(waits_for, 10)) \
+         OR waits_for LIKE 'object:%' AND EXISTS (SELECT 1 FROM provider_objects \
+         WHERE provider = inbox_events.provider AND external_id = substr(waits_for, 8))";
+    // unscoped: as for those that wait for one key
+    let rows = inbox_events::Entity::find().filter(inbox_events::Column::WaitsFor.is_not_null());
+    waiting_objects(txn, rows.filter(Expr::cust(format!("({HERE})")))).await
+}
+
+async fn waiting_objects(txn: &Txn, rows: Select<inbox_events::Entity>) -> Result<Vec<ApplyObject>> {
+    use inbox_events::Column;
+    let rows = rows.select_only().column(Column::Provider).column(Column::ObjectId).distinct();
+    let rows: Vec<(String, Option<String>)> = rows.into_tuple().all(txn).await?;
+    let objects = rows.into_iter().filter_map(|(provider, object_id)| {
+        Some(ApplyObject { provider: Provider::named(&provider)?, object_id: object_id? })
+    });
+    Ok(objects.collect())
 }

@@ -5,12 +5,18 @@
 //! and one beginning to wait, a schedule looks for those that wait for what is already here.
 
 use super::jobs::{ApplyObject, ReapplyPrice};
-use super::store::Store;
+use super::store::{self, Store};
+use crate::app::App;
 use crate::clock::Clock;
-use crate::db::Bell;
+use crate::db::{Bell, Txn};
 use crate::error::Result;
 use crate::jobs::NewJob;
+use crate::providers::Provider;
+use crate::subscriptions;
 use std::sync::Arc;
+
+/// How many objects one transaction has applied: few enough that it does not keep others from the queue for long.
+const AT_ONCE: u64 = 500;
 
 /// Wakes what waits, in the transaction that brings what is waited for.
 pub(super) struct Waiting<'a> {
@@ -22,19 +28,56 @@ pub(super) struct Waiting<'a> {
 impl Waiting<'_> {
     /// Has the objects applied whose events wait for `key`.
     pub(super) async fn wake(&self, key: &str) -> Result<()> {
-        for (provider, object_id) in self.store.waiting_for(key).await? {
-            let job = ApplyObject { provider, object_id };
-            let unique = job.unique_key();
-            NewJob::with(self.clock, &self.bell, &job)?.unique(unique).enqueue(self.store.txn).await?;
-        }
-        Ok(())
+        let objects = store::waiting_for(self.store.txn, key).await?;
+        enqueue(self.store.txn, self.clock, &self.bell, objects).await
     }
 
     /// Has the subscriptions applied again that bill for a price.
     pub(super) async fn price_changed(&self, external_id: &str) -> Result<()> {
-        let job = ReapplyPrice { provider: self.store.provider.name().to_owned(), price: external_id.to_owned() };
-        let unique = format!("{}:{external_id}", job.provider);
-        NewJob::with(self.clock, &self.bell, &job)?.unique(unique).enqueue(self.store.txn).await?;
-        Ok(())
+        let job = ReapplyPrice { provider: self.store.provider, price: external_id.to_owned() };
+        let unique = format!("{}:{external_id}", job.provider.name());
+        NewJob::with(self.clock, &self.bell, &job)?.unique(unique).enqueue(self.store.txn).await
     }
+}
+
+/// Has everything applied that waits for this user of the host application.
+pub(super) async fn wake_user(app: &App, user: &str) -> Result<()> {
+    let key = format!("user:{user}");
+    enqueue_in_one(app, move |txn| Box::pin(async move { store::waiting_for(txn, &key).await })).await
+}
+
+/// Has everything applied that waits for what is here.
+pub(super) async fn wake_all(app: &App) -> Result<()> {
+    enqueue_in_one(app, |txn| Box::pin(store::waiting_in_vain(txn))).await
+}
+
+/// Applies the subscriptions again that bill for a price.
+pub(super) async fn reapply_price(app: &App, provider: Provider, price: &str) -> Result<()> {
+    let mut after = String::new();
+    loop {
+        let found = subscriptions::billing_for(app.db.read(), provider.name(), price, &after, AT_ONCE).await?;
+        let Some(last) = found.last() else { return Ok(()) };
+        after.clone_from(last);
+        let objects = found.into_iter().map(|object_id| ApplyObject { provider, object_id }).collect();
+        enqueue_in_one(app, |_| Box::pin(async { Ok(objects) })).await?;
+    }
+}
+
+async fn enqueue_in_one<F>(app: &App, objects: F) -> Result<()>
+where
+    F: for<'c> FnOnce(&'c Txn) -> futures_util::future::BoxFuture<'c, Result<Vec<ApplyObject>>> + Send + 'static,
+{
+    let (clock, bell) = (Arc::clone(&app.clock), Arc::clone(app.db.bell()));
+    app.db
+        .write(move |txn| Box::pin(async move { enqueue(txn, &clock, &bell, objects(txn).await?).await }))
+        .await
+}
+
+/// In the order of their keys, as two transactions that have the same objects applied would else wait for each other.
+async fn enqueue(txn: &Txn, clock: &Clock, bell: &Arc<Bell>, mut objects: Vec<ApplyObject>) -> Result<()> {
+    objects.sort();
+    for job in objects {
+        NewJob::with(clock, bell, &job)?.unique(job.unique_key()).enqueue(txn).await?;
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{Job, Kind};
 use crate::app::App;
+use crate::clock::Clock;
 use crate::db::{Bell, Txn, skip_locked};
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -44,8 +45,13 @@ pub struct NewJob {
 impl NewJob {
     /// `job`, to be done as soon as a worker is free.
     pub fn new<J: Job>(app: &App, job: &J) -> Result<NewJob> {
+        NewJob::with(&app.clock, app.db.bell(), job)
+    }
+
+    /// The same, for those who stand in a transaction and have no more of the app than this.
+    pub fn with<J: Job>(clock: &Clock, bell: &Arc<Bell>, job: &J) -> Result<NewJob> {
         let payload = serde_json::to_value(job).map_err(Error::internal)?;
-        let (id, now, bell) = (app.new_id(), app.now(), Arc::clone(app.db.bell()));
+        let (id, now, bell) = (clock.new_id(), clock.now(), Arc::clone(bell));
         Ok(NewJob { id, kind: J::KIND, payload, unique_key: None, run_at: now, now, bell })
     }
 

@@ -192,3 +192,20 @@ impl ChildListing for History {
         subscription_versions::Column::SubscriptionId.into_expr().eq(subscription)
     }
 }
+
+/// The ids at `provider` of the subscriptions that bill for a price there, by id, those after `after`.
+pub async fn billing_for(
+    db: &DatabaseConnection,
+    provider: &str,
+    price_external_id: &str,
+    after: &str,
+    most: u64,
+) -> Result<Vec<String>> {
+    use subscriptions::Column;
+    // unscoped: the mirror is made for nobody in particular
+    let rows = subscriptions::Entity::find().join(JoinType::InnerJoin, subscriptions::Relation::SubscriptionItems.def());
+    let rows = rows.filter(subscription_items::Column::PriceExternalId.eq(price_external_id));
+    let rows = rows.filter(Column::Provider.eq(provider)).filter(Column::ExternalId.gt(after));
+    let rows = rows.select_only().column(Column::ExternalId).distinct().order_by_asc(Column::ExternalId).limit(most);
+    Ok(rows.into_tuple().all(db).await?)
+}

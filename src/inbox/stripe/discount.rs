@@ -100,7 +100,7 @@ fn discount(discount: &Value, related: &[Object]) -> Option<ObservedDiscount> {
 }
 
 /// The id of the coupon that a discount gives; since clover it stands under `source`.
-pub(super) fn coupon_of(discount: &Value) -> Option<String> {
+pub(in crate::inbox) fn coupon_of(discount: &Value) -> Option<String> {
     id(at(discount, "coupon")).or_else(|| id(at(discount, "source.coupon")))
 }
 

@@ -14,10 +14,10 @@ mod payment;
 mod subscription;
 
 pub(super) use catalogue::{customer, embedded_prices, price};
-pub(super) use discount::{coupon, promo_code, redemption};
+pub(super) use discount::{coupon, coupon_of, promo_code, redemption};
 pub(super) use invoice::invoice;
 pub(super) use payment::{payment, purchase};
-pub(super) use subscription::{State, state, subscription};
+pub(super) use subscription::{state, subscription};
 
 use super::json::{at, text};
 use super::object::Ties;

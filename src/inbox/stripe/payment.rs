@@ -6,7 +6,6 @@ use super::currency;
 use crate::credits::ObservedPurchase;
 use crate::payments::{ObservedDispute, ObservedPayment, ObservedRefund};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 /// A payment from everything that is tied to it; `None` while neither its intent nor a charge of it is known.

@@ -1,10 +1,10 @@
 //! Subscriptions, their schedules, and what they were at every time.
 
 use super::super::json::{at, list, minor, seconds, text};
-use super::super::object::Object;
+use super::super::object::{Object, State};
 use super::discount::discounts;
 use super::{currency, id};
-use crate::subscriptions::{ObservedChange, ObservedDiscount, ObservedItem, ObservedSubscription};
+use crate::subscriptions::{ObservedChange, ObservedItem, ObservedSubscription};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -50,14 +50,6 @@ pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Opt
         created_at,
         observed_at: object.occurred_at,
     })
-}
-
-/// What a subscription was when an event told of it.
-pub(in crate::inbox) struct State {
-    pub(in crate::inbox) status: &'static str,
-    pub(in crate::inbox) paused: bool,
-    pub(in crate::inbox) items: Vec<ObservedItem>,
-    pub(in crate::inbox) discounts: Vec<ObservedDiscount>,
 }
 
 /// The state that a payload tells.

@@ -2,6 +2,8 @@
 
 pub(super) mod mirror;
 
+pub use mirror::prices_of;
+
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
 use crate::error::Result;
