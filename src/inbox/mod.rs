@@ -1,5 +1,6 @@
 //! What the payment providers sent.
 
+mod json;
 mod object;
 mod store;
 
