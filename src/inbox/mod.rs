@@ -2,6 +2,7 @@
 
 mod json;
 mod object;
+mod paddle;
 mod store;
 
 pub use object::Provider;

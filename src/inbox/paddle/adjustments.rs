@@ -1,0 +1,129 @@
+//! Adjustments: what is given back of a transaction, or taken back by a bank, and what of that is undone.
+//!
+//! Paddle may undo one in two ways, and may do both: it sets its status to `reversed`, or adds another adjustment whose
+//! action ends in `_reverse`. Nothing says which one that reverses.
+
+use super::{created_at, natural, updated_at};
+use crate::inbox::json::{at, minor, text};
+use crate::inbox::object::Object;
+use crate::payments::{ObservedDispute, ObservedRefund};
+use serde_json::Value;
+
+/// What of the transaction the customer has back in the end, by adjustments with one of these actions; of each,
+/// `amount` says how much counts.
+pub(super) fn given_back(adjustments: &[&Object], actions: &[&str], amount: impl Fn(&Value) -> i64) -> i64 {
+    let sum = |action: &str, reverse: bool, status: &str| {
+        let these = adjustments.iter().filter(|adjustment| {
+            action_of(adjustment) == Some((action, reverse)) && text(&adjustment.payload, "status") == Some(status)
+        });
+        these.fold(0_i64, |sum, adjustment| sum.saturating_add(amount(&adjustment.payload).max(0)))
+    };
+    let net = |action: &&str| {
+        // A reversal beside an adjustment that is `reversed` itself tells the same twice.
+        let undone = sum(action, true, "approved").saturating_sub(sum(action, false, "reversed")).max(0);
+        sum(action, false, "approved").saturating_sub(undone).max(0)
+    };
+    actions.iter().map(net).fold(0, i64::saturating_add)
+}
+
+/// What an adjustment comes to. A reversal counts the same whichever sign it has.
+pub(super) fn total(adjustment: &Value) -> i64 {
+    amount(at(adjustment, "totals.total"), text(adjustment, "action").unwrap_or_default())
+}
+
+/// An amount of an adjustment with this action.
+pub(super) fn amount(value: &Value, action: &str) -> i64 {
+    let reverse = action.ends_with("_reverse");
+    let amount = if reverse { minor(value).and_then(i64::checked_abs) } else { natural(value) };
+    amount.unwrap_or(0)
+}
+
+/// The action, and whether it is the reversal of one.
+fn action_of(adjustment: &Object) -> Option<(&str, bool)> {
+    let action = text(&adjustment.payload, "action")?;
+    Some(action.strip_suffix("_reverse").map_or((action, false), |reversed| (reversed, true)))
+}
+
+/// The refunds among the adjustments of a transaction whose money `charge` brought.
+pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<ObservedRefund> {
+    let refund = |(refund, reversal): (&Object, Option<&Object>)| {
+        let told = text(&refund.payload, "status")?;
+        let status = match told {
+            "pending_approval" => "requested",
+            "approved" if reversal.is_none() => "processed",
+            "rejected" => "denied",
+            "approved" | "reversed" => "failed",
+            _ => return None,
+        };
+        Some(ObservedRefund {
+            external_id: refund.external_id.clone(),
+            charge_external_id: charge.map(str::to_owned),
+            status,
+            provider_status: told.to_owned(),
+            amount_minor: Some(total(&refund.payload)).filter(|amount| *amount > 0)?,
+            reason: text(&refund.payload, "reason").map(str::to_owned),
+            created_at: created_at(refund),
+            processed_at: (status == "processed").then(|| updated_at(refund)),
+        })
+    };
+    with_reversals(adjustments, "refund").into_iter().filter_map(refund).collect()
+}
+
+/// The disputes among the adjustments. Paddle answers banks itself and tells of a chargeback when the money is gone, so
+/// one is lost until it is reversed; a warning has taken nothing yet.
+pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<ObservedDispute> {
+    let dispute = |action: &str, (dispute, reversal): (&Object, Option<&Object>)| {
+        let told = text(&dispute.payload, "status")?;
+        let status = match (told, action) {
+            ("reversed" | "rejected", _) => "won",
+            ("approved" | "pending_approval", _) if reversal.is_some() => "won",
+            ("approved" | "pending_approval", "chargeback_warning") => "warning",
+            ("approved", _) => "lost",
+            ("pending_approval", _) => "under_review",
+            _ => return None,
+        };
+        let closed_at = reversal.map_or_else(|| updated_at(dispute), created_at);
+        Some(ObservedDispute {
+            external_id: dispute.external_id.clone(),
+            charge_external_id: charge.map(str::to_owned),
+            status,
+            provider_status: told.to_owned(),
+            amount_minor: Some(total(&dispute.payload)).filter(|amount| *amount > 0)?,
+            reason: text(&dispute.payload, "reason").map(str::to_owned),
+            created_at: created_at(dispute),
+            closed_at: ["won", "lost"].contains(&status).then_some(closed_at),
+        })
+    };
+    let of_action =
+        |action| with_reversals(adjustments, action).into_iter().filter_map(move |pair| dispute(action, pair));
+    ["chargeback_warning", "chargeback"].into_iter().flat_map(of_action).collect()
+}
+
+/// Whether a bank has ever taken the payment back, or warned of it.
+pub(super) fn disputed(adjustments: &[&Object]) -> bool {
+    let actions = adjustments.iter().filter_map(|adjustment| action_of(adjustment));
+    actions.into_iter().any(|(action, _)| ["chargeback", "chargeback_warning"].contains(&action))
+}
+
+/// The adjustments of an action, oldest first, each with the one that reverses it: of those not reversed yet, the
+/// oldest of the same amount. A dispute is reversed as a whole, so that another amount does for it, too.
+fn with_reversals<'a>(adjustments: &[&'a Object], action: &str) -> Vec<(&'a Object, Option<&'a Object>)> {
+    let of = |reverse: bool| {
+        let mut these: Vec<_> =
+            adjustments.iter().copied().filter(|each| action_of(each) == Some((action, reverse))).collect();
+        these.sort_by_key(|each| (created_at(each), &each.external_id));
+        these
+    };
+    let mut pairs: Vec<_> = of(false).into_iter().map(|forward| (forward, None)).collect();
+    for reversal in of(true).into_iter().filter(|each| text(&each.payload, "status") == Some("approved")) {
+        let open = |(forward, found): &(&Object, Option<&Object>)| {
+            found.is_none() && text(&forward.payload, "status") != Some("rejected")
+        };
+        let same = |pair: &(&Object, Option<&Object>)| open(pair) && total(&pair.0.payload) == total(&reversal.payload);
+        let any = || pairs.iter().position(open).filter(|_| action != "refund");
+        if let Some(index) = pairs.iter().position(same).or_else(any) {
+            pairs[index].1 = Some(reversal);
+        }
+    }
+    pairs
+}

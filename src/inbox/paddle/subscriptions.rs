@@ -1,0 +1,152 @@
+//! Subscriptions.
+
+use super::catalogue::interval;
+use super::{PADDLE, created_at, currency, natural, span};
+use crate::inbox::json::{at, instant, list, text};
+use crate::inbox::object::Object;
+use crate::subscriptions::{ObservedChange, ObservedDiscount, ObservedItem, ObservedSubscription};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+/// What one state of a subscription says, without when and why it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::inbox) struct State {
+    /// One of our statuses.
+    pub(in crate::inbox) status: &'static str,
+    /// Whether nothing is collected.
+    pub(in crate::inbox) paused: bool,
+    /// What it billed for.
+    pub(in crate::inbox) items: Vec<ObservedItem>,
+    /// What was taken off.
+    pub(in crate::inbox) discounts: Vec<ObservedDiscount>,
+}
+
+/// A subscription; `None` where its status is one that we do not know.
+pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscription> {
+    let payload = &object.payload;
+    let status = status(payload)?;
+    let time = |path| instant(at(payload, path));
+    let period = span(at(payload, "current_billing_period"));
+    let scheduled = scheduled(at(payload, "scheduled_change"));
+    let cancel_at = scheduled.iter().find(|change| change.kind == "cancel").map(|change| change.effective_at);
+    let canceled_at = time("canceled_at");
+    let metadata = at(payload, "custom_data");
+    Some(ObservedSubscription {
+        provider: PADDLE,
+        external_id: object.external_id.clone(),
+        customer_external_id: text(payload, "customer_id").map(str::to_owned),
+        status,
+        started_at: time("started_at").or_else(|| time("first_billed_at")).unwrap_or_else(|| created_at(object)),
+        trial: trial(payload),
+        cancel_at,
+        // Paddle has no such flag.
+        cancel_at_period_end: cancel_at.is_some() && cancel_at == period.map(|(_, end)| end),
+        canceled_at,
+        ended_at: (status == "canceled").then(|| canceled_at.unwrap_or(object.occurred_at)),
+        paused_at: time("paused_at"),
+        next_billed_at: time("next_billed_at"),
+        schedule_external_id: None,
+        // Only the event of its creation names a transaction, which is not the newest for long.
+        latest_invoice_external_id: None,
+        metadata: if metadata.is_object() { metadata.clone() } else { Value::Object(Map::new()) },
+        items: items(object),
+        scheduled,
+        created_at: created_at(object),
+        observed_at: object.occurred_at,
+    })
+}
+
+/// The state that a subscription was in; `None` where its status is one that we do not know.
+pub(in crate::inbox) fn state(object: &Object) -> Option<State> {
+    let status = status(&object.payload)?;
+    Some(State { status, paused: status == "paused", items: items(object), discounts: discounts(&object.payload) })
+}
+
+fn status(payload: &Value) -> Option<&'static str> {
+    let told = text(payload, "status")?;
+    ["active", "canceled", "past_due", "paused", "trialing"].into_iter().find(|status| *status == told)
+}
+
+/// From the first beginning to the last end of the items' trials: Paddle keeps them after the trial.
+fn trial(payload: &Value) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let trials = list(payload, "items").iter().filter_map(|item| span(at(item, "trial_dates")));
+    trials.reduce(|all, next| (all.0.min(next.0), all.1.max(next.1)))
+}
+
+/// What is to become of it. A pause may already know its end.
+fn scheduled(change: &Value) -> Vec<ObservedChange> {
+    let planned = |kind, effective_at| ObservedChange { kind, effective_at, price_external_id: None, quantity: None };
+    let told = text(change, "action").unwrap_or_default();
+    let kind = ["cancel", "pause", "resume"].into_iter().find(|kind| *kind == told);
+    let change_at = instant(at(change, "effective_at"));
+    let mut all: Vec<_> = kind.zip(change_at).map(|(kind, at)| planned(kind, at)).into_iter().collect();
+    if kind == Some("pause") {
+        all.extend(instant(at(change, "resume_at")).map(|resume_at| planned("resume", resume_at)));
+    }
+    all
+}
+
+/// What it bills for, each price once, as Paddle has it.
+fn items(object: &Object) -> Vec<ObservedItem> {
+    let payload = &object.payload;
+    let period = span(at(payload, "current_billing_period"));
+    let mut items: Vec<ObservedItem> = Vec::new();
+    for item in list(payload, "items") {
+        let price = at(item, "price");
+        let Some(price_id) = text(price, "id").filter(|id| items.iter().all(|item| item.price_external_id != *id))
+        else {
+            continue;
+        };
+        let cycles = [at(price, "billing_cycle"), at(payload, "billing_cycle")];
+        let cycle = cycles.into_iter().find(|cycle| cycle.is_object()).unwrap_or(&Value::Null);
+        let own = currency(price, "unit_price.currency_code");
+        let (Some((interval, interval_count)), Some(currency)) =
+            (interval(cycle), currency(payload, "currency_code").or(own))
+        else {
+            continue;
+        };
+        items.push(ObservedItem {
+            external_id: format!("{}:{price_id}", object.external_id),
+            price_external_id: price_id.to_owned(),
+            // Paddle has no metered items.
+            quantity: Some(natural(at(item, "quantity")).unwrap_or(1)),
+            metered: false,
+            period,
+            unit_amount_minor: unit_amount(price, &currency),
+            currency,
+            interval,
+            interval_count,
+        });
+    }
+    items
+}
+
+/// The price of one unit in the subscription's currency: the price's own, or the one that is set for other countries.
+/// Where Paddle converts, or where countries differ, it does not say here.
+fn unit_amount(price: &Value, paid_in: &str) -> Option<i64> {
+    let amount = |priced: &Value| {
+        let same = currency(priced, "unit_price.currency_code").as_deref() == Some(paid_in);
+        if same { natural(at(priced, "unit_price.amount")) } else { None }
+    };
+    amount(price).or_else(|| {
+        let mut others: Vec<_> = list(price, "unit_price_overrides").iter().filter_map(amount).collect();
+        others.sort_unstable();
+        others.dedup();
+        if let [only] = others[..] { Some(only) } else { None }
+    })
+}
+
+/// What lowers it. How much it takes off is said by the discount alone, which is an object of its own.
+fn discounts(payload: &Value) -> Vec<ObservedDiscount> {
+    let discount = at(payload, "discount");
+    let Some(id) = text(discount, "id") else { return Vec::new() };
+    let ends_at = instant(at(discount, "ends_at"));
+    vec![ObservedDiscount {
+        coupon_external_id: id.to_owned(),
+        percent_basis_points: None,
+        amount_off_minor: None,
+        duration: if ends_at.is_some() { "repeating" } else { "forever" },
+        starts_at: instant(at(discount, "starts_at")),
+        ends_at,
+    }]
+}
