@@ -119,9 +119,7 @@ fn with_reversals<'a>(adjustments: &[&'a Object], action: &str) -> Vec<(&'a Obje
         let open = |(forward, found): &(&Object, Option<&Object>)| {
             found.is_none() && text(&forward.payload, "status") != Some("rejected")
         };
-        let same = |pair: &(&Object, Option<&Object>)| {
-            open(pair) && total(&pair.0.payload) == total(&reversal.payload)
-        };
+        let same = |pair: &(&Object, Option<&Object>)| open(pair) && total(&pair.0.payload) == total(&reversal.payload);
         let any = || pairs.iter().position(open).filter(|_| action != "refund");
         if let Some(index) = pairs.iter().position(same).or_else(any) {
             pairs[index].1 = Some(reversal);

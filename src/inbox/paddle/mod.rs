@@ -14,6 +14,8 @@ mod adverse_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]
+mod shape_tests;
+#[cfg(test)]
 mod tests;
 
 pub(super) use catalogue::{embedded_prices, price};

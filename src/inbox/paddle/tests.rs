@@ -61,7 +61,9 @@ impl Mirror {
 
 /// The facts of one kind, each with its object.
 fn facts<'a>(mirror: &'a Mirror, expected: &'a Value, kind: &str) -> Vec<(&'a Object, &'a Value)> {
-    let Some(facts) = at(expected, "facts").get(format!("{kind}s")).and_then(Value::as_object) else { return Vec::new() };
+    let Some(facts) = at(expected, "facts").get(format!("{kind}s")).and_then(Value::as_object) else {
+        return Vec::new();
+    };
     assert_eq!(facts.len(), mirror.kind(kind).count(), "{kind}s");
     facts.iter().map(|(id, facts)| (&mirror.0[id], facts)).collect()
 }
@@ -187,7 +189,10 @@ fn a_payment_fails_and_is_made_good() {
     let told = of_october.map(|object| {
         let paid = payment(&object, &[]).unwrap();
         assert_eq!((paid.stream, paid.description.as_deref()), ("subscription", Some("Pro")));
-        assert_eq!(invoice(&object).unwrap().attempt_count, i64::try_from(list(&object.payload, "payments").len()).unwrap());
+        assert_eq!(
+            invoice(&object).unwrap().attempt_count,
+            i64::try_from(list(&object.payload, "payments").len()).unwrap()
+        );
         let attempt = paid.charge_external_id.map(|id| id[..8].to_owned());
         (paid.status, paid.failed_attempts, paid.failure_code, paid.received_minor, attempt)
     });

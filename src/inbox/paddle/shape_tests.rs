@@ -1,0 +1,115 @@
+//! What the recorded lives do not have of subscriptions, prices and whose they are.
+
+use super::adverse_tests::{adjustment, object, transaction};
+use super::{customer, is_terminal, kind, price, state, subscription, ties, user};
+use crate::inbox::json::instant;
+use crate::inbox::object::{Object, Ties};
+use serde_json::{Value, json};
+
+fn several() -> Object {
+    let item = |id: &str, own: Value, quantity: i64, unit: Value, overrides: Value| {
+        json!({"quantity": quantity, "price": {
+            "id": id, "custom_data": own, "billing_cycle": {"interval": "year", "frequency": 1},
+            "unit_price": unit, "unit_price_overrides": overrides,
+        }})
+    };
+    let (usd, eur) =
+        (json!({"amount": "100", "currency_code": "USD"}), json!({"amount": "90", "currency_code": "EUR"}));
+    let set = json!([{"unit_price": eur}, {"unit_price": eur}]);
+    object(
+        "subscription",
+        json!({
+            "id": "sub_1", "status": "paused", "currency_code": "EUR", "custom_data": {"user_id": 42},
+            "items": [
+                item("pri_a", json!({"plan": "pro"}), 1, eur.clone(), json!([])),
+                item("pri_b", json!(null), 7, usd.clone(), set),
+                item("pri_c", json!(null), 1, usd, json!([])),
+                item("pri_a", json!(null), 5, eur, json!([])),
+                json!({"quantity": 1}),
+            ],
+            "paused_at": "2026-02-01T00:00:00Z",
+            "scheduled_change":
+                {"action": "pause", "effective_at": "2026-04-01T00:00:00Z", "resume_at": "2026-06-01T00:00:00Z"},
+            "discount": {"id": "dsc_1", "starts_at": "2026-01-01T00:00:00Z", "ends_at": null},
+        }),
+    )
+}
+
+#[test]
+fn a_subscription_may_have_several_items_and_a_pause_to_come() {
+    let mut object = several();
+    let observed = subscription(&object).unwrap();
+    let items = observed.items.iter().map(|item| (item.external_id.as_str(), item.quantity, item.unit_amount_minor));
+    let expected =
+        [("sub_1:pri_a", Some(1), Some(90)), ("sub_1:pri_b", Some(7), Some(90)), ("sub_1:pri_c", Some(1), None)];
+    assert_eq!(items.collect::<Vec<_>>(), expected);
+    assert!(observed.items.iter().all(|item| (item.currency.as_str(), item.interval) == ("EUR", "year")));
+    let planned = observed.scheduled.iter().map(|change| (change.kind, change.effective_at.to_rfc3339()));
+    let (pause, resume) = ("2026-04-01T00:00:00+00:00".to_owned(), "2026-06-01T00:00:00+00:00".to_owned());
+    assert_eq!(planned.collect::<Vec<_>>(), [("pause", pause), ("resume", resume)]);
+    assert_eq!((observed.cancel_at, observed.ended_at, observed.trial), (None, None, None));
+    assert_eq!(observed.paused_at, instant(&json!("2026-02-01T00:00:00Z")));
+    assert_eq!((user(&object.payload), observed.metadata), (Some("42".to_owned()), json!({"user_id": 42})));
+
+    let told = state(&object).unwrap();
+    assert_eq!((told.status, told.paused, told.items), ("paused", true, observed.items));
+    assert_eq!((told.discounts[0].coupon_external_id.as_str(), told.discounts[0].duration), ("dsc_1", "forever"));
+
+    object.payload["scheduled_change"] = json!({"action": "resume", "effective_at": "2026-06-01T00:00:00Z"});
+    assert_eq!(subscription(&object).unwrap().scheduled[0].kind, "resume");
+    object.payload["status"] = json!("hibernating");
+    assert_eq!((subscription(&object), state(&object)), (None, None));
+}
+
+#[test]
+fn a_price_is_ours_by_its_own_word_or_its_products() {
+    let sold = |of_price: Value, of_product: Value| {
+        let unit = json!({"amount": "500", "currency_code": "USD"});
+        let of_price = json!({"id": "pri_1", "product_id": "pro_1", "unit_price": unit, "custom_data": of_price});
+        let of_product = json!({"id": "pro_1", "name": "Thing", "custom_data": of_product});
+        let observed = price(&object("price", of_price), Some(&object("product", of_product)))?;
+        assert_eq!((observed.interval, observed.product.name.as_str()), ("one_time", "Thing"));
+        Some((observed.product.kind, observed.product.code, observed.product.rank, observed.credits))
+    };
+    let ours = |kind, code: &str, rank, credits| Some((kind, code.to_owned(), rank, credits));
+    assert_eq!(sold(json!(null), json!({"plan": "pro", "tier": 2})), ours("plan", "pro", 2, None));
+    assert_eq!(sold(json!({"tier": "3"}), json!({"plan": "pro", "tier": "2"})), ours("plan", "pro", 3, None));
+    assert_eq!(sold(json!({"credits": "100"}), json!({"pack": "small"})), ours("credit_pack", "small", 0, Some(100)));
+    assert_eq!(sold(json!({"credits": -1}), json!({"kind": "credit_pack"})), ours("credit_pack", "pro_1", 0, None));
+    assert_eq!(sold(json!({"kind": "addon"}), json!({"kind": "plan"})), ours("addon", "pro_1", 0, None));
+    assert_eq!(sold(json!({"kind": "license"}), json!("text")), ours("addon", "pro_1", 0, None));
+    for unknown in [json!(null), json!({}), json!({"kind": "plan"}), json!({"kind": "mug", "plan": "pro"}), json!(7)] {
+        assert_eq!(sold(unknown.clone(), json!(null)), None, "{unknown}");
+    }
+}
+
+#[test]
+fn what_belongs_together_is_tied() {
+    assert_eq!(kind("subscription.past_due"), Some("subscription"));
+    for ignored in ["address.created", "discount_group.updated", "payout.paid", "customer", "", "report.created"] {
+        assert_eq!(kind(ignored), None, "{ignored}");
+    }
+    let some = |id: &str| Some(id.to_owned());
+    let refund = adjustment("adj_1", "refund", "approved", &[]);
+    assert_eq!(refund.ties, Ties { invoice: some("txn_1"), payment: some("txn_1"), ..Ties::default() });
+    let sold = transaction(&[]);
+    let expected = Ties { customer: some("ctm_1"), invoice: some("txn_1"), payment: some("txn_1"), ..Ties::default() };
+    assert_eq!(sold.ties, expected);
+    assert_eq!(several().ties, Ties { subscription: some("sub_1"), ..Ties::default() });
+    assert_eq!(ties("customer", &json!({"id": "ctm_1"})), Ties { customer: some("ctm_1"), ..Ties::default() });
+    assert_eq!(ties("price", &json!({"id": "pri_1", "customer_id": "ctm_1"})), Ties::default());
+
+    assert!(is_terminal("adjustment", &refund.payload) && is_terminal("transaction", &sold.payload));
+    assert!(
+        !is_terminal("subscription", &several().payload) && !is_terminal("transaction", &json!({"status": "paid"}))
+    );
+
+    let archived = object("customer", json!({"id": "ctm_1", "status": "archived"}));
+    let told = customer(&archived).unwrap();
+    assert_eq!((told.deleted, told.created_at, told.email), (true, archived.occurred_at, None));
+    for nobody in
+        [json!({}), json!({"custom_data": {"user_id": ""}}), json!({"custom_data": {"user_id": 1.5}}), json!(1)]
+    {
+        assert_eq!(user(&nobody), None, "{nobody}");
+    }
+}
