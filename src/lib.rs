@@ -10,6 +10,7 @@ pub mod money;
 // Infrastructure: knows no feature.
 pub mod auth;
 pub mod db;
+pub mod providers;
 
 pub mod app;
 pub mod jobs;

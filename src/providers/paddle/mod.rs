@@ -1,0 +1,3 @@
+//! Paddle Billing.
+
+pub mod signature;

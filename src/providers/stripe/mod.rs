@@ -1,0 +1,3 @@
+//! Stripe.
+
+pub mod signature;
