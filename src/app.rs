@@ -4,13 +4,19 @@ use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
-use chrono::{DateTime, Utc};
+use crate::limiter::Limiter;
+use crate::meter::Meter;
+use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// How many callers' users are remembered between requests.
 const REMEMBERED_CALLERS: usize = 10_000;
+/// How many rows of security events are written in a minute.
+const MOST_SUSPICIONS: usize = 60;
+/// How many security events are told apart while they wait to be written.
+const MOST_SUSPECTS: usize = 1_000;
 
 /// One running Tollgate.
 pub struct App {
@@ -24,6 +30,10 @@ pub struct App {
     pub tokens: Tokens,
     /// Which user an issuer and a subject stand for, so that a request need not ask; see `accounts::sign_in`.
     pub callers: Cache<(String, String), RememberedCaller>,
+    /// Security events on their way to the database, by kind and subject, each with what was said last; see `security`.
+    pub suspicions: Limiter<(&'static str, String), String>,
+    /// What was counted since the start.
+    pub meter: Meter,
 }
 
 /// A user whom a token was found to stand for.
@@ -42,7 +52,9 @@ impl App {
     pub async fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
         let db = Db::connect(&config.database).await?;
         let tokens = Tokens::new(&config.jwt)?;
-        Ok(App { config, clock: Arc::new(clock), db, tokens, callers: Cache::new(REMEMBERED_CALLERS) })
+        let callers = Cache::new(REMEMBERED_CALLERS);
+        let suspicions = Limiter::new(MOST_SUSPICIONS, MOST_SUSPECTS, TimeDelta::minutes(1));
+        Ok(App { config, clock: Arc::new(clock), db, tokens, callers, suspicions, meter: Meter::default() })
     }
 
     /// The present, in UTC, to the microsecond.

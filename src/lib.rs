@@ -11,6 +11,8 @@ pub mod money;
 pub mod auth;
 pub mod db;
 pub mod providers;
+pub mod limiter;
+pub mod meter;
 
 pub mod app;
 pub mod jobs;
@@ -19,6 +21,7 @@ pub mod changes;
 
 // Features.
 pub mod accounts;
+pub mod security;
 pub mod plans;
 pub mod credits;
 pub mod subscriptions;

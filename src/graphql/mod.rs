@@ -30,6 +30,7 @@ mod plan_parts;
 mod plan_payloads;
 mod plans;
 mod refunds;
+mod security;
 mod subscription_versions;
 mod subscriptions;
 mod users;
@@ -57,11 +58,17 @@ pub struct Query(
     inbox::InboxQuery,
     audit::AuditQuery,
     api_keys::ApiKeyQuery,
+    security::SecurityQuery,
 );
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(plan_mutations::PlanMutation, credit_mutations::CreditMutation, api_keys::ApiKeyMutation);
+pub struct Mutation(
+    plan_mutations::PlanMutation,
+    credit_mutations::CreditMutation,
+    api_keys::ApiKeyMutation,
+    security::SecurityMutation,
+);
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
 #[derive(Interface)]
@@ -77,6 +84,7 @@ enum UserError {
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    ResolveSecurityEvent(security::ResolveSecurityEventUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),
     UpdatePlan(plan_payloads::UpdatePlanUserError),
     UpdatePlanVersion(plan_payloads::UpdatePlanVersionUserError),
