@@ -1,6 +1,6 @@
 //! Listening, and stopping without breaking off what runs.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
 use tokio::{
@@ -24,7 +24,8 @@ pub async fn serve(
     });
     let stopping = Arc::new(Notify::new());
     let stopped = Arc::clone(&stopping);
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         stop.await;
         stopped.notify_one();
     });

@@ -1,7 +1,14 @@
-//! What the payment providers sent.
+//! What the payment providers sent: received, kept, applied.
 
+mod apply;
+mod envelope;
+mod jobs;
 mod object;
+mod receive;
 mod store;
 
+pub use apply::apply_object;
+pub use jobs::ApplyObject;
 pub use object::Provider;
-pub use store::Events;
+pub use receive::{Declined, Delivery, Receipt, receive};
+pub use store::{Events, Lag, lag};

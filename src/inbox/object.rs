@@ -3,29 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// A provider that sends webhooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Provider {
-    /// Stripe.
-    Stripe,
-    /// Paddle Billing.
-    Paddle,
-}
-
-impl Provider {
-    /// Its name in the database and in paths.
-    pub fn name(self) -> &'static str {
-        match self {
-            Provider::Stripe => "stripe",
-            Provider::Paddle => "paddle",
-        }
-    }
-
-    /// The provider called `name`.
-    pub fn named(name: &str) -> Option<Provider> {
-        [Provider::Stripe, Provider::Paddle].into_iter().find(|provider| provider.name() == name)
-    }
-}
+pub use crate::providers::Provider;
 
 /// The state of one object at a provider.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ pub use signature::Forgery;
 use serde::{Deserialize, Serialize};
 
 /// A payment provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// Stripe.
@@ -28,6 +28,11 @@ impl Provider {
             Provider::Stripe => "stripe",
             Provider::Paddle => "paddle",
         }
+    }
+
+    /// The provider called `name`.
+    pub fn named(name: &str) -> Option<Provider> {
+        Provider::ALL.into_iter().find(|provider| provider.name() == name)
     }
 
     /// The header that holds the signature of a webhook, in lower case.
