@@ -4,14 +4,20 @@ use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::limiter::Limiter;
 use crate::limits::RateLimit;
-use chrono::{DateTime, Utc};
+use crate::meter::Meter;
+use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// How many callers' users are remembered between requests.
 const REMEMBERED_CALLERS: usize = 10_000;
+/// How many rows of security events are written in a minute.
+const MOST_SUSPICIONS: usize = 60;
+/// How many security events are told apart while they wait to be written.
+const MOST_SUSPECTS: usize = 1_000;
 
 /// One running Tollgate.
 pub struct App {
@@ -27,6 +33,10 @@ pub struct App {
     pub callers: Cache<(String, String), RememberedCaller>,
     /// How often an address may try licence keys, and how often one key may be tried.
     pub license_checks: RateLimit,
+    /// Security events on their way to the database, by kind and subject, each with what was said last; see `security`.
+    pub suspicions: Limiter<(&'static str, String), String>,
+    /// What was counted since the start.
+    pub meter: Meter,
 }
 
 /// A user whom a token was found to stand for.
@@ -47,7 +57,9 @@ impl App {
         let tokens = Tokens::new(&config.jwt)?;
         let clock = Arc::new(clock);
         let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
-        Ok(App { config, clock, db, tokens, callers: Cache::new(REMEMBERED_CALLERS), license_checks })
+        let callers = Cache::new(REMEMBERED_CALLERS);
+        let suspicions = Limiter::new(MOST_SUSPICIONS, MOST_SUSPECTS, TimeDelta::minutes(1));
+        Ok(App { config, clock, db, tokens, callers, license_checks, suspicions, meter: Meter::default() })
     }
 
     /// The present, in UTC, to the microsecond.

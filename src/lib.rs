@@ -12,6 +12,8 @@ pub mod auth;
 pub mod db;
 pub mod providers;
 pub mod limits;
+pub mod limiter;
+pub mod meter;
 
 pub mod app;
 pub mod jobs;
@@ -20,6 +22,7 @@ pub mod changes;
 
 // Features.
 pub mod accounts;
+pub mod security;
 pub mod plans;
 pub mod credits;
 pub mod subscriptions;

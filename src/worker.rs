@@ -2,10 +2,17 @@
 
 use crate::accounts::UserAppeared;
 use crate::credits::ExpireCredits;
+use crate::inbox::{ApplyObject, ReapplyPrice, WakeWaiting};
 use crate::jobs::{PurgeIdempotencyKeys, Worker};
 use chrono::TimeDelta;
 
 /// The worker of `tollgate serve`.
 pub fn worker() -> Worker {
-    Worker::new().every::<ExpireCredits>(TimeDelta::minutes(1)).every::<PurgeIdempotencyKeys>(TimeDelta::hours(1)).on_demand::<UserAppeared>()
+    Worker::new()
+        .on_demand::<ApplyObject>()
+        .on_demand::<ReapplyPrice>()
+        .on_demand::<UserAppeared>()
+        .every::<WakeWaiting>(TimeDelta::minutes(1))
+        .every::<ExpireCredits>(TimeDelta::minutes(1))
+        .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
 }

@@ -19,17 +19,23 @@ pub enum Permission {
     AnalyticsRead,
     /// Read the audit log and security events.
     AuditRead,
+    /// Read how the service is doing: `/metrics`.
+    OperationsRead,
+    /// Settle what needs a person: security events.
+    OperationsWrite,
 }
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Permission; 6] = [
+    pub const ALL: [Permission; 8] = [
         Permission::BillingRead,
         Permission::CatalogueWrite,
         Permission::CreditsWrite,
         Permission::KeysWrite,
         Permission::AnalyticsRead,
         Permission::AuditRead,
+        Permission::OperationsRead,
+        Permission::OperationsWrite,
     ];
 
     /// Its scope string, as in tokens and API keys; it never changes.
@@ -41,6 +47,8 @@ impl Permission {
             Permission::KeysWrite => "keys:write",
             Permission::AnalyticsRead => "analytics:read",
             Permission::AuditRead => "audit:read",
+            Permission::OperationsRead => "operations:read",
+            Permission::OperationsWrite => "operations:write",
         }
     }
 
@@ -56,7 +64,7 @@ impl Permission {
         Permission::ALL.into_iter().find(|permission| permission.scope() == scope)
     }
 
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         match self {
             Permission::BillingRead => 1,
             Permission::CatalogueWrite => 1 << 1,
@@ -64,19 +72,21 @@ impl Permission {
             Permission::KeysWrite => 1 << 3,
             Permission::AnalyticsRead => 1 << 4,
             Permission::AuditRead => 1 << 5,
+            Permission::OperationsRead => 1 << 6,
+            Permission::OperationsWrite => 1 << 7,
         }
     }
 }
 
 /// A set of permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Permissions(u8);
+pub struct Permissions(u16);
 
 impl Permissions {
     /// No permission.
     pub const NONE: Permissions = Permissions(0);
     /// Every permission.
-    pub const ALL: Permissions = Permissions(0b11_1111);
+    pub const ALL: Permissions = Permissions(0b1111_1111);
 
     /// The permissions that scope strings name; strings that name none are left out, as a token may carry scopes that
     /// are meant for others.
@@ -118,7 +128,16 @@ mod tests {
 
     #[test]
     fn scope_strings_are_stable_and_read_back() {
-        let scopes = ["billing:read", "catalogue:write", "credits:write", "keys:write", "analytics:read", "audit:read"];
+        let scopes = [
+            "billing:read",
+            "catalogue:write",
+            "credits:write",
+            "keys:write",
+            "analytics:read",
+            "audit:read",
+            "operations:read",
+            "operations:write",
+        ];
         assert_eq!(Permission::ALL.map(Permission::scope), scopes);
         for permission in Permission::ALL {
             assert_eq!(Permission::parse(permission.scope()).unwrap(), permission);

@@ -48,7 +48,7 @@ impl Demo {
             super::seed::fill(&app, self.users, self.seed).await.context("the company could not be made up")?;
         }
         println!("{}", welcome(&app, listener.local_addr()?, forgets)?);
-        super::serve::accept(app, listener).await
+        super::serve::accept(app, listener, true).await
     }
 }
 

@@ -8,6 +8,7 @@ mod schema;
 mod seed;
 mod serve;
 mod token;
+mod worker;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -32,9 +33,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API until SIGTERM or ctrl-c.
+    /// Serve the API and do the background work, until SIGTERM or ctrl-c.
+    Serve(serve::Serve),
+    /// Do the background work alone, until SIGTERM or ctrl-c; any number of these may share a PostgreSQL.
     #[command(after_long_help = config::help())]
-    Serve,
+    Worker,
     /// Make up a company in a database of its own, and serve it: nothing to set up.
     Demo(demo::Demo),
     /// Change the schema of the database, or look at it.
@@ -78,7 +81,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let config = Config::from_process(cli.config.as_deref())?;
     log_to_stderr(&config);
     match cli.command {
-        Command::Serve => serve::run(config).await,
+        Command::Serve(serve) => serve.run(config).await,
+        Command::Worker => worker::run(config).await,
         Command::Demo(demo) => demo.run(config).await,
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::Seed(seed) => seed.run(config).await,

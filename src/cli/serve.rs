@@ -1,24 +1,45 @@
 //! `tollgate serve`.
 
 use crate::app::App;
-use crate::config::{Config, Environment};
+use crate::config::{self, Config, Environment};
 use crate::error::Error;
 use crate::http::{self, Http};
+use crate::security;
 use crate::worker::worker;
 use anyhow::Context;
+use clap::Args;
+use futures_util::FutureExt;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// Serves until told to stop. In development the schema is brought up to date first; in production that is a step of
-/// its own, and until it is done `/readyz` says so.
-pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+/// Serves the API and does the background work until SIGTERM or ctrl-c.
+#[derive(Debug, Args)]
+#[command(after_long_help = config::help())]
+pub(super) struct Serve {
+    /// Leave the background work to others, such as `tollgate worker`.
+    #[arg(long)]
+    no_worker: bool,
+}
+
+impl Serve {
+    /// Serves until told to stop.
+    pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
+        let app = prepare(config).await?;
+        let listener = bind(&app.config).await?;
+        accept(app, listener, !self.no_worker).await
+    }
+}
+
+/// The app of a command that goes on until told to stop. In development the schema is brought up to date first; in
+/// production that is a step of its own, and until it is done `/readyz` says so.
+pub(super) async fn prepare(config: Config) -> anyhow::Result<Arc<App>> {
     let app = Arc::new(super::app(config).await?);
     match app.config.environment {
         Environment::Development => migrate(&app).await?,
         Environment::Production => {}
     }
-    listen(app).await
+    Ok(app)
 }
 
 async fn migrate(app: &App) -> anyhow::Result<()> {
@@ -37,20 +58,14 @@ async fn migrate(app: &App) -> anyhow::Result<()> {
     }
 }
 
-/// Serves a prepared app.
-pub(super) async fn listen(app: Arc<App>) -> anyhow::Result<()> {
-    let listener = bind(&app.config).await?;
-    accept(app, listener).await
-}
-
 /// Takes the configured address.
 pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     let address = config.listen;
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; set TOLLGATE_LISTEN"))
 }
 
-/// Serves a prepared app on a listener, and does its jobs, until told to stop.
-pub(super) async fn accept(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+/// Serves a prepared app on a listener, and does its jobs unless others do, until told to stop.
+pub(super) async fn accept(app: Arc<App>, listener: TcpListener, working: bool) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
     let router = http::router(Http::new(&app)?)?;
     tracing::info!("listening on http://{}/graphql", listener.local_addr()?);
@@ -60,13 +75,18 @@ pub(super) async fn accept(app: Arc<App>, listener: TcpListener) -> anyhow::Resu
         drop(end);
         served
     };
+    let ended = ended.map(drop).shared();
     let told = async {
         tokio::select! {
             () = http::terminated() => {}
-            _ = ended => {}
+            () = ended.clone() => {}
         }
     };
-    let worker = worker();
-    let (served, ()) = tokio::join!(serving, worker.run(&app, told, limit));
+    let work = async {
+        if working {
+            worker().run(&app, told, limit).await;
+        }
+    };
+    let (served, (), ()) = tokio::join!(serving, work, security::flush_until(&app, ended.clone()));
     Ok(served?)
 }

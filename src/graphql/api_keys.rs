@@ -123,7 +123,7 @@ pub struct CreateApiKeyInput {
     /// What it is for: 1 to 100 characters.
     name: String,
     /// What its holder may do: `billing:read`, `catalogue:write`, `credits:write`, `keys:write`, `analytics:read`,
-    /// `audit:read`.
+    /// `audit:read`, `operations:read`, `operations:write`.
     scopes: Vec<String>,
     /// When it stops working; never where it is left out.
     expires_at: Option<Instant>,

@@ -33,6 +33,7 @@ mod plan_parts;
 mod plan_payloads;
 mod plans;
 mod refunds;
+mod security;
 mod subscription_versions;
 mod subscriptions;
 mod users;
@@ -61,6 +62,7 @@ pub struct Query(
     inbox::InboxQuery,
     audit::AuditQuery,
     api_keys::ApiKeyQuery,
+    security::SecurityQuery,
 );
 
 /// Everything that can be done.
@@ -70,6 +72,7 @@ pub struct Mutation(
     credit_mutations::CreditMutation,
     api_keys::ApiKeyMutation,
     licence_mutations::LicenceMutation,
+    security::SecurityMutation,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -90,6 +93,7 @@ enum UserError {
     RegisterDevice(licence_payloads::RegisterDeviceUserError),
     ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
     RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
+    ResolveSecurityEvent(security::ResolveSecurityEventUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),
     RevokeDevice(licence_payloads::RevokeDeviceUserError),
     RevokeLicenseKey(licence_payloads::RevokeLicenseKeyUserError),

@@ -15,6 +15,7 @@ use super::payments::Payment;
 use super::plan_parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
 use super::plans::{Plan, PlanVersion};
 use super::refunds::{Dispute, Refund};
+use super::security::SecurityEvent;
 use super::subscription_versions::SubscriptionVersion;
 use super::subscriptions::{Subscription, SubscriptionItem};
 use super::users::User;
@@ -155,6 +156,7 @@ records! {
     Price => prices,
     PromoCode => promo_codes,
     Refund => refunds,
+    SecurityEvent => security_events,
     Subscription => subscriptions,
     SubscriptionItem => subscription_items,
     SubscriptionVersion => subscription_versions,

@@ -1,11 +1,12 @@
 //! Plugs an app into the HTTP edge: who calls, whether we are ready, which limits hold.
 
-use super::{Authenticate, Caller, Http, Introspection, Proxies, Ready, Settings};
+use super::{Authenticate, Caller, Figures, Http, Introspection, Proxies, Ready, Receive, Settings, metrics};
 use crate::accounts;
 use crate::app::App;
 use crate::config::{self, Config, CorsOrigins};
 use crate::error::{Error, Result};
 use crate::graphql;
+use crate::inbox;
 use anyhow::Context as _;
 use axum::http::{HeaderMap, header};
 use futures_util::FutureExt as _;
@@ -18,6 +19,8 @@ impl Http {
             engine: graphql::engine(app)?,
             authenticate: authenticate(Arc::clone(app)),
             ready: ready(Arc::clone(app)),
+            receive: receive(Arc::clone(app)),
+            figures: figures(Arc::clone(app)),
             settings: settings(&app.config)?,
         })
     }
@@ -64,9 +67,28 @@ fn ready(app: Arc<App>) -> Ready {
     })
 }
 
+fn receive(app: Arc<App>) -> Receive {
+    Arc::new(move |delivery| {
+        let app = Arc::clone(&app);
+        async move { inbox::receive(&app, delivery).await }.boxed()
+    })
+}
+
+fn figures(app: Arc<App>) -> Figures {
+    Arc::new(move |headers| {
+        let app = Arc::clone(&app);
+        async move {
+            let viewer = accounts::sign_in(&app, bearer(headers)?).await?;
+            metrics::figures(&app, &viewer).await
+        }
+        .boxed()
+    })
+}
+
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     Ok(Settings {
         body_bytes: config.limits.body_bytes,
+        webhook_bytes: config.providers.webhook_body_bytes,
         batch: config.limits.batch,
         introspection: match config.introspection {
             config::Introspection::Everyone => Introspection::Everyone,

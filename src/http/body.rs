@@ -1,5 +1,7 @@
 //! Reading a request body, up to a limit of bytes and of time.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{HeaderMap, StatusCode, header},
@@ -7,7 +9,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 
-use super::{Settings, problem::problem};
+use super::problem::problem;
 use crate::graphql::error::code;
 
 /// How many times the limit is read of a body that is too long. A connection that is closed while the client still
@@ -15,8 +17,7 @@ use crate::graphql::error::code;
 const READ_OF_TOO_LONG: usize = 16;
 
 /// The body, or the reply that refuses it.
-pub(super) async fn read(body: Body, headers: &HeaderMap, settings: &Settings) -> Result<Vec<u8>, Response> {
-    let limit = settings.body_bytes;
+pub(super) async fn read(body: Body, headers: &HeaderMap, limit: usize, time: Duration) -> Result<Vec<u8>, Response> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let announced = announced.unwrap_or_default();
     // A client that asks before sending sees the refusal without having sent anything.
@@ -24,7 +25,7 @@ pub(super) async fn read(body: Body, headers: &HeaderMap, settings: &Settings) -
     if announced > limit && (asks || announced > limit.saturating_mul(READ_OF_TOO_LONG)) {
         return Err(too_long(limit));
     }
-    match tokio::time::timeout(settings.body_time, collect(body, limit, announced)).await {
+    match tokio::time::timeout(time, collect(body, limit, announced)).await {
         Ok(Ok(bytes)) if bytes.len() > limit => Err(too_long(limit)),
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "the body broke off")),

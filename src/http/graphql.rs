@@ -58,7 +58,8 @@ pub(super) async fn endpoint(
     let payload = if get {
         Payload::Single(decode::query_string(query_string))
     } else {
-        match body::read(sent, &parts.headers, &http.settings).await {
+        let settings = &http.settings;
+        match body::read(sent, &parts.headers, settings.body_bytes, settings.body_time).await {
             Ok(bytes) => decode::body(&bytes, http.settings.batch),
             Err(refusal) => return refusal,
         }

@@ -1,5 +1,5 @@
-//! The HTTP edge: GraphQL over GET and POST, health, the schema and GraphiQL. Who is calling and whether the parts
-//! behind are ready is asked through the two hooks of [`Http`]; nothing here knows a feature.
+//! The HTTP edge: GraphQL over GET and POST, webhooks, health, metrics, the schema and GraphiQL. What is behind is asked
+//! through the hooks of [`Http`], which `app.rs` makes; the handlers know no feature.
 
 mod app;
 mod assets;
@@ -8,6 +8,7 @@ mod client;
 mod decode;
 mod graphql;
 mod health;
+mod metrics;
 mod negotiate;
 mod observe;
 mod problem;
@@ -15,6 +16,7 @@ mod router;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -29,6 +31,7 @@ pub use self::{
 use crate::{
     error::Result,
     graphql::execute::{Attach, Engine},
+    inbox::{Declined, Delivery, Receipt},
 };
 
 /// Finds out from the headers of a request and its client's address who sent it, before anything else of the request
@@ -38,6 +41,12 @@ pub type Authenticate =
 
 /// Says whether requests can be answered, or in public words what is missing.
 pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// Takes in a webhook; what is received is kept for good.
+pub type Receive = Arc<dyn for<'d> Fn(Delivery<'d>) -> BoxFuture<'d, Result<Receipt, Declined>> + Send + Sync>;
+
+/// How the service is doing, in the text format of Prometheus, for the caller whom the headers of a request name.
+pub type Figures = Arc<dyn for<'a> Fn(&'a HeaderMap) -> BoxFuture<'a, Result<String>> + Send + Sync>;
 
 /// A caller, as far as HTTP cares.
 pub struct Caller {
@@ -55,6 +64,10 @@ pub struct Http {
     pub authenticate: Authenticate,
     /// Whether requests can be answered.
     pub ready: Ready,
+    /// What becomes of webhooks.
+    pub receive: Receive,
+    /// How the service is doing.
+    pub figures: Figures,
     /// Limits and switches.
     pub settings: Settings,
 }
@@ -64,6 +77,8 @@ pub struct Http {
 pub struct Settings {
     /// Bytes of the longest request body.
     pub body_bytes: usize,
+    /// Bytes of the longest webhook.
+    pub webhook_bytes: usize,
     /// How long the body may take to arrive.
     pub body_time: Duration,
     /// Operations in one request.
@@ -86,6 +101,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             body_bytes: 1024 * 1024,
+            webhook_bytes: 2 * 1024 * 1024,
             body_time: Duration::from_secs(15),
             batch: 10,
             introspection: Introspection::Everyone,

@@ -7,7 +7,8 @@ use axum::{
     Router,
     http::{HeaderValue, Method, StatusCode},
     middleware::from_fn_with_state,
-    routing::{any, get},
+    response::Response,
+    routing::{any, get, post},
 };
 use tower_http::{
     compression::CompressionLayer,
@@ -15,9 +16,10 @@ use tower_http::{
 };
 
 use super::{
-    Http, Settings, assets, graphql, health,
+    Http, Settings, assets, graphql, health, metrics,
     observe::{REQUEST_ID, RequestIds, observe},
     problem::problem,
+    webhooks,
 };
 use crate::graphql::error::code;
 
@@ -28,6 +30,13 @@ const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 pub fn router(http: Http) -> anyhow::Result<Router> {
     let cors = cors(&http.settings)?;
     let http = Arc::new(http);
+    // Of machines that are no browsers and want no compression.
+    let machines = Router::new()
+        .route("/webhooks/stripe", post(webhooks::stripe))
+        .route("/webhooks/paddle", post(webhooks::paddle))
+        .route("/metrics", get(metrics::metrics))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(&http));
     let router = Router::new()
         .route("/graphql", any(graphql::endpoint))
         .route("/schema.graphql", get(assets::schema))
@@ -35,15 +44,18 @@ pub fn router(http: Http) -> anyhow::Result<Router> {
         .route("/assets/graphiql.css", get(assets::styles))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .method_not_allowed_fallback(async || {
-            problem(StatusCode::METHOD_NOT_ALLOWED, code::BAD_REQUEST, "this path does not take that method")
-        })
+        .method_not_allowed_fallback(wrong_method)
         .fallback(async || problem(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path"))
         .with_state(Arc::clone(&http))
         .layer(CompressionLayer::new())
         .layer(cors)
+        .merge(machines)
         .layer(from_fn_with_state((http, Arc::new(RequestIds::new())), observe));
     Ok(router)
+}
+
+async fn wrong_method() -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, code::BAD_REQUEST, "this path does not take that method")
 }
 
 /// Credentials are headers that a page has to set itself, so cookies are not let through.

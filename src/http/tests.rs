@@ -13,6 +13,7 @@ use super::{Caller, Http, Introspection, Settings, router};
 use crate::{
     error::Error,
     graphql::{document::Limits, execute::Engine, toy},
+    inbox::Declined,
 };
 
 const JSON: &str = "application/json";
@@ -23,6 +24,8 @@ fn app(settings: Settings) -> Router {
         engine: Engine::new(toy::schema(), &Limits::default(), Duration::from_millis(200)).unwrap(),
         authenticate: Arc::new(|headers, _| authenticate(headers).boxed()),
         ready: Arc::new(|| async { Err("the database does not answer".to_owned()) }.boxed()),
+        receive: Arc::new(|_| async { Err(Declined::NotConfigured) }.boxed()),
+        figures: Arc::new(|_| async { Err(Error::Forbidden("not for you".into())) }.boxed()),
         settings,
     };
     router(http).unwrap()

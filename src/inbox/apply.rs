@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{Bell, Difference, Mirror, Txn};
 use crate::error::{Error, Result};
-use crate::providers::Provider;
 use crate::jobs::{MOST_ATTEMPTS, retry_delay};
+use crate::providers::Provider;
 use chrono::{DateTime, Utc};
 use entity::{inbox_events, provider_objects};
 use sea_orm::ActiveValue::Set;
@@ -112,7 +112,9 @@ impl Apply {
         let known = store.object(&self.object_id).await?.map(|object| object.ties);
         let told = sightings.iter().map(|sighting| self.provider.ties(kind.unwrap_or_default(), &sighting.object));
         for ties in known.into_iter().chain(told) {
-            ids.extend([ties.customer, ties.subscription, ties.invoice, ties.payment, ties.charge].into_iter().flatten());
+            ids.extend(
+                [ties.customer, ties.subscription, ties.invoice, ties.payment, ties.charge].into_iter().flatten(),
+            );
         }
         Ok(ids)
     }

@@ -4,6 +4,7 @@
 //! mirror are what the newest states of the providers' objects say, whatever order they were told in.
 
 mod apply;
+mod envelope;
 mod jobs;
 mod json;
 mod money;
@@ -12,10 +13,12 @@ mod order;
 mod owner;
 mod paddle;
 mod reader;
+mod receive;
 mod records;
 mod store;
 mod stripe;
 mod waiting;
 
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
-pub use store::Events;
+pub use receive::{Declined, Delivery, Receipt, receive};
+pub use store::{Events, Lag, lag};

@@ -17,7 +17,15 @@ const CREDIT_UNIT: &str = "credits";
 
 /// The kinds of objects that say something about a payment.
 const OF_PAYMENT: [&str; 9] = [
-    "payment_intent", "charge", "refund", "dispute", "invoice", "invoice_payment", "checkout.session", "transaction", "adjustment",
+    "payment_intent",
+    "charge",
+    "refund",
+    "dispute",
+    "invoice",
+    "invoice_payment",
+    "checkout.session",
+    "transaction",
+    "adjustment",
 ];
 
 impl Records<'_, '_> {

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_chain_of_previous_values_is_followed_to_its_end() {
-        let state = |status: &str, seats: u8| json!({"status": status, "items": {"data": [{"seats": seats, "id": "x"}]}});
+        let state =
+            |status: &str, seats: u8| json!({"status": status, "items": {"data": [{"seats": seats, "id": "x"}]}});
         let events = [
             sighting("c", "s.updated", 1, state("active", 1), json!({"status": "incomplete"})),
             sighting("b", "s.updated", 1, state("active", 2), json!({"items": {"data": [{"seats": 1}]}})),

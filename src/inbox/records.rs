@@ -101,9 +101,13 @@ impl<'a, 'm> Records<'a, 'm> {
             }
             "coupon" => vec![Record::Coupon(own())],
             "promotion_code" => vec![Record::PromoCode(own())],
-            "discount" if self.store.provider == Provider::Stripe => {
-                ties.subscription.clone().map(Record::Subscription).into_iter().chain([Record::Redemption(own())]).collect()
-            }
+            "discount" if self.store.provider == Provider::Stripe => ties
+                .subscription
+                .clone()
+                .map(Record::Subscription)
+                .into_iter()
+                .chain([Record::Redemption(own())])
+                .collect(),
             "subscription" => vec![Record::Subscription(own())],
             "subscription_schedule" => ties.subscription.clone().map(Record::Subscription).into_iter().collect(),
             "invoice" => vec![Record::Invoice(own())],
@@ -112,8 +116,12 @@ impl<'a, 'm> Records<'a, 'm> {
             }
             "payment_intent" | "charge" | "refund" | "dispute" => payment(Record::Payment).into_iter().collect(),
             "checkout.session" => vec![Record::Purchase(own())],
-            "transaction" => [Record::Invoice, Record::Payment, Record::Purchase, Record::Licences].map(|record| record(own())).to_vec(),
-            "adjustment" => [Record::Payment, Record::Purchase, Record::Licences].into_iter().filter_map(payment).collect(),
+            "transaction" => [Record::Invoice, Record::Payment, Record::Purchase, Record::Licences]
+                .map(|record| record(own()))
+                .to_vec(),
+            "adjustment" => {
+                [Record::Payment, Record::Purchase, Record::Licences].into_iter().filter_map(payment).collect()
+            }
             _ => Vec::new(),
         })
     }

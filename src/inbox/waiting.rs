@@ -68,9 +68,7 @@ where
     F: for<'c> FnOnce(&'c Txn) -> futures_util::future::BoxFuture<'c, Result<Vec<ApplyObject>>> + Send + 'static,
 {
     let (clock, bell) = (Arc::clone(&app.clock), Arc::clone(app.db.bell()));
-    app.db
-        .write(move |txn| Box::pin(async move { enqueue(txn, &clock, &bell, objects(txn).await?).await }))
-        .await
+    app.db.write(move |txn| Box::pin(async move { enqueue(txn, &clock, &bell, objects(txn).await?).await })).await
 }
 
 /// In the order of their keys, as two transactions that have the same objects applied would else wait for each other.

@@ -7,10 +7,10 @@ use crate::db::{Bell, Txn, skip_locked};
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::jobs::{ActiveModel, Column, Entity, Model};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, ModelTrait,
-    QueryFilter, QuerySelect, Statement, Value,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
+    FromQueryResult, ModelTrait, PaginatorTrait, QueryFilter, QuerySelect, Statement, Value,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -19,8 +19,8 @@ use uuid::Uuid;
 pub const MOST_ATTEMPTS: i64 = 20;
 /// The unique key under which a schedule enqueues its job. Who enqueues one under it brings the next run forward.
 pub const SCHEDULE: &str = "schedule";
-/// How long a claimed job belongs to the one who claimed it.
-pub(super) const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// How long a claimed job belongs to the one who claimed it, unless they renew it.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// The longest error that is kept, in characters.
 const LONGEST_ERROR: usize = 2_000;
 
@@ -128,6 +128,15 @@ pub(super) async fn schedule(app: &App, kinds: &[Kind]) -> Result<()> {
     Ok(())
 }
 
+/// How many jobs are to be done and how many are parked, those of schedules aside: for those who watch over the service.
+pub async fn backlog(db: &DatabaseConnection) -> Result<[(&'static str, u64); 2]> {
+    let count = async |state: &str| {
+        let asked = Condition::any().add(Column::UniqueKey.is_null()).add(Column::UniqueKey.ne(SCHEDULE));
+        Entity::find().filter(Column::State.eq(state)).filter(asked).count(db).await
+    };
+    Ok([("queued", count("queued").await?), ("parked", count("parked").await?)])
+}
+
 /// Takes up to `most` due jobs of these kinds, the longest due first. For the length of the lease they are ours alone.
 ///
 /// The attempt is counted here rather than at its end, so that a job which ends its process is not tried for ever.
@@ -164,6 +173,20 @@ pub(super) async fn claim(app: &App, kinds: &[Kind], most: usize) -> Result<Vec<
         .await?;
     jobs.sort_by_key(|job| (job.run_at, job.id));
     Ok(jobs)
+}
+
+/// Makes a claimed job ours for another lease from now on; whether it still was.
+pub(super) async fn renew(app: &App, job: &Model) -> Result<bool> {
+    let (id, claim_id, until) = (job.id, job.locked_by, (app.now() + LEASE).fixed_offset());
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let ours = Entity::update_many().filter(Column::Id.eq(id)).filter(Column::LockedBy.eq(claim_id));
+                let renewed = ours.col_expr(Column::LockedUntil, Expr::value(until)).exec(txn).await?;
+                Ok(renewed.rows_affected == 1)
+            })
+        })
+        .await
 }
 
 /// What became of a claimed job.

@@ -19,8 +19,13 @@ const AT_ONCE: usize = 4;
 const POLL: Duration = Duration::from_secs(1);
 /// How often a worker makes sure that its schedules are there.
 const SCHEDULE_CHECK: TimeDelta = TimeDelta::minutes(1);
-/// How long a job may run: a minute less than its lease, so that it has ended when another may take it.
+/// How long a job may run.
 const TIME_LIMIT: Duration = Duration::from_secs(4 * 60);
+/// How long a job runs on without its lease being renewed: ten seconds less than the lease, so that it has ended when
+/// another may take it.
+const HELD: Duration = Duration::from_secs(20);
+/// How soon a renewal that failed is tried again.
+const RENEWAL_RETRY: Duration = Duration::from_secs(1);
 
 /// How the jobs that were due ended. Jobs of a schedule count only when they fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +41,9 @@ struct Task {
     job: Model,
     run: Run,
     period: Option<TimeDelta>,
+    renewal: Duration,
+    /// No later than the lease began.
+    claimed: Instant,
 }
 
 impl Worker {
@@ -69,7 +77,9 @@ impl Worker {
     pub async fn run_due(&self, app: &App) -> Result<Tally> {
         queue::schedule(app, &self.kinds).await?;
         let mut tally = Tally::default();
-        while let Some(task) = self.tasks(queue::claim(app, &self.kinds, 1).await?).pop() {
+        loop {
+            let claimed = Instant::now();
+            let Some(task) = self.tasks(queue::claim(app, &self.kinds, 1).await?, claimed).pop() else { break };
             let scheduled = task.period.is_some();
             match task.work(app).await {
                 true if scheduled => {}
@@ -80,12 +90,12 @@ impl Worker {
         Ok(tally)
     }
 
-    fn tasks(&self, jobs: Vec<Model>) -> Vec<Task> {
+    fn tasks(&self, jobs: Vec<Model>, claimed: Instant) -> Vec<Task> {
         let task = |job: Model| {
             let kind = self.kind(&job.kind)?;
             let period = kind.schedule.as_ref().map(|schedule| schedule.period);
             let period = period.filter(|_| job.unique_key.as_deref() == Some(SCHEDULE));
-            Some(Task { job, run: kind.run, period })
+            Some(Task { job, run: kind.run, period, renewal: self.renewal, claimed })
         };
         jobs.into_iter().filter_map(task).collect()
     }
@@ -104,10 +114,11 @@ impl State {
         if most == 0 {
             return Vec::new();
         }
+        let claimed = Instant::now();
         match self.try_claim(worker, app, most).await {
             Ok(jobs) => {
                 self.failing = false;
-                worker.tasks(jobs)
+                worker.tasks(jobs, claimed)
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.failing, true) {
@@ -131,12 +142,12 @@ impl State {
 impl Task {
     /// Does the job and records how it ended; whether it ended well.
     async fn work(self, app: &App) -> bool {
-        let Task { job, run, period } = self;
         let start = Instant::now();
-        let outcome = match job.attempts > MOST_ATTEMPTS && period.is_none() {
+        let outcome = match self.job.attempts > MOST_ATTEMPTS && self.period.is_none() {
             true => Err("each attempt ended with its process, or ran over its lease".to_owned()),
-            false => outcome(run, app, job.payload.clone()).await,
+            false => self.outcome(app).await,
         };
+        let Task { job, period, .. } = self;
         let (error, duration_ms) = (outcome.clone().err(), start.elapsed().as_millis());
         let next = period.map(|period| slot_after(app.now(), period));
         let fate = queue::settle(app, &job, outcome, next).await;
@@ -160,17 +171,44 @@ impl Task {
         }
         done
     }
-}
 
-/// Runs a job to its end, its panic or the time limit.
-async fn outcome(run: Run, app: &App, payload: serde_json::Value) -> Result<(), String> {
-    // A job leaves nothing behind that a panic could break: all it shares is the app, which holds no invariants of it.
-    let guarded = AssertUnwindSafe(async { run(app, payload).await }).catch_unwind();
-    match tokio::time::timeout(TIME_LIMIT, guarded).await {
-        Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(error))) => Err(cause(error)),
-        Ok(Err(panic)) => Err(format!("panicked: {}", said(&*panic))),
-        Err(_) => Err(format!("broken off after {} s", TIME_LIMIT.as_secs())),
+    /// Runs the job to its end, its panic, the time limit or the end of its lease.
+    async fn outcome(&self, app: &App) -> Result<(), String> {
+        let job = async { (self.run)(app, self.job.payload.clone()).await };
+        // A job leaves nothing behind that a panic could break: all it shares is the app, which holds no invariants of it.
+        let guarded = AssertUnwindSafe(job).catch_unwind();
+        tokio::select! {
+            ended = tokio::time::timeout(TIME_LIMIT, guarded) => match ended {
+                Ok(Ok(Ok(()))) => Ok(()),
+                Ok(Ok(Err(error))) => Err(cause(error)),
+                Ok(Err(panic)) => Err(format!("panicked: {}", said(&*panic))),
+                Err(_) => Err(format!("broken off after {} s", TIME_LIMIT.as_secs())),
+            },
+            why = self.hold(app) => Err(format!("broken off, as its lease {why}")),
+        }
+    }
+
+    /// Renews the lease as long as that succeeds, and then says why it does not.
+    async fn hold(&self, app: &App) -> &'static str {
+        let mut renewed = self.claimed;
+        let mut pause = self.renewal;
+        loop {
+            tokio::time::sleep(pause.min(HELD.saturating_sub(renewed.elapsed()))).await;
+            let (begin, left) = (Instant::now(), HELD.saturating_sub(renewed.elapsed()));
+            pause = match tokio::time::timeout(left, queue::renew(app, &self.job)).await {
+                Ok(Ok(true)) => {
+                    renewed = begin;
+                    self.renewal
+                }
+                Ok(Ok(false)) => return "is another's by now",
+                Ok(Err(error)) if renewed.elapsed() < HELD => {
+                    let (kind, id) = (&*self.job.kind, self.job.id);
+                    tracing::warn!(kind, %id, cause = cause(error), "the lease of a job is not renewed; trying again");
+                    RENEWAL_RETRY
+                }
+                Ok(Err(_)) | Err(_) => return "could not be renewed",
+            };
+        }
     }
 }
 

@@ -14,7 +14,9 @@ pub use define::{
     update_plan,
 };
 pub use project::{KnownPrice, ObservedPrice, ObservedProduct, known_credit_unit, known_prices, project_price};
-pub use store::{prices_of, Allowances, Features, PlanOfVersion, Plans, Prices, Versions, credit_unit, versions_of_plans};
+pub use store::{
+    Allowances, Features, PlanOfVersion, Plans, Prices, Versions, credit_unit, prices_of, versions_of_plans,
+};
 pub use versions::{
     AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec, create_version, publish_version, update_version,
 };

@@ -30,7 +30,7 @@ impl Provider {
         }
     }
 
-    /// The provider with this name.
+    /// The provider called `name`.
     pub fn named(name: &str) -> Option<Provider> {
         Provider::ALL.into_iter().find(|provider| provider.name() == name)
     }

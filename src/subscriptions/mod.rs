@@ -9,4 +9,4 @@ mod store;
 pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, project_subscription,
 };
-pub use store::{billing_for, History, Holder, Items, Subscriptions, WithPlan, current, highest};
+pub use store::{History, Holder, Items, Subscriptions, WithPlan, billing_for, current, highest};

@@ -161,8 +161,8 @@ proptest! {
     #[test]
     fn no_header_breaks_the_reader(header in "\\PC{0,80}", pairs in "((t|ts|v1|h1)=[0-9a-f]{0,70}[,;]?){0,6}") {
         for scheme in &SCHEMES {
-            prop_assert!(verify(scheme, Some(&header), b"{}").is_err());
-            prop_assert!(verify(scheme, Some(&pairs), b"{}").is_err());
+            let passed = [&header, &pairs].iter().any(|header| verify(scheme, Some(header), &[]).is_ok());
+            prop_assert!(!passed, "{header} {pairs}");
         }
     }
 }

@@ -1,72 +1,30 @@
-//! Every query on the events that providers sent.
+//! Every query of the engine that applies the inbox.
 
-use super::jobs::ApplyObject;
-use super::object::{Object, Ties};
-use crate::auth::{Permission, Scope};
-use crate::db::{Between, Listing, Order, Txn, Visible, within};
+use crate::db::Txn;
 use crate::error::Result;
-use crate::order;
+use crate::inbox::jobs::ApplyObject;
+use crate::inbox::object::{Object, Ties};
 use crate::providers::Provider;
 use entity::{inbox_events, provider_objects};
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    Value,
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-impl Visible for inbox_events::Entity {
-    /// Raw events name many people at once.
-    const GUARD: Option<Permission> = Some(Permission::BillingRead);
-
-    fn visible(_: Scope) -> Select<Self> {
-        Self::find()
-    }
-}
-
-/// Events, by the time they were received.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Events {
-    /// In these states alone; empty for all.
-    pub states: Vec<&'static str>,
-    /// Of this kind alone, e.g. `invoice.paid`.
-    pub kind: Option<String>,
-    /// Received in this span.
-    pub received: Between,
-    /// Newest first.
-    pub descending: bool,
-}
-
-impl Listing for Events {
-    type Entity = inbox_events::Entity;
-
-    fn filter(&self, mut rows: Select<inbox_events::Entity>) -> Select<inbox_events::Entity> {
-        use inbox_events::Column;
-        if !self.states.is_empty() {
-            rows = rows.filter(Column::State.is_in(self.states.iter().copied()));
-        }
-        if let Some(kind) = &self.kind {
-            rows = rows.filter(Column::Kind.eq(kind));
-        }
-        within(rows, Column::ReceivedAt, &self.received)
-    }
-
-    fn order(&self) -> Order<inbox_events::Entity> {
-        order!(inbox_events, received_at, ReceivedAt, self.descending)
-    }
-}
-
 /// What one object of a provider was said to be, and what it is tied to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Store<'a> {
-    pub(super) txn: &'a Txn,
-    pub(super) provider: Provider,
+pub(in crate::inbox) struct Store<'a> {
+    pub(in crate::inbox) txn: &'a Txn,
+    pub(in crate::inbox) provider: Provider,
 }
 
 /// What objects can be tied to; see [`Ties`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tie {
+pub(in crate::inbox) enum Tie {
     Customer,
     Subscription,
     Invoice,
@@ -75,7 +33,7 @@ pub(super) enum Tie {
 
 impl Store<'_> {
     /// Makes other transactions that name one of `ids` wait until this one ends.
-    pub(super) async fn lock(self, ids: &BTreeSet<String>) -> Result<()> {
+    pub(in crate::inbox) async fn lock(self, ids: &BTreeSet<String>) -> Result<()> {
         if self.txn.get_database_backend() != DbBackend::Postgres {
             return Ok(()); // SQLite has one writer at a time.
         }
@@ -101,21 +59,21 @@ impl Store<'_> {
     }
 
     /// The events of an object that are still to be applied, oldest first.
-    pub(super) async fn pending(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
+    pub(in crate::inbox) async fn pending(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
         let rows = self.events(object_id).filter(Column::State.is_in(["received", "failed"]));
         Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 
     /// Every event of an object that counts, oldest first.
-    pub(super) async fn history(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
+    pub(in crate::inbox) async fn history(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
         let rows = self.events(object_id);
         Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 
     /// The events of the newest instant of an object, those of `but` left out.
-    pub(super) async fn newest(self, object_id: &str, but: &[&str]) -> Result<Vec<inbox_events::Model>> {
+    pub(in crate::inbox) async fn newest(self, object_id: &str, but: &[&str]) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
         let rows = || self.events(object_id).filter(Column::Kind.is_not_in(but.iter().copied()));
         let last = rows().order_by_desc(Column::OccurredAt).one(self.txn).await?;
@@ -124,7 +82,7 @@ impl Store<'_> {
     }
 
     /// Writes down what became of events.
-    pub(super) async fn settle(self, ids: &[Uuid], outcome: inbox_events::ActiveModel) -> Result<()> {
+    pub(in crate::inbox) async fn settle(self, ids: &[Uuid], outcome: inbox_events::ActiveModel) -> Result<()> {
         use inbox_events::Column;
         let update = inbox_events::Entity::update_many().set(outcome);
         let update = update.col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1));
@@ -138,17 +96,17 @@ impl Store<'_> {
     }
 
     /// The row of an object, as it was last seen.
-    pub(super) async fn row(self, external_id: &str) -> Result<Option<provider_objects::Model>> {
+    pub(in crate::inbox) async fn row(self, external_id: &str) -> Result<Option<provider_objects::Model>> {
         Ok(self.objects().filter(provider_objects::Column::ExternalId.eq(external_id)).one(self.txn).await?)
     }
 
     /// An object, as it was last seen.
-    pub(super) async fn object(self, external_id: &str) -> Result<Option<Object>> {
+    pub(in crate::inbox) async fn object(self, external_id: &str) -> Result<Option<Object>> {
         Ok(self.row(external_id).await?.map(Object::from))
     }
 
     /// These objects, as far as they were seen, by id.
-    pub(super) async fn objects_of(self, external_ids: &[String]) -> Result<Vec<Object>> {
+    pub(in crate::inbox) async fn objects_of(self, external_ids: &[String]) -> Result<Vec<Object>> {
         use provider_objects::Column;
         if external_ids.is_empty() {
             return Ok(Vec::new());
@@ -158,7 +116,7 @@ impl Store<'_> {
     }
 
     /// The objects of these kinds that are tied to `id`, oldest first.
-    pub(super) async fn tied(self, tie: Tie, id: &str, kinds: &[&str]) -> Result<Vec<Object>> {
+    pub(in crate::inbox) async fn tied(self, tie: Tie, id: &str, kinds: &[&str]) -> Result<Vec<Object>> {
         use provider_objects::Column;
         let column = match tie {
             Tie::Customer => Column::Customer,
@@ -193,14 +151,14 @@ impl From<provider_objects::Model> for Object {
 }
 
 /// The objects whose events wait for `key`.
-pub(super) async fn waiting_for(txn: &Txn, key: &str) -> Result<Vec<ApplyObject>> {
+pub(in crate::inbox) async fn waiting_for(txn: &Txn, key: &str) -> Result<Vec<ApplyObject>> {
     // unscoped: the inbox is worked off for nobody in particular
     let rows = inbox_events::Entity::find().filter(inbox_events::Column::WaitsFor.eq(key));
     waiting_objects(txn, rows).await
 }
 
 /// The objects whose events wait for what is already here.
-pub(super) async fn waiting_in_vain(txn: &Txn) -> Result<Vec<ApplyObject>> {
+pub(in crate::inbox) async fn waiting_in_vain(txn: &Txn) -> Result<Vec<ApplyObject>> {
     const HERE: &str = "waits_for LIKE 'user:%' AND EXISTS (SELECT 1 FROM user_identities \
          WHERE subject = substr(waits_for, 6)) \
          OR waits_for LIKE 'customer:%' AND EXISTS (SELECT 1 FROM provider_customers \

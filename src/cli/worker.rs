@@ -1,0 +1,13 @@
+//! `tollgate worker`.
+
+use crate::config::Config;
+use crate::http;
+use crate::worker::worker;
+
+/// Does the background work, and serves nothing, until told to stop.
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+    let app = super::serve::prepare(config).await?;
+    tracing::info!("working");
+    worker().run(&app, http::terminated(), app.config.shutdown_timeout).await;
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! What an event says about itself, whatever it is about: no more is read when it arrives.
+
+use crate::config::Providers;
+use crate::providers::Provider;
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use serde_json::Value;
+
+/// The longest id or type, in bytes; those of the providers are far shorter.
+const LONGEST_WORD: usize = 255;
+/// The last second that both engines store in the form that sorts: the end of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// The outside of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Envelope {
+    /// Its id at the provider.
+    pub(super) external_id: String,
+    /// Its type, in the provider's words.
+    pub(super) kind: String,
+    /// The version of the provider's API it is written in, where it names one.
+    pub(super) api_version: Option<String>,
+    /// The id of the object it is about, where that has one.
+    pub(super) object_id: Option<String>,
+    /// When it happened, by the provider's clock.
+    pub(super) occurred_at: DateTime<Utc>,
+    /// Why it is kept without effect; `None` where it is to be applied.
+    pub(super) ignored: Option<&'static str>,
+}
+
+/// Reads a body that is genuine; the error says what it lacks to be an event.
+pub(super) fn read(provider: Provider, config: &Providers, body: &[u8]) -> Result<(Envelope, Value), &'static str> {
+    let mut payload: Value = serde_json::from_slice(body).map_err(|_| "the body is not JSON")?;
+    without_nul(&mut payload);
+    let envelope = match provider {
+        Provider::Stripe => stripe(config, &payload)?,
+        Provider::Paddle => paddle(&payload)?,
+    };
+    Ok((envelope, payload))
+}
+
+fn stripe(config: &Providers, event: &Value) -> Result<Envelope, &'static str> {
+    let external_id = word(&event["id"]).ok_or("the event has no id")?;
+    let kind = word(&event["type"]).ok_or("the event has no type")?;
+    let created = match &event["created"] {
+        Value::Number(seconds) => seconds.as_i64().and_then(second),
+        Value::String(text) => instant(text),
+        _ => None,
+    };
+    let occurred_at = created.ok_or("the event does not say when it was created")?;
+    let thin = event["object"].as_str().is_some_and(|object| object.starts_with("v2."));
+    let object = if thin { &event["related_object"] } else { &event["data"]["object"] };
+    let object_id = word(&object["id"]);
+    let ours = event["account"].as_str().is_none_or(|account| config.stripe.account.as_deref() == Some(account));
+    let ignored = if event["livemode"].as_bool() != Some(config.livemode) {
+        Some("of the other mode, live or test")
+    } else if !ours {
+        Some("of another account")
+    } else if thin {
+        Some("a thin event, which says nothing of its object")
+    } else if object_id.is_none() {
+        Some("about no object with an id")
+    } else {
+        None
+    };
+    let api_version = word(&event["api_version"]);
+    Ok(Envelope { external_id, kind, api_version, object_id, occurred_at, ignored })
+}
+
+fn paddle(event: &Value) -> Result<Envelope, &'static str> {
+    let external_id = word(&event["event_id"]).ok_or("the event has no event_id")?;
+    let kind = word(&event["event_type"]).ok_or("the event has no event_type")?;
+    let occurred_at = event["occurred_at"].as_str().and_then(instant).ok_or("the event has no occurred_at")?;
+    let object_id = word(&event["data"]["id"]);
+    let ignored = object_id.is_none().then_some("about no object with an id");
+    Ok(Envelope { external_id, kind, api_version: None, object_id, occurred_at, ignored })
+}
+
+/// A text that is fit for an index.
+fn word(value: &Value) -> Option<String> {
+    value.as_str().filter(|word| !word.is_empty() && word.len() <= LONGEST_WORD).map(str::to_owned)
+}
+
+fn second(seconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds, 0).filter(|_| (0..=LAST_SECOND).contains(&seconds))
+}
+
+/// An instant in the form of RFC 3339, cut to the microseconds that are stored.
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    second(at.timestamp())?;
+    at.duration_trunc(TimeDelta::microseconds(1)).ok()
+}
+
+/// Takes out the one character that PostgreSQL cannot store, so that no event is refused for ever because of it.
+fn without_nul(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => text.retain(|char| char != '\0'),
+        Value::Array(values) => values.iter_mut().for_each(without_nul),
+        Value::Object(fields) => {
+            if fields.keys().any(|name| name.contains('\0')) {
+                let renamed = std::mem::take(fields).into_iter().map(|(name, value)| (name.replace('\0', ""), value));
+                *fields = renamed.collect();
+            }
+            fields.values_mut().for_each(without_nul);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use serde_json::json;
+
+    fn providers(settings: &[(&str, &str)]) -> Providers {
+        let env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(None, env).unwrap().providers
+    }
+
+    fn of_stripe(change: Value) -> Value {
+        let mut event = json!({
+            "id": "evt_1", "object": "event", "api_version": "2024-06-20", "created": 1_768_478_400, "livemode": false,
+            "type": "invoice.paid", "data": {"object": {"id": "in_1", "object": "invoice"}}
+        });
+        let fields = event.as_object_mut().unwrap();
+        fields.extend(change.as_object().unwrap().clone());
+        fields.retain(|_, value| !value.is_null());
+        event
+    }
+
+    fn ignored(settings: &[(&str, &str)], event: &Value) -> Option<&'static str> {
+        read(Provider::Stripe, &providers(settings), event.to_string().as_bytes()).unwrap().0.ignored
+    }
+
+    fn lacks(provider: Provider, body: &str) -> &'static str {
+        read(provider, &providers(&[]), body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn an_event_of_stripe_is_read() {
+        let body = of_stripe(json!({})).to_string();
+        let (envelope, payload) = read(Provider::Stripe, &providers(&[]), body.as_bytes()).unwrap();
+        let expected = Envelope {
+            external_id: "evt_1".to_owned(),
+            kind: "invoice.paid".to_owned(),
+            api_version: Some("2024-06-20".to_owned()),
+            object_id: Some("in_1".to_owned()),
+            occurred_at: "2026-01-15T12:00:00Z".parse().unwrap(),
+            ignored: None,
+        };
+        assert_eq!((envelope, payload), (expected, of_stripe(json!({}))));
+    }
+
+    #[test]
+    fn an_event_of_paddle_keeps_its_microseconds() {
+        let event = json!({"event_id": "evt_01", "event_type": "customer.created", "notification_id": "ntf_1",
+            "occurred_at": "2024-09-10T20:26:40.0270619Z", "data": {"id": "ctm_1"}});
+        let (envelope, _) = read(Provider::Paddle, &providers(&[]), event.to_string().as_bytes()).unwrap();
+        assert_eq!(envelope.occurred_at.to_rfc3339(), "2024-09-10T20:26:40.027061+00:00");
+        assert_eq!((envelope.external_id.as_str(), envelope.object_id.as_deref()), ("evt_01", Some("ctm_1")));
+        assert_eq!((envelope.api_version, envelope.ignored), (None, None));
+    }
+
+    #[test]
+    fn what_is_not_for_us_says_why() {
+        let summary = json!({"object": {"object": "entitlements.active_entitlement_summary", "customer": "cus_1"}});
+        let thin = json!({"object": "v2.core.event", "created": "2026-01-15T12:00:00.123Z", "data": null,
+            "related_object": {"id": "mtr_1", "type": "billing.meter"}});
+        let ours = [("TOLLGATE_STRIPE_ACCOUNT", "acct_1")];
+        let live = [("TOLLGATE_LIVEMODE", "true")];
+        for (settings, change, expected) in [
+            (&[][..], json!({}), None),
+            (&[], json!({"livemode": true}), Some("of the other mode, live or test")),
+            (&live, json!({}), Some("of the other mode, live or test")),
+            (&live, json!({"livemode": true}), None),
+            (&[], json!({"livemode": null}), Some("of the other mode, live or test")),
+            (&[], json!({"account": "acct_1"}), Some("of another account")),
+            (&ours, json!({"account": "acct_1"}), None),
+            (&ours, json!({"account": "acct_2"}), Some("of another account")),
+            (&ours, json!({}), None),
+            (&[], json!({"data": summary}), Some("about no object with an id")),
+            (&[], thin, Some("a thin event, which says nothing of its object")),
+        ] {
+            assert_eq!(ignored(settings, &of_stripe(change.clone())), expected, "{change}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_says_what_it_lacks() {
+        let stripe = |change| lacks(Provider::Stripe, &of_stripe(change).to_string());
+        for body in ["", "{", "\u{feff}{}", "{\"id\":1e999}", &"[".repeat(500)] {
+            assert_eq!(lacks(Provider::Stripe, body), "the body is not JSON");
+        }
+        for body in ["[]", "7", "null", "{}", "{\"id\":\"\"}", "{\"id\":7}"] {
+            assert_eq!(lacks(Provider::Stripe, body), "the event has no id");
+            assert_eq!(lacks(Provider::Paddle, body), "the event has no event_id");
+        }
+        assert_eq!(stripe(json!({"id": "x".repeat(256)})), "the event has no id");
+        assert_eq!(stripe(json!({"type": null})), "the event has no type");
+        for created in [json!(null), json!(-1), json!(1.5), json!(LAST_SECOND + 1), json!("yesterday")] {
+            assert_eq!(stripe(json!({"created": created})), "the event does not say when it was created");
+        }
+        assert_eq!(lacks(Provider::Paddle, "{\"event_id\":\"evt_1\"}"), "the event has no event_type");
+        let undated = "{\"event_id\":\"evt_1\",\"event_type\":\"a\",\"occurred_at\":\"2024-02-30T00:00:00Z\"}";
+        assert_eq!(lacks(Provider::Paddle, undated), "the event has no occurred_at");
+    }
+
+    #[test]
+    fn no_character_is_left_that_cannot_be_stored() {
+        let body = of_stripe(json!({"id": "evt\0_1", "a\0b": ["\0", {"c": "d\0"}]})).to_string();
+        let (envelope, payload) = read(Provider::Stripe, &providers(&[]), body.as_bytes()).unwrap();
+        assert_eq!((envelope.external_id.as_str(), &payload["ab"]), ("evt_1", &json!(["", {"c": "d"}])));
+        assert!(!payload.to_string().contains("u0000"));
+    }
+}

@@ -1,0 +1,45 @@
+//! Someone has looked at a security event, and says what came of it.
+
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{Permission, Viewer};
+use crate::db::rows_for;
+use crate::error::{Error, Result};
+use entity::security_events::{ActiveModel, Column, Entity, Model};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Marks a security event as settled; one that is settled already stays as it is.
+pub async fn resolve_security_event(app: &App, viewer: &Viewer, id: Uuid, resolution: String) -> Result<Model> {
+    viewer.require(Permission::OperationsWrite)?;
+    let rows = rows_for::<Entity>(viewer)?;
+    let resolution = resolution.trim().to_owned();
+    if resolution.is_empty() || resolution.chars().count() > 500 {
+        return Err(Error::refused("RESOLUTION_INVALID", &["resolution"], "the resolution has 1 to 500 characters"));
+    }
+    let (now, by, deed) = (app.now().fixed_offset(), viewer.actor().to_owned(), Deed::by(app, viewer));
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let found = rows.filter(Column::Id.eq(id)).one(txn).await?;
+                let event = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such security event"))?;
+                if event.resolved_at.is_some() {
+                    return Ok(event);
+                }
+                let resolved = ActiveModel {
+                    id: Set(id),
+                    resolved_at: Set(Some(now)),
+                    resolved_by: Set(Some(by)),
+                    resolution: Set(Some(resolution.clone())),
+                    ..Default::default()
+                };
+                let event = Entity::update(resolved).exec(txn).await?;
+                let after = json!({"resolvedAt": now, "resolution": resolution});
+                let what = ("SecurityEvent", id);
+                deed.record(txn, "security_events.resolve", what, None, (None::<()>, Some(after))).await?;
+                Ok(event)
+            })
+        })
+        .await
+}
