@@ -8,6 +8,7 @@ mod analytics;
 mod api_keys;
 mod bad_input;
 mod cli;
+mod corpus;
 mod credits;
 mod credits_expiry;
 mod databases;

@@ -9,6 +9,7 @@ mod postgres;
 mod rows;
 pub(crate) mod sql;
 mod sqlite;
+pub(crate) mod webhooks;
 mod world;
 
 pub(crate) use app::{Client, Reply, SECRET, TestApp};

@@ -1,0 +1,90 @@
+//! The sequences as they lie in the fixtures.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+pub(crate) const STRIPE_SECRET: &str = "whsec_public_7Qk2mWcX9sT4vR1b";
+pub(crate) const PADDLE_SECRET: &str = "pdl_ntfset_public_01hv8x_k3v9QmZ";
+
+/// One body to be delivered, byte for byte.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) provider: &'static str,
+    pub(crate) file: String,
+    pub(crate) body: String,
+}
+
+impl Event {
+    pub(crate) fn secret(&self) -> &'static str {
+        if self.provider == "paddle" { PADDLE_SECRET } else { STRIPE_SECRET }
+    }
+}
+
+/// A life of a customer, and what it must end in.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequence {
+    pub(crate) name: String,
+    pub(crate) provider: &'static str,
+    /// In the order of delivery.
+    pub(crate) events: Vec<Event>,
+    pub(crate) expected: Value,
+}
+
+impl Sequence {
+    /// The users of the host application that it is about.
+    pub(crate) fn users(&self) -> Vec<String> {
+        self.expected["derived"]["users"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// The same life of other people: every id that could be shared carries `seed`.
+    pub(crate) fn renamed(self, seed: u64) -> Sequence {
+        // What the catalogue names stays, as all lives buy the same.
+        const PREFIXES: [&str; 24] = [
+            "user_", "cus_", "sub_", "si_", "in_", "pi_", "ch_", "re_", "du_", "dp_", "cs_test_", "evt_", "inpay_",
+            "di_", "promo_", "pm_", "ctm_", "txn_", "adj_", "txnitm_", "ntf_", "add_", "adjitm_", "paymtd_",
+        ];
+        let rename = |text: &str| {
+            PREFIXES.iter().fold(text.to_owned(), |text, prefix| {
+                text.replace(&format!("\"{prefix}"), &format!("\"{prefix}{seed}x"))
+            })
+        };
+        let events = self.events.iter().map(|event| Event { body: rename(&event.body), ..event.clone() });
+        Sequence {
+            name: self.name,
+            provider: self.provider,
+            events: events.collect(),
+            expected: serde_json::from_str(&rename(&self.expected.to_string())).unwrap(),
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/corpus")
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every sequence; the catalogue comes first.
+pub(crate) fn all() -> Vec<Sequence> {
+    let index = read(&folder().join("index.json"));
+    index["sequences"].as_array().unwrap().iter().map(|entry| sequence(entry["dir"].as_str().unwrap())).collect()
+}
+
+fn sequence(name: &str) -> Sequence {
+    let folder = folder().join(name);
+    let told = read(&folder.join("sequence.json"));
+    let provider = if told["provider"] == "paddle" { "paddle" } else { "stripe" };
+    let events = told["events"].as_array().unwrap().iter().map(|event| {
+        let file = event["file"].as_str().unwrap();
+        let body = std::fs::read_to_string(folder.join(file)).unwrap();
+        Event { provider, file: format!("{name}/{file}"), body }
+    });
+    Sequence {
+        name: name.to_owned(),
+        provider,
+        events: events.collect(),
+        expected: read(&folder.join("expected.json")),
+    }
+}
