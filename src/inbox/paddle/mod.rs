@@ -19,8 +19,8 @@ mod shape_tests;
 mod tests;
 
 pub(super) use catalogue::{embedded_prices, price};
-pub(super) use goods::{Licences, licences, purchase};
-pub(super) use subscriptions::{State, state, subscription};
+pub(super) use goods::{licences, purchase};
+pub(super) use subscriptions::{state, subscription};
 pub(super) use transactions::{invoice, payment};
 
 use super::json::{at, instant, minor, text};
