@@ -242,6 +242,35 @@ fn a_payment_exists_once_money_is_asked_for() {
 }
 
 #[test]
+fn the_newest_attempt_counts_in_whatever_order_they_are_listed() {
+    let attempt = |id: &str, status: &str, code: Value| {
+        json!({"payment_attempt_id": id, "status": status, "error_code": code, "amount": "900",
+            "created_at": format!("2026-02-0{id}T00:00:00Z"), "captured_at": format!("2026-02-0{id}T01:00:00Z")})
+    };
+    let (first, second) = (attempt("1", "error", json!("expired_card")), attempt("2", "error", json!("declined")));
+    let (pending, captured) = (attempt("3", "authorized", json!(null)), attempt("3", "captured", json!(null)));
+    for (mut attempts, status, expected) in [
+        (vec![first.clone(), second.clone()], "past_due", ("failed", 2, Some("declined"), Some("2"), 0)),
+        (vec![first.clone(), pending, second.clone()], "past_due", ("pending", 2, Some("declined"), Some("3"), 0)),
+        (vec![captured.clone(), first], "paid", ("succeeded", 1, None, Some("3"), 900)),
+        (vec![second, captured], "completed", ("succeeded", 1, None, Some("3"), 900)),
+    ] {
+        for _ in 0..2 {
+            attempts.reverse();
+            let mut sold = transaction(&[("pro_a", json!({"kind": "addon"}), 1, 900)]);
+            sold.payload["payments"] = json!(attempts);
+            sold.payload["status"] = json!(status);
+            let paid = payment(&sold, &[]).unwrap();
+            let attempt = (paid.failure_code.as_deref(), paid.charge_external_id.as_deref());
+            let told = (paid.status, paid.failed_attempts, attempt.0, attempt.1, paid.received_minor);
+            assert_eq!(told, expected, "{attempts:?}");
+            let paid_at = (status != "past_due").then(|| "2026-02-03T01:00:00Z".parse().unwrap());
+            assert_eq!(paid.paid_at, paid_at);
+        }
+    }
+}
+
+#[test]
 fn what_a_balance_paid_is_on_the_invoice_and_no_payment() {
     let mut sold = transaction(&[("pro_a", licence(), 1, 16_500)]);
     sold.payload["details"]["totals"] = json!({
@@ -257,15 +286,4 @@ fn what_a_balance_paid_is_on_the_invoice_and_no_payment() {
     assert_eq!((paid.fee_minor, paid.paid_at), (Some(825), instant(&sold.payload["billed_at"])));
     sold.payload["details"]["totals"]["subtotal"] = json!("7");
     assert_eq!(invoice(&sold).unwrap().subtotal_minor, 15_500);
-}
-
-#[test]
-fn an_invoice_that_is_sent_has_a_day_to_pay_it_by() {
-    let mut sold = transaction(&[("pro_a", licence(), 1, 100)]);
-    sold.payload["billing_details"] = json!({"payment_terms": {"interval": "month", "frequency": 1}});
-    assert_eq!(invoice(&sold).unwrap().due_at, None);
-    sold.payload["collection_mode"] = json!("manual");
-    assert_eq!(invoice(&sold).unwrap().due_at, instant(&json!("2026-03-01T00:00:00Z")));
-    sold.payload["billing_details"]["payment_terms"] = json!({"interval": "year", "frequency": 4_000_000_000_u32});
-    assert_eq!(invoice(&sold).unwrap().due_at, None);
 }

@@ -1,7 +1,7 @@
-//! What the recorded lives do not have of subscriptions, prices and whose they are.
+//! What the recorded lives do not have of subscriptions, prices, dates and whose they are.
 
 use super::adverse_tests::{adjustment, object, transaction};
-use super::{customer, is_terminal, kind, price, state, subscription, ties, user};
+use super::{customer, invoice, is_terminal, kind, price, state, subscription, ties, user};
 use crate::inbox::json::instant;
 use crate::inbox::object::{Object, Ties};
 use serde_json::{Value, json};
@@ -84,6 +84,28 @@ fn a_price_is_ours_by_its_own_word_or_its_products() {
 }
 
 #[test]
+fn a_price_tells_how_often_and_how_long_it_may_be_tried() {
+    let told = |cycle: Value, trial: Value| {
+        let unit = json!({"amount": "1.5", "currency_code": "usd"});
+        let (own, id) = (json!({"plan": "pro"}), "pri_1");
+        let payload = json!({
+            "id": id, "product_id": "pro_1", "unit_price": unit, "custom_data": own, "billing_cycle": cycle,
+            "trial_period": trial, "status": "archived",
+        });
+        let observed = price(&object("price", payload), None)?;
+        assert_eq!((observed.active, observed.unit_amount_minor, observed.currency.as_str()), (false, None, "USD"));
+        Some((observed.interval, observed.interval_count, observed.trial_days))
+    };
+    let every = |interval: &str, frequency: i64| json!({"interval": interval, "frequency": frequency});
+    assert_eq!(told(every("month", 3), every("week", 2)), Some(("month", 3, Some(14))));
+    assert_eq!(told(every("year", 0), every("month", 1)), Some(("year", 1, Some(30))));
+    for no_trial in [every("day", 0), every("day", -7), every("year", i64::MAX), every("moon", 1), json!(7)] {
+        assert_eq!(told(json!(null), no_trial.clone()), Some(("one_time", 1, None)), "{no_trial}");
+    }
+    assert_eq!(told(every("moon", 1), json!(null)), None);
+}
+
+#[test]
 fn what_belongs_together_is_tied() {
     assert_eq!(kind("subscription.past_due"), Some("subscription"));
     for ignored in ["address.created", "discount_group.updated", "payout.paid", "customer", "", "report.created"] {
@@ -112,4 +134,15 @@ fn what_belongs_together_is_tied() {
     {
         assert_eq!(user(&nobody), None, "{nobody}");
     }
+}
+
+#[test]
+fn an_invoice_that_is_sent_has_a_day_to_pay_it_by() {
+    let mut sold = transaction(&[("pro_a", json!(null), 1, 100)]);
+    sold.payload["billing_details"] = json!({"payment_terms": {"interval": "month", "frequency": 1}});
+    assert_eq!(invoice(&sold).unwrap().due_at, None);
+    sold.payload["collection_mode"] = json!("manual");
+    assert_eq!(invoice(&sold).unwrap().due_at, instant(&json!("2026-03-01T00:00:00Z")));
+    sold.payload["billing_details"]["payment_terms"] = json!({"interval": "year", "frequency": 4_000_000_000_u32});
+    assert_eq!(invoice(&sold).unwrap().due_at, None);
 }
