@@ -18,6 +18,7 @@ pub struct Model {
     pub product_external_id: String,
     pub active: bool,
     pub credits: Option<i64>,
+    pub created_at: DateTimeWithTimeZone,
     pub updated_at: DateTimeWithTimeZone,
     #[sea_orm(belongs_to, from = "price_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub prices: BelongsTo<Option<super::prices::Entity>>,

@@ -28,6 +28,7 @@ impl MigrationTrait for Migration {
             "ux_promo_codes_provider_external_id",
             "ix_promo_codes_code_normalized",
             "ix_prices_product_version_id",
+            "ix_user_identities_subject",
             "ix_subscription_items_price_external_id",
             "ix_invoices_provider_payment_external_id",
         ];
@@ -159,6 +160,8 @@ async fn customers(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     )
     .await?;
     unique(manager, "provider_customers", &["provider", "external_id"]).await?;
+    // The host application names a user by the subject alone.
+    index(manager, "user_identities", &["subject"]).await?;
     index(manager, "provider_customers", &["account_id", "created_at", "id"]).await
 }
 
@@ -177,6 +180,7 @@ async fn catalogue(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             boolean("active").into(),
             // How many credits a pack holds; NULL where it is none.
             big_integer_null("credits").into(),
+            instant("created_at").into(),
             instant("updated_at").into(),
             one_of("provider", &["stripe", "paddle"]),
             check("credits > 0"),

@@ -9,6 +9,6 @@ mod sign_in;
 mod store;
 
 pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
-pub use project::{ObservedCustomer, account_of_customer, account_of_user, project_customer};
+pub use project::{ObservedCustomer, UserAppeared, account_of_customer, account_of_user, project_customer};
 pub use sign_in::sign_in;
 pub use store::{Accounts, ApiKeys, Members, OwnAccount, Users, account_exists};

@@ -1,10 +1,11 @@
 //! From a credential to a viewer.
 
-use super::store;
+use super::{UserAppeared, store};
 use crate::app::{App, RememberedCaller};
 use crate::auth::{ApiKeySecret, Claims, Permissions, Role, Viewer};
 use crate::db::Txn;
 use crate::error::{Error, Result};
+use crate::jobs::NewJob;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{account_members, accounts, api_keys, user_identities, users};
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -67,6 +68,7 @@ async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>
 
 /// Makes the user of a token that is seen for the first time, with an account of their own.
 async fn welcome(app: &App, claims: &Claims) -> Result<users::Model> {
+    let appeared = NewJob::new(app, &UserAppeared { user: claims.subject.clone() })?.unique(claims.subject.clone());
     let newcomer = Newcomer {
         user_id: app.new_id(),
         identity_id: app.new_id(),
@@ -74,6 +76,7 @@ async fn welcome(app: &App, claims: &Claims) -> Result<users::Model> {
         member_id: app.new_id(),
         at: app.now(),
         claims: claims.clone(),
+        appeared,
     };
     let made = app.db.write(move |txn| Box::pin(newcomer.insert(txn))).await;
     match made {
@@ -90,6 +93,7 @@ struct Newcomer {
     member_id: Uuid,
     at: DateTime<Utc>,
     claims: Claims,
+    appeared: NewJob,
 }
 
 impl Newcomer {
@@ -136,6 +140,7 @@ impl Newcomer {
             left_at: Set(None),
         };
         account_members::Entity::insert(member).exec_without_returning(txn).await?;
+        self.appeared.enqueue(txn).await?;
         Ok(user)
     }
 }

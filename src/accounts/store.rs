@@ -1,12 +1,12 @@
 //! Every query on people, accounts and API keys.
 
 use crate::auth::{Permission, Scope};
-use crate::db::{Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, only_everything, within};
+use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, only_everything, within};
 use crate::error::Result;
 use crate::order;
-use entity::{account_members, accounts, api_keys, user_identities, users};
+use entity::{account_members, accounts, api_keys, provider_customers, user_identities, users};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
 impl Visible for users::Entity {
@@ -211,4 +211,51 @@ pub async fn account_exists(db: &impl ConnectionTrait, id: Uuid) -> Result<bool>
 pub(super) async fn api_key(db: &impl ConnectionTrait, prefix: &str) -> Result<Option<api_keys::Model>> {
     // unscoped: this is how a caller becomes someone with a scope
     Ok(api_keys::Entity::find().filter(api_keys::Column::Prefix.eq(prefix)).one(db).await?)
+}
+
+/// Everyone whom some issuer knows by `subject`, erased or not.
+pub(super) async fn users_with_subject(txn: &Txn, subject: &str) -> Result<Vec<users::Model>> {
+    let identities = Query::select()
+        .column(user_identities::Column::UserId)
+        .from(user_identities::Entity)
+        .and_where(user_identities::Column::Subject.eq(subject))
+        .take();
+    let rows = users::Entity::visible(Scope::Everything).filter(users::Column::Id.in_subquery(identities));
+    Ok(rows.all(txn).await?)
+}
+
+/// The user with this id, whoever asks.
+pub(super) async fn user_by_id(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
+    Ok(users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id)).one(txn).await?)
+}
+
+/// The account that a user has of their own.
+pub(super) async fn own_account(txn: &Txn, user_id: Uuid) -> Result<Option<Uuid>> {
+    let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::OwnerId.eq(user_id));
+    let account = rows.filter(accounts::Column::Kind.eq("individual")).one(txn).await?;
+    Ok(account.map(|account| account.id))
+}
+
+/// The mirror of a provider's customer.
+pub(super) async fn provider_customer(
+    txn: &Txn,
+    provider: &str,
+    external_id: &str,
+) -> Result<Option<provider_customers::Model>> {
+    Ok(customer(provider, external_id).one(txn).await?)
+}
+
+/// The mirror of a provider's customer, locked until the commit.
+pub(super) async fn lock_provider_customer(
+    txn: &Txn,
+    provider: &str,
+    external_id: &str,
+) -> Result<Option<provider_customers::Model>> {
+    Ok(customer(provider, external_id).lock_exclusive().one(txn).await?)
+}
+
+fn customer(provider: &str, external_id: &str) -> Select<provider_customers::Entity> {
+    use provider_customers::{Column, Entity};
+    // unscoped: a provider speaks of it, no caller
+    Entity::find().filter(Column::Provider.eq(provider)).filter(Column::ExternalId.eq(external_id))
 }

@@ -25,7 +25,7 @@ pub async fn expire(app: &App, viewer: &Viewer) -> Result<usize> {
         if due.is_empty() {
             return Ok(expired);
         }
-        let due = due.into_iter().map(|grant| (grant, Posting::ids(app))).collect();
+        let due = due.into_iter().map(|grant| (grant, Posting::ids(&app.clock))).collect();
         let batch = Batch { due, now, actor: actor.to_owned() };
         expired += app.db.write(move |txn| Box::pin(batch.run(txn))).await?;
     }

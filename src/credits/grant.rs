@@ -15,7 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// The most credits in one grant, in the smallest step of the unit; far from the range of 64 bits.
-const LARGEST_GRANT: i64 = 1_000_000_000_000_000;
+pub(super) const LARGEST_GRANT: i64 = 1_000_000_000_000_000;
 
 /// Credits that an account is to be given.
 #[derive(Debug, Clone, Serialize)]
@@ -62,7 +62,7 @@ impl Grant {
     fn prepare(app: &App, viewer: &Viewer, new: NewGrant) -> Grant {
         Grant {
             grant_id: app.new_id(),
-            ids: Posting::ids(app),
+            ids: Posting::ids(&app.clock),
             at: app.now(),
             actor: viewer.actor().to_owned(),
             deed: Deed::by(app, viewer),

@@ -1,7 +1,7 @@
 //! The one function that writes to the ledger.
 
 use super::store;
-use crate::app::App;
+use crate::clock::Clock;
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -18,6 +18,8 @@ pub(super) enum Bucket {
     Available,
     /// Not spent in time.
     Expired,
+    /// Taken back, with the money that was paid for them.
+    Revoked,
 }
 
 impl Bucket {
@@ -26,6 +28,7 @@ impl Bucket {
             Bucket::Issued => "issued",
             Bucket::Available => "available",
             Bucket::Expired => "expired",
+            Bucket::Revoked => "revoked",
         }
     }
 
@@ -34,6 +37,7 @@ impl Bucket {
             Bucket::Issued => balance.issued,
             Bucket::Available => balance.available,
             Bucket::Expired => balance.expired,
+            Bucket::Revoked => balance.revoked,
         }
     }
 }
@@ -67,8 +71,8 @@ pub(super) struct Posting {
 
 impl Posting {
     /// New ids for a posting.
-    pub(super) fn ids(app: &App) -> PostingIds {
-        (app.new_id(), [app.new_id(), app.new_id()], app.new_id())
+    pub(super) fn ids(clock: &Clock) -> PostingIds {
+        (clock.new_id(), [clock.new_id(), clock.new_id()], clock.new_id())
     }
 
     /// Writes the balance, the two entries, and the seal that makes the database check them.

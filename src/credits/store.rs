@@ -162,31 +162,46 @@ pub(super) async fn grant_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<O
     Ok(rows.one(db).await?)
 }
 
+/// The grant of this business key, whoever asks.
+pub(super) async fn grant_by_key(txn: &Txn, business_key: &str) -> Result<Option<credit_grants::Model>> {
+    use credit_grants::{Column, Entity};
+    Ok(Entity::visible(Scope::Everything).filter(Column::BusinessKey.eq(business_key)).one(txn).await?)
+}
+
+/// What was taken back of a grant so far, one amount for each time; what was given back again is negative.
+pub(super) async fn taken_back(txn: &Txn, grant_id: Uuid) -> Result<Vec<i64>> {
+    use ledger_entries::{Column, Entity};
+    let entries = Entity::visible(Scope::Everything).filter(Column::GrantId.eq(grant_id));
+    let entries = entries.filter(Column::Bucket.eq("revoked")).all(txn).await?;
+    Ok(entries.into_iter().map(|entry| entry.amount).collect())
+}
+
 /// Moves a balance and gives it as it is after. It stays locked until the commit. Only what comes in from outside makes
 /// a balance where there is none.
 pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balances::Model> {
     // The upsert is not for all: both engines check the row to be inserted even if there is one to be updated.
     const OPEN: &str = "INSERT INTO balances \
         (id, account_id, credit_unit_id, entry_count, updated_at, available, held, spent, expired, issued, revoked) \
-        VALUES ($7, $1, $2, 2, $3, $4, 0, 0, $5, $6, 0) \
+        VALUES ($8, $1, $2, 2, $3, $4, 0, 0, $5, $6, $7) \
         ON CONFLICT (account_id, credit_unit_id) DO UPDATE SET \
         entry_count = balances.entry_count + 2, updated_at = excluded.updated_at, \
         available = balances.available + excluded.available, expired = balances.expired + excluded.expired, \
-        issued = balances.issued + excluded.issued RETURNING *";
+        issued = balances.issued + excluded.issued, revoked = balances.revoked + excluded.revoked RETURNING *";
     const MOVE: &str = "UPDATE balances SET entry_count = entry_count + 2, updated_at = $3, \
-        available = available + $4, expired = expired + $5, issued = issued + $6 \
+        available = available + $4, expired = expired + $5, issued = issued + $6, revoked = revoked + $7 \
         WHERE account_id = $1 AND credit_unit_id = $2 RETURNING *";
     let (sql, id) = match posting.from {
         Bucket::Issued => (OPEN, Some(posting.balance_id)),
-        Bucket::Available | Bucket::Expired => (MOVE, None),
+        Bucket::Available | Bucket::Expired | Bucket::Revoked => (MOVE, None),
     };
-    let values: [Value; 6] = [
+    let values: [Value; 7] = [
         posting.account_id.into(),
         posting.credit_unit_id.into(),
         posting.at.fixed_offset().into(),
         posting.change(Bucket::Available).into(),
         posting.change(Bucket::Expired).into(),
         posting.change(Bucket::Issued).into(),
+        posting.change(Bucket::Revoked).into(),
     ];
     let values = values.into_iter().chain(id.map(Value::from));
     let statement = Statement::from_sql_and_values(txn.get_database_backend(), sql, values);

@@ -3,6 +3,7 @@
 use super::Txn;
 use crate::clock::Clock;
 use crate::error::Result;
+use chrono::{DurationRound, TimeDelta};
 use sea_orm::sea_query::sea_value_to_json_value;
 use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IntoActiveModel, Iterable, ModelTrait, Value};
 use serde_json::Map;
@@ -59,8 +60,8 @@ impl<'a> Mirror<'a> {
 
     /// Makes `found`, the row known as `external_id`, what `wanted` says; inserts `wanted` where there is none.
     ///
-    /// `wanted` sets all columns. Of a row that is there, `id`, `created_at` and `updated_at` are not compared: the
-    /// first two stay, the last is set when anything else changes.
+    /// For a row that is missing, `wanted` sets all columns. Of one that is there, a column that `wanted` does not set
+    /// stays as it is, and so does `id`; `updated_at` is set when anything else changes.
     pub async fn write<E>(
         &mut self,
         external_id: &str,
@@ -72,13 +73,14 @@ impl<'a> Mirror<'a> {
         E::Model: IntoActiveModel<E::ActiveModel> + Clone,
         E::ActiveModel: Send,
     {
+        let wanted = storable::<E>(wanted);
         let Some(found) = found else {
             let after = columns::<E>(&wanted, |_, _| true);
             let row = E::insert(wanted).exec_with_returning(self.txn).await?;
             self.note::<E>(external_id, None, Some(after));
             return Ok(Mirrored { row, new: true, changed: true });
         };
-        let kept = |column: &E::Column| ["id", "created_at", "updated_at"].contains(&column_name(column).as_str());
+        let kept = |column: &E::Column| ["id", "updated_at"].contains(&column_name(column).as_str());
         let differs = |column: &E::Column, value: &Value| !kept(column) && found.get(*column) != *value;
         let after = columns::<E>(&wanted, differs);
         if after.is_empty() {
@@ -135,4 +137,35 @@ fn columns<E: EntityTrait>(
     });
     let picked = set.filter(|(column, value)| wanted(column, value));
     picked.map(|(column, value)| (column_name(&column), sea_value_to_json_value(&value))).collect()
+}
+
+/// `row` as both engines can store it: instants to the microsecond, and texts without the character that PostgreSQL
+/// refuses. What was read back would otherwise never equal what was observed.
+fn storable<E: EntityTrait>(mut row: E::ActiveModel) -> E::ActiveModel {
+    for column in E::Column::iter() {
+        let ActiveValue::Set(value) = row.get(column) else { continue };
+        let stored = match value {
+            Value::ChronoDateTimeWithTimeZone(Some(at)) => {
+                let at = at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at);
+                Value::ChronoDateTimeWithTimeZone(Some(at))
+            }
+            Value::String(Some(text)) if text.contains('\0') => Value::String(Some(text.replace('\0', ""))),
+            Value::Json(Some(json)) => Value::Json(Some(Box::new(without_nul(*json)))),
+            other => other,
+        };
+        row.set(column, stored);
+    }
+    row
+}
+
+fn without_nul(json: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value::{Array, Object, String};
+    match json {
+        String(text) => String(text.replace('\0', "")),
+        Array(values) => Array(values.into_iter().map(without_nul).collect()),
+        Object(fields) => {
+            Object(fields.into_iter().map(|(name, value)| (name.replace('\0', ""), without_nul(value))).collect())
+        }
+        other => other,
+    }
 }

@@ -1,5 +1,6 @@
 //! What the payment providers sent.
 
+mod jobs;
 mod object;
 mod store;
 

@@ -13,7 +13,7 @@ pub use define::{
     FeatureKind, NewCreditUnit, NewFeature, NewPlan, PlanChange, create_credit_unit, create_feature, create_plan,
     update_plan,
 };
-pub use project::{KnownPrice, ObservedPrice, ObservedProduct, known_prices, project_price};
+pub use project::{KnownPrice, ObservedPrice, ObservedProduct, known_credit_unit, known_prices, project_price};
 pub use store::{Allowances, Features, PlanOfVersion, Plans, Prices, Versions, credit_unit, versions_of_plans};
 pub use versions::{
     AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec, create_version, publish_version, update_version,

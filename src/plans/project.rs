@@ -1,9 +1,13 @@
 //! The catalogue at the payment providers, and what of ours it sells.
 
+use super::store::mirror as store;
 use crate::db::{Mirror, Mirrored, Txn};
 use crate::error::Result;
+use crate::money::is_currency;
 use chrono::{DateTime, Utc};
-use entity::provider_prices;
+use entity::{credit_units, prices, product_versions, products, provider_prices};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::EntityTrait;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -63,11 +67,178 @@ pub struct KnownPrice {
 }
 
 /// Mirrors a price, and the product and version that it sells where those are not here yet.
+///
+/// - What the product is called and where it ranks is what the newest of its prices says, by `created_at` and then by
+///   id, whether it is sold or not: so the order in which prices arrive does not matter. A description is left alone.
+/// - A price keeps the version that it was first seen to sell, as long as it names the same product; a new one sells the
+///   version that is published.
+/// - Of a version's prices made by hand, one of the same amount and interval that this provider does not sell yet is
+///   taken for this one.
 pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<Mirrored<provider_prices::Model>> {
-    todo!("{price:?} {:?}", mirror.differences())
+    let found = store::lock_provider_price(mirror.txn, price.provider, &price.external_id).await?;
+    let product = product(mirror, price).await?;
+    let version_id = version(mirror, product.id, found.as_ref()).await?;
+    let price_id = own_price(mirror, price, version_id, found.as_ref()).await?;
+    let before = found.as_ref().and_then(|found| found.price_id);
+    let now = mirror.clock.now().fixed_offset();
+    let wanted = provider_prices::ActiveModel {
+        id: Set(mirror.clock.new_id()),
+        product_version_id: Set(version_id),
+        price_id: Set(price_id),
+        provider: Set(price.provider.to_owned()),
+        external_id: Set(price.external_id.clone()),
+        product_external_id: Set(price.product_external_id.clone()),
+        active: Set(price.active),
+        credits: Set(price.credits.filter(|credits| *credits > 0)),
+        created_at: Set(price.created_at.fixed_offset()),
+        updated_at: Set(now),
+    };
+    let written = mirror.write::<provider_prices::Entity>(&price.external_id, found, wanted).await?;
+    for id in [before, price_id.filter(|id| before != Some(*id))].into_iter().flatten() {
+        follow_providers(mirror, id).await?;
+    }
+    Ok(written)
+}
+
+/// The product that a price names, as its newest price describes it.
+async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<products::Model> {
+    let code = clean_code(&price.product.code);
+    let found = store::lock_product(mirror.txn, &code).await?;
+    if let Some(found) = &found {
+        let newest = store::newest_price_of(mirror.txn, found.id).await?;
+        let this = (price.created_at.fixed_offset(), price.external_id.as_str());
+        if newest.is_some_and(|newest| (newest.created_at, newest.external_id.as_str()) > this) {
+            return Ok(found.clone());
+        }
+    }
+    let now = mirror.clock.now().fixed_offset();
+    let new = found.is_none();
+    let wanted = products::ActiveModel {
+        id: Set(mirror.clock.new_id()),
+        code: Set(code.clone()),
+        kind: Set(price.product.kind.to_owned()),
+        rank: Set(price.product.rank),
+        name: Set(clean_name(&price.product.name, &code)),
+        description: if new { Set(None) } else { NotSet },
+        active: if new { Set(true) } else { NotSet },
+        created_at: if new { Set(now) } else { NotSet },
+        updated_at: Set(now),
+    };
+    Ok(mirror.write::<products::Entity>(&code, found, wanted).await?.row)
+}
+
+/// The version that a price sells; one is made and published for a product that has none but drafts.
+async fn version(
+    mirror: &mut Mirror<'_>,
+    product_id: Uuid,
+    found: Option<&provider_prices::Model>,
+) -> Result<Uuid> {
+    let versions = store::versions_of(mirror.txn, product_id).await?;
+    if let Some(found) = found
+        && versions.iter().any(|version| version.id == found.product_version_id)
+    {
+        return Ok(found.product_version_id);
+    }
+    let with = |status: &str| versions.iter().rev().find(|version| version.status == status);
+    if let Some(sold) = with("published").or_else(|| with("superseded")) {
+        return Ok(sold.id);
+    }
+    let now = mirror.clock.now().fixed_offset();
+    let row = product_versions::ActiveModel {
+        id: Set(mirror.clock.new_id()),
+        product_id: Set(product_id),
+        number: Set(versions.last().map_or(0, |version| version.number) + 1),
+        status: Set("published".to_owned()),
+        created_at: Set(now),
+        published_at: Set(Some(now)),
+    };
+    Ok(product_versions::Entity::insert(row).exec_with_returning(mirror.txn).await?.id)
+}
+
+/// Our price that a provider's stands for: the one it stood for if that is still the same, one made by hand, or a new
+/// one. `None` where the provider's is not one amount for each unit.
+async fn own_price(
+    mirror: &mut Mirror<'_>,
+    price: &ObservedPrice,
+    version_id: Uuid,
+    found: Option<&provider_prices::Model>,
+) -> Result<Option<Uuid>> {
+    let Some(amount) = price.unit_amount_minor.filter(|amount| *amount >= 0) else { return Ok(None) };
+    if !is_currency(&price.currency) || price.interval_count < 1 {
+        return Ok(None);
+    }
+    let alike = store::prices_like(mirror.txn, version_id, price, amount).await?;
+    let kept = found.and_then(|found| found.price_id).filter(|kept| alike.iter().any(|row| row.id == *kept));
+    if kept.is_some() {
+        return Ok(kept);
+    }
+    let ids = alike.iter().map(|row| row.id);
+    let taken = store::prices_taken(mirror.txn, price.provider, ids).await?;
+    if let Some(free) = alike.iter().find(|row| !taken.contains(&row.id)) {
+        return Ok(Some(free.id));
+    }
+    let row = prices::ActiveModel {
+        id: Set(mirror.clock.new_id()),
+        product_version_id: Set(version_id),
+        currency: Set(price.currency.clone()),
+        unit_amount_minor: Set(amount),
+        interval: Set(price.interval.to_owned()),
+        interval_count: Set(price.interval_count),
+        trial_days: Set(price.trial_days.filter(|days| *days > 0)),
+        active: Set(price.active),
+        created_at: Set(price.created_at.fixed_offset()),
+    };
+    let written = mirror.write::<prices::Entity>(&price.external_id, None, row).await?;
+    Ok(Some(written.row.id))
+}
+
+/// A price of ours is sold as long as some provider sells it.
+async fn follow_providers(mirror: &mut Mirror<'_>, price_id: Uuid) -> Result<()> {
+    let sold = store::is_sold(mirror.txn, price_id).await?;
+    let found = store::price(mirror.txn, price_id).await?;
+    let wanted = prices::ActiveModel { active: Set(sold), ..Default::default() };
+    let name = price_id.to_string();
+    if found.is_some() {
+        mirror.write::<prices::Entity>(&name, found, wanted).await?;
+    }
+    Ok(())
 }
 
 /// What these prices of `provider` stand for; those that nothing is known of are left out.
 pub async fn known_prices(txn: &Txn, provider: &str, external_ids: &[String]) -> Result<HashMap<String, KnownPrice>> {
-    todo!("{provider} {external_ids:?} {txn:?}")
+    if external_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    store::known_prices(txn, provider, external_ids).await
+}
+
+/// The credit unit with this code, made where there is none: without decimal places and called by its code.
+pub async fn known_credit_unit(mirror: &mut Mirror<'_>, code: &str) -> Result<credit_units::Model> {
+    let code = clean_code(code);
+    if let Some(unit) = super::credit_unit(mirror.txn, &code).await? {
+        return Ok(unit);
+    }
+    let row = credit_units::ActiveModel {
+        id: Set(mirror.clock.new_id()),
+        code: Set(code.clone()),
+        name: Set(code.clone()),
+        decimals: Set(0),
+        created_at: Set(mirror.clock.now().fixed_offset()),
+    };
+    Ok(mirror.write::<credit_units::Entity>(&code, None, row).await?.row)
+}
+
+/// `code` as a code of ours: in lower case, with `_` for what a code may not hold, starting with a letter, and cut.
+fn clean_code(code: &str) -> String {
+    let allowed = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || "-_.".contains(char);
+    let lower = code.trim().to_lowercase();
+    let clean: String = lower.chars().map(|char| if allowed(char) { char } else { '_' }).collect();
+    let first = if clean.starts_with(|first: char| first.is_ascii_lowercase()) { "" } else { "p_" };
+    format!("{first}{clean}").chars().take(64).collect()
+}
+
+/// `name` as a name of ours: cut to 200 characters; `code` where nothing is left.
+fn clean_name(name: &str, code: &str) -> String {
+    let name: String = name.trim().chars().filter(|char| *char != '\0').take(200).collect();
+    if name.is_empty() { code.to_owned() } else { name }
 }

@@ -1,5 +1,7 @@
 //! Every query on the catalogue.
 
+pub(super) mod mirror;
+
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
 use crate::error::Result;
