@@ -7,5 +7,8 @@ use chrono::TimeDelta;
 
 /// The worker of `tollgate serve`.
 pub fn worker() -> Worker {
-    Worker::new().every::<ExpireCredits>(TimeDelta::minutes(1)).every::<PurgeIdempotencyKeys>(TimeDelta::hours(1)).on_demand::<UserAppeared>()
+    Worker::new()
+        .every::<ExpireCredits>(TimeDelta::minutes(1))
+        .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
+        .on_demand::<UserAppeared>()
 }

@@ -1,7 +1,9 @@
 //! Every query on people, accounts and API keys.
 
 use crate::auth::{Permission, Scope};
-use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, only_everything, within};
+use crate::db::{
+    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, only_everything, within,
+};
 use crate::error::Result;
 use crate::order;
 use entity::{account_members, accounts, api_keys, provider_customers, user_identities, users};

@@ -104,6 +104,19 @@ impl<'a> Mirror<'a> {
         Ok(Mirrored { row, new: false, changed: true })
     }
 
+    /// Adds `row`, known as `external_id`, to a history that is never changed.
+    pub async fn add<E>(&mut self, external_id: &str, row: E::Model) -> Result<()>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + Clone,
+        E::ActiveModel: Send,
+    {
+        // A row of the database is unchanged in all columns; one that is new is set in all.
+        let row = storable::<E>(row.into_active_model().reset_all());
+        self.write::<E>(external_id, None, row).await?;
+        Ok(())
+    }
+
     /// Notes that the row known as `external_id` is gone, which held `row`.
     pub fn removed<E: EntityTrait>(&mut self, external_id: &str, row: &E::Model) {
         let columns = E::Column::iter().map(|column| (column_name(&column), sea_value_to_json_value(&row.get(column))));

@@ -128,11 +128,7 @@ async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<produ
 }
 
 /// The version that a price sells; one is made and published for a product that has none but drafts.
-async fn version(
-    mirror: &mut Mirror<'_>,
-    product_id: Uuid,
-    found: Option<&provider_prices::Model>,
-) -> Result<Uuid> {
+async fn version(mirror: &mut Mirror<'_>, product_id: Uuid, found: Option<&provider_prices::Model>) -> Result<Uuid> {
     let versions = store::versions_of(mirror.txn, product_id).await?;
     if let Some(found) = found
         && versions.iter().any(|version| version.id == found.product_version_id)

@@ -7,6 +7,8 @@ mod project;
 mod store;
 
 pub use project::{
-    ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, project_subscription,
+    ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
+    project_subscription,
 };
+pub use store::mirror::mirrored;
 pub use store::{History, Holder, Items, Subscriptions, WithPlan, current};

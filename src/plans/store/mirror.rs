@@ -66,11 +66,7 @@ pub(crate) async fn prices_like(
 }
 
 /// Those of these prices that some price of `provider` stands for.
-pub(crate) async fn prices_taken(
-    txn: &Txn,
-    provider: &str,
-    ids: impl Iterator<Item = Uuid>,
-) -> Result<HashSet<Uuid>> {
+pub(crate) async fn prices_taken(txn: &Txn, provider: &str, ids: impl Iterator<Item = Uuid>) -> Result<HashSet<Uuid>> {
     use provider_prices::{Column, Entity};
     // unscoped: a provider speaks of them, no caller
     let rows = Entity::find().filter(Column::Provider.eq(provider)).filter(Column::PriceId.is_in(ids));
