@@ -1,7 +1,8 @@
 //! An account's plan over time.
 //!
 //! Invariants: `subscriptions` holds the present state and equals the newest row of `subscription_versions`, which is
-//! append-only and from which alone the past is read.
+//! append-only and from which alone the past is read. Of several versions of one time the last counts, by `recorded_at`
+//! and by `id` alike: the others are what was known before.
 
 mod project;
 mod store;

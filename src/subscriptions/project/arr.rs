@@ -133,3 +133,119 @@ impl Ratio {
         i64::try_from(below + up).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, TimeDelta, Utc};
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn now() -> DateTime<Utc> {
+        "2026-01-15T12:00:00Z".parse().expect("an instant")
+    }
+
+    fn item(amount: impl Into<Option<i64>>, quantity: i64, (interval, count): (&'static str, i64)) -> ObservedItem {
+        ObservedItem {
+            external_id: format!("si_{interval}_{count}"),
+            price_external_id: "price".to_owned(),
+            quantity: Some(quantity),
+            metered: false,
+            period: None,
+            currency: "USD".to_owned(),
+            unit_amount_minor: amount.into(),
+            interval,
+            interval_count: count,
+        }
+    }
+
+    fn off(percent: Option<i64>, amount: Option<i64>, duration: &'static str) -> ObservedDiscount {
+        ObservedDiscount {
+            coupon_external_id: "coupon".to_owned(),
+            percent_basis_points: percent,
+            amount_off_minor: amount,
+            duration,
+            starts_at: None,
+            ends_at: None,
+        }
+    }
+
+    /// The currency, and both figures.
+    fn worth(items: Vec<ObservedItem>, discounts: Vec<ObservedDiscount>) -> (Option<String>, i64, i64) {
+        let state = ObservedState {
+            effective_at: now(),
+            status: "active",
+            paused: false,
+            items,
+            discounts,
+            cause: "test".to_owned(),
+            inbox_event_id: Uuid::nil(),
+        };
+        let Yearly { currency, arr_minor, discounted_arr_minor } = yearly(&state, None, &HashMap::new());
+        (currency, arr_minor, discounted_arr_minor)
+    }
+
+    fn usd(arr: i64, discounted: i64) -> (Option<String>, i64, i64) {
+        (Some("USD".to_owned()), arr, discounted)
+    }
+
+    #[test]
+    fn a_year_has_as_many_periods_as_the_interval_says() {
+        let year = |amount, quantity, interval| worth(vec![item(amount, quantity, interval)], vec![]);
+        assert_eq!(year(49_000, 1, ("year", 1)), usd(49_000, 49_000));
+        assert_eq!(year(2_900, 3, ("month", 1)), usd(104_400, 104_400));
+        assert_eq!(year(2_900, 1, ("month", 3)), usd(11_600, 11_600));
+        assert_eq!(year(100, 1, ("week", 2)), usd(2_600, 2_600));
+        assert_eq!(year(7, 1, ("day", 1)), usd(2_555, 2_555));
+        // 182.5 and 547.5: halves go to the even neighbour.
+        assert_eq!(year(1, 1, ("day", 2)), usd(182, 182));
+        assert_eq!(year(3, 1, ("day", 2)), usd(548, 548));
+        // Rounded once, not for each item.
+        assert_eq!(worth(vec![item(1, 1, ("day", 2)), item(3, 1, ("day", 2))], vec![]), usd(730, 730));
+    }
+
+    #[test]
+    fn only_discounts_for_ever_lower_the_first_figure() {
+        let month = || vec![item(1_000, 1, ("month", 1))];
+        assert_eq!(worth(month(), vec![off(Some(2_500), None, "once")]), usd(12_000, 9_000));
+        assert_eq!(worth(month(), vec![off(Some(2_500), None, "forever")]), usd(9_000, 9_000));
+        assert_eq!(worth(month(), vec![off(None, Some(100), "repeating")]), usd(12_000, 10_800));
+        assert_eq!(worth(month(), vec![off(None, Some(5_000), "forever")]), usd(0, 0));
+        let both = vec![off(Some(5_000), None, "forever"), off(None, Some(100), "once")];
+        assert_eq!(worth(month(), both), usd(6_000, 4_800));
+        let over = ObservedDiscount { ends_at: Some(now()), ..off(Some(5_000), None, "forever") };
+        let coming = ObservedDiscount { starts_at: Some(now() + TimeDelta::seconds(1)), ..over.clone() };
+        assert_eq!(worth(month(), vec![over, coming]), usd(12_000, 12_000));
+    }
+
+    #[test]
+    fn what_does_not_recur_or_is_not_known_is_not_counted() {
+        let metered = ObservedItem { metered: true, ..item(1_000, 1, ("month", 1)) };
+        let euros = ObservedItem { currency: "EUR".to_owned(), ..item(900, 1, ("month", 1)) };
+        let tiers = item(None, 1, ("month", 1));
+        assert_eq!(worth(vec![metered.clone(), item(500, 1, ("one_time", 1)), tiers.clone()], vec![]), (None, 0, 0));
+        assert_eq!(worth(vec![tiers, metered, item(1_000, 1, ("month", 1)), euros], vec![]), usd(12_000, 12_000));
+        assert_eq!(worth(vec![item(i64::MAX, i64::MAX, ("day", 1))], vec![]), (None, 0, 0));
+        assert_eq!(worth(vec![item(0, 1, ("month", 1))], vec![]), usd(0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_figures_are_in_order(
+            items in proptest::collection::vec((0..100_000i64, 0..50i64, 0..4usize, 1..13i64), 0..5),
+            discounts in proptest::collection::vec((proptest::bool::ANY, 0..10_001i64, 0..3usize), 0..4),
+        ) {
+            let interval = ["day", "week", "month", "year"];
+            let items = items.into_iter().map(|(amount, quantity, index, n)| item(amount, quantity, (interval[index], n)));
+            let items: Vec<_> = items.collect();
+            let duration = ["once", "repeating", "forever"];
+            let discounts = discounts.into_iter().map(|(percent, by, index)| {
+                off(percent.then_some(by), (!percent).then_some(by), duration[index])
+            });
+            let (_, full, same) = worth(items.clone(), vec![]);
+            let (_, arr, discounted) = worth(items, discounts.collect());
+            prop_assert_eq!(full, same);
+            prop_assert!(0 <= discounted && discounted <= arr && arr <= full, "{} {} {}", discounted, arr, full);
+        }
+    }
+}

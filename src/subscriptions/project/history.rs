@@ -8,10 +8,11 @@ use crate::db::Mirror;
 use crate::error::Result;
 use crate::plans::KnownPrice;
 use crate::subscriptions::store::mirror as store;
-use chrono::TimeDelta;
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use entity::{subscription_versions, subscriptions};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// Adds the states that are not written down yet, or not as they are seen now; whether there were any.
 pub(super) async fn project_history(
@@ -30,10 +31,15 @@ pub(super) async fn project_history(
         if before.is_some_and(|before| says_the_same(before, &wanted)) {
             continue;
         }
-        // Later than what it corrects, whatever the clocks of two nodes say.
-        let after = before.map(|before| before.recorded_at + TimeDelta::microseconds(1));
-        let recorded_at = after.map_or(wanted.recorded_at, |after| after.max(wanted.recorded_at));
-        let row = subscription_versions::Model { recorded_at, ..wanted };
+        let row = match before {
+            // After what it corrects by time and by id, whatever the clocks of two nodes say.
+            Some(before) => subscription_versions::Model {
+                id: wanted.id.max(Uuid::from_u128(before.id.as_u128().saturating_add(1))),
+                recorded_at: wanted.recorded_at.max(before.recorded_at + TimeDelta::microseconds(1)),
+                ..wanted
+            },
+            None => wanted,
+        };
         let name = format!("{}@{}", subscription.external_id, state.effective_at.to_rfc3339());
         mirror.add::<subscription_versions::Entity>(&name, row).await?;
         changed = true;
@@ -64,7 +70,7 @@ fn version(
         id: mirror.clock.new_id(),
         account_id: subscription.account_id,
         subscription_id: subscription.id,
-        effective_at: state.effective_at.fixed_offset(),
+        effective_at: microseconds(state.effective_at).fixed_offset(),
         recorded_at: mirror.clock.now().fixed_offset(),
         status: state.status.to_owned(),
         paused: state.paused,
@@ -77,6 +83,11 @@ fn version(
         cause: state.cause.clone(),
         inbox_event_id: Some(state.inbox_event_id),
     }
+}
+
+/// As both engines store it.
+fn microseconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
 }
 
 fn item_json(item: &ObservedItem, known: &HashMap<String, KnownPrice>) -> Value {

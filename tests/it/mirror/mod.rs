@@ -1,11 +1,12 @@
 //! What is observed of a provider becomes the same rows in whatever order, and however often, it comes.
 
+mod catalogue;
 mod observed;
 mod rows;
 
 use crate::support::{TestApp, both_engines, local_id};
 use chrono::TimeDelta;
-use observed::{Observed, everything};
+use observed::{Observed, earlier, everything};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -67,6 +68,9 @@ async fn any_order_gives_the_same_rows(test: &TestApp) {
         }
         for thing in &things {
             test.advance(TimeDelta::milliseconds(dice.random_range(0..3_000)));
+            if let Some(earlier) = earlier(thing).filter(|_| case > 0 && dice.random_bool(0.5)) {
+                apply(test, account, &earlier).await;
+            }
             apply(test, account, thing).await;
             if dice.random_bool(0.3) {
                 assert_eq!(apply(test, account, thing).await, [], "{thing:?} at once again");

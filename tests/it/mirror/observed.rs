@@ -105,7 +105,8 @@ pub(crate) fn everything(name: &str, event: Uuid) -> Vec<Observed> {
     things
 }
 
-fn prices(name: &str) -> impl Iterator<Item = ObservedPrice> {
+/// The prices of three products.
+pub(crate) fn prices(name: &str) -> impl Iterator<Item = ObservedPrice> {
     let price = |id: &str, code: &str, (amount, rank, hours): (Option<i64>, i64, i64)| ObservedPrice {
         provider: "stripe",
         external_id: format!("{id}{name}"),
@@ -150,7 +151,8 @@ fn item(name: &str, id: &str, price: &str, amount: Option<i64>, month: i64) -> O
     }
 }
 
-fn subscription(name: &str, event: Uuid) -> Observed {
+/// The subscription and its history.
+pub(crate) fn subscription(name: &str, event: Uuid) -> Observed {
     let id = |id: &str| format!("{id}{name}");
     let discount = ObservedDiscount {
         coupon_external_id: id("coupon"),
@@ -235,7 +237,8 @@ fn invoices(name: &str) -> impl Iterator<Item = ObservedInvoice> {
     [invoice("in_1", 1, Some("pi_1")), invoice("in_2", 50, None)].into_iter()
 }
 
-fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
+/// Payments of every kind.
+pub(crate) fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
     let id = |id: &str| format!("{id}{name}");
     let payment = |payment: &str, hours: i64| ObservedPayment {
         provider: "stripe",
@@ -299,4 +302,71 @@ fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
         },
     ]
     .into_iter()
+}
+
+/// The thing as it was before; `None` for one that never was otherwise.
+pub(crate) fn earlier(newest: &Observed) -> Option<Observed> {
+    Some(match newest.clone() {
+        Observed::Customer(it) => {
+            Observed::Customer(ObservedCustomer { email: None, name: Some("Zoë".to_owned()), delinquent: false, ..it })
+        }
+        Observed::Price(it) => {
+            let code = format!("former-{}", it.product.code);
+            let product = ObservedProduct { code, ..it.product.clone() };
+            Observed::Price(ObservedPrice {
+                product,
+                active: !it.active,
+                credits: Some(7),
+                unit_amount_minor: None,
+                ..it
+            })
+        }
+        Observed::Subscription(it, history) => {
+            let mut items = history[0].items.clone();
+            items[0].quantity = Some(9);
+            let scheduled = vec![ObservedChange {
+                kind: "pause",
+                effective_at: at(1_440),
+                price_external_id: None,
+                quantity: None,
+            }];
+            let wrong = ObservedState { status: "incomplete", items: items.clone(), ..history[0].clone() };
+            let before = ObservedSubscription {
+                status: "trialing",
+                cancel_at: None,
+                canceled_at: None,
+                schedule_external_id: None,
+                latest_invoice_external_id: None,
+                items,
+                scheduled,
+                observed_at: at(1),
+                ..it
+            };
+            Observed::Subscription(before, vec![wrong])
+        }
+        Observed::Invoice(it) => Observed::Invoice(ObservedInvoice {
+            status: "open",
+            number: None,
+            paid_minor: 0,
+            paid_at: None,
+            subscription_external_id: None,
+            ..it
+        }),
+        Observed::Payment(it) => Observed::Payment(ObservedPayment {
+            status: "pending",
+            paid_at: None,
+            refunds: it.refunds.iter().take(1).map(pending).collect(),
+            disputes: Vec::new(),
+            invoice_external_id: None,
+            fee_minor: None,
+            ..it
+        }),
+        Observed::Purchase(it) => Observed::Purchase(ObservedPurchase { returned_minor: 2_999, ..it }),
+        Observed::Coupon(it) => Observed::Coupon(ObservedCoupon { times_redeemed: 0, valid: false, ..it }),
+        Observed::PromoCode(_) | Observed::Redemption(_) => return None,
+    })
+}
+
+fn pending(refund: &ObservedRefund) -> ObservedRefund {
+    ObservedRefund { status: "approved", processed_at: None, ..refund.clone() }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The columns that say when a row was written down rather than what it says.
-const RECORDED: [&str; 3] = ["id", "updated_at", "recorded_at"];
+const RECORDED: [&str; 4] = ["id", "updated_at", "recorded_at", "entry_count"];
 
 type Row = Map<String, Value>;
 
@@ -45,6 +45,7 @@ pub(super) async fn rows(db: &DatabaseConnection, name: &str, (account, event): 
         payments,
         refunds,
         disputes,
+        credit_units,
         credit_grants,
         balances
     );
@@ -68,6 +69,10 @@ pub(super) async fn rows(db: &DatabaseConnection, name: &str, (account, event): 
             let mut line = format!("{table} {}", Value::Object(row));
             for (id, known_as) in &names {
                 line = line.replace(id, known_as);
+            }
+            // A product stays when its last price has gone over to another.
+            if line.contains("former-") {
+                continue;
             }
             let mine = line.contains(name) || line.contains("\"account_id\":\"account\"");
             if mine {
@@ -100,7 +105,7 @@ fn text(row: &Row, column: &str) -> String {
 fn known_as(table: &str, row: &Row, names: &BTreeMap<String, String>) -> String {
     let named = |column: &str| names.get(&text(row, column)).cloned().unwrap_or_default();
     match table {
-        "products" => text(row, "code"),
+        "products" | "credit_units" => text(row, "code"),
         "product_versions" => format!("{}/{}", named("product_id"), text(row, "number")),
         "prices" => {
             let parts = ["currency", "unit_amount_minor", "interval", "interval_count"].map(|column| text(row, column));
