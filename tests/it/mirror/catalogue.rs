@@ -31,7 +31,8 @@ fn called(name: &str) -> ObservedPrice {
 
 async fn a_price_made_by_hand_is_taken_once(test: &TestApp) {
     let account = account(test, "someone").await;
-    let plan = "mutation { createPlan(input: {code: \"pro\", kind: PLAN, name: \"Pro\", rank: 1, description: \"By hand\"}) {
+    let plan =
+        "mutation { createPlan(input: {code: \"pro\", kind: PLAN, name: \"Pro\", rank: 1, description: \"By hand\"}) {
         plan { id } userErrors { code } } }";
     let plan = test.admin().data(plan, json!({})).await["createPlan"]["plan"]["id"].take();
     let draft = "mutation($plan: ID!, $amount: BigInt!) { createPlanVersion(input: {planId: $plan, prices: [

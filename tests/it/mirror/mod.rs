@@ -1,7 +1,9 @@
 //! What is observed of a provider becomes the same rows in whatever order, and however often, it comes.
 
 mod catalogue;
+mod history;
 mod observed;
+mod people;
 mod rows;
 
 use crate::support::{TestApp, both_engines, local_id};
