@@ -36,7 +36,7 @@ async fn a_price_made_by_hand_is_taken_once(test: &TestApp) {
         plan { id } userErrors { code } } }";
     let plan = test.admin().data(plan, json!({})).await["createPlan"]["plan"]["id"].take();
     let draft = "mutation($plan: ID!, $amount: BigInt!) { createPlanVersion(input: {planId: $plan, prices: [
-        {currency: \"USD\", unitAmountMinor: $amount, interval: MONTH, intervalCount: 1}]}) {
+        {currency: \"USD\", unitAmount: $amount, interval: MONTH}]}) {
         planVersion { id } userErrors { code } } }";
     let publish = "mutation($id: ID!) { publishPlanVersion(input: {id: $id}) { userErrors { code } } }";
     let mut versions = Vec::new();
