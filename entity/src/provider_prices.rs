@@ -16,6 +16,11 @@ pub struct Model {
     pub external_id: String,
     #[sea_orm(column_type = "Text")]
     pub product_external_id: String,
+    #[sea_orm(column_type = "Text")]
+    pub product_kind: String,
+    pub product_rank: i64,
+    #[sea_orm(column_type = "Text")]
+    pub product_name: String,
     pub active: bool,
     pub credits: Option<i64>,
     pub created_at: DateTimeWithTimeZone,

@@ -177,6 +177,10 @@ async fn catalogue(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             text("provider").into(),
             text("external_id").into(),
             text("product_external_id").into(),
+            // What it says of the product: of the prices of one product, the newest that is sold has the say.
+            text("product_kind").into(),
+            big_integer("product_rank").into(),
+            text("product_name").into(),
             boolean("active").into(),
             // How many credits a pack holds; NULL where it is none.
             big_integer_null("credits").into(),

@@ -3,7 +3,7 @@
 use super::Txn;
 use crate::clock::Clock;
 use crate::error::Result;
-use chrono::{DurationRound, TimeDelta};
+use chrono::{DurationRound, SecondsFormat, TimeDelta};
 use sea_orm::sea_query::sea_value_to_json_value;
 use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IntoActiveModel, Iterable, ModelTrait, Value};
 use serde_json::Map;
@@ -92,7 +92,7 @@ impl<'a> Mirror<'a> {
             if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = wanted.get(column)
                 && differs(&column, &value)
             {
-                before.insert(column_name(&column), sea_value_to_json_value(&found.get(column)));
+                before.insert(column_name(&column), shown(&found.get(column)));
                 change.set(column, value);
             }
         }
@@ -104,9 +104,22 @@ impl<'a> Mirror<'a> {
         Ok(Mirrored { row, new: false, changed: true })
     }
 
+    /// Adds `row`, known as `external_id`, to a history that is never changed.
+    pub async fn add<E>(&mut self, external_id: &str, row: E::Model) -> Result<()>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + Clone,
+        E::ActiveModel: Send,
+    {
+        // A row of the database is unchanged in all columns; one that is new is set in all.
+        let row = storable::<E>(row.into_active_model().reset_all());
+        self.write::<E>(external_id, None, row).await?;
+        Ok(())
+    }
+
     /// Notes that the row known as `external_id` is gone, which held `row`.
     pub fn removed<E: EntityTrait>(&mut self, external_id: &str, row: &E::Model) {
-        let columns = E::Column::iter().map(|column| (column_name(&column), sea_value_to_json_value(&row.get(column))));
+        let columns = E::Column::iter().map(|column| (column_name(&column), shown(&row.get(column))));
         let before = columns.collect();
         self.note::<E>(external_id, Some(before), None);
     }
@@ -119,6 +132,14 @@ impl<'a> Mirror<'a> {
     ) {
         let table = E::default().table_name().to_owned();
         self.differences.push(Difference { table, external_id: external_id.to_owned(), before, after });
+    }
+}
+
+/// A value as a report has it.
+fn shown(value: &Value) -> serde_json::Value {
+    match value {
+        Value::ChronoDateTimeWithTimeZone(Some(at)) => at.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true).into(),
+        other => sea_value_to_json_value(other),
     }
 }
 
@@ -136,7 +157,7 @@ fn columns<E: EntityTrait>(
         ActiveValue::NotSet => None,
     });
     let picked = set.filter(|(column, value)| wanted(column, value));
-    picked.map(|(column, value)| (column_name(&column), sea_value_to_json_value(&value))).collect()
+    picked.map(|(column, value)| (column_name(&column), shown(&value))).collect()
 }
 
 /// `row` as both engines can store it: instants to the microsecond, and texts without the character that PostgreSQL

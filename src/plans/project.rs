@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::money::is_currency;
 use chrono::{DateTime, Utc};
 use entity::{credit_units, prices, product_versions, products, provider_prices};
-use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -68,19 +68,19 @@ pub struct KnownPrice {
 
 /// Mirrors a price, and the product and version that it sells where those are not here yet.
 ///
-/// - What the product is called and where it ranks is what the newest of its prices says, by `created_at` and then by
-///   id, whether it is sold or not: so the order in which prices arrive does not matter. A description is left alone.
+/// - What the product is called and where it ranks is what one of its prices says: of those that are sold, or else of
+///   all, the newest by `created_at` and then by id, whichever arrives first. A description is left alone.
 /// - A price keeps the version that it was first seen to sell, as long as it names the same product; a new one sells the
 ///   version that is published.
 /// - Of a version's prices made by hand, one of the same amount and interval that this provider does not sell yet is
 ///   taken for this one.
+/// - What a price asks for never changes: one that does at the provider becomes another here, for those who bought it.
 pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<Mirrored<provider_prices::Model>> {
     let found = store::lock_provider_price(mirror.txn, price.provider, &price.external_id).await?;
     let product = product(mirror, price).await?;
     let version_id = version(mirror, product.id, found.as_ref()).await?;
     let price_id = own_price(mirror, price, version_id, found.as_ref()).await?;
-    let before = found.as_ref().and_then(|found| found.price_id);
-    let now = mirror.clock.now().fixed_offset();
+    let before = found.as_ref().map(|found| (found.product_version_id, found.price_id));
     let wanted = provider_prices::ActiveModel {
         id: Set(mirror.clock.new_id()),
         product_version_id: Set(version_id),
@@ -88,43 +88,65 @@ pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Re
         provider: Set(price.provider.to_owned()),
         external_id: Set(price.external_id.clone()),
         product_external_id: Set(price.product_external_id.clone()),
+        product_kind: Set(price.product.kind.to_owned()),
+        product_rank: Set(price.product.rank),
+        product_name: Set(clean_name(&price.product.name, &product.code)),
         active: Set(price.active),
         credits: Set(price.credits.filter(|credits| *credits > 0)),
         created_at: Set(price.created_at.fixed_offset()),
-        updated_at: Set(now),
+        updated_at: Set(mirror.clock.now().fixed_offset()),
     };
     let written = mirror.write::<provider_prices::Entity>(&price.external_id, found, wanted).await?;
-    for id in [before, price_id.filter(|id| before != Some(*id))].into_iter().flatten() {
-        follow_providers(mirror, id).await?;
+    follow_prices(mirror, product).await?;
+    if let Some((version_before, price_before)) = before {
+        if version_before != version_id
+            && let Some(product) = store::lock_product_of(mirror.txn, version_before).await?
+        {
+            follow_prices(mirror, product).await?;
+        }
+        if let Some(before) = price_before.filter(|before| price_id != Some(*before)) {
+            follow_providers(mirror, before).await?;
+        }
+    }
+    if let Some(price_id) = price_id {
+        follow_providers(mirror, price_id).await?;
     }
     Ok(written)
 }
 
-/// The product that a price names, as its newest price describes it.
+/// The product that a price names, made where there is none.
 async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<products::Model> {
     let code = clean_code(&price.product.code);
-    let found = store::lock_product(mirror.txn, &code).await?;
-    if let Some(found) = &found {
-        let newest = store::newest_price_of(mirror.txn, found.id).await?;
-        let this = (price.created_at.fixed_offset(), price.external_id.as_str());
-        if newest.is_some_and(|newest| (newest.created_at, newest.external_id.as_str()) > this) {
-            return Ok(found.clone());
-        }
+    if let Some(found) = store::lock_product(mirror.txn, &code).await? {
+        return Ok(found);
     }
     let now = mirror.clock.now().fixed_offset();
-    let new = found.is_none();
-    let wanted = products::ActiveModel {
+    let row = products::ActiveModel {
         id: Set(mirror.clock.new_id()),
         code: Set(code.clone()),
         kind: Set(price.product.kind.to_owned()),
         rank: Set(price.product.rank),
         name: Set(clean_name(&price.product.name, &code)),
-        description: if new { Set(None) } else { NotSet },
-        active: if new { Set(true) } else { NotSet },
-        created_at: if new { Set(now) } else { NotSet },
+        description: Set(None),
+        active: Set(true),
+        created_at: Set(now),
         updated_at: Set(now),
     };
-    Ok(mirror.write::<products::Entity>(&code, found, wanted).await?.row)
+    Ok(mirror.write::<products::Entity>(&code, None, row).await?.row)
+}
+
+/// Makes a product what the price says that has the say; one without prices stays as it is.
+async fn follow_prices(mirror: &mut Mirror<'_>, product: products::Model) -> Result<()> {
+    let Some(says) = store::price_that_has_the_say(mirror.txn, product.id).await? else { return Ok(()) };
+    let wanted = products::ActiveModel {
+        kind: Set(says.product_kind),
+        rank: Set(says.product_rank),
+        name: Set(says.product_name),
+        ..Default::default()
+    };
+    let code = product.code.clone();
+    mirror.write::<products::Entity>(&code, Some(product), wanted).await?;
+    Ok(())
 }
 
 /// The version that a price sells; one is made and published for a product that has none but drafts.

@@ -1,12 +1,15 @@
 //! An account's plan over time.
 //!
 //! Invariants: `subscriptions` holds the present state and equals the newest row of `subscription_versions`, which is
-//! append-only and from which alone the past is read.
+//! append-only and from which alone the past is read. Of several versions of one time the last counts, by `recorded_at`
+//! and by `id` alike: the others are what was known before.
 
 mod project;
 mod store;
 
 pub use project::{
-    ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, project_subscription,
+    ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
+    project_subscription,
 };
+pub use store::mirror::mirrored;
 pub use store::{History, Holder, Items, Subscriptions, WithPlan, billing_for, current, highest};

@@ -194,6 +194,7 @@ const NOBODYS: &[(&str, &str)] = &[
     ("products", "the catalogue"),
     ("product_versions", "the catalogue"),
     ("prices", "the catalogue"),
+    ("provider_prices", "the catalogue"),
     ("features", "the catalogue"),
     ("product_features", "the catalogue"),
     ("credit_units", "the catalogue"),

@@ -1,10 +1,14 @@
 //! Money and discounts as the payment providers have them.
 
-use crate::db::{Mirror, Mirrored};
-use crate::error::Result;
+mod discount;
+mod invoice;
+mod payment;
+
+pub use discount::{project_coupon, project_promo_code, project_redemption};
+pub use invoice::project_invoice;
+pub use payment::project_payment;
+
 use chrono::{DateTime, Utc};
-use entity::{coupons, invoices, payments, promo_codes};
-use uuid::Uuid;
 
 /// An invoice at a payment provider, as it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,44 +217,4 @@ pub struct ObservedRedemption {
     pub redeemed_at: DateTime<Utc>,
     /// When it ends or ended.
     pub ends_at: Option<DateTime<Utc>>,
-}
-
-/// Mirrors an invoice of `account_id`.
-pub async fn project_invoice(
-    mirror: &mut Mirror<'_>,
-    account_id: Uuid,
-    invoice: &ObservedInvoice,
-) -> Result<Mirrored<invoices::Model>> {
-    todo!("{account_id} {invoice:?} {:?}", mirror.differences())
-}
-
-/// Mirrors a payment of `account_id` with its refunds and disputes.
-pub async fn project_payment(
-    mirror: &mut Mirror<'_>,
-    account_id: Uuid,
-    payment: &ObservedPayment,
-) -> Result<Mirrored<payments::Model>> {
-    todo!("{account_id} {payment:?} {:?}", mirror.differences())
-}
-
-/// Mirrors a coupon.
-pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) -> Result<Mirrored<coupons::Model>> {
-    todo!("{coupon:?} {:?}", mirror.differences())
-}
-
-/// Mirrors a promotion code; `None` where its coupon is not here yet.
-pub async fn project_promo_code(
-    mirror: &mut Mirror<'_>,
-    promo_code: &ObservedPromoCode,
-) -> Result<Option<Mirrored<promo_codes::Model>>> {
-    todo!("{promo_code:?} {:?}", mirror.differences())
-}
-
-/// Mirrors a discount that `account_id` was given; whether its coupon and subscription are here, so that it could be.
-pub async fn project_redemption(
-    mirror: &mut Mirror<'_>,
-    account_id: Uuid,
-    redemption: &ObservedRedemption,
-) -> Result<bool> {
-    todo!("{account_id} {redemption:?} {:?}", mirror.differences())
 }

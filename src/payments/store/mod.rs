@@ -1,6 +1,7 @@
 //! Every query on payments, refunds, invoices, disputes and discounts.
 
 mod discounts;
+pub(super) mod mirror;
 mod money;
 
 pub use discounts::{Coupons, PromoCodes, Redemptions, RedemptionsOf};

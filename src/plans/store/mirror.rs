@@ -27,14 +27,27 @@ pub(crate) async fn lock_product(txn: &Txn, code: &str) -> Result<Option<product
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// The price, of any provider, that was made last for a product.
-pub(crate) async fn newest_price_of(txn: &Txn, product_id: Uuid) -> Result<Option<provider_prices::Model>> {
+/// The product that a version is one of, locked until the commit.
+pub(crate) async fn lock_product_of(txn: &Txn, version_id: Uuid) -> Result<Option<products::Model>> {
+    let version = product_versions::Entity::visible(Scope::Everything)
+        .filter(product_versions::Column::Id.eq(version_id))
+        .one(txn)
+        .await?;
+    let Some(version) = version else { return Ok(None) };
+    let rows = products::Entity::visible(Scope::Everything).filter(products::Column::Id.eq(version.product_id));
+    Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// The price, of any provider, that says what a product is: the newest of those that are sold, or else of all.
+pub(crate) async fn price_that_has_the_say(txn: &Txn, product_id: Uuid) -> Result<Option<provider_prices::Model>> {
+    use provider_prices::Column;
     // unscoped: providers speak of them, no caller
     let rows = provider_prices::Entity::find()
         .inner_join(product_versions::Entity)
         .filter(product_versions::Column::ProductId.eq(product_id))
-        .order_by_desc(provider_prices::Column::CreatedAt)
-        .order_by_desc(provider_prices::Column::ExternalId);
+        .order_by_desc(Column::Active)
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::ExternalId);
     Ok(rows.one(txn).await?)
 }
 
@@ -113,7 +126,7 @@ pub(crate) async fn known_prices(
 /// The ids at `provider` of the prices of a product there, as far as they are mirrored.
 pub async fn prices_of(txn: &Txn, provider: &str, product_external_id: &str) -> Result<Vec<String>> {
     use provider_prices::Column;
-    // unscoped: the mirror is made for nobody in particular
+    // unscoped: a provider speaks of them, no caller
     let rows = provider_prices::Entity::find().filter(Column::Provider.eq(provider));
     let rows = rows.filter(Column::ProductExternalId.eq(product_external_id));
     Ok(rows.select_only().column(Column::ExternalId).into_tuple().all(txn).await?)

@@ -8,7 +8,8 @@ async fn versions(db: &DatabaseConnection) -> Vec<subscription_versions::Model> 
     let versions = subscription_versions::Entity::find()
         .order_by_asc(subscription_versions::Column::SubscriptionId)
         .order_by_asc(subscription_versions::Column::EffectiveAt)
-        .order_by_asc(subscription_versions::Column::RecordedAt);
+        .order_by_asc(subscription_versions::Column::RecordedAt)
+        .order_by_asc(subscription_versions::Column::Id);
     versions.all(db).await.unwrap()
 }
 

@@ -10,12 +10,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tollgate::accounts::UserAppeared;
 use tollgate::app::App;
 use tollgate::auth::{MintRequest, Permission, Permissions, Role};
 use tollgate::clock::Clock;
 use tollgate::config::{Config, DatabaseUrl};
 use tollgate::http::{Http, router};
-use tollgate::jobs::SCHEDULE;
+use tollgate::jobs::{Job, SCHEDULE};
 use tollgate::worker::worker;
 use tower::ServiceExt as _;
 
@@ -42,10 +43,11 @@ impl Subject for TestApp {
         TestApp::configured(&settings).await
     }
 
-    /// No test leaves work behind that is due; a schedule's does not count.
+    /// No test leaves work behind that is due; a schedule's does not count, nor what follows from a first sign-in.
     async fn finish(self) {
         let due = jobs::Entity::find()
             .filter(jobs::Column::State.eq("queued"))
+            .filter(jobs::Column::Kind.ne(<UserAppeared as Job>::KIND))
             .filter(jobs::Column::RunAt.lte(self.app.now().fixed_offset()))
             .filter(Expr::col(jobs::Column::LockedUntil).is_null())
             .filter(Expr::col(jobs::Column::UniqueKey).is_null().or(jobs::Column::UniqueKey.ne(SCHEDULE)));

@@ -1,5 +1,7 @@
 //! Every query on subscriptions and their history.
 
+pub(super) mod mirror;
+
 use crate::auth::{Scope, Viewer};
 use crate::db::{
     Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, in_list, rows_for, within,

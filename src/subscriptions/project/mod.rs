@@ -1,9 +1,12 @@
 //! Subscriptions as the payment providers have them, now and at every time before.
 
-use crate::db::{Mirror, Mirrored};
-use crate::error::Result;
+mod arr;
+mod history;
+mod present;
+
+pub use present::{note_first_payment, project_subscription};
+
 use chrono::{DateTime, Utc};
-use entity::subscriptions;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -120,14 +123,4 @@ pub struct ObservedDiscount {
     pub starts_at: Option<DateTime<Utc>>,
     /// When it ends.
     pub ends_at: Option<DateTime<Utc>>,
-}
-
-/// Mirrors a subscription of `account_id` with its items, what is to become of it, and its history.
-pub async fn project_subscription(
-    mirror: &mut Mirror<'_>,
-    account_id: Uuid,
-    subscription: &ObservedSubscription,
-    history: &[ObservedState],
-) -> Result<Mirrored<subscriptions::Model>> {
-    todo!("{account_id} {subscription:?} {history:?} {:?}", mirror.differences())
 }

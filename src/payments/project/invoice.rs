@@ -1,0 +1,63 @@
+//! Invoices.
+
+use super::ObservedInvoice;
+use crate::db::{Mirror, Mirrored};
+use crate::error::Result;
+use crate::payments::store::mirror as store;
+use crate::subscriptions;
+use entity::invoices;
+use sea_orm::ActiveValue::Set;
+use uuid::Uuid;
+
+/// Mirrors an invoice of `account_id`.
+pub async fn project_invoice(
+    mirror: &mut Mirror<'_>,
+    account_id: Uuid,
+    invoice: &ObservedInvoice,
+) -> Result<Mirrored<invoices::Model>> {
+    let found = store::lock_invoice(mirror.txn, invoice.provider, &invoice.external_id).await?;
+    let subscription_id = match &invoice.subscription_external_id {
+        Some(id) => subscriptions::mirrored(mirror.txn, invoice.provider, id).await?,
+        None => None,
+    };
+    let known = found.as_ref();
+    // Amounts that the table refuses are none that a provider sends: then the total is what counts.
+    let discount = invoice.discount_minor.max(0);
+    let tax = invoice.tax_minor.max(0);
+    let wanted = invoices::ActiveModel {
+        id: Set(mirror.clock.new_id()),
+        account_id: Set(account_id),
+        subscription_id: Set(subscription_id.or(known.and_then(|known| known.subscription_id))),
+        provider: Set(invoice.provider.to_owned()),
+        external_id: Set(invoice.external_id.clone()),
+        number: Set(invoice.number.clone()),
+        status: Set(invoice.status.to_owned()),
+        currency: Set(invoice.currency.clone()),
+        subtotal_minor: Set(invoice.total_minor.saturating_add(discount).saturating_sub(tax)),
+        discount_minor: Set(discount),
+        tax_minor: Set(tax),
+        total_minor: Set(invoice.total_minor),
+        paid_minor: Set(invoice.paid_minor.max(0)),
+        period_start: Set(invoice.period.map(|(start, _)| start.fixed_offset())),
+        period_end: Set(invoice.period.map(|(_, end)| end.fixed_offset())),
+        due_at: Set(invoice.due_at.map(|at| at.fixed_offset())),
+        paid_at: Set(invoice.paid_at.map(|at| at.fixed_offset())),
+        created_at: Set(invoice.created_at.fixed_offset()),
+        customer_external_id: Set(or_known(&invoice.customer_external_id, known, |row| &row.customer_external_id)),
+        payment_external_id: Set(or_known(&invoice.payment_external_id, known, |row| &row.payment_external_id)),
+        billing_reason: Set(invoice.billing_reason.clone()),
+        due_minor: Set(invoice.due_minor.max(0)),
+        attempt_count: Set(invoice.attempt_count.max(0)),
+        hosted_url: Set(invoice.hosted_url.clone()),
+    };
+    mirror.write::<invoices::Entity>(&invoice.external_id, found, wanted).await
+}
+
+/// What was observed, or else what the row that is there already says: a reference that is known is never erased.
+pub(super) fn or_known<M>(
+    observed: &Option<String>,
+    known: Option<&M>,
+    column: impl Fn(&M) -> &Option<String>,
+) -> Option<String> {
+    observed.clone().or_else(|| known.and_then(|row| column(row).clone()))
+}

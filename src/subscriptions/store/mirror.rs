@@ -1,0 +1,90 @@
+//! Subscriptions as the projection looks for them: no caller is involved.
+
+use crate::auth::Scope;
+use crate::db::{Txn, Visible};
+use crate::error::Result;
+use entity::{payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
+use sea_orm::prelude::DateTimeWithTimeZone;
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use uuid::Uuid;
+
+/// The id here of a provider's subscription; `None` where it is not mirrored yet.
+pub async fn mirrored(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<Uuid>> {
+    let rows = of_provider(provider, external_id).select_only().column(subscriptions::Column::Id);
+    Ok(rows.into_tuple().one(txn).await?)
+}
+
+/// The mirror of a provider's subscription, locked until the commit.
+pub(crate) async fn lock_subscription(
+    txn: &Txn,
+    provider: &str,
+    external_id: &str,
+) -> Result<Option<subscriptions::Model>> {
+    Ok(of_provider(provider, external_id).lock_exclusive().one(txn).await?)
+}
+
+fn of_provider(provider: &str, external_id: &str) -> Select<subscriptions::Entity> {
+    use subscriptions::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
+    rows.filter(Column::ExternalId.eq(external_id))
+}
+
+/// The subscription with this id, locked until the commit.
+pub(crate) async fn lock_by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> {
+    let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
+    Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// When the first payment above zero for a subscription succeeded.
+pub(crate) async fn first_paid_at(txn: &Txn, subscription_id: Uuid) -> Result<Option<DateTimeWithTimeZone>> {
+    use payments::{Column, Entity};
+    // unscoped: no caller is involved
+    let rows = Entity::find()
+        .filter(Column::SubscriptionId.eq(subscription_id))
+        .filter(Column::Status.eq("succeeded"))
+        .filter(Column::AmountMinor.gt(0))
+        .order_by_asc(Column::PaidAt);
+    Ok(rows.one(txn).await?.and_then(|payment| payment.paid_at))
+}
+
+/// The items of a subscription, and those that have one of these ids.
+pub(crate) async fn items(
+    txn: &Txn,
+    subscription_id: Uuid,
+    external_ids: &[String],
+) -> Result<Vec<subscription_items::Model>> {
+    use subscription_items::{Column, Entity};
+    let ours = Column::SubscriptionId.eq(subscription_id).or(Column::ExternalId.is_in(external_ids));
+    Ok(Entity::visible(Scope::Everything).filter(ours).lock_exclusive().all(txn).await?)
+}
+
+/// Forgets an item that is no longer billed for; what it was is in the history.
+pub(crate) async fn delete_item(txn: &Txn, id: Uuid) -> Result<()> {
+    subscription_items::Entity::delete_by_id(id).exec(txn).await?;
+    Ok(())
+}
+
+/// What is to become of a subscription.
+pub(crate) async fn scheduled(txn: &Txn, subscription_id: Uuid) -> Result<Vec<scheduled_changes::Model>> {
+    use scheduled_changes::{Column, Entity};
+    // unscoped: no caller is involved
+    Ok(Entity::find().filter(Column::SubscriptionId.eq(subscription_id)).all(txn).await?)
+}
+
+/// Forgets a change that is not to be.
+pub(crate) async fn delete_scheduled(txn: &Txn, id: Uuid) -> Result<()> {
+    scheduled_changes::Entity::delete_by_id(id).exec(txn).await?;
+    Ok(())
+}
+
+/// Every state of a subscription that was written down, in the order in which it was: of one time, the last is valid.
+pub(crate) async fn versions(txn: &Txn, subscription_id: Uuid) -> Result<Vec<subscription_versions::Model>> {
+    use subscription_versions::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything)
+        .filter(Column::SubscriptionId.eq(subscription_id))
+        .order_by_asc(Column::EffectiveAt)
+        .order_by_asc(Column::RecordedAt)
+        .order_by_asc(Column::Id);
+    Ok(rows.all(txn).await?)
+}
