@@ -1,7 +1,9 @@
 //! What the payment providers sent.
 
+mod backlog;
 mod object;
 mod store;
 
+pub use backlog::backlog;
 pub use object::Provider;
-pub use store::Events;
+pub use store::{Backlog, Events};

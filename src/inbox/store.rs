@@ -1,10 +1,14 @@
 //! Every query on the events that providers sent.
 
 use crate::auth::{Permission, Scope};
-use crate::db::{Between, Listing, Order, Visible, within};
+use crate::db::{Between, Listing, Order, Visible, known_as, within};
+use crate::error::Result;
 use crate::order;
+use chrono::{DateTime, FixedOffset};
 use entity::inbox_events;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter, Select, Statement,
+};
 
 impl Visible for inbox_events::Entity {
     /// Raw events name many people at once.
@@ -22,6 +26,14 @@ pub struct Events {
     pub states: Vec<&'static str>,
     /// Of this kind alone, e.g. `invoice.paid`.
     pub kind: Option<String>,
+    /// From this provider alone.
+    pub provider: Option<&'static str>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
+    /// About the object with this id at its provider alone.
+    pub object_id: Option<String>,
+    /// Whether it waits for something that is not known yet; `None` for either.
+    pub waiting: Option<bool>,
     /// Received in this span.
     pub received: Between,
     /// Newest first.
@@ -39,10 +51,55 @@ impl Listing for Events {
         if let Some(kind) = &self.kind {
             rows = rows.filter(Column::Kind.eq(kind));
         }
+        if let Some(provider) = self.provider {
+            rows = rows.filter(Column::Provider.eq(provider));
+        }
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+        }
+        if let Some(object_id) = &self.object_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ObjectId, object_id));
+        }
+        if let Some(waiting) = self.waiting {
+            rows = rows.filter(if waiting { Column::WaitsFor.is_not_null() } else { Column::WaitsFor.is_null() });
+        }
         within(rows, Column::ReceivedAt, &self.received)
     }
 
     fn order(&self) -> Order<inbox_events::Entity> {
         order!(inbox_events, received_at, ReceivedAt, self.descending)
     }
+}
+
+/// What of the inbox is still to be dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Backlog {
+    /// Not tried yet.
+    pub received: i64,
+    /// Tried in vain, and to be tried again.
+    pub failed: i64,
+    /// Given up until an admin looks at it.
+    pub parked: i64,
+    /// In want of something that is not known yet.
+    pub waiting: i64,
+    /// When the oldest of those that are received or failed arrived.
+    pub oldest_received_at: Option<DateTime<FixedOffset>>,
+}
+
+/// Counts what is still to be dealt with, in one statement that reads none of what is done with.
+pub(super) async fn backlog(db: &DatabaseConnection) -> Result<Backlog> {
+    let counts = ["received", "failed", "parked"]
+        .map(|state| format!("(SELECT COUNT(*) FROM inbox_events WHERE state = '{state}') AS {state}"));
+    let oldest = ["received", "failed"]
+        .map(|state| format!("SELECT MIN(received_at) AS received_at FROM inbox_events WHERE state = '{state}'"));
+    let sql = format!(
+        "SELECT {}, (SELECT COUNT(*) FROM inbox_events WHERE waits_for IS NOT NULL) AS waiting, \
+         (SELECT MIN(received_at) FROM ({}) AS oldest) AS oldest_received_at",
+        counts.join(", "),
+        oldest.join(" UNION ALL "),
+    );
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| crate::error::Error::internal(anyhow::anyhow!("a statement of counts has one row")))?;
+    Ok(Backlog::from_query_result(&row, "")?)
 }

@@ -14,7 +14,10 @@ pub use define::{
     update_plan,
 };
 pub use project::{KnownPrice, ObservedPrice, ObservedProduct, known_prices, project_price};
-pub use store::{Allowances, Features, PlanOfVersion, Plans, Prices, Versions, credit_unit, versions_of_plans};
+pub use store::{
+    Allowances, Features, PlanOfVersion, Plans, Prices, ProviderPrices, ProviderPricesOf, Versions, credit_unit,
+    versions_of_plans,
+};
 pub use versions::{
     AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec, create_version, publish_version, update_version,
 };

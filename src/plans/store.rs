@@ -1,5 +1,9 @@
 //! Every query on the catalogue.
 
+mod provider_prices;
+
+pub use provider_prices::{ProviderPrices, ProviderPricesOf};
+
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
 use crate::error::Result;

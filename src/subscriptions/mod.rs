@@ -9,4 +9,4 @@ mod store;
 pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, project_subscription,
 };
-pub use store::{History, Holder, Items, Subscriptions, WithPlan, current};
+pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};

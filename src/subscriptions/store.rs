@@ -2,20 +2,22 @@
 
 use crate::auth::{Scope, Viewer};
 use crate::db::{
-    Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, in_list, rows_for, within,
+    Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, in_list, known_as, rows_for, within,
 };
 use crate::error::Result;
 use crate::order;
 use crate::plans::versions_of_plans;
 use entity::{
-    account_members, accounts, product_versions, products, subscription_items, subscription_versions, subscriptions,
+    account_members, accounts, product_versions, products, scheduled_changes, subscription_items,
+    subscription_versions, subscriptions,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationTrait, Select,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, RelationTrait, Select,
 };
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use uuid::Uuid;
 
 impl Visible for subscriptions::Entity {
@@ -36,6 +38,12 @@ impl Visible for subscription_versions::Entity {
     }
 }
 
+impl Visible for scheduled_changes::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, scheduled_changes::Column::AccountId))
+    }
+}
+
 /// Whose subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Holder {
@@ -52,6 +60,8 @@ pub struct Subscriptions {
     pub statuses: Vec<&'static str>,
     /// Plans with these codes alone; empty for all.
     pub plans: Vec<String>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
     /// Made in this span.
     pub created: Between,
     /// Newest first.
@@ -68,6 +78,9 @@ impl Listing for Subscriptions {
         }
         if !self.plans.is_empty() {
             rows = rows.filter(Column::ProductVersionId.in_subquery(versions_of_plans(&self.plans)));
+        }
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
         }
         within(rows, Column::CreatedAt, &self.created)
     }
@@ -92,17 +105,19 @@ fn held_by(of: Holder, holder: SimpleExpr) -> SimpleExpr {
     }
 }
 
-/// A subscription and the plan that it is to, where that is known here.
-pub type WithPlan = (subscriptions::Model, Option<products::Model>);
+/// A subscription and the plan that it gives.
+pub type WithPlan = (subscriptions::Model, products::Model);
 
-/// The subscriptions that give each holder a plan at present (trialing, active or past due), newest first, each with
-/// its plan, in one statement.
+/// The subscription that gives each holder their plan at present, with that plan, in one statement.
+///
+/// A plan is held while a subscription to it is trialing, active or past due. Of several the one to the plan of the
+/// highest rank counts, and of those the newest. One whose plan is not known here gives none.
 pub async fn current(
     db: &DatabaseConnection,
     viewer: &Viewer,
     of: Holder,
     holders: &[Uuid],
-) -> Result<HashMap<Uuid, Vec<WithPlan>>> {
+) -> Result<HashMap<Uuid, WithPlan>> {
     // In the words of the partial index that serves it.
     const CURRENT: &str = "\"subscriptions\".\"status\" IN ('trialing', 'active', 'past_due')";
     let mut rows = rows_for::<subscriptions::Entity>(viewer)?.filter(Expr::cust(CURRENT));
@@ -117,20 +132,28 @@ pub async fn current(
         }
     };
     let query = rows
-        .join(JoinType::LeftJoin, subscriptions::Relation::ProductVersions.def())
-        .join(JoinType::LeftJoin, product_versions::Relation::Products.def())
+        .join(JoinType::InnerJoin, subscriptions::Relation::ProductVersions.def())
+        .join(JoinType::InnerJoin, product_versions::Relation::Products.def())
+        .filter(products::Column::Kind.eq("plan"))
         .filter(in_list(db, holder.clone(), holders))
-        .order_by_desc(subscriptions::Column::CreatedAt)
-        .order_by_desc(subscriptions::Column::Id)
         .select_also(products::Entity)
         .into_query()
         .expr_as(holder, "parent_key")
         .take();
-    let mut found: HashMap<Uuid, Vec<WithPlan>> = HashMap::with_capacity(holders.len());
+    let mut found: HashMap<Uuid, WithPlan> = HashMap::with_capacity(holders.len());
+    let place = |(subscription, plan): &WithPlan| (plan.rank, subscription.created_at, subscription.id);
     for row in db.query_all(&query).await? {
         let subscription = subscriptions::Model::from_query_result(&row, "A_")?;
-        let plan = products::Model::from_query_result_optional(&row, "B_")?;
-        found.entry(row.try_get("", "parent_key")?).or_default().push((subscription, plan));
+        let candidate = (subscription, products::Model::from_query_result(&row, "B_")?);
+        match found.entry(row.try_get("", "parent_key")?) {
+            Entry::Vacant(free) => {
+                free.insert(candidate);
+            }
+            Entry::Occupied(mut taken) if place(taken.get()) < place(&candidate) => {
+                taken.insert(candidate);
+            }
+            Entry::Occupied(_) => {}
+        }
     }
     Ok(found)
 }
@@ -156,6 +179,30 @@ impl ChildListing for Items {
 
     fn belongs_to((): (), subscription: SimpleExpr) -> SimpleExpr {
         subscription_items::Column::SubscriptionId.into_expr().eq(subscription)
+    }
+}
+
+/// What is to become of a subscription, soonest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ScheduledChanges;
+
+impl Listing for ScheduledChanges {
+    type Entity = scheduled_changes::Entity;
+
+    fn filter(&self, rows: Select<scheduled_changes::Entity>) -> Select<scheduled_changes::Entity> {
+        rows
+    }
+
+    fn order(&self) -> Order<scheduled_changes::Entity> {
+        order!(scheduled_changes, effective_at, EffectiveAt, false)
+    }
+}
+
+impl ChildListing for ScheduledChanges {
+    type Of = ();
+
+    fn belongs_to((): (), subscription: SimpleExpr) -> SimpleExpr {
+        scheduled_changes::Column::SubscriptionId.into_expr().eq(subscription)
     }
 }
 
