@@ -176,6 +176,8 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("accounts", "{createdAt: SPAN}", "created_at"),
         ("subscriptions", "{status: PAST_DUE}", "status"),
         ("subscriptions", "{createdAt: SPAN}", "created_at"),
+        ("providerCustomers", "{provider: PADDLE}", "provider"),
+        ("providerCustomers", "{delinquent: true}", "delinquent"),
         ("payments", "{status: FAILED}", "status"),
         ("payments", "{stream: GIFT}", "stream"),
         ("payments", "{createdAt: SPAN}", "created_at"),
@@ -185,6 +187,7 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("invoices", "{createdAt: SPAN}", "created_at"),
         ("webhookEvents", "{state: PARKED}", "state"),
         ("webhookEvents", "{eventType: \"nothing.known\"}", "kind"),
+        ("webhookEvents", "{provider: PADDLE}", "provider"),
         ("webhookEvents", "{receivedAt: SPAN}", "received_at"),
         ("auditLog", "{actor: \"user:x\"}", "actor"),
         ("auditLog", "{action: \"plans.create\"}", "action"),
@@ -224,7 +227,7 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
         }
     }
     // And what one user sees of it, by way of their accounts.
-    for field in ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons"] {
+    for field in ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons", "providerCustomers"] {
         let document = format!("{{ {field}(first: 5) {{ nodes {{ id }} totalCount }} }}");
         explained.seen.lock().unwrap().clear();
         test.user("user_1").data(&document, json!({})).await;

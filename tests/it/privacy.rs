@@ -122,7 +122,8 @@ async fn no_path_leads_to_another_users_rows(test: &TestApp) {
 }
 
 /// The lists that users may ask for.
-const LISTS: [&str; 7] = ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons"];
+const LISTS: [&str; 8] =
+    ["users", "accounts", "subscriptions", "providerCustomers", "payments", "refunds", "invoices", "coupons"];
 
 async fn cursors_of_others_lead_to_ones_own_rows_alone(test: &TestApp) {
     let world = World::make(test).await;
