@@ -227,7 +227,9 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
         }
     }
     // And what one user sees of it, by way of their accounts.
-    for field in ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons", "providerCustomers"] {
+    for field in
+        ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons", "providerCustomers"]
+    {
         let document = format!("{{ {field}(first: 5) {{ nodes {{ id }} totalCount }} }}");
         explained.seen.lock().unwrap().clear();
         test.user("user_1").data(&document, json!({})).await;
