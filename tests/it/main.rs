@@ -24,6 +24,7 @@ mod migrations;
 mod outage;
 mod plans;
 mod privacy;
+mod provider_facts;
 mod refusals;
 mod seed;
 mod sign_in;

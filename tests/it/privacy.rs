@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 both_engines!(
     an_admin_finds_every_row_of_the_world_again,
+    one_document_asks_every_type_without_conflicts,
     no_path_leads_to_another_users_rows,
     cursors_of_others_lead_to_ones_own_rows_alone,
     filters_find_nothing_of_others,
@@ -94,6 +95,19 @@ async fn an_admin_finds_every_row_of_the_world_again(test: &TestApp) {
         let found: Vec<_> = data["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str()).collect();
         assert_eq!(found, ids.into_iter().map(Some).collect::<Vec<_>>(), "{ty}");
     }
+}
+
+async fn one_document_asks_every_type_without_conflicts(test: &TestApp) {
+    let test = &patient(test).await;
+    let world = World::make(test).await;
+    let schema = Schema::of(test).await;
+    let types = schema.implementors("Node");
+    let fields: Vec<_> = types.iter().map(|ty| format!("... on {ty} {}", selection(&schema, ty, 1))).collect();
+    let query = format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {} }} }}", fields.join(" "));
+    let ids: Vec<_> = types.iter().map(|ty| world.ids(ty)[0]).collect();
+    let data = test.admin().data(&query, json!({"ids": ids})).await;
+    let found: Vec<_> = data["nodes"].as_array().unwrap().iter().map(|node| node["__typename"].as_str()).collect();
+    assert_eq!(found, types.iter().map(|ty| Some(ty.as_str())).collect::<Vec<_>>());
 }
 
 async fn no_path_leads_to_another_users_rows(test: &TestApp) {
