@@ -3,12 +3,14 @@
 use crate::support::{TestApp, World, both_engines, local_id, rows, sql};
 use entity::*;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{EntityTrait, IntoActiveModel, ModelTrait};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 both_engines!(
-    every_fact_about_an_account_is_read_by_its_owner_and_by_admins,
+    customers_and_subscriptions_are_read_by_their_owner_and_by_admins,
+    money_and_discounts_are_read_by_their_owner_and_by_admins,
+    prices_at_the_providers_are_read_by_everyone,
     a_price_that_is_not_known_gives_no_plan_and_says_so,
     of_equal_plans_the_newest_subscription_counts_and_without_any_there_is_none,
     what_is_known_by_an_id_of_the_provider_is_found_by_it,
@@ -39,16 +41,21 @@ const FACTS: &str = "query($id: ID!) { account(id: $id) {
     discountRedemptions { nodes { coupon { originProvider originExternalId timesRedeemed } } }
 } }";
 
-async fn every_fact_about_an_account_is_read_by_its_owner_and_by_admins(test: &TestApp) {
+/// Everything about Alice's account, which she and an admin read alike.
+async fn facts(test: &TestApp, world: &World) -> Value {
+    let id = world.id("Account", "alice");
+    let facts = test.admin().data(FACTS, json!({"id": id})).await["account"].take();
+    assert_eq!(test.user("alice").data(FACTS, json!({"id": id})).await["account"], facts);
+    facts
+}
+
+async fn customers_and_subscriptions_are_read_by_their_owner_and_by_admins(test: &TestApp) {
     let world = World::make(test).await;
+    let mut facts = facts(test, &world).await;
     let id = world.id("Account", "alice");
     let account = local_id(id).1;
-    let row = |ty| local_id(world.id(ty, "alice")).1;
-    let [subscription, invoice, payment] = ["Subscription", "Invoice", "Payment"].map(row);
-    let [item, refund, dispute, coupon] = ["SubscriptionItem", "Refund", "Dispute", "Coupon"].map(row);
+    let [subscription, item] = ["Subscription", "SubscriptionItem"].map(|ty| local_id(world.id(ty, "alice")).1);
     let (version, price) = (world.id("PlanVersion", "public"), world.id("Price", "public"));
-    let mut facts = test.admin().data(FACTS, json!({"id": id})).await["account"].take();
-    assert_eq!(test.user("alice").data(FACTS, json!({"id": id})).await["account"], facts);
 
     let customer = facts["providerCustomers"]["nodes"][0].take();
     let (made, changed) = (customer["createdAt"].clone(), customer["updatedAt"].clone());
@@ -82,6 +89,14 @@ async fn every_fact_about_an_account_is_read_by_its_owner_and_by_admins(test: &T
         }],
     });
     assert_eq!(held, expected);
+}
+
+async fn money_and_discounts_are_read_by_their_owner_and_by_admins(test: &TestApp) {
+    let world = World::make(test).await;
+    let facts = facts(test, &world).await;
+    let row = |ty| local_id(world.id(ty, "alice")).1;
+    let [account, invoice, payment] = ["Account", "Invoice", "Payment"].map(row);
+    let [refund, dispute, coupon] = ["Refund", "Dispute", "Coupon"].map(row);
 
     let expected = json!([{
         "externalId": format!("in_{invoice}"), "customerExternalId": format!("cus_{account}"),
@@ -116,17 +131,21 @@ async fn every_fact_about_an_account_is_read_by_its_owner_and_by_admins(test: &T
     let codes = test.admin().data(codes, json!({})).await["coupons"]["nodes"].take();
     assert!(codes.as_array().unwrap().iter().all(|coupon| coupon["promoCodes"][0]["timesRedeemed"] == "1"));
 
-    let sold = "query($id: ID!) { node(id: $id) { ... on PlanVersion {
-        providerPrices { externalId } prices { providerPrices { externalId version { id } } } } } }";
-    let sold = test.anonymous().data(sold, json!({"id": version})).await["node"].take();
-    assert_eq!(sold["providerPrices"].as_array().unwrap().len(), 3);
-    assert_eq!(sold["prices"][0]["providerPrices"].as_array().unwrap().len(), 3);
-
     // Once all of it went back.
     sql::execute(test.app.db.schema(), "UPDATE payments SET refunded_minor = received_minor").await;
     let payments = "{ payments { nodes { fullyRefunded } } }";
     let payments = test.admin().data(payments, json!({})).await["payments"]["nodes"].take();
     assert!(payments.as_array().unwrap().iter().all(|payment| payment["fullyRefunded"] == true));
+}
+
+async fn prices_at_the_providers_are_read_by_everyone(test: &TestApp) {
+    let world = World::make(test).await;
+    let version = world.id("PlanVersion", "public");
+    let sold = "query($id: ID!) { node(id: $id) { ... on PlanVersion {
+        providerPrices { externalId } prices { providerPrices { externalId version { id } } } } } }";
+    let sold = test.anonymous().data(sold, json!({"id": version})).await["node"].take();
+    assert_eq!(sold["providerPrices"].as_array().unwrap().len(), 3);
+    assert_eq!(sold["prices"][0]["providerPrices"].as_array().unwrap().len(), 3);
 }
 
 /// Another subscription like that of `account`, to a version of a plan, made so many seconds later.

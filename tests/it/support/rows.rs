@@ -85,7 +85,7 @@ async fn subscription(
     event: Uuid,
 ) -> Vec<(&'static str, Uuid)> {
     let (db, at) = (app.db.schema(), app.now().fixed_offset());
-    let [subscription, item, state, change] = std::array::from_fn(|_| app.new_id());
+    let [subscription, item, state] = std::array::from_fn(|_| app.new_id());
     let end = at + TimeDelta::days(30);
     let row = subscriptions::ActiveModel {
         id: Set(subscription),
@@ -124,16 +124,6 @@ async fn subscription(
         created_at: Set(at),
     };
     subscription_items::Entity::insert(row).exec_without_returning(db).await.unwrap();
-    let row = scheduled_changes::ActiveModel {
-        id: Set(change),
-        account_id: Set(account),
-        subscription_id: Set(subscription),
-        kind: text("cancel"),
-        effective_at: Set(end),
-        created_at: Set(at),
-        ..Default::default()
-    };
-    scheduled_changes::Entity::insert(row).exec_without_returning(db).await.unwrap();
     let row = subscription_versions::ActiveModel {
         id: Set(state),
         account_id: Set(account),
@@ -152,8 +142,29 @@ async fn subscription(
         ..Default::default()
     };
     subscription_versions::Entity::insert(row).exec_without_returning(db).await.unwrap();
-    let made = [("Subscription", subscription), ("SubscriptionItem", item), ("SubscriptionVersion", state)];
-    [&made[..], &[("ScheduledChange", change)]].concat()
+    let change = scheduled(app, account, subscription).await;
+    vec![
+        ("Subscription", subscription),
+        ("SubscriptionItem", item),
+        ("SubscriptionVersion", state),
+        ("ScheduledChange", change),
+    ]
+}
+
+/// Its end, which is to come.
+async fn scheduled(app: &App, account: Uuid, subscription: Uuid) -> Uuid {
+    let (change, db, at) = (app.new_id(), app.db.schema(), app.now().fixed_offset());
+    let row = scheduled_changes::ActiveModel {
+        id: Set(change),
+        account_id: Set(account),
+        subscription_id: Set(subscription),
+        kind: text("cancel"),
+        effective_at: Set(at + TimeDelta::days(30)),
+        created_at: Set(at),
+        ..Default::default()
+    };
+    scheduled_changes::Entity::insert(row).exec_without_returning(db).await.unwrap();
+    change
 }
 
 async fn discount(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static str, Uuid)> {
@@ -202,7 +213,7 @@ async fn discount(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static
 
 async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static str, Uuid)> {
     let (db, at) = (app.db.schema(), app.now().fixed_offset());
-    let [invoice, payment, refund, dispute] = std::array::from_fn(|_| app.new_id());
+    let [invoice, payment] = std::array::from_fn(|_| app.new_id());
     let row = invoices::ActiveModel {
         id: Set(invoice),
         account_id: Set(account),
@@ -249,6 +260,14 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
         ..Default::default()
     };
     payments::Entity::insert(row).exec_without_returning(db).await.unwrap();
+    let returned = returned(app, account, payment).await;
+    [&[("Invoice", invoice), ("Payment", payment)], &returned[..]].concat()
+}
+
+/// What was given back of a payment, or asked back.
+async fn returned(app: &App, account: Uuid, payment: Uuid) -> Vec<(&'static str, Uuid)> {
+    let (db, at) = (app.db.schema(), app.now().fixed_offset());
+    let [refund, dispute] = std::array::from_fn(|_| app.new_id());
     let row = refunds::ActiveModel {
         id: Set(refund),
         account_id: Set(account),
@@ -281,5 +300,5 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
         ..Default::default()
     };
     disputes::Entity::insert(row).exec_without_returning(db).await.unwrap();
-    vec![("Invoice", invoice), ("Payment", payment), ("Refund", refund), ("Dispute", dispute)]
+    vec![("Refund", refund), ("Dispute", dispute)]
 }
