@@ -23,7 +23,9 @@ impl MigrationTrait for Migration {
         drop(manager, &tables).await?;
         let indexes = [
             "ix_inbox_events_provider_object_id_occurred_at",
+            "ix_inbox_events_provider_received_at_id",
             "ixp_inbox_events_waits_for",
+            "ixp_inbox_events_received_at_id",
             "ux_coupons_provider_external_id",
             "ux_promo_codes_provider_external_id",
             "ix_promo_codes_code_normalized",
@@ -102,7 +104,9 @@ async fn add_columns(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 
 async fn inbox(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     index(manager, "inbox_events", &["provider", "object_id", "occurred_at"]).await?;
-    index_where(manager, "inbox_events", &["waits_for"], "waits_for IS NOT NULL").await
+    index(manager, "inbox_events", &["provider", "received_at", "id"]).await?;
+    index_where(manager, "inbox_events", &["waits_for"], "waits_for IS NOT NULL").await?;
+    index_where(manager, "inbox_events", &["received_at", "id"], "waits_for IS NOT NULL").await
 }
 
 /// The newest state of each object at the provider, and what it is tied to.
@@ -162,7 +166,10 @@ async fn customers(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     unique(manager, "provider_customers", &["provider", "external_id"]).await?;
     // The host application names a user by the subject alone.
     index(manager, "user_identities", &["subject"]).await?;
-    index(manager, "provider_customers", &["account_id", "created_at", "id"]).await
+    index(manager, "provider_customers", &["account_id", "created_at", "id"]).await?;
+    index(manager, "provider_customers", &["provider", "created_at", "id"]).await?;
+    index(manager, "provider_customers", &["delinquent", "created_at", "id"]).await?;
+    index(manager, "provider_customers", &["created_at", "id"]).await
 }
 
 async fn catalogue(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

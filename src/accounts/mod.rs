@@ -11,4 +11,4 @@ mod store;
 pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
 pub use project::{ObservedCustomer, UserAppeared, account_of_customer, account_of_user, project_customer};
 pub use sign_in::sign_in;
-pub use store::{Accounts, ApiKeys, Members, OwnAccount, Users, account_exists};
+pub use store::{Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists};

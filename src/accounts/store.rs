@@ -2,7 +2,7 @@
 
 use crate::auth::{Permission, Scope};
 use crate::db::{
-    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, only_everything, within,
+    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, known_as, only_everything, within,
 };
 use crate::error::Result;
 use crate::order;
@@ -38,6 +38,12 @@ impl Visible for accounts::Entity {
 impl Visible for account_members::Entity {
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, account_members::Column::AccountId))
+    }
+}
+
+impl Visible for provider_customers::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, provider_customers::Column::AccountId))
     }
 }
 
@@ -172,6 +178,49 @@ impl ChildListing for OwnAccount {
 
     fn belongs_to((): (), user: SimpleExpr) -> SimpleExpr {
         accounts::Column::OwnerId.into_expr().eq(user)
+    }
+}
+
+/// Customers at the payment providers, by the time of their making.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ProviderCustomers {
+    /// Those of this provider alone.
+    pub provider: Option<&'static str>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
+    /// Whether they owe for their newest invoice; `None` for either.
+    pub delinquent: Option<bool>,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for ProviderCustomers {
+    type Entity = provider_customers::Entity;
+
+    fn filter(&self, mut rows: Select<provider_customers::Entity>) -> Select<provider_customers::Entity> {
+        use provider_customers::Column;
+        if let Some(provider) = self.provider {
+            rows = rows.filter(Column::Provider.eq(provider));
+        }
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+        }
+        if let Some(delinquent) = self.delinquent {
+            rows = rows.filter(Column::Delinquent.eq(delinquent));
+        }
+        rows
+    }
+
+    fn order(&self) -> Order<provider_customers::Entity> {
+        order!(provider_customers, created_at, CreatedAt, self.descending)
+    }
+}
+
+impl ChildListing for ProviderCustomers {
+    type Of = ();
+
+    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
+        provider_customers::Column::AccountId.into_expr().eq(account)
     }
 }
 

@@ -52,6 +52,11 @@ pub fn accounts_of(user: impl Into<Expr>) -> SelectStatement {
         .take()
 }
 
+/// A mirrored row has the id `external_id` at whichever provider it is from, in the words of the index over both columns.
+pub fn known_as(provider: impl ColumnTrait, id: impl ColumnTrait, external_id: &str) -> SimpleExpr {
+    provider.is_in(["stripe", "paddle", "manual"]).and(id.eq(external_id))
+}
+
 /// Everything or nothing: for tables that no single account owns.
 pub fn only_everything(scope: Scope) -> SimpleExpr {
     match scope {

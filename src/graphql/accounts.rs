@@ -1,26 +1,27 @@
 //! The accounts that people bill through.
 
-use super::context::ContextExt;
 use super::credits::{CreditBalance, CreditGrant, GrantFilter, GrantOrder, LedgerBucket, LedgerEntry};
 use super::discounts::DiscountRedemption;
-use super::inputs::{DateTimeRange, text};
+use super::inputs::text;
 use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
 use super::licences::{LicenseKey, LicenseKeyFilter, LicenseKeyOrder};
 use super::loaders::Row;
 use super::members::AccountMember;
-use super::node::{global_id, local_id, to_exactly_one, to_one};
-use super::page::{Connection, all_under, listed, page_args, under};
+use super::node::{global_id, to_exactly_one};
+use super::page::{Connection, all_under, page_args, under};
 use super::payments::{Payment, PaymentFilter, PaymentOrder};
+use super::provider_customers::{ProviderCustomer, ProviderCustomerFilter, ProviderCustomerOrder};
 use super::refunds::{Refund, RefundFilter, RefundOrder};
 use super::scalars::{Currency, Instant, Word};
-use super::subscriptions::{Subscription, SubscriptionFilter, SubscriptionOrder, current};
+use super::subscription_lists::{SubscriptionFilter, SubscriptionOrder, current};
+use super::subscriptions::Subscription;
 use super::users::User;
 use crate::accounts as feature;
 use crate::credits::{Balances, Entries};
 use crate::payments::{InvoicesOf, PaymentsOf, Redemptions, RedemptionsOf, RefundsOf};
 use crate::subscriptions::Holder;
-use crate::{order_input, words};
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use crate::words;
+use async_graphql::{Context, ID, Object, Result};
 use entity::accounts;
 
 pub struct Account(pub(super) Row<accounts::Entity>);
@@ -96,8 +97,9 @@ impl Account {
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The subscription that gives it its plan at present: trialing, active or past due, and of several the one to the
-    /// plan of the highest rank. Null where there is none.
+    /// The subscription that gives it its plan at present: trialing, active or past due to a plan that is known
+    /// here, and of several the one to the plan of the highest rank, else the newest. Null where none does;
+    /// `subscriptions(first: 1)` has the newest, whatever it gives.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         current(ctx, Holder::Account, self.0.id).await
     }
@@ -128,7 +130,7 @@ impl Account {
         #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
-        let list = PaymentFilter::list(filter, order_by);
+        let list = PaymentFilter::list(filter, order_by)?;
         under(ctx, PaymentsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
@@ -143,7 +145,7 @@ impl Account {
         #[graphql(desc = "Keeps the invoices that match.")] filter: Option<InvoiceFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
-        let list = InvoiceFilter::list(filter, order_by);
+        let list = InvoiceFilter::list(filter, order_by)?;
         under(ctx, InvoicesOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
@@ -158,8 +160,23 @@ impl Account {
         #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
-        let list = RefundFilter::list(filter, order_by);
+        let list = RefundFilter::list(filter, order_by)?;
         under(ctx, RefundsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// Who is billed for it at the payment providers.
+    async fn provider_customers(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the customers that match.")] filter: Option<ProviderCustomerFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<ProviderCustomerOrder>,
+    ) -> Result<Connection<ProviderCustomer>> {
+        let list = ProviderCustomerFilter::list(filter, order_by)?;
+        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// The discounts it has used, newest first.
@@ -233,82 +250,5 @@ impl Account {
     ) -> Result<Connection<LedgerEntry>> {
         let list = Entries { unit: text("unit", unit)?, bucket: bucket.word() };
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
-    }
-}
-
-/// Which accounts to list.
-#[derive(InputObject, Default)]
-pub struct AccountFilter {
-    /// This type alone.
-    r#type: Option<AccountType>,
-    /// The object of the host application that it stands for.
-    reference: Option<ReferenceInput>,
-    /// Opened in this span.
-    created_at: Option<DateTimeRange>,
-}
-
-/// An object of the host application.
-#[derive(InputObject)]
-pub struct ReferenceInput {
-    /// What kind of object it is.
-    ref_type: String,
-    /// Which object it is.
-    ref_id: String,
-}
-
-order_input! {
-    /// How to order accounts.
-    AccountOrder by
-    /// What accounts can be ordered by.
-    AccountOrderField {
-        /// When they were opened.
-        CreatedAt,
-    }
-}
-
-impl AccountFilter {
-    pub(super) fn list(filter: Option<Self>, order: Option<AccountOrder>) -> Result<feature::Accounts> {
-        let filter = filter.unwrap_or_default();
-        let reference = match filter.reference {
-            Some(reference) => Some((text("refType", reference.ref_type)?, text("refId", reference.ref_id)?)),
-            None => None,
-        };
-        Ok(feature::Accounts {
-            kind: filter.r#type.map(Word::word),
-            reference,
-            created: DateTimeRange::between(filter.created_at),
-            descending: AccountOrder::descending(order, true),
-        })
-    }
-}
-
-/// What can be asked about accounts.
-#[derive(Default)]
-pub struct AccountQuery;
-
-#[Object]
-impl AccountQuery {
-    /// An account by its id; null where there is none or the caller may not see it.
-    async fn account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account's id.")] id: ID,
-    ) -> Result<Option<Account>> {
-        ctx.viewer().require_signed_in()?;
-        to_one(ctx, Some(local_id::<Account>(&id)?)).await
-    }
-
-    /// The accounts that the caller may see: all of them for admins, else those that one is a member of.
-    async fn accounts(
-        &self,
-        ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(desc = "Keeps the accounts that match.")] filter: Option<AccountFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AccountOrder>,
-    ) -> Result<Connection<Account>> {
-        listed(ctx, AccountFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

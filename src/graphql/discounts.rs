@@ -5,6 +5,7 @@ use super::inputs::optional_text;
 use super::loaders::Row;
 use super::node::{global_id, to_exactly_one, to_one};
 use super::page::{Connection, all_under, listed, page_args, under};
+use super::payments::Provider;
 use super::scalars::{BigInt, Instant, Money, Word};
 use super::subscriptions::Subscription;
 use crate::payments::{Coupons, PromoCodes, Redemptions, RedemptionsOf};
@@ -79,6 +80,21 @@ impl Coupon {
         self.0.active
     }
 
+    /// At which provider it was made; null for one that was made here.
+    async fn origin_provider(&self) -> Result<Option<Provider>> {
+        Ok(Provider::read_option(self.0.provider.as_deref())?)
+    }
+
+    /// Its id at the provider; null for one that was made here.
+    async fn origin_external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// How often it was used, by the provider's count; zero for one that was made here.
+    async fn times_redeemed(&self) -> BigInt {
+        BigInt(self.0.times_redeemed)
+    }
+
     /// When it was made.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
@@ -140,6 +156,21 @@ impl PromoCode {
     /// Whether it can be used at present.
     async fn active(&self) -> bool {
         self.0.active
+    }
+
+    /// At which provider it was made; null for one that was made here.
+    async fn origin_provider(&self) -> Result<Option<Provider>> {
+        Ok(Provider::read_option(self.0.provider.as_deref())?)
+    }
+
+    /// Its id at the provider; null for one that was made here.
+    async fn origin_external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// How often it was used, by the provider's count; zero for one that was made here.
+    async fn times_redeemed(&self) -> BigInt {
+        BigInt(self.0.times_redeemed)
     }
 
     /// When it was made.

@@ -1,14 +1,15 @@
 //! What the payment providers sent.
 
+use super::context::ContextExt;
 use super::inputs::{DateTimeRange, optional_text};
 use super::loaders::Row;
 use super::node::global_id;
 use super::page::{Connection, listed, page_args};
 use super::payments::Provider;
 use super::scalars::{BigInt, Instant, Json, Word};
-use crate::inbox::Events;
+use crate::inbox::{self, Backlog, Events};
 use crate::{order_input, words};
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use entity::inbox_events;
 
 pub struct WebhookEvent(pub(super) Row<inbox_events::Entity>);
@@ -26,6 +27,20 @@ words! {
         Failed = "failed",
         /// Could not be applied, and waits for an admin.
         Parked = "parked",
+    }
+}
+
+words! {
+    /// How an event was learned of.
+    WebhookEventSource {
+        /// The provider sent it.
+        Webhook = "webhook",
+        /// It stood in the provider's list of events.
+        Listed = "listed",
+        /// It holds an object that was fetched from the provider.
+        Fetched = "fetched",
+        /// It holds the provider's answer to a request of ours.
+        Answered = "answered",
     }
 }
 
@@ -62,6 +77,11 @@ impl WebhookEvent {
         self.0.object_id.as_deref()
     }
 
+    /// How it was learned of.
+    async fn learned_by(&self) -> Result<WebhookEventSource> {
+        Ok(WebhookEventSource::read(&self.0.source)?)
+    }
+
     /// When it happened, by the provider's clock.
     async fn occurred_at(&self) -> Instant {
         self.0.occurred_at.into()
@@ -80,6 +100,16 @@ impl WebhookEvent {
     /// Where it stands.
     async fn state(&self) -> Result<WebhookEventState> {
         Ok(WebhookEventState::read(&self.0.state)?)
+    }
+
+    /// What has to be known before it can be applied, e.g. `user:user_17`; null where nothing is missing.
+    async fn waits_for(&self) -> Option<&str> {
+        self.0.waits_for.as_deref()
+    }
+
+    /// What an admin should know about it although it was applied; null where there is nothing to say.
+    async fn note(&self) -> Option<&str> {
+        self.0.note.as_deref()
     }
 
     /// How often it was tried.
@@ -110,6 +140,14 @@ pub struct WebhookEventFilter {
     state: Option<Vec<WebhookEventState>>,
     /// Of this type alone, e.g. `invoice.paid`.
     event_type: Option<String>,
+    /// From this provider alone.
+    provider: Option<Provider>,
+    /// The one with this id at its provider.
+    external_id: Option<String>,
+    /// About the object with this id at its provider.
+    object_id: Option<String>,
+    /// Whether they wait for something that is not known yet.
+    waiting: Option<bool>,
     /// Received in this span.
     received_at: Option<DateTimeRange>,
 }
@@ -124,12 +162,44 @@ order_input! {
     }
 }
 
+/// What of the events is still to be dealt with. What was applied or ignored is not counted.
+#[derive(SimpleObject)]
+pub struct Inbox {
+    /// How many have not been tried yet.
+    received: BigInt,
+    /// How many were tried in vain, and are tried again.
+    failed: BigInt,
+    /// How many wait for an admin.
+    parked: BigInt,
+    /// How many wait for something that is not known yet, whatever their state.
+    waiting: BigInt,
+    /// When the oldest of those arrived that are received or failed; null where there are none.
+    oldest_unapplied_at: Option<Instant>,
+}
+
+impl From<Backlog> for Inbox {
+    fn from(backlog: Backlog) -> Self {
+        Inbox {
+            received: BigInt(backlog.received),
+            failed: BigInt(backlog.failed),
+            parked: BigInt(backlog.parked),
+            waiting: BigInt(backlog.waiting),
+            oldest_unapplied_at: backlog.oldest_received_at.map(Instant::from),
+        }
+    }
+}
+
 /// What can be asked about events.
 #[derive(Default)]
 pub struct InboxQuery;
 
 #[Object]
 impl InboxQuery {
+    /// What of `webhookEvents` is still to be dealt with. Needs the scope `billing:read`.
+    async fn inbox(&self, ctx: &Context<'_>) -> Result<Inbox> {
+        Ok(inbox::backlog(ctx.app(), ctx.viewer()).await?.into())
+    }
+
     /// What the payment providers sent. Needs the scope `billing:read`.
     async fn webhook_events(
         &self,
@@ -145,6 +215,10 @@ impl InboxQuery {
         let list = Events {
             states: Word::words(filter.state),
             kind: optional_text("eventType", filter.event_type)?,
+            provider: filter.provider.map(Word::word),
+            external_id: optional_text("externalId", filter.external_id)?,
+            object_id: optional_text("objectId", filter.object_id)?,
+            waiting: filter.waiting,
             received: DateTimeRange::between(filter.received_at),
             descending: WebhookEventOrder::descending(order_by, true),
         };

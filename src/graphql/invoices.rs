@@ -1,12 +1,12 @@
 //! What accounts were asked to pay.
 
 use super::accounts::Account;
-use super::inputs::DateTimeRange;
+use super::inputs::{DateTimeRange, optional_text};
 use super::loaders::Row;
 use super::node::{global_id, to_exactly_one, to_one};
 use super::page::{Connection, listed, page_args, under};
 use super::payments::{Payment, PaymentFilter, PaymentOrder, Provider};
-use super::scalars::{Instant, Money, Word};
+use super::scalars::{BigInt, Instant, Money, Word};
 use super::subscriptions::Subscription;
 use crate::payments::{self as feature, PaymentsOf};
 use crate::{order_input, words};
@@ -59,6 +59,16 @@ impl Invoice {
         &self.0.external_id
     }
 
+    /// The id of the customer at the provider; null where it is not known.
+    async fn customer_external_id(&self) -> Option<&str> {
+        self.0.customer_external_id.as_deref()
+    }
+
+    /// The id at the provider of the payment that is to pay it; null where there is none, or none is known yet.
+    async fn payment_external_id(&self) -> Option<&str> {
+        self.0.payment_external_id.as_deref()
+    }
+
     /// The number that stands on it; null for a draft.
     async fn number(&self) -> Option<&str> {
         self.0.number.as_deref()
@@ -67,6 +77,11 @@ impl Invoice {
     /// Where it stands.
     async fn invoice_status(&self) -> Result<InvoiceStatus> {
         Ok(InvoiceStatus::read(&self.0.status)?)
+    }
+
+    /// Why it was made, in the provider's words, e.g. `subscription_cycle`; null where it does not say.
+    async fn billing_reason(&self) -> Option<&str> {
+        self.0.billing_reason.as_deref()
     }
 
     /// The sum before discounts and tax.
@@ -89,9 +104,24 @@ impl Invoice {
         Money::new(self.0.total_minor, &self.0.currency)
     }
 
+    /// How much the provider asks for: the total less what the customer's balance there pays.
+    async fn due(&self) -> Money {
+        Money::new(self.0.due_minor, &self.0.currency)
+    }
+
     /// How much of it was paid by now.
     async fn paid(&self) -> Money {
         Money::new(self.0.paid_minor, &self.0.currency)
+    }
+
+    /// How often payment was tried.
+    async fn attempt_count(&self) -> BigInt {
+        BigInt(self.0.attempt_count)
+    }
+
+    /// Where the customer can see and pay it; null where the provider has no such page.
+    async fn hosted_url(&self) -> Option<&str> {
+        self.0.hosted_url.as_deref()
     }
 
     /// The start of the period it bills for; null where there is none.
@@ -130,7 +160,7 @@ impl Invoice {
         #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
-        let list = PaymentFilter::list(filter, order_by);
+        let list = PaymentFilter::list(filter, order_by)?;
         under(ctx, PaymentsOf::Invoice, self.0.id, list, page_args(first, after, last, before)).await
     }
 }
@@ -140,6 +170,8 @@ impl Invoice {
 pub struct InvoiceFilter {
     /// In one of these statuses.
     status: Option<Vec<InvoiceStatus>>,
+    /// The one with this id at its provider.
+    external_id: Option<String>,
     /// Made in this span.
     created_at: Option<DateTimeRange>,
 }
@@ -155,13 +187,14 @@ order_input! {
 }
 
 impl InvoiceFilter {
-    pub(super) fn list(filter: Option<Self>, order: Option<InvoiceOrder>) -> feature::Invoices {
+    pub(super) fn list(filter: Option<Self>, order: Option<InvoiceOrder>) -> crate::error::Result<feature::Invoices> {
         let filter = filter.unwrap_or_default();
-        feature::Invoices {
+        Ok(feature::Invoices {
             statuses: Word::words(filter.status),
+            external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),
             descending: InvoiceOrder::descending(order, true),
-        }
+        })
     }
 }
 
@@ -182,6 +215,6 @@ impl InvoiceQuery {
         #[graphql(desc = "Keeps the invoices that match.")] filter: Option<InvoiceFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
-        listed(ctx, InvoiceFilter::list(filter, order_by), page_args(first, after, last, before)).await
+        listed(ctx, InvoiceFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

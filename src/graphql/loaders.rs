@@ -205,12 +205,12 @@ where
     }
 }
 
-/// The subscriptions that give each holder a plan at present, newest first, with their plans.
-pub struct CurrentSubscriptions;
+/// The subscription that gives each holder their plan at present, with that plan.
+pub struct CurrentSubscription;
 
-impl Batch for CurrentSubscriptions {
+impl Batch for CurrentSubscription {
     type Key = (Holder, Uuid);
-    type Value = Arc<[(Row<subscriptions::Entity>, Option<Row<products::Entity>>)]>;
+    type Value = (Row<subscriptions::Entity>, Row<products::Entity>);
 
     async fn load(app: &App, viewer: &Viewer, keys: &[Self::Key]) -> Result<HashMap<Self::Key, Self::Value>> {
         let mut found = HashMap::with_capacity(keys.len());
@@ -219,10 +219,9 @@ impl Batch for CurrentSubscriptions {
             if holders.is_empty() {
                 continue;
             }
-            for (holder, rows) in feature::current(app.db.read(), viewer, of, &holders).await? {
-                let rows = rows.into_iter().map(|(row, plan)| (Arc::new(row), plan.map(Arc::new)));
-                found.insert((of, holder), rows.collect());
-            }
+            let current = feature::current(app.db.read(), viewer, of, &holders).await?;
+            let shared = |(holder, (row, plan))| ((of, holder), (Arc::new(row), Arc::new(plan)));
+            found.extend(current.into_iter().map(shared));
         }
         Ok(found)
     }

@@ -13,6 +13,7 @@ mod scalars;
 pub(crate) mod toy;
 mod user_error;
 
+mod account_lists;
 mod accounts;
 mod analytics;
 mod api_keys;
@@ -32,8 +33,12 @@ mod plan_mutations;
 mod plan_parts;
 mod plan_payloads;
 mod plans;
+mod provider_customers;
+mod provider_prices;
 mod refunds;
 mod security;
+mod subscription_lists;
+mod subscription_parts;
 mod subscription_versions;
 mod subscriptions;
 mod users;
@@ -51,8 +56,9 @@ pub struct Query(
     viewer::ViewerQuery,
     plans::PlanQuery,
     users::UserQuery,
-    accounts::AccountQuery,
-    subscriptions::SubscriptionQuery,
+    account_lists::AccountQuery,
+    subscription_lists::SubscriptionQuery,
+    provider_customers::ProviderCustomerQuery,
     payments::PaymentQuery,
     refunds::RefundQuery,
     invoices::InvoiceQuery,

@@ -14,10 +14,13 @@ use super::members::AccountMember;
 use super::payments::Payment;
 use super::plan_parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
 use super::plans::{Plan, PlanVersion};
+use super::provider_customers::ProviderCustomer;
+use super::provider_prices::ProviderPrice;
 use super::refunds::{Dispute, Refund};
 use super::security::SecurityEvent;
+use super::subscription_parts::{ScheduledChange, SubscriptionItem};
 use super::subscription_versions::SubscriptionVersion;
-use super::subscriptions::{Subscription, SubscriptionItem};
+use super::subscriptions::Subscription;
 use super::users::User;
 use crate::db::Visible;
 use crate::error::{Error, Result};
@@ -155,8 +158,11 @@ records! {
     PlanVersion => product_versions,
     Price => prices,
     PromoCode => promo_codes,
+    ProviderCustomer => provider_customers,
+    ProviderPrice => provider_prices,
     Refund => refunds,
     SecurityEvent => security_events,
+    ScheduledChange => scheduled_changes,
     Subscription => subscriptions,
     SubscriptionItem => subscription_items,
     SubscriptionVersion => subscription_versions,

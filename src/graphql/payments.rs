@@ -2,13 +2,13 @@
 
 use super::accounts::Account;
 use super::context::ContextExt;
-use super::inputs::DateTimeRange;
+use super::inputs::{DateTimeRange, optional_text};
 use super::invoices::Invoice;
 use super::loaders::Row;
 use super::node::{global_id, local_id, to_exactly_one, to_one};
 use super::page::{Connection, all_under, listed, page_args, under};
 use super::refunds::{Dispute, Refund, RefundFilter, RefundOrder};
-use super::scalars::{Instant, Money, Word};
+use super::scalars::{BigInt, Instant, Money, Word};
 use super::subscriptions::Subscription;
 use crate::payments::{self as feature, RefundsOf};
 use crate::{order_input, words};
@@ -92,6 +92,16 @@ impl Payment {
         &self.0.external_id
     }
 
+    /// The id of the customer at the provider; null where it is not known.
+    async fn customer_external_id(&self) -> Option<&str> {
+        self.0.customer_external_id.as_deref()
+    }
+
+    /// The id at the provider of the charge that carried it out, or tried last; null where there is none.
+    async fn charge_external_id(&self) -> Option<&str> {
+        self.0.charge_external_id.as_deref()
+    }
+
     /// What it was for.
     async fn stream(&self) -> Result<RevenueStream> {
         Ok(RevenueStream::read(&self.0.stream)?)
@@ -102,9 +112,19 @@ impl Payment {
         Ok(PaymentStatus::read(&self.0.status)?)
     }
 
+    /// The same in the provider's words, e.g. `requires_action`; null where it does not say.
+    async fn provider_status(&self) -> Option<&str> {
+        self.0.provider_status.as_deref()
+    }
+
     /// How much.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
+    }
+
+    /// How much of it arrived.
+    async fn received(&self) -> Money {
+        Money::new(self.0.received_minor, &self.0.currency)
     }
 
     /// What the provider kept of it; null where that is not known.
@@ -115,6 +135,21 @@ impl Payment {
     /// How much of it was given back by now.
     async fn refunded(&self) -> Money {
         Money::new(self.0.refunded_minor, &self.0.currency)
+    }
+
+    /// Whether money arrived and all of it was given back.
+    async fn fully_refunded(&self) -> bool {
+        self.0.received_minor > 0 && self.0.refunded_minor >= self.0.received_minor
+    }
+
+    /// Whether the payer's bank disputes it or did, however that ended.
+    async fn disputed(&self) -> bool {
+        self.0.disputed
+    }
+
+    /// How often it was tried in vain.
+    async fn failed_attempts(&self) -> BigInt {
+        BigInt(self.0.failed_attempts)
     }
 
     /// What it was for, for people; null where there is nothing to say.
@@ -148,7 +183,7 @@ impl Payment {
         #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
-        let list = RefundFilter::list(filter, order_by);
+        let list = RefundFilter::list(filter, order_by)?;
         under(ctx, RefundsOf::Payment, self.0.id, list, page_args(first, after, last, before)).await
     }
 
@@ -165,6 +200,8 @@ pub struct PaymentFilter {
     status: Option<Vec<PaymentStatus>>,
     /// For this alone.
     stream: Option<RevenueStream>,
+    /// The one with this id at its provider.
+    external_id: Option<String>,
     /// Started in this span.
     created_at: Option<DateTimeRange>,
 }
@@ -180,14 +217,15 @@ order_input! {
 }
 
 impl PaymentFilter {
-    pub(super) fn list(filter: Option<Self>, order: Option<PaymentOrder>) -> feature::Payments {
+    pub(super) fn list(filter: Option<Self>, order: Option<PaymentOrder>) -> crate::error::Result<feature::Payments> {
         let filter = filter.unwrap_or_default();
-        feature::Payments {
+        Ok(feature::Payments {
             statuses: Word::words(filter.status),
             stream: filter.stream.map(Word::word),
+            external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),
             descending: PaymentOrder::descending(order, true),
-        }
+        })
     }
 }
 
@@ -218,6 +256,6 @@ impl PaymentQuery {
         #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
-        listed(ctx, PaymentFilter::list(filter, order_by), page_args(first, after, last, before)).await
+        listed(ctx, PaymentFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

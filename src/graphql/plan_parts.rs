@@ -2,8 +2,11 @@
 
 use super::loaders::Row;
 use super::node::{global_id, to_exactly_one};
+use super::page::all_under;
 use super::plans::PlanVersion;
+use super::provider_prices::ProviderPrice;
 use super::scalars::{BigInt, Money, Word};
+use crate::plans::{ProviderPrices, ProviderPricesOf};
 use crate::words;
 use async_graphql::{Context, ID, Object, Result};
 use entity::{credit_allowances, credit_units, features, prices, product_features};
@@ -62,6 +65,11 @@ impl Price {
     /// Whether it can be bought at.
     async fn active(&self) -> bool {
         self.0.active
+    }
+
+    /// The prices at the payment providers that are this one.
+    async fn provider_prices(&self, ctx: &Context<'_>) -> Result<Vec<ProviderPrice>> {
+        all_under(ctx, ProviderPricesOf::Price, self.0.id, ProviderPrices).await
     }
 }
 

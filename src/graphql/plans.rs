@@ -5,8 +5,9 @@ use super::loaders::Row;
 use super::node::{global_id, to_exactly_one};
 use super::page::{Connection, all_under, listed_for_anyone, page_args, under};
 use super::plan_parts::{CreditAllowance, PlanFeature, Price};
+use super::provider_prices::ProviderPrice;
 use super::scalars::{BigInt, Instant, Word};
-use crate::plans::{Allowances, Features, Plans, Prices, Versions};
+use crate::plans::{Allowances, Features, Plans, Prices, ProviderPrices, ProviderPricesOf, Versions};
 use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{product_versions, products};
@@ -143,6 +144,11 @@ impl PlanVersion {
     /// What it costs, smallest amount first.
     async fn prices(&self, ctx: &Context<'_>) -> Result<Vec<Price>> {
         all_under(ctx, (), self.0.id, Prices).await
+    }
+
+    /// The prices at the payment providers that sell it, those included that are not one amount for each unit.
+    async fn provider_prices(&self, ctx: &Context<'_>) -> Result<Vec<ProviderPrice>> {
+        all_under(ctx, ProviderPricesOf::Version, self.0.id, ProviderPrices).await
     }
 
     /// What it allows.

@@ -1,11 +1,11 @@
 //! Money that went back: refunds and disputes.
 
 use super::accounts::Account;
-use super::inputs::DateTimeRange;
+use super::inputs::{DateTimeRange, optional_text};
 use super::loaders::Row;
 use super::node::{global_id, to_exactly_one};
 use super::page::{Connection, listed, page_args};
-use super::payments::Payment;
+use super::payments::{Payment, Provider};
 use super::scalars::{BigInt, Instant, Money, Word};
 use crate::payments as feature;
 use crate::{order_input, words};
@@ -48,9 +48,29 @@ impl Refund {
         to_exactly_one(ctx, self.0.payment_id).await
     }
 
+    /// Who gives it back.
+    async fn provider(&self) -> Result<Provider> {
+        Ok(Provider::read(&self.0.provider)?)
+    }
+
+    /// Its id at the provider; null for one that was not sent there. Not called `externalId`, since it can be null.
+    async fn refund_external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// The id at the provider of the charge that it takes from; null where there is none.
+    async fn charge_external_id(&self) -> Option<&str> {
+        self.0.charge_external_id.as_deref()
+    }
+
     /// Where it stands.
     async fn refund_status(&self) -> Result<RefundStatus> {
         Ok(RefundStatus::read(&self.0.status)?)
+    }
+
+    /// The same in the provider's words, e.g. `succeeded`; null where it was not sent there.
+    async fn provider_status(&self) -> Option<&str> {
+        self.0.provider_status.as_deref()
     }
 
     /// How much.
@@ -120,9 +140,29 @@ impl Dispute {
         to_exactly_one(ctx, self.0.payment_id).await
     }
 
+    /// Who tells of it.
+    async fn provider(&self) -> Result<Provider> {
+        Ok(Provider::read(&self.0.provider)?)
+    }
+
+    /// Its id at the provider.
+    async fn external_id(&self) -> &str {
+        &self.0.external_id
+    }
+
+    /// The id at the provider of the charge that it is over; null where there is none.
+    async fn charge_external_id(&self) -> Option<&str> {
+        self.0.charge_external_id.as_deref()
+    }
+
     /// Where it stands.
     async fn dispute_status(&self) -> Result<DisputeStatus> {
         Ok(DisputeStatus::read(&self.0.status)?)
+    }
+
+    /// The same in the provider's words, e.g. `warning_needs_response`; null where it does not say.
+    async fn provider_status(&self) -> Option<&str> {
+        self.0.provider_status.as_deref()
     }
 
     /// How much it is over.
@@ -151,6 +191,8 @@ impl Dispute {
 pub struct RefundFilter {
     /// In one of these statuses.
     status: Option<Vec<RefundStatus>>,
+    /// The one with this id at its provider.
+    external_id: Option<String>,
     /// Asked for in this span.
     created_at: Option<DateTimeRange>,
 }
@@ -166,13 +208,14 @@ order_input! {
 }
 
 impl RefundFilter {
-    pub(super) fn list(filter: Option<Self>, order: Option<RefundOrder>) -> feature::Refunds {
+    pub(super) fn list(filter: Option<Self>, order: Option<RefundOrder>) -> crate::error::Result<feature::Refunds> {
         let filter = filter.unwrap_or_default();
-        feature::Refunds {
+        Ok(feature::Refunds {
             statuses: Word::words(filter.status),
+            external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),
             descending: RefundOrder::descending(order, true),
-        }
+        })
     }
 }
 
@@ -193,6 +236,6 @@ impl RefundQuery {
         #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
-        listed(ctx, RefundFilter::list(filter, order_by), page_args(first, after, last, before)).await
+        listed(ctx, RefundFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

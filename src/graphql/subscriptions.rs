@@ -1,25 +1,22 @@
-//! Subscriptions and their history.
+//! Subscriptions.
 
 use super::accounts::Account;
-use super::context::ContextExt;
-use super::inputs::{DateTimeRange, texts};
 use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
-use super::loaders::{CurrentSubscriptions, Row, Under, Wholes};
-use super::node::{global_id, local_id, to_exactly_one, to_one};
-use super::page::{Connection, all_under, listed, page_args, under};
+use super::loaders::Row;
+use super::node::{global_id, to_exactly_one, to_one};
+use super::page::{Connection, all_under, page_args, under};
 use super::payments::{Payment, PaymentFilter, PaymentOrder, Provider};
 use super::plan_parts::Price;
 use super::plans::{Plan, PlanVersion};
-use super::scalars::{BigInt, Instant, Word};
+use super::scalars::{Instant, Json, Word};
+use super::subscription_parts::{ScheduledChange, SubscriptionItem};
 use super::subscription_versions::{SubscriptionVersion, SubscriptionVersionOrder};
 use crate::payments::{InvoicesOf, PaymentsOf};
 use crate::plans::PlanOfVersion;
-use crate::subscriptions::{self as feature, History, Holder, Items, highest};
-use crate::{order_input, words};
-use async_graphql::{Context, ID, InputObject, Object, Result};
-use entity::{products, subscription_items, subscriptions};
-use std::sync::Arc;
-use uuid::Uuid;
+use crate::subscriptions::{History, Items, ScheduledChanges};
+use crate::words;
+use async_graphql::{Context, ID, Object, Result};
+use entity::subscriptions;
 
 pub struct Subscription(pub(super) Row<subscriptions::Entity>);
 
@@ -65,6 +62,12 @@ impl Subscription {
         Ok(all_under(ctx, (), version_id, PlanOfVersion).await?.pop())
     }
 
+    /// Whether none of its prices is known here as that of a plan, so that it gives none, whatever its status. It is
+    /// kept all the same: this asks for a look at the provider's price.
+    async fn plan_unknown(&self) -> bool {
+        self.0.product_version_id.is_none()
+    }
+
     /// The version of the plan that was bought; null where the provider bills for a price that is not known here.
     async fn plan_version(&self, ctx: &Context<'_>) -> Result<Option<PlanVersion>> {
         to_one(ctx, self.0.product_version_id).await
@@ -83,6 +86,21 @@ impl Subscription {
     /// Its id at the provider; where nobody bills for it, an id of our own.
     async fn external_id(&self) -> &str {
         &self.0.external_id
+    }
+
+    /// The id of the customer at the provider; null where nobody bills for it.
+    async fn customer_external_id(&self) -> Option<&str> {
+        self.0.customer_external_id.as_deref()
+    }
+
+    /// The id at the provider of the schedule that governs it; null where there is none.
+    async fn schedule_external_id(&self) -> Option<&str> {
+        self.0.schedule_external_id.as_deref()
+    }
+
+    /// The id at the provider of its newest invoice; null where there is none.
+    async fn latest_invoice_external_id(&self) -> Option<&str> {
+        self.0.latest_invoice_external_id.as_deref()
     }
 
     /// Where it stands.
@@ -115,6 +133,21 @@ impl Subscription {
         self.0.current_period_end.map(Instant::from)
     }
 
+    /// When it is billed next; null where it is not, or the provider does not say.
+    async fn next_billed_at(&self) -> Option<Instant> {
+        self.0.next_billed_at.map(Instant::from)
+    }
+
+    /// Whether it was asked to end with the billing period. It may be false although `cancelAt` is set.
+    async fn cancel_at_period_end(&self) -> bool {
+        self.0.cancel_at_period_end
+    }
+
+    /// When it ended, else when it will: `endedAt`, else `cancelAt`. Null where it goes on.
+    async fn ends_at(&self) -> Option<Instant> {
+        self.0.ended_at.or(self.0.cancel_at).map(Instant::from)
+    }
+
     /// When it will end; null where it goes on.
     async fn cancel_at(&self) -> Option<Instant> {
         self.0.cancel_at.map(Instant::from)
@@ -140,6 +173,11 @@ impl Subscription {
         self.0.first_paid_at.map(Instant::from)
     }
 
+    /// The notes that the host application put on it at the provider; null where there are none.
+    async fn metadata(&self) -> Option<Json> {
+        self.0.metadata.clone().map(Json)
+    }
+
     /// When it was made.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
@@ -153,6 +191,11 @@ impl Subscription {
     /// What it bills for.
     async fn items(&self, ctx: &Context<'_>) -> Result<Vec<SubscriptionItem>> {
         all_under(ctx, (), self.0.id, Items).await
+    }
+
+    /// What is to become of it, soonest first. Empty for one that goes on as it is.
+    async fn scheduled_changes(&self, ctx: &Context<'_>) -> Result<Vec<ScheduledChange>> {
+        all_under(ctx, (), self.0.id, ScheduledChanges).await
     }
 
     /// Every state it has been in, by the time it took effect.
@@ -180,7 +223,7 @@ impl Subscription {
         #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
-        let list = PaymentFilter::list(filter, order_by);
+        let list = PaymentFilter::list(filter, order_by)?;
         under(ctx, PaymentsOf::Subscription, self.0.id, list, page_args(first, after, last, before)).await
     }
 
@@ -195,126 +238,7 @@ impl Subscription {
         #[graphql(desc = "Keeps the invoices that match.")] filter: Option<InvoiceFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
-        let list = InvoiceFilter::list(filter, order_by);
+        let list = InvoiceFilter::list(filter, order_by)?;
         under(ctx, InvoicesOf::Subscription, self.0.id, list, page_args(first, after, last, before)).await
-    }
-}
-
-/// The subscription that gives a holder their plan at present: of several, the one to the plan of the highest rank, and
-/// of those the newest. Its plan is read with it.
-pub(super) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Result<Option<Subscription>> {
-    let Some(candidates) = ctx.loaders().load::<CurrentSubscriptions>((of, holder)).await? else { return Ok(None) };
-    let rank =
-        |(_, plan): &(Row<subscriptions::Entity>, Option<Row<products::Entity>>)| plan.as_ref().map(|plan| plan.rank);
-    let Some((subscription, plan)) = highest(&candidates, rank) else { return Ok(None) };
-    if let (Some(parent), Some(plan)) = (subscription.product_version_id, plan) {
-        let key = Under { parent, of: (), list: PlanOfVersion, page: () };
-        ctx.loaders().put::<Wholes<PlanOfVersion>>(key, [Arc::clone(plan)].into());
-    }
-    Ok(Some(Subscription(Arc::clone(subscription))))
-}
-
-pub struct SubscriptionItem(pub(super) Row<subscription_items::Entity>);
-
-words! {
-    /// What kind of thing a subscription bills for.
-    SubscriptionItemPurpose {
-        /// The plan itself.
-        Plan = "plan",
-        /// Something beside the plan.
-        Addon = "addon",
-        /// Usage, counted and billed afterwards.
-        Metered = "metered",
-    }
-}
-
-/// One thing that a subscription bills for.
-#[Object]
-impl SubscriptionItem {
-    /// The global id.
-    pub(super) async fn id(&self) -> ID {
-        global_id::<SubscriptionItem>(self.0.id)
-    }
-
-    /// Its price; null where it is not known here.
-    async fn price(&self, ctx: &Context<'_>) -> Result<Option<Price>> {
-        to_one(ctx, self.0.price_id).await
-    }
-
-    /// What kind of thing it is.
-    async fn purpose(&self) -> Result<SubscriptionItemPurpose> {
-        Ok(SubscriptionItemPurpose::read(&self.0.kind)?)
-    }
-
-    /// How many; null for what is metered.
-    async fn quantity(&self) -> Option<BigInt> {
-        self.0.quantity.map(BigInt)
-    }
-}
-
-/// Which subscriptions to list.
-#[derive(InputObject, Default)]
-pub struct SubscriptionFilter {
-    /// In one of these statuses.
-    status: Option<Vec<SubscriptionStatus>>,
-    /// To a plan with one of these codes.
-    plan: Option<Vec<String>>,
-    /// Made in this span.
-    created_at: Option<DateTimeRange>,
-}
-
-order_input! {
-    /// How to order subscriptions.
-    SubscriptionOrder by
-    /// What subscriptions can be ordered by.
-    SubscriptionOrderField {
-        /// When they were made.
-        CreatedAt,
-    }
-}
-
-impl SubscriptionFilter {
-    pub(super) fn list(
-        filter: Option<Self>,
-        order: Option<SubscriptionOrder>,
-    ) -> crate::error::Result<feature::Subscriptions> {
-        let filter = filter.unwrap_or_default();
-        Ok(feature::Subscriptions {
-            statuses: Word::words(filter.status),
-            plans: texts("plan", filter.plan)?,
-            created: DateTimeRange::between(filter.created_at),
-            descending: SubscriptionOrder::descending(order, true),
-        })
-    }
-}
-
-/// What can be asked about subscriptions.
-#[derive(Default)]
-pub struct SubscriptionQuery;
-
-#[Object]
-impl SubscriptionQuery {
-    /// A subscription by its id; null where there is none or the caller may not see it.
-    async fn subscription(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The subscription's id.")] id: ID,
-    ) -> Result<Option<Subscription>> {
-        ctx.viewer().require_signed_in()?;
-        to_one(ctx, Some(local_id::<Subscription>(&id)?)).await
-    }
-
-    /// The subscriptions that the caller may see: all of them for admins, else those of one's accounts.
-    async fn subscriptions(
-        &self,
-        ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(desc = "Keeps the subscriptions that match.")] filter: Option<SubscriptionFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<SubscriptionOrder>,
-    ) -> Result<Connection<Subscription>> {
-        listed(ctx, SubscriptionFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

@@ -1,6 +1,7 @@
 //! People.
 
-use super::accounts::{Account, AccountFilter, AccountOrder};
+use super::account_lists::{AccountFilter, AccountOrder};
+use super::accounts::Account;
 use super::context::ContextExt;
 use super::inputs::{DateTimeRange, optional_text};
 use super::loaders::Row;
@@ -8,7 +9,8 @@ use super::node::{global_id, local_id};
 use super::page::{Connection, all_under, listed, page_args, under};
 use super::payments::{Payment, PaymentFilter, PaymentOrder};
 use super::scalars::{Instant, Word};
-use super::subscriptions::{Subscription, SubscriptionFilter, SubscriptionOrder, current};
+use super::subscription_lists::{SubscriptionFilter, SubscriptionOrder, current};
+use super::subscriptions::Subscription;
 use crate::accounts as feature;
 use crate::payments::PaymentsOf;
 use crate::subscriptions::Holder;
@@ -91,8 +93,9 @@ impl User {
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The subscription that gives them their plan at present, through any of their accounts: trialing, active or past
-    /// due, and of several the one to the plan of the highest rank. Null for who has none.
+    /// The subscription that gives them their plan at present, through any of their accounts: trialing, active or past due to a plan that is known
+    /// here, and of several the one to the plan of the highest rank, else the newest. Null where none does;
+    /// `subscriptions(first: 1)` has the newest, whatever it gives.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         current(ctx, Holder::User, self.0.id).await
     }
@@ -123,7 +126,7 @@ impl User {
         #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
-        let list = PaymentFilter::list(filter, order_by);
+        let list = PaymentFilter::list(filter, order_by)?;
         under(ctx, PaymentsOf::User, self.0.id, list, page_args(first, after, last, before)).await
     }
 }

@@ -1,10 +1,12 @@
 //! Who is asking, and everything that has an id.
 
-use super::accounts::{Account, AccountFilter, AccountOrder};
+use super::account_lists::{AccountFilter, AccountOrder};
+use super::accounts::Account;
 use super::context::ContextExt;
 use super::node::{self, Node, to_one};
 use super::page::{Connection, all_under, page_args, under};
-use super::subscriptions::{Subscription, current};
+use super::subscription_lists::current;
+use super::subscriptions::Subscription;
 use super::users::User;
 use crate::accounts::OwnAccount;
 use crate::auth::Role;
@@ -67,8 +69,9 @@ impl Viewer {
         under(ctx, (), user_id, list, page_args(first, after, last, before)).await.map(Some)
     }
 
-    /// The subscription that gives the user their plan at present, through any of their accounts; null for who has
-    /// none.
+    /// The subscription that gives the user their plan at present, through any of their accounts: trialing, active or past due to a plan that is known
+    /// here, and of several the one to the plan of the highest rank, else the newest. Null where none does, and for who is no user;
+    /// `user.subscriptions(first: 1)` has the newest, whatever it gives.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
         current(ctx, Holder::User, user_id).await

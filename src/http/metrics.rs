@@ -55,7 +55,7 @@ fn refusal(error: Error) -> Response {
 /// All figures: those that this process has counted, and those that the database knows for all.
 pub(super) async fn figures(app: &App, viewer: &Viewer) -> Result<String> {
     viewer.require(Permission::OperationsRead)?;
-    let (lag, jobs) = tokio::try_join!(inbox::lag(app.db.read()), jobs::backlog(app.db.read()))?;
+    let (inbox, jobs) = tokio::try_join!(inbox::backlog(app, viewer), jobs::backlog(app.db.read()))?;
     let mut text = String::new();
     family(&mut text, "tollgate_webhooks_total", "counter", "Webhooks that arrived at this process, by their fate.");
     for provider in Provider::ALL {
@@ -65,7 +65,10 @@ pub(super) async fn figures(app: &App, viewer: &Viewer) -> Result<String> {
         }
     }
     family(&mut text, "tollgate_inbox_events", "gauge", "Events that are kept and not applied, by state.");
-    for (state, count) in lag.states {
+    let states =
+        [("received", inbox.received), ("failed", inbox.failed), ("parked", inbox.parked), ("waiting", inbox.waiting)];
+    for (state, count) in states {
+        let count = u64::try_from(count).unwrap_or(0);
         sample(&mut text, "tollgate_inbox_events", &format!("state=\"{state}\""), count);
     }
     let name = "tollgate_inbox_oldest_unapplied_seconds";
@@ -75,7 +78,7 @@ pub(super) async fn figures(app: &App, viewer: &Viewer) -> Result<String> {
         "gauge",
         "Age of the oldest event that could be applied and is not; 0 where there is none.",
     );
-    let age = lag.oldest.map_or(0, |oldest| (app.now() - oldest).num_seconds().max(0));
+    let age = inbox.oldest_received_at.map_or(0, |oldest| (app.now() - oldest.to_utc()).num_seconds().max(0));
     sample(&mut text, name, "", u64::try_from(age).unwrap_or(0));
     family(&mut text, "tollgate_jobs", "gauge", "Jobs that are to be done, by state; those of schedules aside.");
     for (state, count) in jobs {

@@ -4,6 +4,7 @@
 //! mirror are what the newest states of the providers' objects say, whatever order they were told in.
 
 mod apply;
+mod backlog;
 mod envelope;
 mod jobs;
 mod json;
@@ -19,6 +20,7 @@ mod store;
 mod stripe;
 mod waiting;
 
+pub use backlog::backlog;
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
 pub use receive::{Declined, Delivery, Receipt, receive};
-pub use store::{Events, Lag, lag};
+pub use store::{Backlog, Events};

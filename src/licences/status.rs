@@ -124,9 +124,7 @@ async fn licence_of(app: &App, secret: Option<LicenseKeySecret>) -> Result<Optio
 async fn plan(app: &App, account_id: Uuid) -> Result<Option<String>> {
     let viewer = Viewer::system("licences");
     let mut found = subscriptions::current(app.db.read(), &viewer, Holder::Account, &[account_id]).await?;
-    let candidates = found.remove(&account_id).unwrap_or_default();
-    let counts = subscriptions::highest(&candidates, |(_, plan)| plan.as_ref().map(|plan| plan.rank));
-    Ok(counts.and_then(|(_, plan)| plan.as_ref()).map(|plan| plan.code.clone()))
+    Ok(found.remove(&account_id).map(|(_, plan)| plan.code))
 }
 
 async fn touch(app: &App, licence: &license_keys::Model, device: Option<&devices::Model>) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::calendar::{At, seconds};
 use super::credits::Entitled;
 use super::life::Run;
+use super::mirror::Reason;
 use super::money::{Attempt, Bill};
 
 impl Run<'_, '_> {
@@ -13,22 +14,26 @@ impl Run<'_, '_> {
             return None;
         }
         let description = format!("Subscription ({})", self.sub.plan.code);
-        self.bill(at, "subscription", description, subtotal, attempt)
+        // Nobody waits longer than that for the first attempt.
+        let first = at <= self.order.at + seconds(2);
+        let reason = if first { Reason::Begin } else { Reason::Renew };
+        self.bill(at, ("subscription", reason), description, subtotal, attempt)
     }
 
     /// Draws up an invoice, and tries to have it paid a moment later.
     pub(super) fn bill(
         &mut self,
         at: At,
-        stream: &'static str,
+        (stream, reason): (&'static str, Reason),
         description: String,
         subtotal_minor: i64,
         attempt: Attempt,
     ) -> Option<usize> {
         let discount_minor = self.sub.discount_minor(at, subtotal_minor);
         let (subscription_id, period) = (Some(self.sub.row.id), Some(self.sub.period()));
-        let bill = Bill { at, stream, description, subscription_id, period, subtotal_minor, discount_minor };
+        let bill = Bill { at, stream, reason, description, subscription_id, period, subtotal_minor, discount_minor };
         let invoice = self.customer.invoice(&bill);
+        self.sub.row.latest_invoice_external_id = Some(self.customer.rows.invoices[invoice].external_id.clone());
         self.settle(&bill, invoice, at + seconds(1), attempt);
         Some(invoice)
     }
@@ -39,6 +44,7 @@ impl Run<'_, '_> {
         let bill = Bill {
             at,
             stream: "subscription",
+            reason: Reason::Renew,
             description: format!("Subscription ({})", self.sub.plan.code),
             subscription_id: Some(self.sub.row.id),
             period: None,

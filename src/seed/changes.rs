@@ -3,6 +3,7 @@
 use super::calendar::{At, hours};
 use super::catalogue::Interval;
 use super::life::Run;
+use super::mirror::Reason;
 use super::money::Attempt;
 
 /// The plans of each family, from the smallest to the largest.
@@ -97,7 +98,7 @@ impl Run<'_, '_> {
         let difference = self.prorated(at, self.sub.amount_minor()) - self.prorated(at, before);
         if difference > 0 {
             let description = format!("Change to {code} for the rest of the period");
-            self.bill(at, "subscription", description, difference, Attempt::Succeeds);
+            self.bill(at, ("subscription", Reason::Change), description, difference, Attempt::Succeeds);
         }
         self.customer.withdraw(self.sub.row.id, at);
         self.allow(at, self.sub.period().1, false);
@@ -125,7 +126,13 @@ impl Run<'_, '_> {
         self.record(at, "updated");
         let amount = self.prorated(at, price.amount_minor);
         if amount > 0 {
-            self.bill(at, "addon", format!("Add-on ({code}) for the rest of the period"), amount, Attempt::Succeeds);
+            self.bill(
+                at,
+                ("addon", Reason::Change),
+                format!("Add-on ({code}) for the rest of the period"),
+                amount,
+                Attempt::Succeeds,
+            );
         }
     }
 
@@ -139,7 +146,13 @@ impl Run<'_, '_> {
         self.restart(at, Interval::Year);
         self.record(at, "updated");
         let subtotal = self.sub.amount_minor() - unused;
-        self.bill(at, "subscription", "Change to annual billing".to_owned(), subtotal, Attempt::Succeeds);
+        self.bill(
+            at,
+            ("subscription", Reason::Change),
+            "Change to annual billing".to_owned(),
+            subtotal,
+            Attempt::Succeeds,
+        );
         self.customer.withdraw(self.sub.row.id, at);
         self.allow(at, self.sub.period().1, false);
     }
@@ -164,6 +177,7 @@ impl Run<'_, '_> {
         let second_thought = self.customer.dice.instant(at, end);
         if self.customer.reached(second_thought) {
             (self.sub.row.cancel_at, self.sub.row.canceled_at) = (None, None);
+            self.sub.row.cancel_at_period_end = false;
             self.leaves = false;
             self.record(second_thought, "updated");
         }

@@ -4,6 +4,7 @@ use super::calendar::{At, days, hours, months_after};
 use super::catalogue::Version;
 use super::customer::Customer;
 use super::ledger::{Event, Grant};
+use super::mirror::Reason;
 use super::money::{Attempt, Bill, Paid};
 use serde_json::json;
 use uuid::Uuid;
@@ -158,7 +159,8 @@ impl Customer<'_> {
         let description = if stream == "gift" { "A gift".to_owned() } else { format!("Credits ({code})") };
         let (subtotal_minor, discount_minor) = (price.amount_minor, 0);
         let (subscription_id, period) = (None, None);
-        let bill = Bill { at, stream, description, subscription_id, period, subtotal_minor, discount_minor };
+        let reason = Reason::Buy;
+        let bill = Bill { at, stream, reason, description, subscription_id, period, subtotal_minor, discount_minor };
         let invoice = self.invoice(&bill);
         let mut paid_at = at;
         if self.dice.chance(65) {

@@ -23,6 +23,8 @@ pub(super) struct World {
 pub(super) struct Customer<'w> {
     pub(super) world: &'w World,
     pub(super) dice: &'w mut Dice,
+    /// What the provider adds by itself, which changes nothing else.
+    pub(super) aside: Dice,
     pub(super) rows: &'w mut Rows,
     pub(super) account_id: Uuid,
     /// The number of its owner.

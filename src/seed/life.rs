@@ -68,7 +68,8 @@ pub(super) fn subscribe<'r>(customer: &mut Customer<'r>, order: Order) -> Option
         alive = run.period();
     }
     let ended_at = run.sub.row.ended_at;
-    let Run { customer, sub, .. } = run;
+    let Run { customer, mut sub, next_plan, .. } = run;
+    customer.schedule(&mut sub, next_plan);
     sub.write(customer);
     ended_at
 }
@@ -243,6 +244,7 @@ impl Run<'_, '_> {
     pub(super) fn cancel_at_end(&mut self, at: At) {
         let end = self.sub.period().1;
         (self.sub.row.cancel_at, self.sub.row.canceled_at) = (Some(end), Some(at));
+        self.sub.row.cancel_at_period_end = self.sub.row.provider == "stripe";
         self.leaves = true;
         self.record(at, "updated");
     }

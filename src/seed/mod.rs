@@ -14,6 +14,7 @@ mod dice;
 mod fate;
 mod ledger;
 mod life;
+mod mirror;
 mod money;
 mod names;
 mod office;
@@ -126,7 +127,8 @@ async fn refuse_unless_empty(db: &DatabaseConnection) -> anyhow::Result<()> {
 fn found(plan: &Plan) -> (World, Rows) {
     let calendar = Calendar::new(plan.now, plan.users);
     let mut dice = Dice::new(plan.seed, 0);
-    let (catalogue, mut rows) = Catalogue::new(&mut dice, &calendar);
+    // The providers' side of things has streams of its own, so that it changes nothing else.
+    let (catalogue, mut rows) = Catalogue::new(&mut dice, &mut Dice::new(plan.seed, u64::MAX - 1), &calendar);
     let admin = dice.id(calendar.start);
     let world = World { calendar, catalogue, issuer: plan.issuer.clone(), seed: plan.seed, admin };
     people::admin(&world, &mut dice, &mut rows);

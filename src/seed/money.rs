@@ -3,6 +3,7 @@
 use super::calendar::{At, days, hours, seconds};
 use super::customer::Customer;
 use super::ledger::Event;
+use super::mirror::{Reason, payment_word, refund_word};
 use ::entity::{audit_log, disputes, invoices, payments, refunds};
 use serde_json::json;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 pub(super) struct Bill {
     pub(super) at: At,
     pub(super) stream: &'static str,
+    pub(super) reason: Reason,
     pub(super) description: String,
     pub(super) subscription_id: Option<Uuid>,
     pub(super) period: Option<(At, At)>,
@@ -42,12 +44,16 @@ impl Customer<'_> {
         let tax_minor = if taxed { (net * 19 + 50) / 100 } else { 0 };
         let total_minor = net + tax_minor;
         self.invoices += 1;
+        let id = self.dice.id(bill.at);
+        let external_id = self.dice.token("in_");
+        let page = || format!("https://invoice.example.com/{external_id}");
         let invoice = invoices::Model {
-            id: self.dice.id(bill.at),
+            id,
             account_id: self.account_id,
             subscription_id: bill.subscription_id,
             provider: self.provider.to_owned(),
-            external_id: self.dice.token("in_"),
+            hosted_url: (self.provider == "stripe").then(page),
+            external_id,
             number: Some(format!("{:08}-{:04}", self.number, self.invoices)),
             status: if total_minor == 0 { "paid" } else { "open" }.to_owned(),
             currency: self.currency.to_owned(),
@@ -61,12 +67,11 @@ impl Customer<'_> {
             due_at: Some(bill.at),
             paid_at: (total_minor == 0).then_some(bill.at),
             created_at: bill.at,
-            customer_external_id: None,
+            customer_external_id: Some(self.reference.clone()),
             payment_external_id: None,
-            billing_reason: None,
+            billing_reason: Some(bill.reason.word(self.provider).to_owned()),
             due_minor: total_minor,
             attempt_count: 0,
-            hosted_url: None,
         };
         self.rows.invoices.push(invoice);
         self.rows.invoices.len() - 1
@@ -102,6 +107,10 @@ impl Customer<'_> {
             "currency": self.currency.to_lowercase(), "invoice": self.rows.invoices[invoice].external_id,
         });
         self.inbox(paid_at.unwrap_or(at), at, kind, object);
+        self.rows.invoices[invoice].attempt_count += 1;
+        self.rows.invoices[invoice].payment_external_id = Some(external_id.clone());
+        let charged = self.provider == "stripe" && attempt != Attempt::Pends;
+        let charge_external_id = charged.then(|| self.aside.token("ch_"));
         self.rows.payments.push(payments::Model {
             id,
             account_id: self.account_id,
@@ -119,12 +128,12 @@ impl Customer<'_> {
             failure_code,
             paid_at,
             created_at: at,
-            customer_external_id: None,
-            charge_external_id: None,
-            provider_status: None,
+            customer_external_id: Some(self.reference.clone()),
+            charge_external_id,
+            provider_status: Some(payment_word(self.provider, attempt).to_owned()),
             received_minor: if succeeds { amount_minor } else { 0 },
             disputed: false,
-            failed_attempts: i64::from(!succeeds),
+            failed_attempts: i64::from(attempt == Attempt::Fails),
         });
         let paid_at = paid_at?;
         let row = &mut self.rows.invoices[invoice];
@@ -166,8 +175,8 @@ impl Customer<'_> {
             reason: Some((*self.dice.pick(&["fraudulent", "product_not_received", "duplicate"])).to_owned()),
             created_at: at,
             closed_at: self.reached(closed_at).then_some(closed_at),
-            charge_external_id: None,
-            provider_status: None,
+            charge_external_id: self.rows.payments[payment].charge_external_id.clone(),
+            provider_status: Some(status.to_owned()),
         };
         self.rows.payments[payment].disputed = true;
         self.rows.disputes.push(row);
@@ -207,8 +216,8 @@ impl Customer<'_> {
             credits_taken_back: 0,
             created_at: at,
             processed_at,
-            charge_external_id: None,
-            provider_status: None,
+            charge_external_id: self.rows.payments[payment].charge_external_id.clone(),
+            provider_status: refund_word(self.provider, status).map(str::to_owned),
         };
         self.rows.refunds.push(row);
         if let Some(at) = processed_at {

@@ -87,7 +87,7 @@ fn event(
         error: error.map(str::to_owned),
         applied_at: None,
         source: "webhook".to_owned(),
-        waits_for: None,
+        waits_for: (state == "failed").then(|| "user:user_not_here_yet".to_owned()),
         note: None,
     });
 }

@@ -18,6 +18,8 @@ struct Person {
     joined: At,
     locale: &'static str,
     family_name: &'static str,
+    email: Option<String>,
+    name: Option<String>,
 }
 
 /// A group of a block's people: the places of its members, the owner first.
@@ -61,7 +63,8 @@ pub(super) fn admin(world: &World, dice: &mut Dice, rows: &mut Rows) {
         erased_at: None,
     });
     identity(world, dice, rows, world.admin, "user_admin".to_owned(), at);
-    let person = Person { number: 0, id: world.admin, joined: at, locale: "en-GB", family_name: "Admin" };
+    let (locale, family_name) = ("en-GB", "Admin");
+    let person = Person { number: 0, id: world.admin, joined: at, locale, family_name, email: None, name: None };
     let account = Account { kind: "individual", name: None, at, size: 1 };
     let id = open(world, dice, rows, &person, account, Kind::Covered);
     member(dice, rows, (id, person.id), "owner", (at, None));
@@ -91,6 +94,7 @@ fn person(world: &World, dice: &mut Dice, rows: &mut Rows, number: u64) -> Perso
     let name = (named && erased_at.is_none()).then(|| format!("{given} {family_name}"));
     let last = if lively || dice.chance(550) { world.calendar.now - days(3) } else { joined };
     let last_active_at = dice.instant(joined.max(last), world.calendar.now);
+    let person = Person { number, id, joined, locale, family_name, email: email.clone(), name: name.clone() };
     rows.users.push(users::Model {
         id,
         email_normalized: email.as_ref().map(|email| email.to_lowercase()),
@@ -104,7 +108,7 @@ fn person(world: &World, dice: &mut Dice, rows: &mut Rows, number: u64) -> Perso
         erased_at,
     });
     identity(world, dice, rows, id, format!("user_{number}"), joined);
-    Person { number, id, joined, locale, family_name }
+    person
 }
 
 /// The last two of a block are a couple; people further to the front are a team.
@@ -170,6 +174,7 @@ fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account
     let mut customer = Customer {
         world,
         dice,
+        aside: Dice::new(world.seed, id.as_u64_pair().1),
         rows,
         account_id: id,
         number: owner.number,
@@ -180,7 +185,13 @@ fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account
         invoices: 0,
         credits: Vec::new(),
     };
+    let before = customer.rows.subscriptions.len();
     let bought = live(&mut customer, kind, account.at);
+    let mut billed = customer.rows.subscriptions[before..].iter().filter(|row| row.provider != "manual").peekable();
+    if billed.peek().is_some() || customer.invoices > 0 {
+        let owes = billed.any(|row| ["past_due", "unpaid"].contains(&row.status.as_str()));
+        customer.known_to_provider(account.at, owes, (owner.email.clone(), owner.name.clone()));
+    }
     let workspace = account.size > 2;
     rows.accounts.push(accounts::Model {
         id,

@@ -63,12 +63,12 @@ impl<'w> Subscription<'w> {
             provider_updated_at: None,
             created_at: at,
             updated_at: at,
-            customer_external_id: None,
+            customer_external_id: (provider != "manual").then(|| customer.reference.clone()),
             cancel_at_period_end: false,
             schedule_external_id: None,
             latest_invoice_external_id: None,
             next_billed_at: None,
-            metadata: None,
+            metadata: (provider != "manual").then(|| json!({"user_id": format!("user_{}", customer.number)})),
         };
         let mut subscription = Subscription { row, plan, items: Vec::new(), discount: None, last: at - seconds(1) };
         subscription.add(customer, at, plan.code, price, 1);
@@ -203,7 +203,13 @@ impl<'w> Subscription<'w> {
             self.settle_discount(customer, customer.world.calendar.horizon());
         }
         self.write_redemption(customer);
+        let goes_on = ["trialing", "active", "past_due"].contains(&self.row.status.as_str());
+        if self.row.provider == "paddle" && goes_on && self.row.cancel_at.is_none() {
+            self.row.next_billed_at = self.row.current_period_end;
+        }
+        let billed = self.row.provider != "manual";
         for item in self.items {
+            let reference = || customer.world.catalogue.reference(customer.provider, item.price.id);
             customer.rows.subscription_items.push(subscription_items::Model {
                 id: item.id,
                 account_id: self.row.account_id,
@@ -213,7 +219,7 @@ impl<'w> Subscription<'w> {
                 kind: item.kind.to_owned(),
                 quantity: Some(item.quantity),
                 created_at: item.created_at,
-                price_external_id: None,
+                price_external_id: billed.then(reference).flatten(),
                 current_period_start: self.row.current_period_start,
                 current_period_end: self.row.current_period_end,
             });

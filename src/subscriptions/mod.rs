@@ -11,5 +11,5 @@ pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
     project_subscription,
 };
-pub use store::mirror::mirrored;
-pub use store::{History, Holder, Items, Subscriptions, WithPlan, billing_for, current, highest};
+pub use store::mirror::{billing_for, mirrored};
+pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};

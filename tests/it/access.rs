@@ -20,6 +20,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("accounts", "", "{ accounts { nodes { id } } }"),
     ("subscription", "Subscription", "query($id: ID!) { subscription(id: $id) { id } }"),
     ("subscriptions", "", "{ subscriptions { nodes { id } } }"),
+    ("providerCustomers", "", "{ providerCustomers { nodes { id } } }"),
     ("payment", "Payment", "query($id: ID!) { payment(id: $id) { id } }"),
     ("payments", "", "{ payments { nodes { id } } }"),
     ("refunds", "", "{ refunds { nodes { id } } }"),
@@ -27,6 +28,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("coupons", "", "{ coupons { nodes { id promoCodes { id } } } }"),
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
+    ("inbox", "", "{ inbox { received } }"),
     ("auditLog", "", "{ auditLog { nodes { id } } }"),
     ("apiKeys", "", "{ apiKeys { nodes { id } } }"),
 ];
@@ -127,7 +129,7 @@ fn read(world: &World, field: &str, reply: &Value) -> String {
     }
     let seen = world.seen(&reply["data"]);
     match field {
-        "analytics" => "all sums".to_owned(),
+        "analytics" | "inbox" => "all sums".to_owned(),
         _ if seen.is_empty() => "nothing".to_owned(),
         _ => seen.into_iter().collect::<Vec<_>>().join(" + "),
     }

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 both_engines!(
     every_list_is_read_by_an_index_in_its_order,
     every_filter_of_one_value_searches_an_index,
+    what_a_provider_knows_by_an_id_is_searched_for,
+    the_backlog_is_counted_by_an_index,
     rows_that_others_point_to_are_found_by_an_index,
     revenue_is_read_by_an_index,
 );
@@ -176,6 +178,8 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("accounts", "{createdAt: SPAN}", "created_at"),
         ("subscriptions", "{status: PAST_DUE}", "status"),
         ("subscriptions", "{createdAt: SPAN}", "created_at"),
+        ("providerCustomers", "{provider: PADDLE}", "provider"),
+        ("providerCustomers", "{delinquent: true}", "delinquent"),
         ("payments", "{status: FAILED}", "status"),
         ("payments", "{stream: GIFT}", "stream"),
         ("payments", "{createdAt: SPAN}", "created_at"),
@@ -185,6 +189,7 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("invoices", "{createdAt: SPAN}", "created_at"),
         ("webhookEvents", "{state: PARKED}", "state"),
         ("webhookEvents", "{eventType: \"nothing.known\"}", "kind"),
+        ("webhookEvents", "{provider: PADDLE}", "provider"),
         ("webhookEvents", "{receivedAt: SPAN}", "received_at"),
         ("auditLog", "{actor: \"user:x\"}", "actor"),
         ("auditLog", "{action: \"plans.create\"}", "action"),
@@ -205,6 +210,42 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
     }
 }
 
+async fn what_a_provider_knows_by_an_id_is_searched_for(test: &Company<40>) {
+    let explained = Explained::new(test).await;
+    // What is found is one row, or the few events of one object: these may be sorted.
+    for (field, filter, column) in [
+        ("subscriptions", "{externalId: \"sub_1\"}", "external_id"),
+        ("payments", "{externalId: \"pi_1\"}", "external_id"),
+        ("invoices", "{externalId: \"in_1\"}", "external_id"),
+        ("providerCustomers", "{externalId: \"cus_1\"}", "external_id"),
+        ("webhookEvents", "{externalId: \"evt_1\"}", "external_id"),
+        ("webhookEvents", "{objectId: \"sub_1\"}", "object_id"),
+    ] {
+        for asked in ["first: 10", "last: 10"] {
+            let document = format!("{{ {field}({asked}, filter: {filter}) {{ totalCount nodes {{ id }} }} }}");
+            for plan in explained.plans(&document, true).await {
+                plan.assert_indexed(true, &document);
+                assert!(plan.searches(column), "{document}\n{}\n{}", plan.sql, plan.lines.join("\n"));
+            }
+        }
+    }
+}
+
+async fn the_backlog_is_counted_by_an_index(test: &Company<40>) {
+    let explained = Explained::new(test).await;
+    for document in [
+        "{ inbox { received failed parked waiting oldestUnappliedAt } }",
+        "{ webhookEvents(first: 10, filter: {waiting: true}) { totalCount nodes { id } } }",
+    ] {
+        for plan in explained.plans(document, false).await {
+            plan.assert_indexed(false, document);
+            // The events that wait have an index of their own.
+            let text = plan.lines.join("\n");
+            assert!(text.contains("ixp_inbox_events_"), "{document}\n{}\n{text}", plan.sql);
+        }
+    }
+}
+
 async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
     let explained = Explained::new(test).await;
     for document in [
@@ -213,6 +254,9 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
             creditBalance(unit: \"credit\") { id } creditGrants(first: 2) { nodes { unit { code } purchase { id } } }
             ledgerEntries(unit: \"credit\", first: 2) { nodes { transaction { id } grant { id } unit { id } } } } } }",
         "{ payments(first: 5) { nodes { account { id } subscription { id } invoice { id } disputes { id } } } }",
+        "{ subscriptions(first: 5) { nodes { items { providerPrice { price { id } version { id } } }
+            scheduledChanges { plan { id } price { id } } } } }",
+        "{ plans(first: 5) { nodes { currentVersion { providerPrices { id } prices { providerPrices { id } } } } } }",
         "{ subscriptions(first: 5) { nodes { history { nodes { event { id } planVersion { versionOf { id } } } } } } }",
         "{ plans(first: 5) { nodes { currentVersion { prices { id } features { feature { id } }
             creditAllowances { unit { id } } } } } }",
@@ -224,7 +268,9 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
         }
     }
     // And what one user sees of it, by way of their accounts.
-    for field in ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons"] {
+    for field in
+        ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons", "providerCustomers"]
+    {
         let document = format!("{{ {field}(first: 5) {{ nodes {{ id }} totalCount }} }}");
         explained.seen.lock().unwrap().clear();
         test.user("user_1").data(&document, json!({})).await;

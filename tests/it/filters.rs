@@ -40,6 +40,9 @@ filters! {
         JOIN products p ON p.id = v.product_id WHERE p.code = 'pro')";
     Query.subscriptions r#"{createdAt: {from: "2025-09-01T00:00:00Z"}}"#
         => "created_at >= '2025-09-01T00:00:00+00:00'";
+    Query.providerCustomers r#"{provider: PADDLE}"# => "provider = 'paddle'";
+    Query.providerCustomers r#"{provider: STRIPE, delinquent: true}"# => "provider = 'stripe' AND delinquent";
+    Query.providerCustomers r#"{delinquent: false}"# => "NOT delinquent";
     Query.payments r#"{status: [FAILED]}"# => "status = 'failed'";
     Query.payments r#"{stream: CREDITS}"# => "stream = 'credits'";
     Query.payments r#"{stream: SUBSCRIPTION, status: [SUCCEEDED, FAILED]}"#
@@ -54,11 +57,15 @@ filters! {
     Query.coupons r#"{active: false}"# => "NOT active";
     Query.webhookEvents r#"{state: [FAILED, PARKED, RECEIVED]}"# => "state IN ('failed', 'parked', 'received')";
     Query.webhookEvents r#"{eventType: "invoice.paid"}"# => "kind = 'invoice.paid'";
+    Query.webhookEvents r#"{provider: PADDLE}"# => "provider = 'paddle'";
+    Query.webhookEvents r#"{waiting: false, state: [PARKED]}"# => "waits_for IS NULL AND state = 'parked'";
+    Query.webhookEvents r#"{waiting: true}"# => "waits_for IS NOT NULL";
     Query.webhookEvents r#"{receivedAt: {from: "2025-12-01T00:00:00Z"}}"#
         => "received_at >= '2025-12-01T00:00:00+00:00'";
     Query.auditLog r#"{action: "credits.grant"}"# => "action = 'credits.grant'";
     Query.auditLog r#"{at: {from: "2025-06-01T00:00:00Z"}}"# => "at >= '2025-06-01T00:00:00+00:00'";
     Account.subscriptions r#"{status: [CANCELED]}"# => "account_id = $1 AND status = 'canceled'";
+    Account.providerCustomers r#"{provider: STRIPE}"# => "account_id = $1 AND provider = 'stripe'";
     Account.payments r#"{status: [SUCCEEDED]}"# => "account_id = $1 AND status = 'succeeded'";
     Account.invoices r#"{status: [PAID]}"# => "account_id = $1 AND status = 'paid'";
     Account.refunds r#"{status: [PROCESSED]}"# => "account_id = $1 AND status = 'processed'";
@@ -71,6 +78,7 @@ filters! {
 }
 
 async fn every_filter_keeps_what_sql_keeps(test: &Company<80>) {
+    sql::execute(test.db(), "UPDATE provider_customers SET delinquent = external_id < 'cus_8'").await;
     sql::execute(test.db(), "UPDATE products SET active = FALSE WHERE code = 'starter'").await;
     for Filter { field, filter, keeps } in FILTERS {
         let list = LISTS.iter().find(|list| list.field == *field).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::support::lists::{LISTS, List, ids};
 use crate::support::{Company, TestApp, both_engines, sql};
-use entity::{discount_redemptions, payments, refunds};
+use entity::{discount_redemptions, payments, provider_customers, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -37,6 +37,7 @@ async fn tie(test: &Company<40>) {
     for (table, column) in [
         ("users", "created_at"),
         ("accounts", "created_at"),
+        ("provider_customers", "created_at"),
         ("account_members", "joined_at"),
         ("subscriptions", "created_at"),
         ("payments", "created_at"),
@@ -65,7 +66,12 @@ async fn repeat(test: &Company<40>) {
     let payment = sql::models::<payments::Model>(test.db(), paid).await.remove(0);
     let used = "SELECT * FROM discount_redemptions ORDER BY id LIMIT 1";
     let discount = sql::models::<discount_redemptions::Model>(test.db(), used).await.remove(0);
+    let billed = "SELECT * FROM provider_customers ORDER BY id LIMIT 1";
+    let customer = sql::models::<provider_customers::Model>(test.db(), billed).await.remove(0);
     for number in 0..5 {
+        let (id, external_id) = (test.app.new_id(), format!("repeated-{number}"));
+        let row = provider_customers::Model { id, external_id, ..customer.clone() };
+        row.into_active_model().insert(test.db()).await.unwrap();
         let row = discount_redemptions::Model { id: test.app.new_id(), subscription_id: None, ..discount.clone() };
         row.into_active_model().insert(test.db()).await.unwrap();
         let (id, external_id) = (test.app.new_id(), format!("repeated-{number}"));

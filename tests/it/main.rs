@@ -27,6 +27,7 @@ mod outage;
 mod plans;
 mod privacy;
 mod purchases;
+mod provider_facts;
 mod refusals;
 mod seed;
 mod sign_in;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 both_engines!(
     an_admin_finds_every_row_of_the_world_again,
+    one_document_asks_every_type_without_conflicts,
     no_path_leads_to_another_users_rows,
     cursors_of_others_lead_to_ones_own_rows_alone,
     filters_find_nothing_of_others,
@@ -96,6 +97,19 @@ async fn an_admin_finds_every_row_of_the_world_again(test: &TestApp) {
     }
 }
 
+async fn one_document_asks_every_type_without_conflicts(test: &TestApp) {
+    let test = &patient(test).await;
+    let world = World::make(test).await;
+    let schema = Schema::of(test).await;
+    let types = schema.implementors("Node");
+    let fields: Vec<_> = types.iter().map(|ty| format!("... on {ty} {}", selection(&schema, ty, 1))).collect();
+    let query = format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {} }} }}", fields.join(" "));
+    let ids: Vec<_> = types.iter().map(|ty| world.ids(ty)[0]).collect();
+    let data = test.admin().data(&query, json!({"ids": ids})).await;
+    let found: Vec<_> = data["nodes"].as_array().unwrap().iter().map(|node| node["__typename"].as_str()).collect();
+    assert_eq!(found, types.iter().map(|ty| Some(ty.as_str())).collect::<Vec<_>>());
+}
+
 async fn no_path_leads_to_another_users_rows(test: &TestApp) {
     let test = &patient(test).await;
     let world = World::make(test).await;
@@ -122,7 +136,8 @@ async fn no_path_leads_to_another_users_rows(test: &TestApp) {
 }
 
 /// The lists that users may ask for.
-const LISTS: [&str; 7] = ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons"];
+const LISTS: [&str; 8] =
+    ["users", "accounts", "subscriptions", "providerCustomers", "payments", "refunds", "invoices", "coupons"];
 
 async fn cursors_of_others_lead_to_ones_own_rows_alone(test: &TestApp) {
     let world = World::make(test).await;
@@ -202,6 +217,8 @@ const NOBODYS: &[(&str, &str)] = &[
     ("coupons", "discounts that are on offer"),
     ("promo_codes", "discounts that are on offer"),
     ("inbox_events", "raw events, which name many people; admins alone see them"),
+    ("provider_objects", "what the providers last said, as raw as the events; nobody sees it"),
+    ("security_events", "what was tried against Tollgate itself"),
     ("api_keys", "back ends, which act for no one user"),
     ("idempotency_keys", "answers kept for the callers, who may be services"),
     ("jobs", "work of Tollgate itself"),

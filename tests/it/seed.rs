@@ -24,6 +24,7 @@ async fn dump(db: &DatabaseConnection) -> Vec<(&'static str, Vec<String>)> {
         products,
         product_versions,
         prices,
+        provider_prices,
         features,
         product_features,
         credit_allowances,
@@ -33,8 +34,10 @@ async fn dump(db: &DatabaseConnection) -> Vec<(&'static str, Vec<String>)> {
         user_identities,
         accounts,
         account_members,
+        provider_customers,
         inbox_events,
         subscriptions,
+        scheduled_changes,
         subscription_items,
         subscription_versions,
         invoices,
@@ -106,6 +109,24 @@ const WRONG: &[&str] = &[
     "SELECT 1 FROM invoices i WHERE paid_minor <> COALESCE((SELECT SUM(amount_minor) FROM payments p \
      WHERE p.invoice_id = i.id AND p.status = 'succeeded'), 0)",
     "SELECT 1 FROM invoices WHERE (status = 'paid') <> (paid_minor = total_minor) OR total_minor < 0",
+    "SELECT 1 FROM invoices i WHERE due_minor <> total_minor OR attempt_count <> (SELECT COUNT(*) FROM payments p \
+     WHERE p.invoice_id = i.id)",
+    "SELECT 1 FROM payments WHERE received_minor <> CASE status WHEN 'succeeded' THEN amount_minor ELSE 0 END \
+     OR (failed_attempts > 0) <> (status = 'failed') OR provider_status IS NULL",
+    "SELECT 1 FROM payments p WHERE disputed <> EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)",
+    "SELECT 1 FROM payments p WHERE NOT EXISTS (SELECT 1 FROM provider_customers c WHERE c.provider = p.provider \
+     AND c.external_id = p.customer_external_id AND c.account_id = p.account_id)",
+    "SELECT 1 FROM subscriptions s WHERE provider <> 'manual' AND NOT EXISTS (SELECT 1 FROM provider_customers c \
+     WHERE c.provider = s.provider AND c.external_id = s.customer_external_id AND c.account_id = s.account_id)",
+    "SELECT 1 FROM subscription_items i JOIN subscriptions s ON s.id = i.subscription_id \
+     LEFT JOIN prices p ON p.id = i.price_id LEFT JOIN provider_prices pp ON pp.provider = s.provider \
+     AND pp.external_id = i.price_external_id WHERE s.provider <> 'manual' AND p.unit_amount_minor > 0 \
+     AND (pp.price_id IS NULL OR pp.price_id <> i.price_id)",
+    "SELECT 1 FROM subscriptions s WHERE (cancel_at IS NOT NULL AND ended_at IS NULL AND provider <> 'manual') \
+     <> EXISTS (SELECT 1 FROM scheduled_changes c WHERE c.subscription_id = s.id AND c.kind = 'cancel' \
+     AND c.effective_at = s.cancel_at)",
+    "SELECT 1 FROM scheduled_changes c JOIN subscriptions s ON s.id = c.subscription_id \
+     WHERE c.account_id <> s.account_id OR s.ended_at IS NOT NULL",
     "SELECT 1 FROM subscriptions s WHERE first_paid_at IS DISTINCT FROM (SELECT MIN(paid_at) FROM payments p \
      WHERE p.subscription_id = s.id AND p.status = 'succeeded' AND amount_minor > 0)",
     "SELECT 1 FROM payments p JOIN accounts a ON a.id = p.account_id WHERE p.currency <> a.currency",

@@ -54,6 +54,13 @@ const COUNTS: &[(u64, &str)] = &[
         "payments(first: $n) { nodes { refunds { nodes { id } } invoice { number } subscription { status }
         account { owner { email } } } }",
     ),
+    (2, "accounts(first: $n) { nodes { providerCustomers { nodes { externalId } } } }"),
+    (
+        5,
+        "subscriptions(first: $n) { nodes { items { providerPrice { version { sequence } } }
+        scheduledChanges { effectiveAt } } }",
+    ),
+    (4, "plans(first: $n) { nodes { currentVersion { providerPrices { externalId } prices { id } } } }"),
     (2, "payments(first: $n) { nodes { disputes { disputeStatus } } }"),
     (3, "refunds(first: $n) { nodes { payment { invoice { number } } } }"),
     (

@@ -5,12 +5,14 @@ mod mirror;
 pub(super) use mirror::{Store, Tie, waiting_for, waiting_in_vain};
 
 use crate::auth::{Permission, Scope};
-use crate::db::{Between, Listing, Order, Visible, within};
+use crate::db::{Between, Listing, Order, Visible, known_as, within};
 use crate::error::Result;
 use crate::order;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset};
 use entity::inbox_events;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter, Select, Statement,
+};
 
 impl Visible for inbox_events::Entity {
     /// Raw events name many people at once.
@@ -28,6 +30,14 @@ pub struct Events {
     pub states: Vec<&'static str>,
     /// Of this kind alone, e.g. `invoice.paid`.
     pub kind: Option<String>,
+    /// From this provider alone.
+    pub provider: Option<&'static str>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
+    /// About the object with this id at its provider alone.
+    pub object_id: Option<String>,
+    /// Whether it waits for something that is not known yet; `None` for either.
+    pub waiting: Option<bool>,
     /// Received in this span.
     pub received: Between,
     /// Newest first.
@@ -45,6 +55,18 @@ impl Listing for Events {
         if let Some(kind) = &self.kind {
             rows = rows.filter(Column::Kind.eq(kind));
         }
+        if let Some(provider) = self.provider {
+            rows = rows.filter(Column::Provider.eq(provider));
+        }
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+        }
+        if let Some(object_id) = &self.object_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ObjectId, object_id));
+        }
+        if let Some(waiting) = self.waiting {
+            rows = rows.filter(if waiting { Column::WaitsFor.is_not_null() } else { Column::WaitsFor.is_null() });
+        }
         within(rows, Column::ReceivedAt, &self.received)
     }
 
@@ -53,36 +75,39 @@ impl Listing for Events {
     }
 }
 
-/// How far the application of events is behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lag {
-    /// How many events are in each state that is not an end, and how many of those wait for something to be known.
-    pub states: [(&'static str, u64); 4],
-    /// When the oldest event arrived that could be applied and is not; parked ones do not count.
-    pub oldest: Option<DateTime<Utc>>,
+/// What of the inbox is still to be dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Backlog {
+    /// Not applied yet, and in want of nothing.
+    pub received: i64,
+    /// Tried in vain, and to be tried again.
+    pub failed: i64,
+    /// Given up until an admin looks at it.
+    pub parked: i64,
+    /// In want of something that is not known yet.
+    pub waiting: i64,
+    /// When the oldest arrived of those that are received or failed.
+    pub oldest_received_at: Option<DateTime<FixedOffset>>,
 }
 
-/// How far behind we are, for those who watch over the service.
-// unscoped: figures over all events; /metrics has asked for the permission
-pub async fn lag(db: &DatabaseConnection) -> Result<Lag> {
-    use inbox_events::{Column, Entity};
-    let counted = async |states: &[&str], waits: bool| {
-        let rows = Entity::find().filter(Column::State.is_in(states.iter().copied()));
-        let waits = if waits { Column::WaitsFor.is_not_null() } else { Column::WaitsFor.is_null() };
-        rows.filter(waits).count(db).await
-    };
-    let states = [
-        ("received", counted(&["received"], false).await?),
-        ("failed", counted(&["failed"], false).await?),
-        ("parked", counted(&["parked"], false).await?),
-        ("waiting", counted(&["received", "failed", "parked"], true).await?),
-    ];
-    let mut oldest = None;
-    // One by one, as the index on the state and the arrival answers each at once.
-    for state in ["received", "failed"] {
-        let rows = Entity::find().filter(Column::State.eq(state)).filter(Column::WaitsFor.is_null());
-        let first = rows.order_by_asc(Column::ReceivedAt).order_by_asc(Column::Id).one(db).await?;
-        oldest = [oldest, first.map(|row| row.received_at.to_utc())].into_iter().flatten().min();
-    }
-    Ok(Lag { states, oldest })
+/// Counts what is still to be dealt with, in one statement that reads none of what is done with.
+pub(super) async fn backlog(db: &DatabaseConnection) -> Result<Backlog> {
+    let counts = ["received", "failed", "parked"].map(|state| {
+        format!("(SELECT COUNT(*) FROM inbox_events WHERE state = '{state}' AND waits_for IS NULL) AS {state}")
+    });
+    let oldest = ["received", "failed"].map(|state| {
+        format!(
+            "SELECT MIN(received_at) AS received_at FROM inbox_events WHERE state = '{state}' AND waits_for IS NULL"
+        )
+    });
+    let sql = format!(
+        "SELECT {}, (SELECT COUNT(*) FROM inbox_events WHERE waits_for IS NOT NULL) AS waiting, \
+         (SELECT MIN(received_at) FROM ({}) AS oldest) AS oldest_received_at",
+        counts.join(", "),
+        oldest.join(" UNION ALL "),
+    );
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| crate::error::Error::internal(anyhow::anyhow!("a statement of counts has one row")))?;
+    Ok(Backlog::from_query_result(&row, "")?)
 }

@@ -1,7 +1,7 @@
 //! Money that moved, or was asked for.
 
 use crate::auth::Scope;
-use crate::db::{Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, within};
+use crate::db::{Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, known_as, within};
 use crate::order;
 use entity::{disputes, invoices, payments, refunds};
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
@@ -38,6 +38,8 @@ pub struct Payments {
     pub statuses: Vec<&'static str>,
     /// This stream of revenue alone.
     pub stream: Option<&'static str>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
     /// Started in this span.
     pub created: Between,
     /// Newest first.
@@ -54,6 +56,9 @@ impl Listing for Payments {
         }
         if let Some(stream) = self.stream {
             rows = rows.filter(Column::Stream.eq(stream));
+        }
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
         }
         within(rows, Column::CreatedAt, &self.created)
     }
@@ -95,6 +100,8 @@ impl ChildListing for Payments {
 pub struct Refunds {
     /// These statuses alone; empty for all.
     pub statuses: Vec<&'static str>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
     /// Asked for in this span.
     pub created: Between,
     /// Newest first.
@@ -105,10 +112,14 @@ impl Listing for Refunds {
     type Entity = refunds::Entity;
 
     fn filter(&self, mut rows: Select<refunds::Entity>) -> Select<refunds::Entity> {
+        use refunds::Column;
         if !self.statuses.is_empty() {
-            rows = rows.filter(refunds::Column::Status.is_in(self.statuses.iter().copied()));
+            rows = rows.filter(Column::Status.is_in(self.statuses.iter().copied()));
         }
-        within(rows, refunds::Column::CreatedAt, &self.created)
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+        }
+        within(rows, Column::CreatedAt, &self.created)
     }
 
     fn order(&self) -> Order<refunds::Entity> {
@@ -142,6 +153,8 @@ impl ChildListing for Refunds {
 pub struct Invoices {
     /// These statuses alone; empty for all.
     pub statuses: Vec<&'static str>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
     /// Made in this span.
     pub created: Between,
     /// Newest first.
@@ -152,10 +165,14 @@ impl Listing for Invoices {
     type Entity = invoices::Entity;
 
     fn filter(&self, mut rows: Select<invoices::Entity>) -> Select<invoices::Entity> {
+        use invoices::Column;
         if !self.statuses.is_empty() {
-            rows = rows.filter(invoices::Column::Status.is_in(self.statuses.iter().copied()));
+            rows = rows.filter(Column::Status.is_in(self.statuses.iter().copied()));
         }
-        within(rows, invoices::Column::CreatedAt, &self.created)
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+        }
+        within(rows, Column::CreatedAt, &self.created)
     }
 
     fn order(&self) -> Order<invoices::Entity> {

@@ -3,6 +3,9 @@
 pub(super) mod mirror;
 
 pub use mirror::prices_of;
+mod provider_prices;
+
+pub use provider_prices::{ProviderPrices, ProviderPricesOf};
 
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};

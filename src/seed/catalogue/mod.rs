@@ -2,6 +2,7 @@
 
 mod coupons;
 mod offers;
+mod references;
 
 pub(super) use coupons::{Coupon, Duration};
 pub(super) use offers::{Allowance, Interval};
@@ -11,6 +12,7 @@ use super::dice::Dice;
 use super::rows::Rows;
 use ::entity::{credit_allowances, credit_units, features, prices, product_features, product_versions, products};
 use offers::{FEATURES, OFFERS, Offer, UNITS};
+use references::References;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -46,11 +48,12 @@ pub(super) struct Catalogue {
     versions: Vec<Version>,
     units: HashMap<&'static str, Uuid>,
     pub(super) coupons: Vec<Coupon>,
+    references: References,
 }
 
 impl Catalogue {
     /// The catalogue and its rows, as of `calendar`.
-    pub(super) fn new(dice: &mut Dice, calendar: &Calendar) -> (Self, Rows) {
+    pub(super) fn new(dice: &mut Dice, aside: &mut Dice, calendar: &Calendar) -> (Self, Rows) {
         let mut rows = Rows::default();
         let opened = calendar.start - days(30);
         let mut units = HashMap::new();
@@ -73,11 +76,13 @@ impl Catalogue {
                 created_at: opened,
             });
         }
-        let mut catalogue = Catalogue { versions: Vec::new(), units, coupons: Vec::new() };
+        let mut catalogue =
+            Catalogue { versions: Vec::new(), units, coupons: Vec::new(), references: References::new() };
         for offer in &OFFERS {
             catalogue.put_on_sale(dice, &mut rows, offer, &named, calendar);
         }
         catalogue.coupons = coupons::coupons(dice, &mut rows, calendar);
+        catalogue.references = references::references(aside, &mut rows, calendar);
         (catalogue, rows)
     }
 
@@ -85,6 +90,11 @@ impl Catalogue {
     pub(super) fn version(&self, code: &str, at: At) -> &Version {
         let on_sale = self.versions.iter().filter(|version| version.code == code && version.published_at <= at);
         on_sale.max_by_key(|version| version.published_at).expect("every code has a version from the first day")
+    }
+
+    /// The id at `provider` of the price with this id of ours; `None` for what costs nothing.
+    pub(super) fn reference(&self, provider: &'static str, price_id: Uuid) -> Option<String> {
+        self.references.get(&(provider, price_id)).cloned()
     }
 
     pub(super) fn unit(&self, code: &str) -> Uuid {

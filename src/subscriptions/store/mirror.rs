@@ -6,7 +6,9 @@ use crate::error::Result;
 use entity::{payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
+};
 use uuid::Uuid;
 
 /// The id here of a provider's subscription; `None` where it is not mirrored yet.
@@ -87,4 +89,22 @@ pub(crate) async fn versions(txn: &Txn, subscription_id: Uuid) -> Result<Vec<sub
         .order_by_asc(Column::RecordedAt)
         .order_by_asc(Column::Id);
     Ok(rows.all(txn).await?)
+}
+
+/// The ids at `provider` of the subscriptions that bill for a price there, by id, those after `after`.
+pub async fn billing_for(
+    db: &DatabaseConnection,
+    provider: &str,
+    price_external_id: &str,
+    after: &str,
+    most: u64,
+) -> Result<Vec<String>> {
+    use subscriptions::Column;
+    // unscoped: the mirror is made for nobody in particular
+    let rows =
+        subscriptions::Entity::find().join(JoinType::InnerJoin, subscriptions::Relation::SubscriptionItems.def());
+    let rows = rows.filter(subscription_items::Column::PriceExternalId.eq(price_external_id));
+    let rows = rows.filter(Column::Provider.eq(provider)).filter(Column::ExternalId.gt(after));
+    let rows = rows.select_only().column(Column::ExternalId).distinct().order_by_asc(Column::ExternalId).limit(most);
+    Ok(rows.into_tuple().all(db).await?)
 }

@@ -4,20 +4,22 @@ pub(super) mod mirror;
 
 use crate::auth::{Scope, Viewer};
 use crate::db::{
-    Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, in_list, rows_for, within,
+    Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, in_list, known_as, rows_for, within,
 };
 use crate::error::Result;
 use crate::order;
 use crate::plans::versions_of_plans;
 use entity::{
-    account_members, accounts, product_versions, products, subscription_items, subscription_versions, subscriptions,
+    account_members, accounts, product_versions, products, scheduled_changes, subscription_items,
+    subscription_versions, subscriptions,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationTrait, Select,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, RelationTrait, Select,
 };
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use uuid::Uuid;
 
 impl Visible for subscriptions::Entity {
@@ -38,6 +40,12 @@ impl Visible for subscription_versions::Entity {
     }
 }
 
+impl Visible for scheduled_changes::Entity {
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, scheduled_changes::Column::AccountId))
+    }
+}
+
 /// Whose subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Holder {
@@ -54,6 +62,8 @@ pub struct Subscriptions {
     pub statuses: Vec<&'static str>,
     /// Plans with these codes alone; empty for all.
     pub plans: Vec<String>,
+    /// Known by this id at its provider alone.
+    pub external_id: Option<String>,
     /// Made in this span.
     pub created: Between,
     /// Newest first.
@@ -70,6 +80,9 @@ impl Listing for Subscriptions {
         }
         if !self.plans.is_empty() {
             rows = rows.filter(Column::ProductVersionId.in_subquery(versions_of_plans(&self.plans)));
+        }
+        if let Some(external_id) = &self.external_id {
+            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
         }
         within(rows, Column::CreatedAt, &self.created)
     }
@@ -94,17 +107,19 @@ fn held_by(of: Holder, holder: SimpleExpr) -> SimpleExpr {
     }
 }
 
-/// A subscription and the plan that it is to, where that is known here.
-pub type WithPlan = (subscriptions::Model, Option<products::Model>);
+/// A subscription and the plan that it gives.
+pub type WithPlan = (subscriptions::Model, products::Model);
 
-/// The subscriptions that give each holder a plan at present (trialing, active or past due), newest first, each with
-/// its plan, in one statement.
+/// The subscription that gives each holder their plan at present, with that plan, in one statement.
+///
+/// A plan is held while a subscription to it is trialing, active or past due. Of several the one to the plan of the
+/// highest rank counts, and of those the newest. One whose plan is not known here gives none.
 pub async fn current(
     db: &DatabaseConnection,
     viewer: &Viewer,
     of: Holder,
     holders: &[Uuid],
-) -> Result<HashMap<Uuid, Vec<WithPlan>>> {
+) -> Result<HashMap<Uuid, WithPlan>> {
     // In the words of the partial index that serves it.
     const CURRENT: &str = "\"subscriptions\".\"status\" IN ('trialing', 'active', 'past_due')";
     let mut rows = rows_for::<subscriptions::Entity>(viewer)?.filter(Expr::cust(CURRENT));
@@ -119,29 +134,30 @@ pub async fn current(
         }
     };
     let query = rows
-        .join(JoinType::LeftJoin, subscriptions::Relation::ProductVersions.def())
-        .join(JoinType::LeftJoin, product_versions::Relation::Products.def())
+        .join(JoinType::InnerJoin, subscriptions::Relation::ProductVersions.def())
+        .join(JoinType::InnerJoin, product_versions::Relation::Products.def())
+        .filter(products::Column::Kind.eq("plan"))
         .filter(in_list(db, holder.clone(), holders))
-        .order_by_desc(subscriptions::Column::CreatedAt)
-        .order_by_desc(subscriptions::Column::Id)
         .select_also(products::Entity)
         .into_query()
         .expr_as(holder, "parent_key")
         .take();
-    let mut found: HashMap<Uuid, Vec<WithPlan>> = HashMap::with_capacity(holders.len());
+    let mut found: HashMap<Uuid, WithPlan> = HashMap::with_capacity(holders.len());
+    let place = |(subscription, plan): &WithPlan| (plan.rank, subscription.created_at, subscription.id);
     for row in db.query_all(&query).await? {
         let subscription = subscriptions::Model::from_query_result(&row, "A_")?;
-        let plan = products::Model::from_query_result_optional(&row, "B_")?;
-        found.entry(row.try_get("", "parent_key")?).or_default().push((subscription, plan));
+        let candidate = (subscription, products::Model::from_query_result(&row, "B_")?);
+        match found.entry(row.try_get("", "parent_key")?) {
+            Entry::Vacant(free) => {
+                free.insert(candidate);
+            }
+            Entry::Occupied(mut taken) if place(taken.get()) < place(&candidate) => {
+                taken.insert(candidate);
+            }
+            Entry::Occupied(_) => {}
+        }
     }
     Ok(found)
-}
-
-/// Of the subscriptions that give a holder a plan, newest first, the one that counts: to the plan of the highest rank, and
-/// of those the newest.
-pub fn highest<T>(candidates: &[T], rank: impl Fn(&T) -> Option<i64>) -> Option<&T> {
-    // Of equal ones the last is the highest.
-    candidates.iter().rev().max_by_key(|candidate| rank(candidate))
 }
 
 /// What a subscription bills for.
@@ -165,6 +181,30 @@ impl ChildListing for Items {
 
     fn belongs_to((): (), subscription: SimpleExpr) -> SimpleExpr {
         subscription_items::Column::SubscriptionId.into_expr().eq(subscription)
+    }
+}
+
+/// What is to become of a subscription, soonest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ScheduledChanges;
+
+impl Listing for ScheduledChanges {
+    type Entity = scheduled_changes::Entity;
+
+    fn filter(&self, rows: Select<scheduled_changes::Entity>) -> Select<scheduled_changes::Entity> {
+        rows
+    }
+
+    fn order(&self) -> Order<scheduled_changes::Entity> {
+        order!(scheduled_changes, effective_at, EffectiveAt, false)
+    }
+}
+
+impl ChildListing for ScheduledChanges {
+    type Of = ();
+
+    fn belongs_to((): (), subscription: SimpleExpr) -> SimpleExpr {
+        scheduled_changes::Column::SubscriptionId.into_expr().eq(subscription)
     }
 }
 
@@ -193,22 +233,4 @@ impl ChildListing for History {
     fn belongs_to((): (), subscription: SimpleExpr) -> SimpleExpr {
         subscription_versions::Column::SubscriptionId.into_expr().eq(subscription)
     }
-}
-
-/// The ids at `provider` of the subscriptions that bill for a price there, by id, those after `after`.
-pub async fn billing_for(
-    db: &DatabaseConnection,
-    provider: &str,
-    price_external_id: &str,
-    after: &str,
-    most: u64,
-) -> Result<Vec<String>> {
-    use subscriptions::Column;
-    // unscoped: the mirror is made for nobody in particular
-    let rows =
-        subscriptions::Entity::find().join(JoinType::InnerJoin, subscriptions::Relation::SubscriptionItems.def());
-    let rows = rows.filter(subscription_items::Column::PriceExternalId.eq(price_external_id));
-    let rows = rows.filter(Column::Provider.eq(provider)).filter(Column::ExternalId.gt(after));
-    let rows = rows.select_only().column(Column::ExternalId).distinct().order_by_asc(Column::ExternalId).limit(most);
-    Ok(rows.into_tuple().all(db).await?)
 }

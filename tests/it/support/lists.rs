@@ -54,6 +54,7 @@ lists! {
     Query.users -> User users where "TRUE", by desc created_at as CREATED_AT;
     Query.accounts -> Account accounts where "TRUE", by desc created_at as CREATED_AT;
     Query.subscriptions -> Subscription subscriptions where "TRUE", by desc created_at as CREATED_AT;
+    Query.providerCustomers -> ProviderCustomer provider_customers where "TRUE", by desc created_at as CREATED_AT;
     Query.payments -> Payment payments where "TRUE", by desc created_at as CREATED_AT;
     Query.refunds -> Refund refunds where "TRUE", by desc created_at as CREATED_AT;
     Query.invoices -> Invoice invoices where "TRUE", by desc created_at as CREATED_AT;
@@ -66,6 +67,8 @@ lists! {
     Account.payments -> Payment payments where "account_id = $1", by desc created_at as CREATED_AT;
     Account.invoices -> Invoice invoices where "account_id = $1", by desc created_at as CREATED_AT;
     Account.refunds -> Refund refunds where "account_id = $1", by desc created_at as CREATED_AT;
+    Account.providerCustomers -> ProviderCustomer provider_customers
+        where "account_id = $1", by desc created_at as CREATED_AT;
     Account.discountRedemptions -> DiscountRedemption discount_redemptions
         where "account_id = $1", by desc redeemed_at;
     Account.creditGrants -> CreditGrant credit_grants where "account_id = $1", by desc created_at as CREATED_AT;

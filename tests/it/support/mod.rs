@@ -6,7 +6,7 @@ pub(crate) mod company;
 mod introspection;
 pub(crate) mod lists;
 mod postgres;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod sql;
 mod sqlite;
 pub(crate) mod webhooks;

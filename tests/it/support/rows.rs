@@ -39,10 +39,43 @@ pub(crate) async fn billing(
     (version, price): (Uuid, Uuid),
     event: Uuid,
 ) -> Vec<(&'static str, Uuid)> {
+    let customer = customer(app, account, (version, price)).await;
     let subscription = subscription(app, account, (version, price), event).await;
     let discount = discount(app, account, subscription[0].1).await;
     let money = money(app, account, subscription[0].1).await;
-    [subscription, discount, money].concat()
+    [customer, subscription, discount, money].concat()
+}
+
+/// Who is billed at the provider, and the price there.
+async fn customer(app: &App, account: Uuid, (version, price): (Uuid, Uuid)) -> Vec<(&'static str, Uuid)> {
+    let (db, at) = (app.db.schema(), app.now().fixed_offset());
+    let [customer, provider_price] = std::array::from_fn(|_| app.new_id());
+    let row = provider_customers::ActiveModel {
+        id: Set(customer),
+        account_id: Set(account),
+        provider: text("stripe"),
+        external_id: Set(format!("cus_{account}")),
+        email: Set(Some("payer@example.com".to_owned())),
+        name: Set(Some("Pay Er".to_owned())),
+        delinquent: Set(false),
+        deleted: Set(false),
+        created_at: Set(at),
+        updated_at: Set(at),
+    };
+    provider_customers::Entity::insert(row).exec_without_returning(db).await.unwrap();
+    let row = provider_prices::ActiveModel {
+        id: Set(provider_price),
+        product_version_id: Set(version),
+        price_id: Set(Some(price)),
+        provider: text("stripe"),
+        external_id: Set(format!("price_{account}")),
+        product_external_id: text("prod_1"),
+        active: Set(true),
+        credits: Set(None),
+        updated_at: Set(at),
+    };
+    provider_prices::Entity::insert(row).exec_without_returning(db).await.unwrap();
+    vec![("ProviderCustomer", customer), ("ProviderPrice", provider_price)]
 }
 
 async fn subscription(
@@ -53,6 +86,7 @@ async fn subscription(
 ) -> Vec<(&'static str, Uuid)> {
     let (db, at) = (app.db.schema(), app.now().fixed_offset());
     let [subscription, item, state] = std::array::from_fn(|_| app.new_id());
+    let end = at + TimeDelta::days(30);
     let row = subscriptions::ActiveModel {
         id: Set(subscription),
         account_id: Set(account),
@@ -62,6 +96,15 @@ async fn subscription(
         external_id: Set(format!("sub_{subscription}")),
         status: text("active"),
         started_at: Set(at),
+        current_period_start: Set(Some(at)),
+        current_period_end: Set(Some(end)),
+        cancel_at: Set(Some(end)),
+        customer_external_id: Set(Some(format!("cus_{account}"))),
+        cancel_at_period_end: Set(true),
+        schedule_external_id: Set(Some(format!("sub_sched_{subscription}"))),
+        latest_invoice_external_id: Set(Some(format!("in_{subscription}"))),
+        next_billed_at: Set(None),
+        metadata: Set(Some(json!({"user_id": "user_1"}))),
         created_at: Set(at),
         updated_at: Set(at),
         ..Default::default()
@@ -75,6 +118,9 @@ async fn subscription(
         external_id: Set(Some(format!("si_{item}"))),
         kind: text("plan"),
         quantity: Set(Some(1)),
+        price_external_id: Set(Some(format!("price_{account}"))),
+        current_period_start: Set(Some(at)),
+        current_period_end: Set(Some(end)),
         created_at: Set(at),
         ..Default::default()
     };
@@ -97,7 +143,29 @@ async fn subscription(
         ..Default::default()
     };
     subscription_versions::Entity::insert(row).exec_without_returning(db).await.unwrap();
-    vec![("Subscription", subscription), ("SubscriptionItem", item), ("SubscriptionVersion", state)]
+    let change = scheduled(app, account, subscription).await;
+    vec![
+        ("Subscription", subscription),
+        ("SubscriptionItem", item),
+        ("SubscriptionVersion", state),
+        ("ScheduledChange", change),
+    ]
+}
+
+/// Its end, which is to come.
+async fn scheduled(app: &App, account: Uuid, subscription: Uuid) -> Uuid {
+    let (change, db, at) = (app.new_id(), app.db.schema(), app.now().fixed_offset());
+    let row = scheduled_changes::ActiveModel {
+        id: Set(change),
+        account_id: Set(account),
+        subscription_id: Set(subscription),
+        kind: text("cancel"),
+        effective_at: Set(at + TimeDelta::days(30)),
+        created_at: Set(at),
+        ..Default::default()
+    };
+    scheduled_changes::Entity::insert(row).exec_without_returning(db).await.unwrap();
+    change
 }
 
 async fn discount(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static str, Uuid)> {
@@ -110,6 +178,9 @@ async fn discount(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static
         percent_basis_points: Set(Some(2_500)),
         duration: text("once"),
         active: Set(true),
+        provider: Set(Some("stripe".to_owned())),
+        external_id: Set(Some(format!("co_{coupon}"))),
+        times_redeemed: Set(1),
         created_at: Set(at),
         ..Default::default()
     };
@@ -121,6 +192,9 @@ async fn discount(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static
         code_normalized: Set(format!("p-{promo}")),
         first_purchase_only: Set(false),
         active: Set(true),
+        provider: Set(Some("stripe".to_owned())),
+        external_id: Set(Some(format!("promo_{promo}"))),
+        times_redeemed: Set(1),
         created_at: Set(at),
         ..Default::default()
     };
@@ -140,7 +214,7 @@ async fn discount(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static
 
 async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static str, Uuid)> {
     let (db, at) = (app.db.schema(), app.now().fixed_offset());
-    let [invoice, payment, refund, dispute] = std::array::from_fn(|_| app.new_id());
+    let [invoice, payment] = std::array::from_fn(|_| app.new_id());
     let row = invoices::ActiveModel {
         id: Set(invoice),
         account_id: Set(account),
@@ -154,6 +228,12 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
         tax_minor: Set(0),
         total_minor: Set(900),
         paid_minor: Set(900),
+        due_minor: Set(900),
+        attempt_count: Set(2),
+        customer_external_id: Set(Some(format!("cus_{account}"))),
+        payment_external_id: Set(Some(format!("pi_{payment}"))),
+        billing_reason: Set(Some("subscription_cycle".to_owned())),
+        hosted_url: Set(Some("https://invoices.example.com/1".to_owned())),
         created_at: Set(at),
         ..Default::default()
     };
@@ -170,11 +250,25 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
         currency: text("USD"),
         amount_minor: Set(900),
         refunded_minor: Set(100),
+        received_minor: Set(900),
+        disputed: Set(true),
+        failed_attempts: Set(1),
+        customer_external_id: Set(Some(format!("cus_{account}"))),
+        charge_external_id: Set(Some(format!("ch_{payment}"))),
+        provider_status: Set(Some("succeeded".to_owned())),
         paid_at: Set(Some(at)),
         created_at: Set(at),
         ..Default::default()
     };
     payments::Entity::insert(row).exec_without_returning(db).await.unwrap();
+    let returned = returned(app, account, payment).await;
+    [&[("Invoice", invoice), ("Payment", payment)], &returned[..]].concat()
+}
+
+/// What was given back of a payment, or asked back.
+async fn returned(app: &App, account: Uuid, payment: Uuid) -> Vec<(&'static str, Uuid)> {
+    let (db, at) = (app.db.schema(), app.now().fixed_offset());
+    let [refund, dispute] = std::array::from_fn(|_| app.new_id());
     let row = refunds::ActiveModel {
         id: Set(refund),
         account_id: Set(account),
@@ -185,6 +279,8 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
         currency: text("USD"),
         amount_minor: Set(100),
         credits_taken_back: Set(0),
+        charge_external_id: Set(Some(format!("ch_{payment}"))),
+        provider_status: Set(Some("succeeded".to_owned())),
         created_at: Set(at),
         processed_at: Set(Some(at + TimeDelta::seconds(1))),
         ..Default::default()
@@ -197,11 +293,13 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
         provider: text("stripe"),
         external_id: Set(format!("dp_{dispute}")),
         status: text("under_review"),
+        charge_external_id: Set(Some(format!("ch_{payment}"))),
+        provider_status: Set(Some("under_review".to_owned())),
         currency: text("USD"),
         amount_minor: Set(900),
         created_at: Set(at),
         ..Default::default()
     };
     disputes::Entity::insert(row).exec_without_returning(db).await.unwrap();
-    vec![("Invoice", invoice), ("Payment", payment), ("Refund", refund), ("Dispute", dispute)]
+    vec![("Refund", refund), ("Dispute", dispute)]
 }

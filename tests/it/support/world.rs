@@ -181,8 +181,14 @@ impl World {
         let (_, version) = local_id(self.id("PlanVersion", "public"));
         let (_, price) = local_id(self.id("Price", "public"));
         for (ty, id) in super::rows::billing(&test.app, account, (version, price), event).await {
-            // Anyone who may see codes might use them.
-            self.put(if ty == "PromoCode" { "office" } else { label }, ty, id);
+            let label = match ty {
+                // Anyone who may see codes might use them.
+                "PromoCode" => "office",
+                // What is sold, and at which of the provider's prices, is no secret.
+                "ProviderPrice" => "public",
+                _ => label,
+            };
+            self.put(label, ty, id);
         }
         let grant = "mutation($account: ID!, $key: String!) {
             grantCredits(input: {accountId: $account, unit: \"credit\", amount: 5, idempotencyKey: $key}) {

@@ -1,0 +1,46 @@
+//! The prices at the payment providers that sell what is on sale.
+
+use crate::seed::calendar::Calendar;
+use crate::seed::dice::Dice;
+use crate::seed::rows::Rows;
+use ::entity::provider_prices;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// The ids of prices at each provider.
+pub(crate) type References = HashMap<(&'static str, Uuid), String>;
+
+/// Writes the prices that cost anything and have been on sale, at each provider, and tells their ids there.
+pub(super) fn references(dice: &mut Dice, rows: &mut Rows, calendar: &Calendar) -> References {
+    let mut found = References::new();
+    for version in rows.product_versions.iter().filter(|version| version.status != "draft") {
+        let product = rows.products.iter().find(|product| product.id == version.product_id);
+        let Some(product) = product else { continue };
+        let pack = product.kind == "credit_pack";
+        let allowance = rows.credit_allowances.iter().find(|row| pack && row.product_version_id == version.id);
+        for provider in ["stripe", "paddle"] {
+            let product_external_id = dice.token(if provider == "stripe" { "prod_" } else { "pro_" });
+            let sold = rows.prices.iter().filter(|price| price.product_version_id == version.id);
+            for price in sold.filter(|price| price.unit_amount_minor > 0) {
+                let external_id = dice.token(if provider == "stripe" { "price_" } else { "pri_" });
+                rows.provider_prices.push(provider_prices::Model {
+                    id: dice.id(price.created_at),
+                    product_version_id: version.id,
+                    price_id: Some(price.id),
+                    provider: provider.to_owned(),
+                    external_id: external_id.clone(),
+                    product_external_id: product_external_id.clone(),
+                    product_kind: product.kind.clone(),
+                    product_rank: product.rank,
+                    product_name: product.name.clone(),
+                    active: price.active,
+                    created_at: price.created_at,
+                    credits: allowance.map(|allowance| allowance.amount),
+                    updated_at: version.published_at.unwrap_or(calendar.start),
+                });
+                found.insert((provider, price.id), external_id);
+            }
+        }
+    }
+    found
+}
