@@ -59,7 +59,7 @@ pub(crate) async fn versions_of(txn: &Txn, product_id: Uuid) -> Result<Vec<produ
     Ok(rows.all(txn).await?)
 }
 
-/// The prices of a version that ask for the same as `price`, oldest first.
+/// The prices of a version that ask for the same as `price`, in the order in which they came to be here.
 pub(crate) async fn prices_like(
     txn: &Txn,
     version_id: Uuid,
@@ -73,7 +73,6 @@ pub(crate) async fn prices_like(
         .filter(Column::Interval.eq(price.interval))
         .filter(Column::IntervalCount.eq(price.interval_count))
         .filter(Column::UnitAmountMinor.eq(amount))
-        .order_by_asc(Column::CreatedAt)
         .order_by_asc(Column::Id);
     Ok(rows.all(txn).await?)
 }
