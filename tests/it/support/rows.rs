@@ -70,7 +70,11 @@ async fn customer(app: &App, account: Uuid, (version, price): (Uuid, Uuid)) -> V
         provider: text("stripe"),
         external_id: Set(format!("price_{account}")),
         product_external_id: text("prod_1"),
+        product_kind: text("plan"),
+        product_rank: Set(1),
+        product_name: text("Plan"),
         active: Set(true),
+        created_at: Set(at),
         credits: Set(None),
         updated_at: Set(at),
     };
