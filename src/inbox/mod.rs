@@ -6,6 +6,7 @@
 mod apply;
 mod backlog;
 mod envelope;
+mod fetch;
 mod jobs;
 mod json;
 mod money;
