@@ -5,6 +5,7 @@
 
 mod apply;
 mod backlog;
+mod drift;
 mod envelope;
 mod fetch;
 mod jobs;
@@ -15,13 +16,22 @@ mod order;
 mod owner;
 mod paddle;
 mod reader;
+mod rebuild;
 mod receive;
+mod reconcile;
 mod records;
+mod replay;
 mod store;
 mod stripe;
 mod waiting;
 
 pub use backlog::backlog;
+pub use drift::Drift;
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
+pub use rebuild::{Rebuilt, rebuild};
 pub use receive::{Declined, Delivery, Receipt, receive};
+pub use reconcile::{
+    Comparison, ReconcileEvents, ReconcileList, Reconciled, SweepObjects, reconcile, resync_account,
+};
+pub use replay::{MOST_REPLAYED, Replay, replay_event, replay_events};
 pub use store::{Backlog, Events};

@@ -49,6 +49,9 @@ pub async fn replay_event(app: &App, viewer: &Viewer, id: Uuid, dry_run: bool) -
 /// parked where `list` names no state. In a rehearsal says what that would change.
 pub async fn replay_events(app: &App, viewer: &Viewer, mut list: Events, dry_run: bool) -> Result<Replay> {
     viewer.require(Permission::OperationsWrite)?;
+    if list.states.contains(&"ignored") {
+        return Err(Error::refused("STATE_INVALID", &["filter", "state"], "ignored events cannot be applied"));
+    }
     if list.states.is_empty() {
         list.states = vec!["failed", "parked"];
     }

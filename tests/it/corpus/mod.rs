@@ -2,7 +2,8 @@
 
 mod derived;
 mod facts;
-mod sequences;
+mod fetching;
+pub(crate) mod sequences;
 
 use crate::support::{TestApp, both_engines, webhooks};
 use rand::SeedableRng as _;
@@ -26,14 +27,14 @@ pub(crate) const SETTINGS: [(&str, &str); 3] = [
     ("TOLLGATE_PADDLE_WEBHOOK_SECRETS", sequences::PADDLE_SECRET),
 ];
 
-async fn sign_in(test: &TestApp, sequences: &[Sequence]) {
+pub(crate) async fn sign_in(test: &TestApp, sequences: &[Sequence]) {
     for user in sequences.iter().flat_map(Sequence::users) {
         test.user(&user).data("{ viewer { user { id } } }", json!({})).await;
     }
 }
 
 /// Delivers events one by one, each once acknowledged.
-async fn deliver(test: &TestApp, events: &[Event]) {
+pub(crate) async fn deliver(test: &TestApp, events: &[Event]) {
     for event in events {
         let reply = webhooks::deliver(test, event.provider, event.secret(), &event.body).await;
         assert_eq!(reply.status, 200, "{}: {}", event.file, reply.body);
@@ -41,7 +42,7 @@ async fn deliver(test: &TestApp, events: &[Event]) {
 }
 
 /// The rows of the database are what each sequence expects, in facts and in what follows from them.
-async fn check(test: &TestApp, sequences: &[Sequence], run: &str) {
+pub(crate) async fn check(test: &TestApp, sequences: &[Sequence], run: &str) {
     for sequence in sequences {
         facts::check(test, sequence, run).await;
         derived::check(test, sequence, run).await;

@@ -9,6 +9,7 @@ mod postgres;
 pub(crate) mod rows;
 pub(crate) mod sql;
 mod sqlite;
+pub(crate) mod stripe;
 pub(crate) mod webhooks;
 mod world;
 
