@@ -20,7 +20,10 @@ pub(super) fn bar(what: &str) -> ProgressBar {
 pub(super) fn print(drift: &Drift) {
     println!("{:>10}  rows differ", drift.total());
     for (table, [missing, different, extra]) in &drift.tables {
-        println!("{:>10}  {table}: {missing} missing, {different} different, {extra} too many", missing + different + extra);
+        println!(
+            "{:>10}  {table}: {missing} missing, {different} different, {extra} too many",
+            missing + different + extra
+        );
     }
     for one in drift.differences.iter().take(PRINTED) {
         let name = format!("{} {}", one.table, one.external_id);

@@ -26,8 +26,7 @@ impl InboxMutation {
         #[graphql(desc = "Which event.")] input: ReplayWebhookEventInput,
     ) -> Result<ReplayWebhookEventPayload> {
         let id = local_id::<super::inbox::WebhookEvent>(&input.event_id)?;
-        let (replay, user_errors) =
-            settle(feature::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
+        let (replay, user_errors) = settle(feature::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
         Ok(ReplayWebhookEventPayload { replay: replay.map(WebhookReplay::from), user_errors })
     }
 
@@ -39,8 +38,7 @@ impl InboxMutation {
         #[graphql(desc = "Which events.")] input: ReplayWebhookEventsInput,
     ) -> Result<ReplayWebhookEventsPayload> {
         let list = input.filter.unwrap_or_default().list(false)?;
-        let (replay, user_errors) =
-            settle(feature::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
+        let (replay, user_errors) = settle(feature::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
         Ok(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplay::from), user_errors })
     }
 

@@ -30,8 +30,6 @@ pub use drift::Drift;
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
 pub use rebuild::{Rebuilt, rebuild};
 pub use receive::{Declined, Delivery, Receipt, receive};
-pub use reconcile::{
-    Comparison, ReconcileEvents, ReconcileList, Reconciled, SweepObjects, reconcile, resync_account,
-};
+pub use reconcile::{Comparison, ReconcileEvents, ReconcileList, Reconciled, SweepObjects, reconcile, resync_account};
 pub use replay::{MOST_REPLAYED, Replay, replay_event, replay_events};
 pub use store::{Backlog, Events};

@@ -45,6 +45,10 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "id: $key"),
+    ("replayWebhookEvent", "eventId: $event, dryRun: true"),
+    ("replayWebhookEvents", "filter: {eventType: $code}"),
+    ("reconcile", "since: \"2026-01-01T00:00:00Z\""),
+    ("resyncAccount", "accountId: $account"),
 ];
 
 fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
@@ -120,6 +124,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
     json!({
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
+        "event": world.id("WebhookEvent", "office"),
     })
 }
 

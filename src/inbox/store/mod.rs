@@ -5,7 +5,7 @@ mod replay;
 
 pub(super) use mirror::{Store, Tie, waiting_for, waiting_in_vain};
 pub(super) use replay::{
-    Chosen, chosen, customers_of, known, objects, payloads, pending_event, reopen, watermark, waiting_objects,
+    Chosen, chosen, customers_of, known, objects, payloads, pending_event, reopen, waiting_objects, watermark,
 };
 
 use crate::auth::{Permission, Scope};

@@ -238,7 +238,8 @@ impl Failure {
 
     /// What Stripe says of itself counts; where it says nothing, the status does.
     fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
-        let passing = matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) || status.is_server_error();
+        let passing =
+            matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) || status.is_server_error();
         let again = match headers.get("stripe-should-retry").map(HeaderValue::as_bytes) {
             Some(b"true") => true,
             Some(b"false") => false,

@@ -14,6 +14,17 @@ use tollgate::meter::FetchOutcome;
 
 both_engines!(asked_while_shuffled, asked_while_stripe_fails, what_stripe_has_counts_for_more_than_what_it_told);
 
+/// Lives in which it matters what is asked: shapes of all versions, ties, burst of events, money that goes and comes.
+const LIVES: [&str; 7] = [
+    "00-catalog",
+    "03-resume-basil",
+    "04-past-due-prebasil",
+    "06-credits-refund-part-basil",
+    "08-dispute-lost-prebasil",
+    "11-promo-repeating-clover",
+    "12-lifecycle-burst-reversed",
+];
+
 /// Without the schedules that would learn everything by themselves.
 async fn work(test: &TestApp) {
     let worker = Worker::new().on_demand::<ApplyObject>().on_demand::<ReapplyPrice>().on_demand::<UserAppeared>();
@@ -25,7 +36,8 @@ async fn run(given: &TestApp, seed: u64, failing: u32) -> [u64; 2] {
     let stripe = Stripe::start(&sequences::objects(), Vec::new()).await;
     let test = given.beside(&[&SETTINGS[..], &stripe.settings()].concat()).await;
     stripe.fail(failing);
-    let sequences: Vec<Sequence> = sequences::all();
+    let sequences: Vec<Sequence> =
+        sequences::all().into_iter().filter(|sequence| LIVES.contains(&sequence.name.as_str())).collect();
     sign_in(&test, &sequences).await;
     let events = sequences.iter().flat_map(|sequence| sequence.events.clone()).collect();
     for events in shuffled(events, seed).chunks(3) {

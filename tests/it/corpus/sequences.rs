@@ -86,6 +86,11 @@ pub(crate) fn objects() -> Vec<Value> {
     folders.map(|sequence| read(&folder().join(sequence.name).join("objects.json"))).collect()
 }
 
+/// What Stripe would show of one life at its end.
+pub(crate) fn objects_of(sequence: &Sequence) -> Vec<Value> {
+    vec![read(&folder().join(&sequence.name).join("objects.json"))]
+}
+
 fn sequence(name: &str) -> Sequence {
     let folder = folder().join(name);
     let told = read(&folder.join("sequence.json"));

@@ -87,6 +87,11 @@ impl Stripe {
         self.shelf.lock().unwrap().objects.insert(id, BTreeMap::from([("2024-06-20".to_owned(), object)]));
     }
 
+    /// An object as it is, in the oldest version.
+    pub(crate) fn object(&self, id: &str) -> Value {
+        self.shelf.lock().unwrap().objects[id].values().next().unwrap().clone()
+    }
+
     /// From now on there is no such object.
     pub(crate) fn remove(&self, id: &str) {
         self.shelf.lock().unwrap().objects.remove(id);
