@@ -120,6 +120,7 @@ impl Plan {
 async fn ids(test: &Company<40>, owner: &str) -> String {
     let table = match owner {
         "Plan" => "products".to_owned(),
+        "LicenseKey" => "license_keys".to_owned(),
         other => format!("{}s", other.to_lowercase()),
     };
     let ids = sql::ids(test.db(), &format!("SELECT id FROM {table} ORDER BY id LIMIT 5"), []).await;
@@ -183,6 +184,10 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("refunds", "{createdAt: SPAN}", "created_at"),
         ("invoices", "{status: OPEN}", "status"),
         ("invoices", "{createdAt: SPAN}", "created_at"),
+        ("licenseKeys", "{status: REVOKED}", "status"),
+        ("licenseKeys", "{source: ADMIN}", "source"),
+        ("licenseKeys", "{keyPrefix: \"TG-00000-00000\"}", "prefix"),
+        ("licenseKeys", "{issuedAt: SPAN}", "created_at"),
         ("webhookEvents", "{state: PARKED}", "state"),
         ("webhookEvents", "{eventType: \"nothing.known\"}", "kind"),
         ("webhookEvents", "{receivedAt: SPAN}", "received_at"),

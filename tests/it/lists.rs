@@ -46,6 +46,7 @@ async fn tie(test: &Company<40>) {
         ("inbox_events", "received_at"),
         ("discount_redemptions", "redeemed_at"),
         ("credit_grants", "created_at"),
+        ("license_keys", "created_at"),
     ] {
         let month = |alias: &str| format!("substr(CAST({alias}.{column} AS TEXT), 1, 7)");
         let first = format!("SELECT MIN(o.{column}) FROM {table} AS o WHERE {} = {}", month("o"), month(table));
@@ -76,8 +77,21 @@ async fn repeat(test: &Company<40>) {
     }
 }
 
+/// Gives some accounts licences, and the licences devices.
+async fn license(test: &Company<40>) {
+    for account in sql::ids(test.db(), "SELECT id FROM accounts ORDER BY id LIMIT 3", []).await {
+        for _ in 0..5 {
+            let (licence, _) = crate::support::licences::issued(&test.app, account).await;
+            for _ in 0..5 {
+                crate::support::licences::device(&test.app, account, licence).await;
+            }
+        }
+    }
+}
+
 async fn every_list_is_walked_from_either_end(test: &Company<40>) {
     repeat(test).await;
+    license(test).await;
     tie(test).await;
     for list in LISTS {
         let mut most = 0;
