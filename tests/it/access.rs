@@ -92,7 +92,7 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     for (number, (field, input)) in MUTATIONS.iter().enumerate() {
         let mut outcomes = Vec::new();
         for (name, caller) in callers(test) {
-            let variables = things_to_change(test, &world, &format!("x{number}{}", outcomes.len())).await;
+            let variables = things_to_change(test, &world, &format!("x{number}-{}", outcomes.len())).await;
             let names = variables.as_object().unwrap().keys().filter(|name| input.contains(&format!("${name}")));
             let declared: Vec<_> = names
                 .clone()

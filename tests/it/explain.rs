@@ -2,7 +2,7 @@
 //! needs a sort of more than its own rows.
 
 use crate::support::lists::LISTS;
-use crate::support::{Company, both_engines, sql};
+use crate::support::{Company, both_engines, licences, sql};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use std::mem::take;
@@ -32,6 +32,7 @@ impl<'a> Explained<'a> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&seen);
         test.app.db.observe(move |statement| kept.lock().unwrap().push(statement.clone()));
+        licences::for_some(&test.app).await;
         if test.db().get_database_backend() == DbBackend::Postgres {
             sql::execute(test.db(), "ANALYZE").await;
         }
@@ -185,7 +186,7 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("invoices", "{status: OPEN}", "status"),
         ("invoices", "{createdAt: SPAN}", "created_at"),
         ("licenseKeys", "{status: REVOKED}", "status"),
-        ("licenseKeys", "{source: ADMIN}", "source"),
+        ("licenseKeys", "{source: BACKFILL}", "source"),
         ("licenseKeys", "{keyPrefix: \"TG-00000-00000\"}", "prefix"),
         ("licenseKeys", "{issuedAt: SPAN}", "created_at"),
         ("webhookEvents", "{state: PARKED}", "state"),
@@ -222,6 +223,8 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
         "{ plans(first: 5) { nodes { currentVersion { prices { id } features { feature { id } }
             creditAllowances { unit { id } } } } } }",
         "{ coupons(first: 5) { nodes { promoCodes { coupon { id } } redemptions { nodes { account { id } } } } } }",
+        "{ licenseKeys(first: 5) { nodes { account { id } purchase { id } devices { totalCount nodes { licenseKey { id }
+            account { id } } } } } }",
         "{ accounts(first: 5) { nodes { payments { totalCount } members { totalCount nodes { user { id } } } } } }",
     ] {
         for plan in explained.plans(document, true).await {
@@ -229,7 +232,7 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
         }
     }
     // And what one user sees of it, by way of their accounts.
-    for field in ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons"] {
+    for field in ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons", "licenseKeys"] {
         let document = format!("{{ {field}(first: 5) {{ nodes {{ id }} totalCount }} }}");
         explained.seen.lock().unwrap().clear();
         test.user("user_1").data(&document, json!({})).await;

@@ -92,7 +92,7 @@ async fn everything(test: &TestApp, table: &str) -> String {
         _ => {
             let names = format!("SELECT name FROM pragma_table_info('{table}')");
             let names: Vec<String> = sql::column(db, &names, []).await;
-            names.iter().map(|name| format!("COALESCE(CAST({name} AS TEXT), '')")).collect()
+            names.iter().map(|name| format!("quote({name})")).collect()
         }
     };
     let rows: Vec<String> = sql::column(db, &format!("SELECT {} FROM {table}", columns.join(" || ' ' || ")), []).await;

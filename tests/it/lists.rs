@@ -1,7 +1,7 @@
 //! Every list of the API: each row once, in its order, from either end, whatever the size of a page.
 
 use crate::support::lists::{LISTS, List, ids};
-use crate::support::{Company, TestApp, both_engines, sql};
+use crate::support::{Company, TestApp, both_engines, licences, sql};
 use entity::{discount_redemptions, payments, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -77,21 +77,9 @@ async fn repeat(test: &Company<40>) {
     }
 }
 
-/// Gives some accounts licences, and the licences devices.
-async fn license(test: &Company<40>) {
-    for account in sql::ids(test.db(), "SELECT id FROM accounts ORDER BY id LIMIT 3", []).await {
-        for _ in 0..5 {
-            let (licence, _) = crate::support::licences::issued(&test.app, account).await;
-            for _ in 0..5 {
-                crate::support::licences::device(&test.app, account, licence).await;
-            }
-        }
-    }
-}
-
 async fn every_list_is_walked_from_either_end(test: &Company<40>) {
     repeat(test).await;
-    license(test).await;
+    licences::for_some(&test.app).await;
     tie(test).await;
     for list in LISTS {
         let mut most = 0;

@@ -1,5 +1,6 @@
 //! Licences and devices, as rows.
 
+use super::sql;
 use entity::{devices, license_keys};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
@@ -46,6 +47,21 @@ pub(crate) async fn device(app: &App, account: Uuid, licence: Uuid) -> Uuid {
     };
     devices::Entity::insert(row).exec_without_returning(app.db.schema()).await.unwrap();
     id
+}
+
+/// Licences with devices for the oldest accounts; others have none.
+pub(crate) async fn for_some(app: &App) {
+    for account in sql::ids(app.db.schema(), "SELECT id FROM accounts ORDER BY id LIMIT 30", []).await {
+        for _ in 0..4 {
+            let (licence, _) = issued(app, account).await;
+            device(app, account, licence).await;
+        }
+    }
+    let busiest = "SELECT * FROM license_keys ORDER BY id LIMIT 1";
+    let busiest = sql::models::<license_keys::Model>(app.db.schema(), busiest).await.remove(0);
+    for _ in 0..5 {
+        device(app, busiest.account_id, busiest.id).await;
+    }
 }
 
 fn licence(app: &App, account: Uuid) -> license_keys::ActiveModel {
