@@ -86,7 +86,7 @@ async fn a_wrong_key_is_answered_like_a_mistyped_one(test: &TestApp) {
 
 /// A character of the secret part, with the dash before a new group.
 fn dashed(at: usize, char: char) -> Vec<char> {
-    if at > 0 && at % 5 == 0 { vec!['-', char] } else { vec![char] }
+    if at > 0 && at.is_multiple_of(5) { vec!['-', char] } else { vec![char] }
 }
 
 async fn the_last_check_is_known_to_the_minute(test: &TestApp) {
