@@ -1,6 +1,6 @@
 //! Who may ask for what: every root field, tried by every kind of caller.
 
-use crate::support::{Client, Schema, TestApp, World, both_engines};
+use crate::support::{Client, Schema, TestApp, World, both_engines, global_id, licences};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tollgate::auth::Permission;
@@ -26,6 +26,8 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("refunds", "", "{ refunds { nodes { id } } }"),
     ("invoices", "", "{ invoices { nodes { id } } }"),
     ("coupons", "", "{ coupons { nodes { id promoCodes { id } } } }"),
+    ("licenseKeys", "", "{ licenseKeys { nodes { id account { id } devices { nodes { id } } } } }"),
+    ("licenseStatus", "", "{ licenseStatus(key: \"TG\", fingerprint: \"f\") { status reason } }"),
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("inbox", "", "{ inbox { received } }"),
@@ -45,6 +47,12 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "id: $key"),
+    ("issueLicenseKey", "accountId: $account, idempotencyKey: $code"),
+    ("revealLicenseKey", "licenseKeyId: $unshown"),
+    ("replaceLicenseKey", "licenseKeyId: $licence"),
+    ("revokeLicenseKey", "licenseKeyId: $licence"),
+    ("registerDevice", "key: $licenseKey, fingerprint: $code"),
+    ("revokeDevice", "deviceId: $device"),
 ];
 
 fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
@@ -86,11 +94,16 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     for (number, (field, input)) in MUTATIONS.iter().enumerate() {
         let mut outcomes = Vec::new();
         for (name, caller) in callers(test) {
-            let variables = things_to_change(test, &world, &format!("x{number}{}", outcomes.len())).await;
+            let variables = things_to_change(test, &world, &format!("x{number}-{}", outcomes.len())).await;
             let names = variables.as_object().unwrap().keys().filter(|name| input.contains(&format!("${name}")));
             let declared: Vec<_> = names
                 .clone()
-                .map(|name| format!("${name}: {}!", if name == "code" { "String" } else { "ID" }))
+                .map(|name| {
+                    format!(
+                        "${name}: {}!",
+                        if ["code", "licenseKey"].contains(&name.as_str()) { "String" } else { "ID" }
+                    )
+                })
                 .collect();
             let kept: serde_json::Map<_, _> = names.map(|name| (name.clone(), variables[name].clone())).collect();
             let query = format!(
@@ -105,7 +118,8 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     insta::assert_snapshot!("who_may_ask_for_what", table);
 }
 
-/// Made by an admin for one try: a plan, a draft of it that could be published, and an API key.
+/// Made for one try: a plan, a draft of it that could be published, an API key, licences with and without a key, and a
+/// device.
 async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
     let admin = test.admin();
     let plan = "mutation($code: String!) {
@@ -117,7 +131,12 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
             planVersion { id } } }";
     let plan = &made["createPlan"]["plan"]["id"];
     let draft = admin.data(draft, json!({"plan": plan})).await;
+    let (licence, secret) = licences::issued(&test.app, world.shared).await;
+    let (unshown, _) = licences::bought(&test.app, world.shared).await;
+    let device = licences::device(&test.app, world.shared, licence).await;
     json!({
+        "licence": global_id("LicenseKey", licence), "licenseKey": secret.expose(),
+        "unshown": global_id("LicenseKey", unshown), "device": global_id("Device", device),
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
     })

@@ -37,6 +37,7 @@ fn selection(schema: &Schema, ty: &str, depth: usize) -> String {
             .filter_map(|arg| match arg.name.as_str() {
                 "unit" => Some("unit: \"credit\""),
                 "includeFormer" => Some("includeFormer: true"),
+                "includeRevoked" => Some("includeRevoked: true"),
                 "first" => Some("first: 100"),
                 other => {
                     assert!(!arg.required, "say what {other} of {ty}.{} is to be", field.name);
@@ -136,8 +137,17 @@ async fn no_path_leads_to_another_users_rows(test: &TestApp) {
 }
 
 /// The lists that users may ask for.
-const LISTS: [&str; 8] =
-    ["users", "accounts", "subscriptions", "providerCustomers", "payments", "refunds", "invoices", "coupons"];
+const LISTS: [&str; 9] = [
+    "users",
+    "accounts",
+    "subscriptions",
+    "providerCustomers",
+    "payments",
+    "refunds",
+    "invoices",
+    "coupons",
+    "licenseKeys",
+];
 
 async fn cursors_of_others_lead_to_ones_own_rows_alone(test: &TestApp) {
     let world = World::make(test).await;

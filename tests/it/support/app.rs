@@ -2,12 +2,14 @@
 
 use super::{Subject, TestDatabase};
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::jobs;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tollgate::accounts::UserAppeared;
@@ -86,7 +88,10 @@ impl TestApp {
     /// those of schedules.
     pub(crate) async fn run_jobs(&self) -> usize {
         let tally = worker().run_due(&self.app).await.unwrap();
-        assert_eq!(tally.failed, 0, "jobs failed; their errors are in the table jobs");
+        if tally.failed > 0 {
+            let failed = jobs::Entity::find().filter(jobs::Column::Error.is_not_null());
+            panic!("jobs failed: {:#?}", failed.all(self.app.db.read()).await.unwrap());
+        }
         tally.done
     }
 
@@ -132,7 +137,7 @@ impl TestApp {
 
     /// A caller with this credential.
     pub(crate) fn bearer(&self, credential: Option<&str>) -> Client<'_> {
-        Client { test: self, credential: credential.map(str::to_owned) }
+        Client { test: self, credential: credential.map(str::to_owned), address: None, headers: Vec::new() }
     }
 
     /// Sends any request.
@@ -163,15 +168,34 @@ impl Reply {
 pub(crate) struct Client<'a> {
     test: &'a TestApp,
     credential: Option<String>,
+    address: Option<SocketAddr>,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Client<'_> {
+    /// The same caller, over a connection from this address.
+    pub(crate) fn calling_from(self, address: &str) -> Self {
+        Client { address: Some(SocketAddr::new(address.parse().unwrap(), 4711)), ..self }
+    }
+
+    /// The same caller, who sends this header too.
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
     /// The reply to a document with variables.
     pub(crate) async fn post(&self, query: &str, variables: Value) -> Reply {
         let body = json!({"query": query, "variables": variables}).to_string();
         let mut request = Request::post("/graphql").header("content-type", "application/json");
         if let Some(credential) = &self.credential {
             request = request.header("authorization", format!("Bearer {credential}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(address) = self.address {
+            request = request.extension(ConnectInfo(address));
         }
         self.test.send(request.body(Body::from(body)).unwrap()).await
     }

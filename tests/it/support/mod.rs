@@ -4,6 +4,7 @@ mod app;
 pub(crate) mod chores;
 pub(crate) mod company;
 mod introspection;
+pub(crate) mod licences;
 pub(crate) mod lists;
 mod postgres;
 pub(crate) mod rows;

@@ -190,6 +190,9 @@ impl World {
             };
             self.put(label, ty, id);
         }
+        let (licence, _) = super::licences::issued(&test.app, account).await;
+        self.put(label, "LicenseKey", licence);
+        self.put(label, "Device", super::licences::device(&test.app, account, licence).await);
         let grant = "mutation($account: ID!, $key: String!) {
             grantCredits(input: {accountId: $account, unit: \"credit\", amount: 5, idempotencyKey: $key}) {
                 userErrors { message } } }";
