@@ -28,6 +28,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("auditLog", "", "{ auditLog { nodes { id } } }"),
+    ("securityEvents", "", "{ securityEvents { nodes { id } } }"),
     ("apiKeys", "", "{ apiKeys { nodes { id } } }"),
 ];
 
@@ -43,6 +44,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "id: $key"),
+    ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
 ];
 
 fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
@@ -118,6 +120,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
     json!({
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
+        "event": world.id("SecurityEvent", "office"),
     })
 }
 

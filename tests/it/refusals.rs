@@ -98,6 +98,9 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
         "name: \"a\", scopes: [\"keys:write\"], expiresAt: \"2026-01-15T12:00:00Z\"",
     ),
     ("revokeApiKey", "NOT_FOUND", "id", "id: \"NO_KEY\""),
+    ("resolveSecurityEvent", "NOT_FOUND", "id", "id: \"NO_EVENT\", resolution: \"a\""),
+    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "id: \"NO_EVENT\", resolution: \" \""),
+    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "id: \"NO_EVENT\", resolution: \"LONG\""),
 ];
 
 /// The input with the rows of the world in place of their words.
@@ -111,6 +114,7 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
         ("NO_VERSION", no("PlanVersion")),
         ("NO_ACCOUNT", no("Account")),
         ("NO_KEY", no("ApiKey")),
+        ("NO_EVENT", no("SecurityEvent")),
         ("NO_UNIT", "{unit: \"no\", amount: 1, cadence: DAY}".to_owned()),
         ("ZERO", "{unit: \"credit\", amount: 0, cadence: DAY}".to_owned()),
         ("UNPRICED", unpriced["createPlanVersion"]["planVersion"]["id"].as_str().unwrap().to_owned()),

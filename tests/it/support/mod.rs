@@ -9,11 +9,13 @@ mod postgres;
 mod rows;
 pub(crate) mod sql;
 mod sqlite;
+pub(crate) mod webhooks;
 mod world;
 
 pub(crate) use app::{Client, Reply, SECRET, TestApp};
 pub(crate) use company::Company;
 pub(crate) use introspection::{Schema, Slot};
+pub(crate) use rows::suspicions;
 pub(crate) use world::{World, global_id, local_id, theirs};
 
 use sea_orm::{Database, DatabaseConnection};
