@@ -193,6 +193,7 @@ impl Task {
         let mut renewed = self.claimed;
         let mut pause = self.renewal;
         loop {
+            #[expect(clippy::disallowed_methods, reason = "the lease runs by the time of the machine")]
             tokio::time::sleep(pause.min(HELD.saturating_sub(renewed.elapsed()))).await;
             let (begin, left) = (Instant::now(), HELD.saturating_sub(renewed.elapsed()));
             pause = match tokio::time::timeout(left, queue::renew(app, &self.job)).await {

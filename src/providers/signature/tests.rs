@@ -104,7 +104,6 @@ fn each_fault_has_its_reason() {
         let good = signed(scheme, SECRETS[0], time, b"{}");
         let mac = mac(scheme, SECRETS[0], &time.to_string(), b"{}");
         assert_eq!(verify(scheme, Some(&good), b"{}"), Ok(()));
-        assert_eq!(verify(scheme, Some(&good.to_uppercase().replace(['T', 'S', 'V', 'H'], "")), b"{}").is_ok(), false);
         assert_eq!(verify(scheme, None, b"{}"), Err(Forgery::Missing));
         for (header, expected) in [
             (String::new(), Forgery::Malformed),
