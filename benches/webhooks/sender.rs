@@ -34,10 +34,13 @@ impl Storm<'_> {
             let mut stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
             let (name, objects, end) = (format!("{}-{connection}", self.name), self.objects, start + self.time);
+            // Each begins elsewhere, so that no two wait for each other because of one object.
+            let first = connection * objects / self.connections;
             senders.spawn(async move {
                 let mut samples = Samples::default();
                 for number in 0_u64.. {
-                    let request = request(&format!("evt_{name}_{number}"), &format!("cus_{}", number % objects));
+                    let request =
+                        request(&format!("evt_{name}_{number}"), &format!("cus_{}", (first + number) % objects));
                     let sent = Instant::now();
                     if sent >= end {
                         break;

@@ -235,8 +235,11 @@ async fn every_acknowledged_webhook_survives_a_kill(place: &Place) {
     // What was not acknowledged is sent again, and so is what was: each is there once.
     let mut stream = BufReader::new(TcpStream::connect(&server.address).unwrap());
     assert!(sent.iter().all(|id| deliver(&mut stream, id, "cus_0") == Some(true)));
+    // Nothing that is not signed gets in, and who sent it is known.
+    assert_eq!(post(&mut stream, "/webhooks/stripe", "a: b", "{}").unwrap().0, 400);
     server.process.kill().unwrap();
     server.process.wait().unwrap();
+    assert_eq!(sql::column::<String>(&db, "SELECT subject FROM security_events", []).await, ["127.0.0.1"]);
     let all = i64::try_from(sent.len()).unwrap();
     assert_eq!(sql::number(&db, "SELECT COUNT(*) FROM inbox_events").await, all);
     let told = "SELECT COUNT(*) FROM changes WHERE kind = 'webhook_event_received'";
