@@ -70,6 +70,8 @@ impl Worker {
         let rest = async { while running.join_next().await.is_some() {} };
         if tokio::time::timeout(limit, rest).await.is_err() {
             tracing::warn!(limit_s = limit.as_secs(), "jobs were still running at the time limit");
+            // Nothing of them goes on once this returns.
+            running.shutdown().await;
         }
     }
 
