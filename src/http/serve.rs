@@ -3,6 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
+use futures_util::future::select_all;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -43,18 +44,19 @@ pub async fn serve(
     }
 }
 
-/// Completes at SIGTERM or ctrl-c.
-pub async fn terminated() {
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = interrupt.await;
+/// Completes at SIGTERM or ctrl-c, from the call on and not only once it is waited for.
+pub fn terminated() -> impl Future<Output = ()> + Send + 'static {
+    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    async move {
+        let waits = signals.into_iter().filter_map(|signal| {
+            let mut signal =
+                signal.inspect_err(|error| tracing::error!(%error, "a signal cannot be waited for")).ok()?;
+            Some(Box::pin(async move { signal.recv().await }))
+        });
+        let waits: Vec<_> = waits.collect();
+        match waits.is_empty() {
+            true => std::future::pending().await,
+            false => _ = select_all(waits).await,
         }
     }
 }

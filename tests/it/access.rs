@@ -32,6 +32,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("inbox", "", "{ inbox { received } }"),
     ("auditLog", "", "{ auditLog { nodes { id } } }"),
+    ("securityEvents", "", "{ securityEvents { nodes { id } } }"),
     ("apiKeys", "", "{ apiKeys { nodes { id } } }"),
 ];
 
@@ -53,6 +54,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("revokeLicenseKey", "licenseKeyId: $licence"),
     ("registerDevice", "key: $licenseKey, fingerprint: $code"),
     ("revokeDevice", "deviceId: $device"),
+    ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
 ];
 
 fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
@@ -139,6 +141,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "unshown": global_id("LicenseKey", unshown), "device": global_id("Device", device),
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
+        "event": world.id("SecurityEvent", "office"),
     })
 }
 

@@ -69,6 +69,7 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
             "subscription" => json!(world.id("Subscription", "shared")),
             "updatePlan" => json!(world.id("Plan", "public")),
             "updatePlanVersion" | "publishPlanVersion" => json!(world.id("PlanVersion", "draft")),
+            "resolveSecurityEvent" => json!(world.id("SecurityEvent", "office")),
             "revokeApiKey" => json!(world.id("ApiKey", "office")),
             _ => json!(world.id("Payment", "shared")),
         },

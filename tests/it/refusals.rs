@@ -117,6 +117,9 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
     ("registerDevice", "TEXT_TOO_LONG", "os", "key: \"FULL\", fingerprint: \"a\", os: \"LONG\""),
     ("registerDevice", "TEXT_TOO_LONG", "appVersion", "key: \"FULL\", fingerprint: \"a\", appVersion: \"LONG\""),
     ("revokeDevice", "NOT_FOUND", "deviceId", "deviceId: \"NO_DEVICE\""),
+    ("resolveSecurityEvent", "NOT_FOUND", "id", "id: \"NO_EVENT\", resolution: \"a\""),
+    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "id: \"NO_EVENT\", resolution: \" \""),
+    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "id: \"NO_EVENT\", resolution: \"LONG\""),
 ];
 
 /// The input with the rows of the world in place of their words.
@@ -138,6 +141,7 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
         ("NO_VERSION", no("PlanVersion")),
         ("NO_ACCOUNT", no("Account")),
         ("NO_KEY", no("ApiKey")),
+        ("NO_EVENT", no("SecurityEvent")),
         ("NO_UNIT", "{unit: \"no\", amount: 1, cadence: DAY}".to_owned()),
         ("ZERO", "{unit: \"credit\", amount: 0, cadence: DAY}".to_owned()),
         ("UNPRICED", unpriced["createPlanVersion"]["planVersion"]["id"].as_str().unwrap().to_owned()),

@@ -31,7 +31,7 @@ pub(super) async fn check(test: &TestApp, sequence: &Sequence, run: &str) {
         assert_eq!(&actual, expected, "{run}: {}: licences", sequence.name);
     }
     let expected = &derived["totals"];
-    let actual = totals(test, &sequence.users(), sequence.provider).await;
+    let actual = totals(test, &sequence.users(), sequence.provider.name()).await;
     assert_eq!(&actual, expected, "{run}: {}: totals", sequence.name);
 }
 

@@ -2,29 +2,21 @@
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-pub(crate) const STRIPE_SECRET: &str = "whsec_public_7Qk2mWcX9sT4vR1b";
-pub(crate) const PADDLE_SECRET: &str = "pdl_ntfset_public_01hv8x_k3v9QmZ";
+use tollgate::providers::Provider;
 
 /// One body to be delivered, byte for byte.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
-    pub(crate) provider: &'static str,
+    pub(crate) provider: Provider,
     pub(crate) file: String,
     pub(crate) body: String,
-}
-
-impl Event {
-    pub(crate) fn secret(&self) -> &'static str {
-        if self.provider == "paddle" { PADDLE_SECRET } else { STRIPE_SECRET }
-    }
 }
 
 /// A life of a customer, and what it must end in.
 #[derive(Debug, Clone)]
 pub(crate) struct Sequence {
     pub(crate) name: String,
-    pub(crate) provider: &'static str,
+    pub(crate) provider: Provider,
     /// In the order of delivery.
     pub(crate) events: Vec<Event>,
     pub(crate) expected: Value,
@@ -75,7 +67,7 @@ pub(crate) fn all() -> Vec<Sequence> {
 fn sequence(name: &str) -> Sequence {
     let folder = folder().join(name);
     let told = read(&folder.join("sequence.json"));
-    let provider = if told["provider"] == "paddle" { "paddle" } else { "stripe" };
+    let provider = Provider::named(told["provider"].as_str().unwrap()).unwrap();
     let events = told["events"].as_array().unwrap().iter().map(|event| {
         let file = event["file"].as_str().unwrap();
         let body = std::fs::read_to_string(folder.join(file)).unwrap();

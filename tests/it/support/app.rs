@@ -1,5 +1,6 @@
 //! A Tollgate over a fresh database, asked through HTTP, with a clock that stands still.
 
+use super::webhooks::{PADDLE_SECRET, STRIPE_SECRET};
 use super::{Subject, TestDatabase};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -41,6 +42,8 @@ impl Subject for TestApp {
             ("TOLLGATE_DATABASE_URL", database.url()),
             ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4"),
             ("TOLLGATE_JWT_HS256_SECRET", SECRET),
+            ("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET),
+            ("TOLLGATE_PADDLE_WEBHOOK_SECRETS", PADDLE_SECRET),
         ];
         TestApp::configured(&settings).await
     }

@@ -62,6 +62,7 @@ lists! {
     Query.webhookEvents -> WebhookEvent inbox_events where "TRUE", by desc received_at as RECEIVED_AT;
     Query.auditLog -> AuditLogEntry audit_log where "TRUE", by desc at as AT;
     Query.licenseKeys -> LicenseKey license_keys where "TRUE", by desc created_at as ISSUED_AT;
+    Query.securityEvents -> SecurityEvent security_events where "TRUE", by desc last_at as LAST_AT;
     Query.apiKeys -> ApiKey api_keys where "TRUE", by desc created_at;
     Account.members -> AccountMember account_members where "account_id = $1 AND left_at IS NULL", by asc joined_at;
     Account.subscriptions -> Subscription subscriptions where "account_id = $1", by desc created_at as CREATED_AT;

@@ -16,7 +16,7 @@ mod world;
 pub(crate) use app::{Client, Reply, SECRET, TestApp};
 pub(crate) use company::Company;
 pub(crate) use introspection::{Schema, Slot};
-pub(crate) use rows::event;
+pub(crate) use rows::{event, suspicions};
 pub(crate) use world::{World, global_id, local_id, theirs};
 
 use sea_orm::{Database, DatabaseConnection};
