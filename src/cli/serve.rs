@@ -52,11 +52,13 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 /// Serves a prepared app on a listener, and does its jobs, until told to stop.
 pub(super) async fn accept(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
-    let router = http::router(Http::new(&app)?)?;
+    let http = Http::new(&app)?;
+    let connections = Arc::clone(&http.connections);
+    let router = http::router(http)?;
     tracing::info!("listening on http://{}/graphql", listener.local_addr()?);
     let (end, ended) = oneshot::channel::<()>();
     let serving = async {
-        let served = http::serve(listener, router, http::terminated(), limit).await;
+        let served = http::serve(listener, router, connections, http::terminated(), limit).await;
         drop(end);
         served
     };

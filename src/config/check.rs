@@ -7,11 +7,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use url::{Host, Url};
 
-use super::providers::providers;
 use super::read::Reader;
 use super::{
     Config, CorsOrigins, DatabaseConfig, DatabaseUrl, Environment, Introspection, JwksSource, JwtAlgorithm, JwtConfig,
-    JwtKeys, LimitsConfig, LogConfig, LogFormat, Secret,
+    JwtKeys, LimitsConfig, LiveConfig, LogConfig, LogFormat, Secret,
 };
 
 /// The least entropy that HS256 asks for (RFC 7518, 3.2).
@@ -38,7 +37,11 @@ fn values(reader: &mut Reader) -> Config {
         cors_origins: cors_origins(reader),
         introspection: introspection(reader, environment),
         limits: limits(reader),
-        providers: providers(reader, environment),
+        live: LiveConfig {
+            init_timeout: Duration::from_millis(reader.number("ws_init_timeout_ms", 10..=60_000)),
+            operations: reader.number("ws_operations", 1..=10_000),
+            connections: reader.number("live_connections", 1..=1_000_000),
+        },
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),
         log: log(reader),
     }

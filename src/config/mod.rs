@@ -1,7 +1,6 @@
 //! The configuration: read from a file and the environment, checked once at start, passed on as typed values.
 
 mod check;
-mod providers;
 mod read;
 mod settings;
 #[cfg(test)]
@@ -16,7 +15,6 @@ use std::time::Duration;
 use url::Url;
 
 pub(crate) use check::is_loopback;
-pub use providers::{PaddleConfig, Providers, StripeConfig};
 pub use settings::{example, help};
 
 /// The variable that names the file of settings; it is no setting itself.
@@ -41,8 +39,8 @@ pub struct Config {
     pub introspection: Introspection,
     /// How much one request may ask for.
     pub limits: LimitsConfig,
-    /// The payment providers, whose webhooks are received.
-    pub providers: Providers,
+    /// How much may stay open.
+    pub live: LiveConfig,
     /// How long running requests may take to finish after a signal to stop.
     pub shutdown_timeout: Duration,
     /// What is logged, and how.
@@ -210,6 +208,17 @@ pub struct LimitsConfig {
     pub selections: usize,
     /// How long one operation may take.
     pub timeout: Duration,
+}
+
+/// How much may stay open: WebSockets and event streams.
+#[derive(Debug, Clone)]
+pub struct LiveConfig {
+    /// How long a WebSocket may take to say who it is.
+    pub init_timeout: Duration,
+    /// The most operations that run on one WebSocket at a time.
+    pub operations: usize,
+    /// The most WebSockets and event streams at a time.
+    pub connections: u32,
 }
 
 /// What is logged, and how.

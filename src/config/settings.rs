@@ -126,53 +126,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The most fields one GraphQL operation may select once its fragments are expanded, 10 to 1000000.",
     ),
     plain("request_timeout_ms", "10000", "How long one operation may take, in milliseconds, 100 to 600000."),
-    secret(
-        "stripe_webhook_secrets",
-        "",
-        "The signing secrets (`whsec_…`) of your Stripe webhook endpoint, separated by commas: two while one is replaced. \
-         Left out: `/webhooks/stripe` takes nothing.",
-    ),
     plain(
-        "stripe_webhook_tolerance_s",
-        "300",
-        "How far the time in a signature of Stripe may lie from ours, in seconds, 1 to 3600.",
+        "ws_init_timeout_ms",
+        "3000",
+        "How long a WebSocket may take to send its `connection_init`, in milliseconds, 10 to 60000.",
     ),
-    plain(
-        "stripe_account",
-        "",
-        "The Stripe account (`acct_…`) whose events are ours where an event names an account. Left out: an event that \
-         names one belongs to someone else, and is kept without effect.",
-    ),
-    secret(
-        "stripe_api_key",
-        "",
-        "The key to call Stripe with, secret (`sk_…`) or better restricted (`rk_…`). Left out: Stripe is not called.",
-    ),
-    plain(
-        "stripe_api_base",
-        "https://api.stripe.com",
-        "Where Stripe's API is: an https URL without a path (http for this machine only).",
-    ),
-    plain("stripe_api_timeout_ms", "20000", "How long one call to Stripe may take, in milliseconds, 100 to 120000."),
-    secret(
-        "paddle_webhook_secrets",
-        "",
-        "The secret keys (`pdl_ntfset_…`) of your Paddle notification destination, separated by commas: two while one is \
-         replaced. Left out: `/webhooks/paddle` takes nothing.",
-    ),
-    plain(
-        "paddle_webhook_tolerance_s",
-        "5",
-        "How far the time in a signature of Paddle may lie from ours, in seconds, 1 to 3600. Paddle's own libraries take \
-         5; more suits a clock that is not kept exact.",
-    ),
-    plain(
-        "livemode",
-        "",
-        "Whether events of real money are ours (`true`) or those of Stripe's test mode (`false`); the others are kept \
-         without effect. Left out: false in development, true in production.",
-    ),
-    plain("webhook_body_limit_bytes", "2097152", "The largest body of a webhook, in bytes, 1024 to 104857600."),
+    plain("ws_operations", "50", "The most operations that run on one WebSocket at a time, 1 to 10000."),
+    plain("live_connections", "1000", "The most WebSockets and event streams this node holds at a time, 1 to 1000000."),
     plain(
         "shutdown_timeout_ms",
         "10000",

@@ -29,14 +29,6 @@ fn nothing_set_gives_the_defaults() {
     assert_eq!(config.limits.body_bytes, 1_048_576);
     assert_eq!(config.limits.timeout, Duration::from_secs(10));
     assert_eq!(config.log.format, LogFormat::Text);
-    let Providers { livemode, webhook_body_bytes, stripe, paddle } = config.providers;
-    assert!(!livemode && stripe.webhook_secrets.is_empty() && paddle.webhook_secrets.is_empty());
-    assert_eq!(webhook_body_bytes, 2 * 1_048_576);
-    assert_eq!(stripe.webhook_tolerance, Duration::from_secs(300));
-    assert_eq!(paddle.webhook_tolerance, Duration::from_secs(5));
-    assert_eq!((stripe.account, stripe.api_key), (None, None));
-    assert_eq!(stripe.api_base.as_str(), "https://api.stripe.com/");
-    assert_eq!(stripe.api_timeout, Duration::from_secs(20));
 }
 
 #[test]
@@ -65,7 +57,6 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_counts_as_unset() {
 fn production_is_careful() {
     let config = load("", &[("ENVIRONMENT", "production"), ("JWT_HS256_SECRET", SECRET)]).unwrap();
     assert_eq!(config.introspection, Introspection::Authenticated);
-    assert!(config.providers.livemode);
     let keys = ("JWT_JWKS", "https://example.com/jwks.json");
     let error = load("", &[("ENVIRONMENT", "production"), keys]).unwrap_err();
     assert!(error.starts_with("jwt_issuer (TOLLGATE_JWT_ISSUER) is not set: production needs it"), "{error}");
@@ -95,25 +86,6 @@ fn typed_values_come_out_of_every_form() {
     for log in ["off", "DEBUG", "info,tollgate=debug,sqlx=warn", "warn,[request{id=7}]=debug"] {
         assert_eq!(load("", &[("LOG", log)]).unwrap().log.filter, log);
     }
-}
-
-#[test]
-fn the_providers_are_read() {
-    let file = "stripe_webhook_secrets = [\"whsec_0123456789abcdef\", \"whsec_fedcba9876543210\"]\nlivemode = true";
-    let env = [
-        ("PADDLE_WEBHOOK_SECRETS", "pdl_ntfset_0123456789"),
-        ("STRIPE_ACCOUNT", "acct_1"),
-        ("STRIPE_API_KEY", "rk_live_1"),
-        ("STRIPE_API_BASE", "http://127.0.0.1:9"),
-    ];
-    let providers = load(file, &env).unwrap().providers;
-    assert!(providers.livemode);
-    let secrets = ["whsec_0123456789abcdef", "whsec_fedcba9876543210"].map(Secret::new);
-    assert_eq!(providers.stripe.webhook_secrets, secrets);
-    assert_eq!(providers.paddle.webhook_secrets, [Secret::new("pdl_ntfset_0123456789")]);
-    assert_eq!(providers.stripe.account.as_deref(), Some("acct_1"));
-    assert_eq!(providers.stripe.api_key, Some(Secret::new("rk_live_1")));
-    assert_eq!(providers.stripe.api_base.as_str(), "http://127.0.0.1:9/");
 }
 
 #[test]
@@ -151,21 +123,6 @@ fn every_wrong_value_is_refused_with_its_reason() {
         ("INTROSPECTION", "yes", "one of everyone, authenticated, nobody"),
         ("BODY_LIMIT_BYTES", "1MB", "from 1024 to 104857600"),
         ("LIMIT_DEPTH", "99999999999999999999999", "from 1 to 100"),
-        ("LIVEMODE", "yes", "one of true, false"),
-        ("STRIPE_WEBHOOK_SECRETS", "whsec_0123456789abcdef,hunter2", "one is 7 bytes long; each must have at least 16"),
-        ("STRIPE_WEBHOOK_TOLERANCE_S", "0", "from 1 to 3600"),
-        ("STRIPE_ACCOUNT", "cus_1", "it must be the id of an account"),
-        ("STRIPE_API_KEY", "pk_hunter2", "begins with sk_ or rk_"),
-        ("STRIPE_API_KEY", "rk_live_hunter2", "a key for real money, and livemode is false"),
-        ("STRIPE_API_BASE", "http://api.stripe.com", "anyone on the way could read the key"),
-        ("STRIPE_API_BASE", "https://u:p@api.stripe.com", "must not hold a user name"),
-        ("STRIPE_API_BASE", "https://api.stripe.com/v1", "a scheme and a host alone"),
-        ("STRIPE_API_BASE", "api.stripe.com", "a URL such as https://api.stripe.com"),
-        ("STRIPE_API_BASE", "ftp://api.stripe.com", "an https URL"),
-        ("STRIPE_API_TIMEOUT_MS", "99", "from 100 to 120000"),
-        ("PADDLE_WEBHOOK_SECRETS", "hunter2", "one is 7 bytes long"),
-        ("PADDLE_WEBHOOK_TOLERANCE_S", "3601", "from 1 to 3600"),
-        ("WEBHOOK_BODY_LIMIT_BYTES", "1023", "from 1024 to 104857600"),
         ("LOG", "tollgate=loud", "it must be off, error"),
         ("LOG", "inof", "it must be off, error"),
         ("LOG", "info,tollgate", "it must be off, error"),
@@ -189,7 +146,6 @@ fn settings_that_contradict_each_other_are_refused() {
         (vec![secret, ("JWT_ALGORITHMS", "RS256")], "the only algorithm is HS256"),
         (vec![jwks, ("JWT_ALGORITHMS", "RS256,HS256")], "a key set holds public keys only"),
         (vec![("ENVIRONMENT", "production")], "nobody could sign in"),
-        (vec![("LIVEMODE", "true"), ("STRIPE_API_KEY", "sk_test_1")], "a key of test mode, and livemode is true"),
     ] {
         let error = load("", &env).unwrap_err();
         assert!(error.contains(expected), "{env:?}: {error}");

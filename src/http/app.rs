@@ -1,8 +1,9 @@
 //! Plugs an app into the HTTP edge: who calls, whether we are ready, which limits hold.
 
-use super::{Authenticate, Caller, Http, Introspection, Ready, Settings};
+use super::{Authenticate, Caller, Connections, Http, Introspection, LiveSettings, Ready, Settings, Watch};
 use crate::accounts;
 use crate::app::App;
+use crate::changes::Feed;
 use crate::config::{self, Config, CorsOrigins};
 use crate::error::{Error, Result};
 use crate::graphql;
@@ -17,6 +18,8 @@ impl Http {
             engine: graphql::engine(app)?,
             authenticate: authenticate(Arc::clone(app)),
             ready: ready(Arc::clone(app)),
+            watch: watch(Feed::new(app)),
+            connections: Arc::new(Connections::new(app.config.live.connections)),
             settings: settings(&app.config),
         })
     }
@@ -44,6 +47,14 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
         return Err(refused());
     }
     Ok(Some(credential.trim()))
+}
+
+fn watch(feed: Feed) -> Watch {
+    let feed = Arc::new(feed);
+    Arc::new(move |interest| {
+        let feed = Arc::clone(&feed);
+        async move { feed.watch(interest).await }.boxed()
+    })
 }
 
 fn ready(app: Arc<App>) -> Ready {
@@ -77,6 +88,11 @@ fn settings(config: &Config) -> Settings {
             CorsOrigins::Listed(origins) => origins.clone(),
         },
         shutdown_limit: config.shutdown_timeout,
+        live: LiveSettings {
+            init_limit: config.live.init_timeout,
+            operations: config.live.operations,
+            ..LiveSettings::default()
+        },
         ..Settings::default()
     }
 }

@@ -4,16 +4,20 @@
 mod app;
 mod assets;
 mod body;
+mod connections;
 mod decode;
 mod graphql;
 mod health;
 mod negotiate;
 mod observe;
 mod problem;
+mod replies;
 mod router;
 mod serve;
+mod sse;
 #[cfg(test)]
 mod tests;
+mod ws;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,10 +25,12 @@ use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
 
 pub use self::{
+    connections::Connections,
     router::router,
     serve::{serve, terminated},
 };
 use crate::{
+    changes::{Interest, Watcher},
     error::Result,
     graphql::execute::{Attach, Engine},
 };
@@ -35,6 +41,9 @@ pub type Authenticate = Arc<dyn for<'a> Fn(&'a HeaderMap) -> BoxFuture<'a, Resul
 
 /// Says whether requests can be answered, or in public words what is missing.
 pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// Watches for what a subscription is about.
+pub type Watch = Arc<dyn Fn(Interest) -> BoxFuture<'static, Result<Watcher>> + Send + Sync>;
 
 /// A caller, as far as HTTP cares.
 pub struct Caller {
@@ -52,6 +61,10 @@ pub struct Http {
     pub authenticate: Authenticate,
     /// Whether requests can be answered.
     pub ready: Ready,
+    /// How subscriptions come to know of changes.
+    pub watch: Watch,
+    /// The connections that stay open.
+    pub connections: Arc<Connections>,
     /// Limits and switches.
     pub settings: Settings,
 }
@@ -75,6 +88,32 @@ pub struct Settings {
     pub access_log: bool,
     /// How long running requests may take to finish after the signal to stop.
     pub shutdown_limit: Duration,
+    /// Limits of connections that stay open.
+    pub live: LiveSettings,
+}
+
+/// Limits of WebSockets and event streams.
+#[derive(Debug, Clone)]
+pub struct LiveSettings {
+    /// How long a WebSocket may take to say who it is.
+    pub init_limit: Duration,
+    /// Operations that run on one WebSocket at a time.
+    pub operations: usize,
+    /// How often a connection is made sure of: that the client is there, and that its credential holds.
+    pub keep_alive: Duration,
+    /// How long a client may leave unread what it is sent.
+    pub write_limit: Duration,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        LiveSettings {
+            init_limit: Duration::from_secs(3),
+            operations: 50,
+            keep_alive: Duration::from_secs(15),
+            write_limit: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -88,6 +127,7 @@ impl Default for Settings {
             graphiql: true,
             access_log: true,
             shutdown_limit: Duration::from_secs(20),
+            live: LiveSettings::default(),
         }
     }
 }
