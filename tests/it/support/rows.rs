@@ -76,6 +76,7 @@ async fn subscription(
         kind: text("plan"),
         quantity: Set(Some(1)),
         created_at: Set(at),
+        ..Default::default()
     };
     subscription_items::Entity::insert(row).exec_without_returning(db).await.unwrap();
     let row = subscription_versions::ActiveModel {
