@@ -21,6 +21,8 @@ both_engines!(
     a_completed_operation_is_silent,
     a_socket_ends_with_its_credential,
     a_page_of_another_origin_gets_no_socket,
+    a_revoked_key_ends_its_socket,
+    who_does_not_answer_is_hung_up_on,
     who_does_not_read_is_hung_up_on,
     a_stop_closes_every_socket,
 );
@@ -278,6 +280,35 @@ async fn a_page_of_another_origin_gets_no_socket(test: &TestApp) {
     for origin in ["https://a.example", &own] {
         Socket::open(&server, &[("origin", origin)]).await;
     }
+}
+
+async fn a_revoked_key_ends_its_socket(test: &TestApp) {
+    let world = World::make(test).await;
+    let server = Server::start(test).await;
+    let create =
+        "mutation { createApiKey(input: {name: \"live\", scopes: [\"billing:read\"]}) { apiKey { id } secret } }";
+    let key = test.admin().data(create, json!({})).await["createApiKey"].take();
+    let mut socket = Socket::of(&server, key["secret"].as_str()).await;
+    socket.watch("1", PAYMENTS, json!({})).await;
+    record(test, payment(&world, "eve")).await;
+    socket.event("1").await;
+    let revoke = "mutation($id: ID!) { revokeApiKey(input: {id: $id}) { userErrors { message } } }";
+    test.admin().data(revoke, json!({"id": key["apiKey"]["id"]})).await;
+    record(test, payment(&world, "eve")).await;
+    assert_eq!(socket.closed().await, 4403);
+}
+
+async fn who_does_not_answer_is_hung_up_on(test: &TestApp) {
+    let server = Server::with(test, |http| {
+        http.settings.live.keep_alive = Duration::from_millis(50);
+        http.connections = Arc::new(Connections::new(1));
+    });
+    let server = server.await;
+    let mut answers = Socket::of(&server, None).await;
+    // Pings are answered while the client reads.
+    let reading = tokio::time::timeout(Duration::from_millis(500), answers.hear());
+    reading.await.expect_err("nothing is said, and the socket is open");
+    soon(async { while !Socket::can_open(&server).await {} }).await;
 }
 
 async fn who_does_not_read_is_hung_up_on(test: &TestApp) {
