@@ -1,7 +1,7 @@
 //! GraphQL over WebSocket: who hears what, and how a socket is closed.
 
 use crate::support::live::{Server, Socket, record, soon};
-use crate::support::{TestApp, World, both_engines, global_id, local_id};
+use crate::support::{Engine, TestApp, World, both_engines, global_id, local_id, run};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -336,4 +336,38 @@ async fn a_stop_closes_every_socket(test: &TestApp) {
     busy.watch("1", PAYMENTS, json!({})).await;
     let told = async { (idle.closed().await, busy.closed().await) };
     assert_eq!(tokio::join!(server.stop(), told).1, (1001, 1001));
+}
+
+#[test]
+fn a_stop_waits_for_what_runs_on_a_socket() {
+    run(Engine::Sqlite, async |test: &TestApp| {
+        let server = Server::start(test).await;
+        let mut socket = Socket::of(&server, Some(&test.admin_token())).await;
+        let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
+        let (entered, inside) = tokio::sync::oneshot::channel::<()>();
+        // Nothing else is written while this is.
+        let write = test.app.db.write(move |_| {
+            Box::pin(async move {
+                entered.send(()).unwrap();
+                let _ = wait.await;
+                Ok(())
+            })
+        });
+        let told = async {
+            inside.await.unwrap();
+            let create =
+                "mutation { createPlan(input: {code: \"a\", kind: PLAN, name: \"P\", rank: 1}) { plan { code } } }";
+            socket.watch("1", create, json!({})).await;
+            let stop = server.stop();
+            let rest = async {
+                go_on.send(()).unwrap();
+                let told = socket.event("1").await;
+                assert_eq!(told["createPlan"]["plan"]["code"], "a");
+                assert_eq!(socket.hear().await["type"], "complete");
+                assert_eq!(socket.closed().await, 1001);
+            };
+            tokio::join!(stop, rest);
+        };
+        tokio::join!(async { write.await.unwrap() }, told);
+    });
 }

@@ -42,11 +42,18 @@ pub(super) struct Session {
     headers: HeaderMap,
     /// The caller, once they are known.
     asker: Option<Arc<Asker>>,
-    /// How to break off each operation, by its id.
-    running: HashMap<Arc<str>, AbortHandle>,
+    /// What runs, by its id.
+    running: HashMap<Arc<str>, Running>,
     /// What the operations tell; nothing when one is over.
     told: SelectAll<BoxStream<'static, (Arc<str>, Option<Told>)>>,
     heard_at: Instant,
+}
+
+/// An operation that has not ended.
+struct Running {
+    handle: AbortHandle,
+    /// Whether it goes on until it is ended.
+    lasting: bool,
 }
 
 /// Why a session ends.
@@ -98,13 +105,29 @@ impl Session {
         loop {
             tokio::select! {
                 biased;
-                () = self.guest.dismissed() => return Err(protocol::GOING_AWAY.into()),
+                () = self.guest.dismissed() => return self.finish().await,
                 () = &mut too_late, if self.asker.is_none() => return Err(protocol::TOO_LATE.into()),
                 _ = keep_alive.tick() => self.keep_alive().await?,
                 message = self.socket.recv() => self.hear(message).await?,
                 Some((id, told)) = self.told.next() => self.tell(&id, told).await?,
             }
         }
+    }
+
+    /// Lets queries and mutations come to their end, as those over HTTP do, and hears nothing more.
+    async fn finish(&mut self) -> Result<(), End> {
+        self.running.retain(|_, operation| {
+            if operation.lasting {
+                operation.handle.abort();
+            }
+            !operation.lasting
+        });
+        while !self.running.is_empty()
+            && let Some((id, told)) = self.told.next().await
+        {
+            self.tell(&id, told).await?;
+        }
+        Err(protocol::GOING_AWAY.into())
     }
 
     /// Asks whether the client is still there, which every client answers without knowing, and whether it still may.
@@ -145,7 +168,7 @@ impl Session {
             }
             Said::Complete(id) => {
                 if let Some(operation) = self.running.remove(&*id) {
-                    operation.abort();
+                    operation.handle.abort();
                 }
                 Ok(())
             }
@@ -183,12 +206,12 @@ impl Session {
             return self.reply(&id, &reply, false).await;
         }
         match asker.begin(operation, true).await {
-            Ok(Begun { replies, .. }) => {
+            Ok(Begun { replies, lasting }) => {
                 let id: Arc<str> = id.into();
                 let (of, over) = (Arc::clone(&id), Arc::clone(&id));
                 let told = replies.map(move |told| (Arc::clone(&of), Some(told)));
                 let (told, handle) = abortable(told.chain(once(async move { (over, None) })));
-                self.running.insert(id, handle);
+                self.running.insert(id, Running { handle, lasting });
                 self.told.push(told.boxed());
                 Ok(())
             }
@@ -199,7 +222,7 @@ impl Session {
     async fn tell(&mut self, id: &str, told: Option<Told>) -> Result<(), End> {
         let last = told.as_ref().is_none_or(Told::is_last);
         if last && let Some(operation) = self.running.remove(id) {
-            operation.abort();
+            operation.handle.abort();
         }
         match told {
             Some(told) => self.pass_on(id, told).await,
