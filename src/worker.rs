@@ -1,6 +1,7 @@
 //! Every job and every schedule there is.
 
 use crate::accounts::UserAppeared;
+use crate::changes::PurgeChanges;
 use crate::credits::ExpireCredits;
 use crate::inbox::{ApplyObject, ReapplyPrice, WakeWaiting};
 use crate::jobs::{PurgeIdempotencyKeys, Worker};
@@ -15,4 +16,5 @@ pub fn worker() -> Worker {
         .every::<WakeWaiting>(TimeDelta::minutes(1))
         .every::<ExpireCredits>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
+        .every::<PurgeChanges>(TimeDelta::hours(1))
 }

@@ -10,10 +10,14 @@ use tokio::{
     sync::Notify,
 };
 
-/// Serves until `stop` completes, then accepts no more and lets running requests finish for at most `limit`.
+use super::Connections;
+
+/// Serves until `stop` completes, then accepts no more, ends the connections that would stay open and lets running
+/// requests finish, for at most `limit`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    connections: Arc<Connections>,
     stop: impl Future<Output = ()> + Send + 'static,
     limit: Duration,
 ) -> io::Result<()> {
@@ -31,12 +35,20 @@ pub async fn serve(
         stopped.notify_one();
     });
     let mut server = std::pin::pin!(server.into_future());
-    tokio::select! {
-        finished = &mut server => return finished,
-        () = stopping.notified() => tracing::info!("stopping; waiting for running requests"),
-    }
-    match tokio::time::timeout(limit, server).await {
-        Ok(finished) => finished,
+    // It may be finished as soon as it is told to stop: sockets are none of its requests any more.
+    let finished = tokio::select! {
+        finished = &mut server => Some(finished),
+        () = stopping.notified() => None,
+    };
+    tracing::info!("stopping; waiting for running requests");
+    let rest = async {
+        match finished {
+            Some(finished) => finished,
+            None => server.await,
+        }
+    };
+    match tokio::time::timeout(limit, async { tokio::join!(rest, connections.dismiss()) }).await {
+        Ok((finished, ())) => finished,
         Err(_) => {
             tracing::warn!(limit_s = limit.as_secs(), "requests were still running at the time limit");
             Ok(())
@@ -101,6 +113,7 @@ mod tests {
         let server = tokio::spawn(serve(
             listener,
             router,
+            Arc::new(Connections::new(1)),
             async {
                 let _ = stopped.await;
             },

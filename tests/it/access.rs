@@ -1,9 +1,11 @@
 //! Who may ask for what: every root field, tried by every kind of caller.
 
-use crate::support::{Client, Schema, TestApp, World, both_engines, global_id, licences};
+use crate::support::{Client, Schema, TestApp, World, both_engines, global_id, licences, local_id};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tollgate::auth::Permission;
+use tollgate::changes::Change;
+use tollgate::graphql;
 
 both_engines!(every_root_field_answers_each_kind_of_caller_as_the_table_says);
 
@@ -57,6 +59,13 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
 ];
 
+/// A subscription for each root field of its kind, told of a change of the row of the shared account.
+const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
+    ("subscriptionChanged", "Subscription", "subscription { subscriptionChanged { id } }"),
+    ("paymentRecorded", "Payment", "subscription { paymentRecorded { id } }"),
+    ("webhookEventReceived", "WebhookEvent", "subscription { webhookEventReceived { id } }"),
+];
+
 fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
     let mut callers = vec![
         ("anonymous", test.anonymous()),
@@ -78,6 +87,7 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     for (root, covered) in [
         ("Query", QUERIES.iter().map(|(field, ..)| *field).collect::<BTreeSet<_>>()),
         ("Mutation", MUTATIONS.iter().map(|(field, _)| *field).collect()),
+        ("Live", SUBSCRIPTIONS.iter().map(|(field, ..)| *field).collect()),
     ] {
         let fields: BTreeSet<String> = schema.fields(root).into_iter().map(|field| field.name).collect();
         let covered: BTreeSet<String> = covered.into_iter().map(str::to_owned).collect();
@@ -117,7 +127,29 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
         }
         table += &row(field, outcomes);
     }
+    table += &watching(test, &world).await;
     insta::assert_snapshot!("who_may_ask_for_what", table);
+}
+
+/// What a change tells each kind of caller who watches.
+async fn watching(test: &TestApp, world: &World) -> String {
+    let engine = graphql::engine(&test.app).unwrap();
+    let mut table = String::new();
+    for (field, ty, query) in SUBSCRIPTIONS {
+        let label = if *ty == "WebhookEvent" { "office" } else { "shared" };
+        let (_, row) = local_id(world.id(ty, label));
+        let change = match *ty {
+            "Subscription" => Change::SubscriptionChanged(row, world.shared),
+            "Payment" => Change::PaymentRecorded(row, world.shared),
+            _ => Change::WebhookEventReceived(row),
+        };
+        let mut outcomes = Vec::new();
+        for (name, caller) in callers(test) {
+            outcomes.push((name, read(world, field, &caller.told(&engine, query, change).await)));
+        }
+        table += &self::row(field, outcomes);
+    }
+    table
 }
 
 /// Made for one try: a plan, a draft of it that could be published, an API key, licences with and without a key, and a

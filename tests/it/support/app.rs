@@ -13,11 +13,14 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tollgate::accounts::UserAppeared;
+use tollgate::accounts::{self, UserAppeared};
 use tollgate::app::App;
 use tollgate::auth::{MintRequest, Permission, Permissions, Role};
+use tollgate::changes::Change;
 use tollgate::clock::Clock;
 use tollgate::config::{Config, DatabaseUrl};
+use tollgate::graphql;
+use tollgate::graphql::execute::{Engine, Operation, Terms};
 use tollgate::http::{Http, router};
 use tollgate::jobs::{Job, SCHEDULE};
 use tollgate::worker::worker;
@@ -123,6 +126,11 @@ impl TestApp {
         self.token("admin", Role::Admin, Permissions::NONE)
     }
 
+    /// The token of a user.
+    pub(crate) fn user_token(&self, subject: &str) -> String {
+        self.token(subject, Role::User, Permissions::NONE)
+    }
+
     fn with_token(&self, subject: &str, role: Role, permissions: Permissions) -> Client<'_> {
         self.bearer(Some(&self.token(subject, role, permissions)))
     }
@@ -208,6 +216,21 @@ impl Client<'_> {
         let mut reply = self.post(query, variables).await.json();
         assert!(reply.get("errors").is_none(), "{query}: {}", reply["errors"]);
         reply["data"].take()
+    }
+
+    /// What a change tells them while they watch with a document: a reply, or null for nothing.
+    pub(crate) async fn told(&self, engine: &Engine, query: &str, change: Change) -> Value {
+        let app = &self.test.app;
+        let viewer = accounts::sign_in(app, self.credential.as_deref()).await.unwrap();
+        let attach = graphql::attach(Arc::clone(app), viewer);
+        let operation = Operation { query: query.to_owned(), ..Operation::default() };
+        let accepted = engine.accept(operation, Terms { mutations: true, introspection: false });
+        let accepted = accepted.unwrap_or_else(|refused| panic!("{query}: {refused:?}"));
+        let reply = match engine.open(&accepted, &attach, "test").await {
+            Ok(_) => engine.tell(&accepted, change, &attach, "test").await,
+            Err(refused) => Some(*refused),
+        };
+        serde_json::to_value(&reply).unwrap()
     }
 
     /// The code of the first error of a document that must have one.

@@ -6,6 +6,7 @@ pub(crate) mod company;
 mod introspection;
 pub(crate) mod licences;
 pub(crate) mod lists;
+pub(crate) mod live;
 mod postgres;
 pub(crate) mod rows;
 pub(crate) mod sql;
