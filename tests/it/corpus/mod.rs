@@ -72,19 +72,18 @@ async fn backwards(test: &TestApp) {
     check(test, &sequences, "backwards").await;
 }
 
-/// Each seed has its own users, customers and ids, so that one database holds all of them.
+/// Each seed has people and ids of its own, so that one database holds all of them, and lets more events gather before
+/// they are applied.
 async fn shuffled_by_seeds(test: &TestApp) {
     for seed in 0..20 {
         let sequences: Vec<Sequence> = sequences::all().into_iter().map(|sequence| sequence.renamed(seed)).collect();
         sign_in(test, &sequences).await;
         let events = sequences.iter().flat_map(|sequence| sequence.events.clone()).collect();
-        for (index, event) in shuffled(events, seed).iter().enumerate() {
-            deliver(test, std::slice::from_ref(event)).await;
-            if index % 3 == 0 {
-                test.run_jobs().await;
-            }
+        let gathered = 1 + usize::try_from(seed).unwrap() * 4;
+        for events in shuffled(events, seed).chunks(gathered) {
+            deliver(test, events).await;
+            test.run_jobs().await;
         }
-        test.run_jobs().await;
         check(test, &sequences, &format!("seed {seed}")).await;
     }
 }

@@ -31,9 +31,9 @@ impl Sequence {
     /// The same life of other people: every id that could be shared carries `seed`.
     pub(crate) fn renamed(self, seed: u64) -> Sequence {
         // What the catalogue names stays, as all lives buy the same.
-        const PREFIXES: [&str; 24] = [
-            "user_", "cus_", "sub_", "si_", "in_", "pi_", "ch_", "re_", "du_", "dp_", "cs_test_", "evt_", "inpay_",
-            "di_", "promo_", "pm_", "ctm_", "txn_", "adj_", "txnitm_", "ntf_", "add_", "adjitm_", "paymtd_",
+        const PREFIXES: [&str; 25] = [
+            "user_1", "user_2", "cus_", "sub_", "si_", "in_", "pi_", "ch_", "re_", "du_", "dp_", "cs_test_", "evt_",
+            "inpay_", "di_", "promo_", "pm_", "ctm_", "txn_", "adj_", "txnitm_", "ntf_", "add_", "adjitm_", "paymtd_",
         ];
         let rename = |text: &str| {
             PREFIXES.iter().fold(text.to_owned(), |text, prefix| {
