@@ -1,6 +1,7 @@
 //! Every job and every schedule there is.
 
 use crate::accounts::UserAppeared;
+use crate::changes::PurgeChanges;
 use crate::credits::ExpireCredits;
 use crate::inbox::{ApplyObject, ReapplyPrice, ReconcileEvents, ReconcileList, SweepObjects, WakeWaiting};
 use crate::jobs::{PurgeIdempotencyKeys, Worker};
@@ -18,4 +19,5 @@ pub fn worker() -> Worker {
         .every::<WakeWaiting>(TimeDelta::minutes(1))
         .every::<ExpireCredits>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
+        .every::<PurgeChanges>(TimeDelta::hours(1))
 }

@@ -56,6 +56,11 @@ const HOMES: &[Home] = &[
         advice: "calls to other machines go through src/providers/",
     },
     Home {
+        words: &["governor"],
+        homes: &["src/limits.rs"],
+        advice: "what may be tried how often is counted in src/limits.rs",
+    },
+    Home {
         words: &["std::env", "env::var*", "env::vars*"],
         homes: &["src/config"],
         advice: "settings are read once, in src/config; take them from Config",

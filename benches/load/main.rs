@@ -7,7 +7,6 @@ mod client;
 mod flat;
 mod questions;
 mod sample;
-mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -16,7 +15,7 @@ use clap::Parser;
 use questions::Question;
 use std::path::PathBuf;
 use std::time::Duration;
-use support::{Bench, Engine, Facts, Figures, Place, median};
+use support::{Bench, Engine, Facts, Figures, Place, median, server};
 use tokio::runtime::{Builder, Runtime};
 
 /// Measures five queries through `tollgate serve`, and the same data by one SQL statement.

@@ -15,6 +15,8 @@ use tollgate::seed::{self, Plan};
 
 /// The secret that the tokens of a run are signed with; it guards made-up people.
 const SECRET: &str = "a secret of the benchmarks, which is no secret";
+/// What webhooks are signed with.
+pub(crate) const STRIPE_SECRET: &str = "whsec_of_the_benchmarks";
 /// What `.ci/postgres` exits with where PostgreSQL is not installed.
 const NOT_INSTALLED: i32 = 69;
 
@@ -66,6 +68,7 @@ pub(crate) fn config(url: &str, pool: Option<u32>) -> anyhow::Result<(Config, Ve
     let mut env = vec![
         ("TOLLGATE_DATABASE_URL".to_owned(), url.to_owned()),
         ("TOLLGATE_JWT_HS256_SECRET".to_owned(), SECRET.to_owned()),
+        ("TOLLGATE_STRIPE_WEBHOOK_SECRETS".to_owned(), STRIPE_SECRET.to_owned()),
         ("TOLLGATE_LOG".to_owned(), "warn".to_owned()),
     ];
     if let Some(pool) = pool {

@@ -1,11 +1,12 @@
-//! What both benchmarks need: a database on either engine, statistics, and a word on the machine.
+//! What the benchmarks need: a database on either engine, statistics, and a word on the machine.
 #![allow(dead_code, unused_imports, reason = "each benchmark uses a part of it")]
 
 mod database;
 mod facts;
+pub(crate) mod server;
 mod stats;
 
-pub(crate) use database::{Bench, Engine, Place, config};
+pub(crate) use database::{Bench, Engine, Place, STRIPE_SECRET, config};
 pub(crate) use facts::{Facts, file_system};
 pub(crate) use stats::{Figures, Samples, median};
 

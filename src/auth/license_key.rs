@@ -89,7 +89,7 @@ impl fmt::Debug for LicenseKeySecret {
 fn grouped(text: &str) -> String {
     let mut key = MARK.to_owned();
     for (index, char) in text.chars().enumerate() {
-        if index % GROUP == 0 {
+        if index.is_multiple_of(GROUP) {
             key.push('-');
         }
         key.push(char);

@@ -9,8 +9,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Licences of a desktop application.
 #[derive(Debug, Subcommand)]
 pub(super) enum Licences {
-    /// Issue a licence to every account that never had one. Its owner is shown the key when they ask for it. Broken
-    /// off, it goes on when it is run again, and gives nobody two.
+    /// Issue a licence to every account that never had one.
+    ///
+    /// Its owner is shown the key when they ask for it. Broken off, it goes on when it is run again, and gives nobody
+    /// two.
     IssueMissing {
         /// On how many devices each may be used at a time; as configured, where it is left out.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=10_000))]

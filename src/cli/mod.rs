@@ -38,7 +38,7 @@ struct Cli {
 enum Command {
     /// Serve the API and do the background work, until SIGTERM or ctrl-c.
     Serve(serve::Serve),
-    /// Do the background work alone, until SIGTERM or ctrl-c; any number of these may share a PostgreSQL.
+    /// Do the background work alone, until SIGTERM or ctrl-c.
     #[command(after_long_help = config::help())]
     Worker,
     /// Make up a company in a database of its own, and serve it: nothing to set up.

@@ -67,24 +67,28 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 /// Serves a prepared app on a listener, and does its jobs unless others do, until told to stop.
 pub(super) async fn accept(app: Arc<App>, listener: TcpListener, working: bool) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
-    let router = http::router(Http::new(&app)?)?;
+    let http = Http::new(&app)?;
+    let connections = Arc::clone(&http.connections);
+    let router = http::router(http)?;
+    // Before it is said that we listen, so that who reads it may stop us.
+    let (stop, told) = (http::terminated(), http::terminated());
     tracing::info!("listening on http://{}/graphql", listener.local_addr()?);
     let (end, ended) = oneshot::channel::<()>();
     let serving = async {
-        let served = http::serve(listener, router, http::terminated(), limit).await;
+        let served = http::serve(listener, router, connections, stop, limit).await;
         drop(end);
         served
     };
     let ended = ended.map(drop).shared();
-    let told = async {
+    let ended_or_told = async {
         tokio::select! {
-            () = http::terminated() => {}
+            () = told => {}
             () = ended.clone() => {}
         }
     };
     let work = async {
         if working {
-            worker().run(&app, told, limit).await;
+            worker().run(&app, ended_or_told, limit).await;
         }
     };
     let (served, (), ()) = tokio::join!(serving, work, security::flush_until(&app, ended.clone()));

@@ -12,7 +12,7 @@ use super::providers::providers;
 use super::read::Reader;
 use super::{
     Config, CorsOrigins, DatabaseConfig, DatabaseUrl, Environment, Introspection, JwksSource, JwtAlgorithm, JwtConfig,
-    JwtKeys, LicenceConfig, LimitsConfig, LogConfig, LogFormat, Secret, network,
+    JwtKeys, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat, Secret, network,
 };
 
 /// The least entropy that HS256 asks for (RFC 7518, 3.2).
@@ -42,6 +42,11 @@ fn values(reader: &mut Reader) -> Config {
         providers: providers(reader, environment),
         proxies: network::proxies(reader),
         licences: licences(reader),
+        live: LiveConfig {
+            init_timeout: Duration::from_millis(reader.number("ws_init_timeout_ms", 10..=60_000)),
+            operations: reader.number("ws_operations", 1..=10_000),
+            connections: reader.number("live_connections", 1..=1_000_000),
+        },
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),
         log: log(reader),
     }

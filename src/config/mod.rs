@@ -50,6 +50,8 @@ pub struct Config {
     pub proxies: ProxyConfig,
     /// Licence keys of a desktop application.
     pub licences: LicenceConfig,
+    /// How much may stay open.
+    pub live: LiveConfig,
     /// How long running requests may take to finish after a signal to stop.
     pub shutdown_timeout: Duration,
     /// What is logged, and how.
@@ -235,6 +237,17 @@ pub struct LicenceConfig {
     pub checks_per_minute: NonZeroU32,
     /// On how many devices a licence may be used where nothing else is said.
     pub max_devices: i64,
+}
+
+/// How much may stay open: WebSockets and event streams.
+#[derive(Debug, Clone)]
+pub struct LiveConfig {
+    /// How long a WebSocket may take to say who it is.
+    pub init_timeout: Duration,
+    /// The most operations that run on one WebSocket at a time.
+    pub operations: usize,
+    /// The most WebSockets and event streams at a time.
+    pub connections: u32,
 }
 
 /// What is logged, and how.

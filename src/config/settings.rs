@@ -198,6 +198,13 @@ pub(super) const SETTINGS: &[Setting] = &[
          number that they were issued with.",
     ),
     plain(
+        "ws_init_timeout_ms",
+        "3000",
+        "How long a WebSocket may take to send its `connection_init`, in milliseconds, 10 to 60000.",
+    ),
+    plain("ws_operations", "50", "The most operations that run on one WebSocket at a time, 1 to 10000."),
+    plain("live_connections", "1000", "The most WebSockets and event streams this node holds at a time, 1 to 1000000."),
+    plain(
         "shutdown_timeout_ms",
         "10000",
         "How long running requests may take to finish after a signal to stop, in milliseconds, 0 to 600000.",

@@ -26,13 +26,17 @@ impl Db {
             DatabaseUrl::Sqlite(path) => {
                 let writer = watched(sqlite(path, 1, false).await?, &watch);
                 let reader = watched(sqlite(path, config.max_connections, true).await?, &watch);
-                Ok(Db { reader, writer: Writer::Lane(Lane::start(writer)), watch, bell: Arc::default() })
+                Ok(Db::new(reader, Writer::Lane(Lane::start(writer)), watch))
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
-                Ok(Db { reader: watched(reader, &watch), writer: Writer::Pool, watch, bell: Arc::default() })
+                Ok(Db::new(watched(reader, &watch), Writer::Pool(url.clone()), watch))
             }
         }
+    }
+
+    fn new(reader: DatabaseConnection, writer: Writer, watch: Arc<Watch>) -> Db {
+        Db { reader, writer, watch, bell: Arc::default(), commits: Arc::default() }
     }
 }
 

@@ -9,6 +9,7 @@ mod installation;
 mod lane;
 mod list;
 mod mirror;
+mod notices;
 mod once;
 mod page;
 mod visible;
@@ -18,10 +19,12 @@ pub use bell::Bell;
 pub use dialect::{in_list, skip_locked, utc_day};
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use mirror::{Difference, Mirror, Mirrored};
+pub use notices::{Notices, notify};
 pub use once::{Once, forget, once};
 pub use page::{Between, Key, Order, PageArgs, Slice, Sorted, kind_of};
 pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, known_as, only_everything, rows_for};
 
+use crate::config::Secret;
 use crate::error::Error;
 use lane::Lane;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlErr, Statement};
@@ -38,6 +41,8 @@ pub struct Db {
     writer: Writer,
     watch: Arc<Watch>,
     bell: Arc<Bell>,
+    /// Sounds after every commit.
+    commits: Arc<Bell>,
 }
 
 type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
@@ -59,8 +64,8 @@ impl std::fmt::Debug for Watch {
 enum Writer {
     /// SQLite: one connection, and callers who share its commits.
     Lane(Lane),
-    /// PostgreSQL: the pool, and its own group commit.
-    Pool,
+    /// PostgreSQL: the pool, and its own group commit; with its URL, for who listens.
+    Pool(Secret),
 }
 
 impl Db {
@@ -73,7 +78,7 @@ impl Db {
     pub fn schema(&self) -> &DatabaseConnection {
         match &self.writer {
             Writer::Lane(lane) => lane.connection(),
-            Writer::Pool => &self.reader,
+            Writer::Pool(_) => &self.reader,
         }
     }
 

@@ -18,13 +18,14 @@ impl Db {
         let rung = self.bell.count();
         let value = match &self.writer {
             Writer::Lane(lane) => lane.write(work).await?,
-            Writer::Pool => {
+            Writer::Pool(_) => {
                 let txn = self.reader.begin().await?;
                 let value = work(&txn).await?;
                 txn.commit().await?;
                 value
             }
         };
+        self.commits.sound();
         if self.bell.count() != rung {
             self.bell.sound();
         }

@@ -16,6 +16,12 @@ pub mod code {
     pub const INPUT: &str = "BAD_USER_INPUT";
     /// The caller sent a hash in place of a text that the server does not hold.
     pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+    /// The caller does too much at once.
+    pub const RATE_LIMITED: &str = "RATE_LIMITED";
+    /// The caller did not keep up with what it watches, and has missed some of it.
+    pub const SUBSCRIPTION_LAGGED: &str = "SUBSCRIPTION_LAGGED";
+    /// Something that is needed is away, or there is no room.
+    pub const UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
     /// The operation took longer than allowed.
     pub const TIMEOUT: &str = "TIMEOUT";
     /// The request is refused by its form: method, media type, size.

@@ -1,30 +1,40 @@
 //! One operation from its text to its reply: the only way into the schema, whatever the transport.
 
-use std::{any::TypeId, collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_graphql::{
     ObjectType, Request, Response, SDLExportOptions, Schema, ServerError, SubscriptionType, Value,
     parser::types::OperationType,
 };
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::{
     document::{Answer, Documents, Limits, Prepared},
     error::{RequestError, code, internal, present_all, retry_after_seconds},
+    live::Occasion,
     loaders::Loaders,
 };
+use crate::changes::{Change, Interest};
 
 /// Puts into a request what its resolvers look up, as the caller and fresh loaders; called once for each operation.
 pub type Attach = Box<dyn Fn(Request) -> Request + Send + Sync>;
 
 type Run = Box<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
+type Stream = Box<dyn Fn(Request) -> BoxStream<'static, Response> + Send + Sync>;
 
 /// The schema with everything that stands between it and a client's text.
 pub struct Engine {
     documents: Documents,
     run: Run,
+    stream: Stream,
     sdl: String,
     time_limit: Duration,
     errors_limit: usize,
@@ -40,6 +50,9 @@ pub struct Operation {
     /// Values for the variables that the operation declares.
     pub variables: Map<String, Json>,
 }
+
+/// An operation that may be run: a query or mutation once, a subscription for each event.
+pub struct Accepted(Prepared);
 
 /// What a request may do, by its transport and its caller.
 #[derive(Debug, Clone, Copy)]
@@ -90,11 +103,13 @@ impl Engine {
     {
         let sdl = sdl(&schema);
         let documents = Documents::new(&sdl, limits)?;
+        let streamed = schema.clone();
         let run: Run = Box::new(move |request| {
             let schema = schema.clone();
             async move { schema.execute(request).await }.boxed()
         });
-        Ok(Engine { documents, run, sdl, time_limit, errors_limit: limits.errors })
+        let stream: Stream = Box::new(move |request| streamed.execute_stream(request));
+        Ok(Engine { documents, run, stream, sdl, time_limit, errors_limit: limits.errors })
     }
 
     /// The schema in its definition language.
@@ -102,38 +117,99 @@ impl Engine {
         &self.sdl
     }
 
-    /// Runs one operation. The reply is always there: a panic or a timeout is an error in it.
+    /// Runs one query or mutation. The reply is always there: a panic or a timeout is an error in it.
     pub async fn execute(&self, operation: Operation, terms: Terms, attach: &Attach, request_id: &str) -> Reply {
-        let Operation { query, operation_name, variables } = operation;
-        let prepared = match self.documents.prepare(&query, operation_name.as_deref(), variables) {
-            Ok(prepared) => prepared,
-            Err(errors) => return Reply::rejected(errors),
+        let accepted = match self.accept(operation, terms) {
+            Ok(accepted) => accepted,
+            Err(reply) => return *reply,
         };
-        let mut reply = match refusal(&prepared, terms) {
-            Some((outcome, error)) => Reply { outcome, ..Reply::rejected(vec![error]) },
-            None => self.run(&prepared, attach, request_id).await,
-        };
-        reply.operation_name = prepared.operation_name().map(str::to_owned);
-        reply
+        if accepted.is_subscription() {
+            let message =
+                "a subscription goes over a WebSocket (graphql-transport-ws), or with Accept: text/event-stream";
+            return accepted.named(Reply::rejected(vec![RequestError::new(code::BAD_REQUEST, message)]));
+        }
+        self.run(&accepted, attach, request_id).await
     }
 
-    async fn run(&self, prepared: &Prepared, attach: &Attach, request_id: &str) -> Reply {
-        let request = attach(prepared.request());
-        let loaders = request.data.get(&TypeId::of::<Arc<Loaders>>()).and_then(|any| any.downcast_ref()).cloned();
-        let running = AssertUnwindSafe(driven(loaders, (self.run)(request))).catch_unwind();
-        match tokio::time::timeout(self.time_limit, running).await {
-            Ok(Ok(mut response)) => {
-                let data = prepared.answer(&mut response);
-                present_all(&mut response.errors, self.errors_limit, request_id);
-                let Response { errors, extensions, .. } = response;
-                Reply { outcome: Outcome::Executed, operation_name: None, data: Some(data), errors, extensions }
+    /// The operation if it may be run, or the reply that says what is wrong with it.
+    pub fn accept(&self, operation: Operation, terms: Terms) -> Result<Accepted, Box<Reply>> {
+        let Operation { query, operation_name, variables } = operation;
+        let prepared = self.documents.prepare(&query, operation_name.as_deref(), variables);
+        let accepted = Accepted(prepared.map_err(|errors| Box::new(Reply::rejected(errors)))?);
+        match refusal(&accepted.0, terms) {
+            Some((outcome, error)) => {
+                let reply = Reply { outcome, ..Reply::rejected(vec![error]) };
+                Err(Box::new(accepted.named(reply)))
             }
+            None => Ok(accepted),
+        }
+    }
+
+    /// Runs a query or mutation that was accepted.
+    pub async fn run(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
+        let request = attach(accepted.0.request());
+        let loaders = loaders(&request);
+        let ran = self.guarded(&accepted.0, driven(loaders, (self.run)(request)), request_id).await;
+        let reply = ran.map(|response| self.reply(&accepted.0, response, request_id)).unwrap_or_else(|failed| *failed);
+        accepted.named(reply)
+    }
+
+    /// What a subscription watches for, or the reply that says why it may not.
+    pub async fn open(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Result<Interest, Box<Reply>> {
+        let found = Arc::new(OnceLock::new());
+        let refused = self.event(accepted, Occasion::Opening(Arc::clone(&found)), attach, request_id).await;
+        match (found.get(), refused) {
+            (Some(interest), None) => Ok(*interest),
+            (_, Some(reply)) if reply.outcome == Outcome::Executed => {
+                Err(Box::new(Reply { outcome: Outcome::Rejected, data: None, ..reply }))
+            }
+            (_, Some(reply)) => Err(Box::new(reply)),
+            (None, None) => Err(Box::new(Reply::failed(Outcome::Crashed, internal(request_id)))),
+        }
+    }
+
+    /// What a subscription has to tell of a change; nothing where the caller may not see it.
+    pub async fn tell(&self, accepted: &Accepted, change: Change, attach: &Attach, request_id: &str) -> Option<Reply> {
+        self.event(accepted, Occasion::Event(change), attach, request_id).await
+    }
+
+    /// The first that the stream of a subscription has to say: its resolvers give at most one item for an occasion.
+    async fn event(&self, accepted: &Accepted, occasion: Occasion, attach: &Attach, request_id: &str) -> Option<Reply> {
+        let request = attach(accepted.0.request()).data(occasion);
+        let loaders = loaders(&request);
+        let mut events = (self.stream)(request);
+        let first = async move { events.next().await };
+        let reply = match self.guarded(&accepted.0, driven(loaders, first), request_id).await {
+            Ok(response) => self.reply(&accepted.0, response?, request_id),
+            Err(failed) => *failed,
+        };
+        Some(accepted.named(reply))
+    }
+
+    /// What `running` answers within the time limit.
+    async fn guarded<T>(
+        &self,
+        prepared: &Prepared,
+        running: impl Future<Output = T>,
+        request_id: &str,
+    ) -> Result<T, Box<Reply>> {
+        let running = AssertUnwindSafe(running).catch_unwind();
+        let failed = match tokio::time::timeout(self.time_limit, running).await {
+            Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(panic)) => {
                 tracing::error!(request_id, cause = panic_message(&*panic), "resolver panicked");
                 Reply::failed(Outcome::Crashed, internal(request_id))
             }
             Err(_) => Reply::failed(Outcome::TimedOut, self.timeout(prepared).into()),
-        }
+        };
+        Err(Box::new(failed))
+    }
+
+    fn reply(&self, prepared: &Prepared, mut response: Response, request_id: &str) -> Reply {
+        let data = prepared.answer(&mut response);
+        present_all(&mut response.errors, self.errors_limit, request_id);
+        let Response { errors, extensions, .. } = response;
+        Reply { outcome: Outcome::Executed, operation_name: None, data: Some(data), errors, extensions }
     }
 
     fn timeout(&self, prepared: &Prepared) -> RequestError {
@@ -146,6 +222,21 @@ impl Engine {
         let seconds = self.time_limit.as_secs();
         RequestError::new(code::TIMEOUT, format!("the operation took longer than {seconds} s; {advice}"))
     }
+}
+
+impl Accepted {
+    /// Whether it goes on until it is ended.
+    pub fn is_subscription(&self) -> bool {
+        self.0.operation_type() == OperationType::Subscription
+    }
+
+    fn named(&self, reply: Reply) -> Reply {
+        Reply { operation_name: self.0.operation_name().map(str::to_owned), ..reply }
+    }
+}
+
+fn loaders(request: &Request) -> Option<Arc<Loaders>> {
+    request.data.get(&TypeId::of::<Arc<Loaders>>())?.downcast_ref().cloned()
 }
 
 /// Runs an operation with its loaders, where it has any.
@@ -177,6 +268,11 @@ impl Reply {
     pub fn retry_after_seconds(&self) -> Option<u64> {
         retry_after_seconds(&self.errors)
     }
+
+    /// The errors, in the form that clients get.
+    pub fn errors(&self) -> &(impl Serialize + use<>) {
+        &self.errors
+    }
 }
 
 impl Serialize for Reply {
@@ -200,10 +296,6 @@ fn refusal(prepared: &Prepared, terms: Terms) -> Option<(Outcome, RequestError)>
         OperationType::Mutation if !terms.mutations => {
             let error = RequestError::new(code::BAD_REQUEST, "mutations are accepted by POST only");
             return Some((Outcome::MutationRefused, error));
-        }
-        OperationType::Subscription => {
-            let message = "subscriptions are not served by this endpoint; send a query or a mutation";
-            return Some((Outcome::Rejected, RequestError::new(code::BAD_REQUEST, message)));
         }
         _ => {}
     }

@@ -28,6 +28,7 @@ mod invoices;
 mod licence_mutations;
 mod licence_payloads;
 mod licences;
+mod live;
 mod members;
 mod payments;
 mod plan_mutations;
@@ -47,7 +48,7 @@ mod viewer;
 
 use crate::app::App;
 use crate::auth::Viewer;
-use async_graphql::{EmptySubscription, Interface, MergedObject, Schema, ValidationMode};
+use async_graphql::{Interface, MergedObject, Schema, ValidationMode};
 use execute::{Attach, Engine};
 use std::sync::Arc;
 
@@ -114,8 +115,8 @@ enum UserError {
 }
 
 /// The schema, to be run by an [`Engine`], which does all the checking.
-pub fn schema() -> Schema<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+pub fn schema() -> Schema<Query, Mutation, live::LiveSubscription> {
+    Schema::build(Query::default(), Mutation::default(), live::LiveSubscription)
         .limit_recursive_depth(usize::MAX)
         .register_output_type::<UserError>()
         .validation_mode(ValidationMode::Fast)

@@ -178,7 +178,8 @@ fn found<T>(row: async_graphql::Result<Option<T>>, node: fn(T) -> Node) -> async
     }
 }
 
-fn is_refusal(error: &async_graphql::Error) -> bool {
+/// Whether the caller may not know what was asked for.
+pub(super) fn is_refusal(error: &async_graphql::Error) -> bool {
     let cause = super::error::cause(error.source.as_deref());
     matches!(cause, Some(Error::Forbidden(_) | Error::Unauthenticated(_)))
 }

@@ -97,7 +97,7 @@ impl Payment {
         self.0.customer_external_id.as_deref()
     }
 
-    /// The id at the provider of the charge that carried it out, or tried last; null where there is none.
+    /// The id at the provider of the charge that carried it out; null where none did.
     async fn charge_external_id(&self) -> Option<&str> {
         self.0.charge_external_id.as_deref()
     }

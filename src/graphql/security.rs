@@ -17,6 +17,7 @@ pub struct SecurityEvent(pub(super) Row<security_events::Entity>);
 
 words! {
     /// What seems to be going on.
+    #[allow(clippy::enum_variant_names, reason = "the first word says where it was noticed")]
     SecurityEventKind {
         /// A webhook without a signature: often a scanner.
         WebhookUnsigned = "webhook_unsigned",

@@ -1,8 +1,12 @@
 //! Plugs an app into the HTTP edge: who calls, whether we are ready, which limits hold.
 
-use super::{Authenticate, Caller, Figures, Http, Introspection, Proxies, Ready, Receive, Settings, metrics};
+use super::{
+    Authenticate, Caller, Connections, Figures, Http, Introspection, LiveSettings, Proxies, Ready, Receive, Settings,
+    Watch, metrics,
+};
 use crate::accounts;
 use crate::app::App;
+use crate::changes::Feed;
 use crate::config::{self, Config, CorsOrigins};
 use crate::error::{Error, Result};
 use crate::graphql;
@@ -21,6 +25,8 @@ impl Http {
             ready: ready(Arc::clone(app)),
             receive: receive(Arc::clone(app)),
             figures: figures(Arc::clone(app)),
+            watch: watch(Feed::new(app)),
+            connections: Arc::new(Connections::new(app.config.live.connections)),
             settings: settings(&app.config)?,
         })
     }
@@ -48,6 +54,14 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
         return Err(refused());
     }
     Ok(Some(credential.trim()))
+}
+
+fn watch(feed: Feed) -> Watch {
+    let feed = Arc::new(feed);
+    Arc::new(move |interest| {
+        let feed = Arc::clone(&feed);
+        async move { feed.watch(interest).await }.boxed()
+    })
 }
 
 fn ready(app: Arc<App>) -> Ready {
@@ -104,6 +118,11 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             header: config.proxies.client_ip_header.parse().context("client_ip_header is not the name of a header")?,
         },
         shutdown_limit: config.shutdown_timeout,
+        live: LiveSettings {
+            init_limit: config.live.init_timeout,
+            operations: config.live.operations,
+            ..LiveSettings::default()
+        },
         ..Settings::default()
     })
 }

@@ -55,7 +55,8 @@ pub(super) fn query_string(text: &str) -> Decoded {
     operation(Value::Object(object))
 }
 
-fn operation(value: Value) -> Decoded {
+/// The operation in a JSON object.
+pub(super) fn operation(value: Value) -> Decoded {
     let Value::Object(mut object) = value else {
         return Err(malformed("an operation is a JSON object with the document in \"query\""));
     };

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP, by the specification of that name.
+//! GraphQL over HTTP, by the specification of that name, and the way to what is beyond it: sockets and event streams.
 
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use super::{
     negotiate::{Media, is_json, negotiate},
     observe::{OperationName, RequestId},
     problem::problem,
+    sse, ws,
 };
 use crate::{
     error::Error,
@@ -40,11 +41,14 @@ pub(super) async fn endpoint(
         return allow(refusal, "GET, POST");
     }
     let query_string = parts.uri.query().unwrap_or_default();
+    if get && ws::is_asked_for(&parts.headers) {
+        return ws::upgrade(http, request_id, parts).await;
+    }
     if get && http.settings.graphiql && wants_graphiql(&parts.headers, query_string) {
         return graphiql();
     }
-    let Some(media) = negotiate(&parts.headers, &[Media::Json, Media::GraphqlResponse]) else {
-        let message = "replies are application/graphql-response+json or application/json";
+    let Some(media) = negotiate(&parts.headers, &[Media::Json, Media::GraphqlResponse, Media::EventStream]) else {
+        let message = "replies are application/graphql-response+json, application/json or text/event-stream";
         return problem(StatusCode::NOT_ACCEPTABLE, code::BAD_REQUEST, message);
     };
     if !get && !is_json(&parts.headers) {
@@ -53,6 +57,7 @@ pub(super) async fn endpoint(
     }
     let caller = match (http.authenticate)(&parts.headers, http.settings.proxies.client(&parts)).await {
         Ok(caller) => caller,
+        Err(error) if media == Media::EventStream => return authentication_failed(&error, &request_id, Media::Json),
         Err(error) => return authentication_failed(&error, &request_id, media),
     };
     let payload = if get {
@@ -64,6 +69,15 @@ pub(super) async fn endpoint(
             Err(refusal) => return refusal,
         }
     };
+    if media == Media::EventStream {
+        return match payload {
+            Payload::Single(Ok(operation)) => sse::respond(http, request_id, parts, operation, !get).await,
+            Payload::Single(Err(reply)) => write(&reply, status(Ok(reply.outcome), Media::Json), Media::Json),
+            Payload::Batch(_) => {
+                problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "a batch has no event stream; send one operation")
+            }
+        };
+    }
     let terms = Terms { mutations: !get, introspection: http.settings.introspection.allows(&caller) };
     answer(&http, payload, terms, &caller, &request_id, media).await
 }
@@ -135,6 +149,12 @@ async fn answer(
             response
         }
     }
+}
+
+/// The reply to a request for a connection that stays open, of which there are as many as there may be.
+pub(super) fn full() -> Response {
+    let message = "this server holds as many open connections as it may; try again later";
+    problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
 }
 
 fn wants_graphiql(headers: &HeaderMap, query_string: &str) -> bool {

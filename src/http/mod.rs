@@ -5,6 +5,7 @@ mod app;
 mod assets;
 mod body;
 mod client;
+mod connections;
 mod decode;
 mod graphql;
 mod health;
@@ -12,11 +13,14 @@ mod metrics;
 mod negotiate;
 mod observe;
 mod problem;
+mod replies;
 mod router;
 mod serve;
+mod sse;
 #[cfg(test)]
 mod tests;
 mod webhooks;
+mod ws;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -25,10 +29,12 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     client::Proxies,
+    connections::Connections,
     router::router,
     serve::{serve, terminated},
 };
 use crate::{
+    changes::{Interest, Watcher},
     error::Result,
     graphql::execute::{Attach, Engine},
     inbox::{Declined, Delivery, Receipt},
@@ -47,6 +53,9 @@ pub type Receive = Arc<dyn for<'d> Fn(Delivery<'d>) -> BoxFuture<'d, Result<Rece
 
 /// How the service is doing, in the text format of Prometheus, for the caller whom the headers of a request name.
 pub type Figures = Arc<dyn for<'a> Fn(&'a HeaderMap) -> BoxFuture<'a, Result<String>> + Send + Sync>;
+
+/// Watches for what a subscription is about.
+pub type Watch = Arc<dyn Fn(Interest) -> BoxFuture<'static, Result<Watcher>> + Send + Sync>;
 
 /// A caller, as far as HTTP cares.
 pub struct Caller {
@@ -68,6 +77,10 @@ pub struct Http {
     pub receive: Receive,
     /// How the service is doing.
     pub figures: Figures,
+    /// How subscriptions come to know of changes.
+    pub watch: Watch,
+    /// The connections that stay open.
+    pub connections: Arc<Connections>,
     /// Limits and switches.
     pub settings: Settings,
 }
@@ -95,6 +108,32 @@ pub struct Settings {
     pub access_log: bool,
     /// How long running requests may take to finish after the signal to stop.
     pub shutdown_limit: Duration,
+    /// Limits of connections that stay open.
+    pub live: LiveSettings,
+}
+
+/// Limits of WebSockets and event streams.
+#[derive(Debug, Clone)]
+pub struct LiveSettings {
+    /// How long a WebSocket may take to say who it is.
+    pub init_limit: Duration,
+    /// Operations that run on one WebSocket at a time.
+    pub operations: usize,
+    /// How often a connection is made sure of: that the client is there, and that its credential holds.
+    pub keep_alive: Duration,
+    /// How long a client may leave unread what it is sent.
+    pub write_limit: Duration,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        LiveSettings {
+            init_limit: Duration::from_secs(3),
+            operations: 50,
+            keep_alive: Duration::from_secs(15),
+            write_limit: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -110,6 +149,7 @@ impl Default for Settings {
             graphiql: true,
             access_log: true,
             shutdown_limit: Duration::from_secs(20),
+            live: LiveSettings::default(),
         }
     }
 }

@@ -9,6 +9,8 @@ pub(super) enum Media {
     Json,
     /// `application/graphql-response+json`, where the status tells what happened.
     GraphqlResponse,
+    /// `text/event-stream`: the replies one by one, as they come.
+    EventStream,
     /// `text/html`, for people.
     Html,
 }
@@ -18,6 +20,7 @@ impl Media {
         match self {
             Media::Json => ("application", "json"),
             Media::GraphqlResponse => ("application", "graphql-response+json"),
+            Media::EventStream => ("text", "event-stream"),
             Media::Html => ("text", "html"),
         }
     }
@@ -27,6 +30,7 @@ impl Media {
         match self {
             Media::Json => "application/json; charset=utf-8",
             Media::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Media::EventStream => "text/event-stream",
             Media::Html => "text/html; charset=utf-8",
         }
     }

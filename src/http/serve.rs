@@ -3,16 +3,21 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
+use futures_util::future::select_all;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::Notify,
 };
 
-/// Serves until `stop` completes, then accepts no more and lets running requests finish for at most `limit`.
+use super::Connections;
+
+/// Serves until `stop` completes, then accepts no more, ends the connections that would stay open and lets running
+/// requests finish, for at most `limit`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    connections: Arc<Connections>,
     stop: impl Future<Output = ()> + Send + 'static,
     limit: Duration,
 ) -> io::Result<()> {
@@ -30,12 +35,20 @@ pub async fn serve(
         stopped.notify_one();
     });
     let mut server = std::pin::pin!(server.into_future());
-    tokio::select! {
-        finished = &mut server => return finished,
-        () = stopping.notified() => tracing::info!("stopping; waiting for running requests"),
-    }
-    match tokio::time::timeout(limit, server).await {
-        Ok(finished) => finished,
+    // It may be finished as soon as it is told to stop: sockets are none of its requests any more.
+    let finished = tokio::select! {
+        finished = &mut server => Some(finished),
+        () = stopping.notified() => None,
+    };
+    tracing::info!("stopping; waiting for running requests");
+    let rest = async {
+        match finished {
+            Some(finished) => finished,
+            None => server.await,
+        }
+    };
+    match tokio::time::timeout(limit, async { tokio::join!(rest, connections.dismiss()) }).await {
+        Ok((finished, ())) => finished,
         Err(_) => {
             tracing::warn!(limit_s = limit.as_secs(), "requests were still running at the time limit");
             Ok(())
@@ -43,18 +56,19 @@ pub async fn serve(
     }
 }
 
-/// Completes at SIGTERM or ctrl-c.
-pub async fn terminated() {
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = interrupt.await;
+/// Completes at SIGTERM or ctrl-c, from the call on and not only once it is waited for.
+pub fn terminated() -> impl Future<Output = ()> + Send + 'static {
+    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    async move {
+        let waits = signals.into_iter().filter_map(|signal| {
+            let mut signal =
+                signal.inspect_err(|error| tracing::error!(%error, "a signal cannot be waited for")).ok()?;
+            Some(Box::pin(async move { signal.recv().await }))
+        });
+        let waits: Vec<_> = waits.collect();
+        match waits.is_empty() {
+            true => std::future::pending().await,
+            false => _ = select_all(waits).await,
         }
     }
 }
@@ -99,6 +113,7 @@ mod tests {
         let server = tokio::spawn(serve(
             listener,
             router,
+            Arc::new(Connections::new(1)),
             async {
                 let _ = stopped.await;
             },

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::{Caller, Http, Introspection, Settings, router};
+use super::{Caller, Connections, Http, Introspection, Settings, router};
 use crate::{
     error::Error,
     graphql::{document::Limits, execute::Engine, toy},
@@ -26,6 +26,8 @@ fn app(settings: Settings) -> Router {
         ready: Arc::new(|| async { Err("the database does not answer".to_owned()) }.boxed()),
         receive: Arc::new(|_| async { Err(Declined::NotConfigured) }.boxed()),
         figures: Arc::new(|_| async { Err(Error::Forbidden("not for you".into())) }.boxed()),
+        watch: Arc::new(|_| async { Err(Error::NotFound("feed")) }.boxed()),
+        connections: Arc::new(Connections::new(1)),
         settings,
     };
     router(http).unwrap()

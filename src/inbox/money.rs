@@ -44,6 +44,9 @@ impl Records<'_, '_> {
             Owner::Unknown(key) => return Ok(Step::unowned(key, id)),
         };
         let mirrored = payments::project_invoice(self.mirror, account_id, &invoice).await?;
+        if mirrored.new {
+            self.made(id).await?;
+        }
         if mirrored.changed {
             self.queue.extend(invoice.payment_external_id.map(Record::Payment));
         }
@@ -73,7 +76,7 @@ impl Records<'_, '_> {
         };
         let mirrored = payments::project_payment(self.mirror, account_id, &payment).await?;
         if mirrored.new {
-            self.waiting.wake(&format!("object:{id}")).await?;
+            self.made(id).await?;
         }
         if mirrored.changed {
             let sessions = tied.iter().filter(|object| object.kind == "checkout.session");

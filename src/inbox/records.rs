@@ -85,7 +85,6 @@ impl<'a, 'm> Records<'a, 'm> {
                 waits_for = waits_for.or(Some(key));
             }
         }
-        self.waiting.wake(&format!("object:{}", object.external_id)).await?;
         Ok(Outcome { waits_for, note: self.note.take() })
     }
 
@@ -201,8 +200,10 @@ impl<'a, 'm> Records<'a, 'm> {
 
     async fn coupon(&mut self, id: &str) -> Result<Step> {
         let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
-        if let Some(coupon) = stripe::coupon(&object) {
-            payments::project_coupon(self.mirror, &coupon).await?;
+        if let Some(coupon) = stripe::coupon(&object)
+            && payments::project_coupon(self.mirror, &coupon).await?.new
+        {
+            self.made(id).await?;
         }
         Ok(Step::Made)
     }
@@ -261,9 +262,15 @@ impl<'a, 'm> Records<'a, 'm> {
         if mirrored.new {
             let invoices = self.store.tied(Tie::Subscription, id, &["invoice", "transaction"]).await?;
             self.queue.extend(invoices.into_iter().map(|invoice| Record::Invoice(invoice.external_id)));
-            self.waiting.wake(&format!("object:{id}")).await?;
+            self.made(id).await?;
         }
         Ok(Step::Made)
+    }
+
+    /// Wakes what waits for a record that was not there before.
+    pub(super) async fn made(&self, id: &str) -> Result<()> {
+        self.waiting.wake(&format!("object:{id}")).await?;
+        self.waiting.wake(&format!("owner:{id}")).await
     }
 
     /// What else says something about a subscription: its schedules, its discounts, and their coupons.
@@ -342,8 +349,8 @@ impl Step {
         Step::Waits(format!("object:{id}"))
     }
 
-    /// The owner has to be here first; where none is named, whatever else comes of the object may name one.
+    /// The owner has to be here first; where none is named, something else that is tied to the object may name one.
     pub(super) fn unowned(key: Option<String>, id: &str) -> Step {
-        key.map_or_else(|| Step::waits(id), Step::Waits)
+        Step::Waits(key.unwrap_or_else(|| format!("owner:{id}")))
     }
 }

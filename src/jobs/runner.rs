@@ -70,6 +70,8 @@ impl Worker {
         let rest = async { while running.join_next().await.is_some() {} };
         if tokio::time::timeout(limit, rest).await.is_err() {
             tracing::warn!(limit_s = limit.as_secs(), "jobs were still running at the time limit");
+            // Nothing of them goes on once this returns.
+            running.shutdown().await;
         }
     }
 
@@ -193,6 +195,7 @@ impl Task {
         let mut renewed = self.claimed;
         let mut pause = self.renewal;
         loop {
+            #[expect(clippy::disallowed_methods, reason = "the lease runs by the time of the machine")]
             tokio::time::sleep(pause.min(HELD.saturating_sub(renewed.elapsed()))).await;
             let (begin, left) = (Instant::now(), HELD.saturating_sub(renewed.elapsed()));
             pause = match tokio::time::timeout(left, queue::renew(app, &self.job)).await {

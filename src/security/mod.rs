@@ -60,11 +60,8 @@ pub async fn flush(app: &App) {
 /// Flushes each minute until `stop` completes, and then all that is left.
 pub async fn flush_until(app: &App, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            () = tokio::time::sleep(FLUSH) => flush(app).await,
-        }
+    while tokio::time::timeout(FLUSH, &mut stop).await.is_err() {
+        flush(app).await;
     }
     write(app, app.suspicions.take_all()).await;
 }

@@ -1,9 +1,11 @@
 //! Who may ask for what: every root field, tried by every kind of caller.
 
-use crate::support::{Client, Schema, TestApp, World, both_engines};
+use crate::support::{Client, Schema, TestApp, World, both_engines, global_id, licences, local_id};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tollgate::auth::Permission;
+use tollgate::changes::Change;
+use tollgate::graphql;
 
 both_engines!(every_root_field_answers_each_kind_of_caller_as_the_table_says);
 
@@ -26,10 +28,13 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("refunds", "", "{ refunds { nodes { id } } }"),
     ("invoices", "", "{ invoices { nodes { id } } }"),
     ("coupons", "", "{ coupons { nodes { id promoCodes { id } } } }"),
+    ("licenseKeys", "", "{ licenseKeys { nodes { id account { id } devices { nodes { id } } } } }"),
+    ("licenseStatus", "", "{ licenseStatus(key: \"TG\", fingerprint: \"f\") { status reason } }"),
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("inbox", "", "{ inbox { received } }"),
     ("auditLog", "", "{ auditLog { nodes { id } } }"),
+    ("securityEvents", "", "{ securityEvents { nodes { id } } }"),
     ("apiKeys", "", "{ apiKeys { nodes { id } } }"),
 ];
 
@@ -45,10 +50,24 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "id: $key"),
-    ("replayWebhookEvent", "eventId: $event, dryRun: true"),
+    ("replayWebhookEvent", "eventId: $told, dryRun: true"),
     ("replayWebhookEvents", "filter: {eventType: $code}"),
     ("reconcile", "since: \"2026-01-01T00:00:00Z\""),
     ("resyncAccount", "accountId: $account"),
+    ("issueLicenseKey", "accountId: $account, idempotencyKey: $code"),
+    ("revealLicenseKey", "licenseKeyId: $unshown"),
+    ("replaceLicenseKey", "licenseKeyId: $licence"),
+    ("revokeLicenseKey", "licenseKeyId: $licence"),
+    ("registerDevice", "key: $licenseKey, fingerprint: $code"),
+    ("revokeDevice", "deviceId: $device"),
+    ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
+];
+
+/// A subscription for each root field of its kind, told of a change of the row of the shared account.
+const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
+    ("subscriptionChanged", "Subscription", "subscription { subscriptionChanged { id } }"),
+    ("paymentRecorded", "Payment", "subscription { paymentRecorded { id } }"),
+    ("webhookEventReceived", "WebhookEvent", "subscription { webhookEventReceived { id } }"),
 ];
 
 fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
@@ -72,6 +91,7 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     for (root, covered) in [
         ("Query", QUERIES.iter().map(|(field, ..)| *field).collect::<BTreeSet<_>>()),
         ("Mutation", MUTATIONS.iter().map(|(field, _)| *field).collect()),
+        ("Live", SUBSCRIPTIONS.iter().map(|(field, ..)| *field).collect()),
     ] {
         let fields: BTreeSet<String> = schema.fields(root).into_iter().map(|field| field.name).collect();
         let covered: BTreeSet<String> = covered.into_iter().map(str::to_owned).collect();
@@ -90,11 +110,16 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     for (number, (field, input)) in MUTATIONS.iter().enumerate() {
         let mut outcomes = Vec::new();
         for (name, caller) in callers(test) {
-            let variables = things_to_change(test, &world, &format!("x{number}{}", outcomes.len())).await;
+            let variables = things_to_change(test, &world, &format!("x{number}-{}", outcomes.len())).await;
             let names = variables.as_object().unwrap().keys().filter(|name| input.contains(&format!("${name}")));
             let declared: Vec<_> = names
                 .clone()
-                .map(|name| format!("${name}: {}!", if name == "code" { "String" } else { "ID" }))
+                .map(|name| {
+                    format!(
+                        "${name}: {}!",
+                        if ["code", "licenseKey"].contains(&name.as_str()) { "String" } else { "ID" }
+                    )
+                })
                 .collect();
             let kept: serde_json::Map<_, _> = names.map(|name| (name.clone(), variables[name].clone())).collect();
             let query = format!(
@@ -106,10 +131,33 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
         }
         table += &row(field, outcomes);
     }
+    table += &watching(test, &world).await;
     insta::assert_snapshot!("who_may_ask_for_what", table);
 }
 
-/// Made by an admin for one try: a plan, a draft of it that could be published, and an API key.
+/// What a change tells each kind of caller who watches.
+async fn watching(test: &TestApp, world: &World) -> String {
+    let engine = graphql::engine(&test.app).unwrap();
+    let mut table = String::new();
+    for (field, ty, query) in SUBSCRIPTIONS {
+        let label = if *ty == "WebhookEvent" { "office" } else { "shared" };
+        let (_, row) = local_id(world.id(ty, label));
+        let change = match *ty {
+            "Subscription" => Change::SubscriptionChanged(row, world.shared),
+            "Payment" => Change::PaymentRecorded(row, world.shared),
+            _ => Change::WebhookEventReceived(row),
+        };
+        let mut outcomes = Vec::new();
+        for (name, caller) in callers(test) {
+            outcomes.push((name, read(world, field, &caller.told(&engine, query, change).await)));
+        }
+        table += &self::row(field, outcomes);
+    }
+    table
+}
+
+/// Made for one try: a plan, a draft of it that could be published, an API key, licences with and without a key, and a
+/// device.
 async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
     let admin = test.admin();
     let plan = "mutation($code: String!) {
@@ -121,10 +169,16 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
             planVersion { id } } }";
     let plan = &made["createPlan"]["plan"]["id"];
     let draft = admin.data(draft, json!({"plan": plan})).await;
+    let (licence, secret) = licences::issued(&test.app, world.shared).await;
+    let (unshown, _) = licences::bought(&test.app, world.shared).await;
+    let device = licences::device(&test.app, world.shared, licence).await;
     json!({
+        "licence": global_id("LicenseKey", licence), "licenseKey": secret.expose(),
+        "unshown": global_id("LicenseKey", unshown), "device": global_id("Device", device),
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
-        "event": world.id("WebhookEvent", "office"),
+        "event": world.id("SecurityEvent", "office"),
+        "told": world.id("WebhookEvent", "office"),
     })
 }
 

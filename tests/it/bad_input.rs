@@ -60,6 +60,8 @@ impl Target {
 fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
     let value = match (slot.named(), slot.name.as_str()) {
         ("ID", "planId") => json!(world.id("Plan", "public")),
+        ("ID", "licenseKeyId") => json!(world.id("LicenseKey", "shared")),
+        ("ID", "deviceId") => json!(world.id("Device", "shared")),
         ("ID", "accountId") => json!(world.id("Account", "shared")),
         ("ID", _) => match field {
             "user" => json!(world.id("User", "user alice")),
@@ -67,6 +69,7 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
             "subscription" => json!(world.id("Subscription", "shared")),
             "updatePlan" => json!(world.id("Plan", "public")),
             "updatePlanVersion" | "publishPlanVersion" => json!(world.id("PlanVersion", "draft")),
+            "resolveSecurityEvent" => json!(world.id("SecurityEvent", "office")),
             "revokeApiKey" => json!(world.id("ApiKey", "office")),
             _ => json!(world.id("Payment", "shared")),
         },

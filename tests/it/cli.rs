@@ -219,3 +219,53 @@ fn complete(help: &str) {
         }
     }
 }
+
+/// A run that goes on until it is told to stop.
+struct Running {
+    process: std::process::Child,
+    log: std::io::Lines<std::io::BufReader<std::process::ChildStderr>>,
+}
+
+impl Running {
+    /// Starts, and waits until the log says `word`.
+    fn start(args: &[&str], url: &str, word: &str) -> Running {
+        use std::io::BufRead;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.args(args).env_clear().env("TOLLGATE_DATABASE_URL", url).env("TOLLGATE_LISTEN", "127.0.0.1:0");
+        let mut process = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut log = std::io::BufReader::new(process.stderr.take().unwrap()).lines();
+        assert!(log.by_ref().any(|line| line.unwrap().contains(word)), "{args:?} does not say {word}");
+        Running { process, log }
+    }
+
+    /// Tells it to stop, and how it ended.
+    fn stop(mut self) -> i32 {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.log.for_each(drop);
+        self.process.wait().unwrap().code().unwrap()
+    }
+}
+
+fn jobs(url: &str) -> i64 {
+    crate::support::wait_for(async {
+        let db = sea_orm::Database::connect(url).await.unwrap();
+        let count = crate::support::sql::number(&db, "SELECT COUNT(*) FROM jobs").await;
+        db.close().await.unwrap();
+        count
+    })
+}
+
+#[test]
+fn the_background_work_is_done_by_serve_or_by_a_worker_of_its_own() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(database) = TestDatabase::create(engine) else { continue };
+        let url = database.url();
+        let server = Running::start(&["serve", "--no-worker"], url, "listening on");
+        assert_eq!(server.stop(), 0);
+        assert_eq!(jobs(url), 0, "no schedule was set up");
+        let worker = Running::start(&["worker"], url, "working");
+        while jobs(url) == 0 {}
+        assert_eq!(worker.stop(), 0);
+    }
+}

@@ -1,19 +1,26 @@
 //! What was acknowledged is there after the server was killed without warning, and the books balance.
 
+use crate::support::webhooks::{STRIPE_SECRET, event, signature};
 use crate::support::{Subject, TestDatabase, both_engines, sql};
 use sea_orm::Database;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use tollgate::clock::Clock;
+use tollgate::providers::Provider;
 use uuid::Uuid;
 
-both_engines!(every_acknowledged_grant_survives_a_kill);
+both_engines!(every_acknowledged_grant_survives_a_kill, every_acknowledged_webhook_survives_a_kill);
 
 /// How many clients grant at once.
 const CLIENTS: usize = 8;
+
+/// How many connections a provider sends over at once.
+const SENDERS: usize = 16;
 
 /// Where a server of its own finds its database.
 struct Place(String);
@@ -38,6 +45,7 @@ impl Place {
         // What the machine has set is not for this server.
         command.env_clear().env("TOLLGATE_DATABASE_URL", &self.0).env("TOLLGATE_LISTEN", "127.0.0.1:0");
         command.env("TOLLGATE_JWT_HS256_SECRET", "a secret of the tests, which is no secret");
+        command.env("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET);
         command
     }
 
@@ -61,21 +69,21 @@ impl Place {
     }
 }
 
-/// Asks over a connection that stays open; `None` once the server is gone.
-fn ask(stream: &mut BufReader<TcpStream>, token: &str, query: &str, variables: &Value) -> Option<Value> {
-    let body = json!({"query": query, "variables": variables}).to_string();
+/// Posts over a connection that stays open, and tells the status and the body of the reply; `None` once the server is
+/// gone.
+fn post(stream: &mut BufReader<TcpStream>, path: &str, header: &str, body: &str) -> Option<(u16, Vec<u8>)> {
     let head = format!(
-        "POST /graphql HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\nauthorization: Bearer {token}\r\n\
-         content-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n{header}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.get_mut().write_all(format!("{head}{body}").as_bytes()).ok()?;
-    let (mut length, mut line) = (0, String::new());
+    let (mut status, mut length, mut line) = (None, 0, String::new());
     loop {
         line.clear();
         if stream.read_line(&mut line).ok()? == 0 {
             return None;
         }
+        status = status.or_else(|| line.split(' ').nth(1)?.parse().ok());
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
@@ -85,6 +93,13 @@ fn ask(stream: &mut BufReader<TcpStream>, token: &str, query: &str, variables: &
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
+    Some((status?, body))
+}
+
+/// Asks over a connection that stays open; `None` once the server is gone.
+fn ask(stream: &mut BufReader<TcpStream>, token: &str, query: &str, variables: &Value) -> Option<Value> {
+    let body = json!({"query": query, "variables": variables}).to_string();
+    let (_, body) = post(stream, "/graphql", &format!("authorization: Bearer {token}"), &body)?;
     let reply: Value = serde_json::from_slice(&body).unwrap();
     assert!(reply.get("errors").is_none(), "{reply}");
     Some(reply["data"].clone())
@@ -162,5 +177,72 @@ async fn every_acknowledged_grant_survives_a_kill(place: &Place) {
         let found = sql::number(&db, &format!("SELECT COUNT(*) FROM ({wrong}) AS wrong")).await;
         assert_eq!(found, 0, "{wrong}");
     }
+    db.close().await.unwrap();
+}
+
+/// Sends an event, signed afresh; whether it was acknowledged. `None` once the server is gone.
+fn deliver(stream: &mut BufReader<TcpStream>, id: &str, object: &str) -> Option<bool> {
+    let body = event(Provider::Stripe, id, object).to_string();
+    let time = Clock::System.now().timestamp();
+    let signature = signature(Provider::Stripe, &[STRIPE_SECRET], time, body.as_bytes());
+    let (status, _) = post(stream, "/webhooks/stripe", &format!("stripe-signature: {signature}"), &body)?;
+    Some(status == 200)
+}
+
+/// Sends events without end, and tells of each that was acknowledged; which were sent.
+fn storm(address: &str, name: &str, acknowledged: &mpsc::Sender<String>) -> Vec<String> {
+    let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
+    let mut sent = Vec::new();
+    for number in 1_u64.. {
+        let id = format!("evt_{name}_{number}");
+        sent.push(id.clone());
+        match deliver(&mut stream, &id, &format!("cus_{}", number % 7)) {
+            Some(true) => _ = acknowledged.send(id),
+            Some(false) => panic!("{id} is refused"),
+            None => break,
+        }
+    }
+    sent
+}
+
+async fn every_acknowledged_webhook_survives_a_kill(place: &Place) {
+    let (mut sent, mut acknowledged) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        let mut server = place.serve();
+        let (sender, receiver) = mpsc::channel();
+        let moment = usize::try_from(RandomState::new().build_hasher().finish() % 300).unwrap() + 40;
+        std::thread::scope(|scope| {
+            let senders: Vec<_> = (0..SENDERS)
+                .map(|number| {
+                    let (sender, address) = (sender.clone(), &server.address);
+                    scope.spawn(move || storm(address, &format!("{round}_{number}"), &sender))
+                })
+                .collect();
+            drop(sender);
+            acknowledged.extend(receiver.iter().take(moment));
+            server.process.kill().unwrap();
+            server.process.wait().unwrap();
+            acknowledged.extend(receiver);
+            sent.extend(senders.into_iter().flat_map(|sender| sender.join().unwrap()));
+        });
+    }
+    let mut server = place.serve();
+    let db = Database::connect(&place.0).await.unwrap();
+    let stored: HashSet<String> =
+        sql::column(&db, "SELECT external_id FROM inbox_events", []).await.into_iter().collect();
+    let lost: Vec<_> = acknowledged.iter().filter(|id| !stored.contains(*id)).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged events are lost", lost.len(), acknowledged.len());
+    // What was not acknowledged is sent again, and so is what was: each is there once.
+    let mut stream = BufReader::new(TcpStream::connect(&server.address).unwrap());
+    assert!(sent.iter().all(|id| deliver(&mut stream, id, "cus_0") == Some(true)));
+    // Nothing that is not signed gets in, and who sent it is known.
+    assert_eq!(post(&mut stream, "/webhooks/stripe", "a: b", "{}").unwrap().0, 400);
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
+    assert_eq!(sql::column::<String>(&db, "SELECT subject FROM security_events", []).await, ["127.0.0.1"]);
+    let all = i64::try_from(sent.len()).unwrap();
+    assert_eq!(sql::number(&db, "SELECT COUNT(*) FROM inbox_events").await, all);
+    let told = "SELECT COUNT(*) FROM changes WHERE kind = 'webhook_event_received'";
+    assert_eq!(sql::number(&db, told).await, all, "each was kept in one transaction with what tells of it");
     db.close().await.unwrap();
 }

@@ -2,7 +2,7 @@
 //! needs a sort of more than its own rows.
 
 use crate::support::lists::LISTS;
-use crate::support::{Company, both_engines, sql};
+use crate::support::{Company, both_engines, licences, sql};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use std::mem::take;
@@ -15,6 +15,7 @@ both_engines!(
     the_backlog_is_counted_by_an_index,
     rows_that_others_point_to_are_found_by_an_index,
     revenue_is_read_by_an_index,
+    a_licence_is_found_by_its_key,
 );
 
 /// Explains what a document runs.
@@ -34,6 +35,7 @@ impl<'a> Explained<'a> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&seen);
         test.app.db.observe(move |statement| kept.lock().unwrap().push(statement.clone()));
+        licences::for_some(&test.app).await;
         if test.db().get_database_backend() == DbBackend::Postgres {
             sql::execute(test.db(), "ANALYZE").await;
         }
@@ -122,6 +124,7 @@ impl Plan {
 async fn ids(test: &Company<40>, owner: &str) -> String {
     let table = match owner {
         "Plan" => "products".to_owned(),
+        "LicenseKey" => "license_keys".to_owned(),
         other => format!("{}s", other.to_lowercase()),
     };
     let ids = sql::ids(test.db(), &format!("SELECT id FROM {table} ORDER BY id LIMIT 5"), []).await;
@@ -151,7 +154,7 @@ async fn every_list_is_read_by_an_index_in_its_order(test: &Company<40>) {
             }
         }
         // And the page behind another.
-        if owner == "Query" && list.rows.1 != "api_keys" {
+        if owner == "Query" && !["api_keys", "security_events"].contains(&list.rows.1) {
             let document = format!("{{ {field}(first: 2) {{ pageInfo {{ endCursor }} }} }}");
             let end = test.admin().data(&document, json!({})).await[field]["pageInfo"]["endCursor"].take();
             let document = format!("{{ {field}(first: 2, after: {end}) {{ nodes {{ id }} }} }}");
@@ -187,10 +190,16 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("refunds", "{createdAt: SPAN}", "created_at"),
         ("invoices", "{status: OPEN}", "status"),
         ("invoices", "{createdAt: SPAN}", "created_at"),
+        ("licenseKeys", "{status: REVOKED}", "status"),
+        ("licenseKeys", "{source: PURCHASE}", "source"),
+        ("licenseKeys", "{issuedAt: SPAN}", "created_at"),
         ("webhookEvents", "{state: PARKED}", "state"),
         ("webhookEvents", "{eventType: \"nothing.known\"}", "kind"),
         ("webhookEvents", "{provider: PADDLE}", "provider"),
         ("webhookEvents", "{receivedAt: SPAN}", "received_at"),
+        ("securityEvents", "{severity: HIGH}", "severity"),
+        ("securityEvents", "{kind: WEBHOOK_FORGED}", "kind"),
+        ("securityEvents", "{lastAt: SPAN}", "last_at"),
         ("auditLog", "{actor: \"user:x\"}", "actor"),
         ("auditLog", "{action: \"plans.create\"}", "action"),
         ("auditLog", &user, "entity_id"),
@@ -261,6 +270,8 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
         "{ plans(first: 5) { nodes { currentVersion { prices { id } features { feature { id } }
             creditAllowances { unit { id } } } } } }",
         "{ coupons(first: 5) { nodes { promoCodes { coupon { id } } redemptions { nodes { account { id } } } } } }",
+        "{ licenseKeys(first: 5) { nodes { account { id } purchase { id } devices { totalCount nodes { licenseKey { id }
+            account { id } } } } } }",
         "{ accounts(first: 5) { nodes { payments { totalCount } members { totalCount nodes { user { id } } } } } }",
     ] {
         for plan in explained.plans(document, true).await {
@@ -268,9 +279,17 @@ async fn rows_that_others_point_to_are_found_by_an_index(test: &Company<40>) {
         }
     }
     // And what one user sees of it, by way of their accounts.
-    for field in
-        ["users", "accounts", "subscriptions", "payments", "refunds", "invoices", "coupons", "providerCustomers"]
-    {
+    for field in [
+        "users",
+        "accounts",
+        "subscriptions",
+        "payments",
+        "refunds",
+        "invoices",
+        "coupons",
+        "providerCustomers",
+        "licenseKeys",
+    ] {
         let document = format!("{{ {field}(first: 5) {{ nodes {{ id }} totalCount }} }}");
         explained.seen.lock().unwrap().clear();
         test.user("user_1").data(&document, json!({})).await;
@@ -289,4 +308,14 @@ async fn revenue_is_read_by_an_index(test: &Company<40>) {
         plan.assert_indexed(true, document);
         assert!(plan.searches(column), "{}\n{}", plan.sql, plan.lines.join("\n"));
     }
+}
+
+async fn a_licence_is_found_by_its_key(test: &Company<40>) {
+    let explained = Explained::new(test).await;
+    let prefix = sql::column::<String>(test.db(), "SELECT prefix FROM license_keys", []).await.remove(0);
+    // There is one at most, whose place in an order needs no index.
+    let document = format!("{{ licenseKeys(filter: {{keyPrefix: \"{prefix}\"}}) {{ nodes {{ id }} }} }}");
+    let plans = explained.plans(&document, true).await;
+    assert_eq!(plans.len(), 1);
+    assert!(plans[0].searches("prefix"), "{}\n{}", plans[0].sql, plans[0].lines.join("\n"));
 }

@@ -2,7 +2,7 @@
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::{LISTS, accounts_of_user, ids};
-use crate::support::{Company, both_engines, sql};
+use crate::support::{Company, both_engines, sql, suspicions};
 use serde_json::json;
 
 both_engines!(every_filter_keeps_what_sql_keeps, filters_that_name_someone_find_them);
@@ -64,6 +64,11 @@ filters! {
         => "received_at >= '2025-12-01T00:00:00+00:00'";
     Query.auditLog r#"{action: "credits.grant"}"# => "action = 'credits.grant'";
     Query.auditLog r#"{at: {from: "2025-06-01T00:00:00Z"}}"# => "at >= '2025-06-01T00:00:00+00:00'";
+    Query.securityEvents r#"{severity: [LOW, HIGH]}"# => "severity IN ('low', 'high')";
+    Query.securityEvents r#"{kind: [WEBHOOK_FORGED]}"# => "kind = 'webhook_forged'";
+    Query.securityEvents r#"{resolved: true}"# => "resolved_at IS NOT NULL";
+    Query.securityEvents r#"{resolved: false}"# => "resolved_at IS NULL";
+    Query.securityEvents r#"{lastAt: {from: "2026-01-10T00:00:00Z"}}"# => "last_at >= '2026-01-10T00:00:00+00:00'";
     Account.subscriptions r#"{status: [CANCELED]}"# => "account_id = $1 AND status = 'canceled'";
     Account.providerCustomers r#"{provider: STRIPE}"# => "account_id = $1 AND provider = 'stripe'";
     Account.payments r#"{status: [SUCCEEDED]}"# => "account_id = $1 AND status = 'succeeded'";
@@ -80,6 +85,7 @@ filters! {
 async fn every_filter_keeps_what_sql_keeps(test: &Company<80>) {
     sql::execute(test.db(), "UPDATE provider_customers SET delinquent = external_id < 'cus_8'").await;
     sql::execute(test.db(), "UPDATE products SET active = FALSE WHERE code = 'starter'").await;
+    suspicions(&test.app, 30).await;
     for Filter { field, filter, keeps } in FILTERS {
         let list = LISTS.iter().find(|list| list.field == *field).unwrap();
         let mut kept = 0;

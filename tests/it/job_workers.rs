@@ -1,7 +1,7 @@
 //! Workers: many at a time, killed, on a schedule, started and stopped.
 
 use crate::support::chores::{Chore, Diary, Does, chore, chores, enqueue, new, only, queue, run, runs};
-use crate::support::{TestApp, both_engines};
+use crate::support::{TestApp, both_engines, sql};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ both_engines!(
     one_key_is_worked_on_by_one_and_nothing_is_missed,
     a_job_whose_process_ended_is_done_when_its_lease_ends,
     a_job_that_ends_its_process_each_time_is_parked,
+    a_job_that_runs_is_not_another_s_however_long_it_takes,
+    a_job_whose_lease_is_lost_is_broken_off,
     a_schedule_runs_once_in_each_period,
     a_schedule_that_fails_is_never_parked,
     a_worker_leaves_alone_what_it_does_not_know,
@@ -113,7 +115,7 @@ async fn a_job_whose_process_ended_is_done_when_its_lease_ends(test: &TestApp) {
     enqueue(&test.app, new(test, &chore)).await;
     crash(test, &diary).await;
     assert_eq!(run(test).await, (0, 0), "it belongs to the one who claimed it");
-    test.advance(TimeDelta::minutes(5) - TimeDelta::microseconds(1));
+    test.advance(TimeDelta::seconds(30) - TimeDelta::microseconds(1));
     assert_eq!(run(test).await, (0, 0));
     test.advance(TimeDelta::microseconds(1));
     diary.go_on.notify_one();
@@ -126,11 +128,46 @@ async fn a_job_that_ends_its_process_each_time_is_parked(test: &TestApp) {
     enqueue(&test.app, new(test, &chore)).await;
     for _ in 0..MOST_ATTEMPTS {
         crash(test, &diary).await;
-        test.advance(TimeDelta::minutes(5));
+        test.advance(TimeDelta::seconds(30));
     }
     assert_eq!(run(test).await, (0, 1));
     assert_eq!(&*only(test).await.state, "parked");
     assert_eq!(runs(&diary), usize::try_from(MOST_ATTEMPTS).unwrap());
+}
+
+async fn a_job_that_runs_is_not_another_s_however_long_it_takes(test: &TestApp) {
+    let (slow, diary) = chore(test, Does::Waits);
+    enqueue(&test.app, new(test, &slow)).await;
+    let app = Arc::clone(&test.app);
+    let often = Duration::from_millis(5);
+    let worker = tokio::spawn(async move { chores().renewing_every(often).run_due(&app).await.unwrap() });
+    diary.begun.notified().await;
+    for _ in 0..5 {
+        let before = only(test).await.locked_until;
+        test.advance(TimeDelta::seconds(29));
+        while only(test).await.locked_until == before {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(run(test).await, (0, 0));
+    }
+    diary.go_on.notify_one();
+    assert_eq!(worker.await.unwrap(), Tally { done: 1, failed: 0 });
+    assert_eq!((runs(&diary), queue(test).await.len()), (1, 0));
+}
+
+async fn a_job_whose_lease_is_lost_is_broken_off(test: &TestApp) {
+    let (slow, diary) = chore(test, Does::Waits);
+    enqueue(&test.app, new(test, &slow)).await;
+    let app = Arc::clone(&test.app);
+    let often = Duration::from_millis(5);
+    let worker = tokio::spawn(async move { chores().renewing_every(often).run_due(&app).await.unwrap() });
+    diary.begun.notified().await;
+    sql::execute(test.app.db.schema(), "UPDATE jobs SET locked_by = NULL, locked_until = NULL").await;
+    // It is claimed anew; what of the first run would be left would take this word.
+    diary.begun.notified().await;
+    diary.go_on.notify_one();
+    assert_eq!(worker.await.unwrap(), Tally { done: 1, failed: 1 });
+    assert_eq!((runs(&diary), queue(test).await.len()), (2, 0));
 }
 
 async fn marks(test: &TestApp) -> usize {
@@ -222,7 +259,7 @@ async fn a_worker_that_must_stop_leaves_its_job_to_others(test: &TestApp) {
     diary.begun.notified().await;
     drop(stop);
     worker.await.unwrap();
-    test.advance(TimeDelta::minutes(5));
+    test.advance(TimeDelta::seconds(30));
     diary.go_on.notify_one();
     assert_eq!(run(test).await, (1, 0));
     assert_eq!(runs(&diary), 2);
@@ -236,7 +273,7 @@ async fn who_comes_late_does_not_end_the_job_of_another(test: &TestApp) {
         let app = Arc::clone(&test.app);
         workers.push(tokio::spawn(async move { chores().run_due(&app).await.unwrap() }));
         diary.begun.notified().await;
-        test.advance(TimeDelta::minutes(5) - TimeDelta::microseconds(i64::from(workers.len() == 2)));
+        test.advance(TimeDelta::seconds(30) - TimeDelta::microseconds(i64::from(workers.len() == 2)));
     }
     let second = only(test).await;
     // The first to wait is the first to go on.

@@ -1,7 +1,7 @@
 //! Every list of the API: each row once, in its order, from either end, whatever the size of a page.
 
 use crate::support::lists::{LISTS, List, ids};
-use crate::support::{Company, TestApp, both_engines, sql};
+use crate::support::{Company, TestApp, both_engines, licences, sql, suspicions};
 use entity::{discount_redemptions, payments, provider_customers, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -47,12 +47,14 @@ async fn tie(test: &Company<40>) {
         ("inbox_events", "received_at"),
         ("discount_redemptions", "redeemed_at"),
         ("credit_grants", "created_at"),
+        ("license_keys", "created_at"),
     ] {
         let month = |alias: &str| format!("substr(CAST({alias}.{column} AS TEXT), 1, 7)");
         let first = format!("SELECT MIN(o.{column}) FROM {table} AS o WHERE {} = {}", month("o"), month(table));
         sql::execute(test.db(), &format!("UPDATE {table} SET {column} = ({first})")).await;
     }
     sql::execute(test.db(), "UPDATE products SET rank = rank / 20").await;
+    suspicions(&test.app, 30).await;
     for name in ["a", "b", "c", "d", "e"] {
         let key = "mutation($name: String!) { createApiKey(input: {name: $name, scopes: [\"audit:read\"]}) { userErrors { code } } }";
         test.admin().data(key, json!({"name": name})).await;
@@ -84,6 +86,7 @@ async fn repeat(test: &Company<40>) {
 
 async fn every_list_is_walked_from_either_end(test: &Company<40>) {
     repeat(test).await;
+    licences::for_some(&test.app).await;
     tie(test).await;
     for list in LISTS {
         let mut most = 0;

@@ -1,5 +1,6 @@
 //! The database away, and back: said to those who route and to those who ask, and over without a restart.
 
+use crate::support::webhooks::{STRIPE_SECRET, deliver, event, send};
 use crate::support::{Engine, Reply, SECRET, TestApp, both_engines, run};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Notify;
+use tollgate::providers::Provider;
 
 both_engines!(a_schema_that_is_behind_is_not_ready_and_says_what_to_run, a_schema_of_another_version_is_not_ready);
 
@@ -111,7 +113,11 @@ async fn over_a_bridge(test: &TestApp) -> (Arc<Bridge>, TestApp) {
     url.set_query(None);
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(port)).unwrap();
-    let settings = [("TOLLGATE_DATABASE_URL", url.as_str()), ("TOLLGATE_JWT_HS256_SECRET", SECRET)];
+    let settings = [
+        ("TOLLGATE_DATABASE_URL", url.as_str()),
+        ("TOLLGATE_JWT_HS256_SECRET", SECRET),
+        ("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET),
+    ];
     (bridge, TestApp::configured(&settings).await)
 }
 
@@ -134,11 +140,14 @@ fn a_lost_server_is_said_and_its_return_needs_no_restart() {
         // At the same time, since each waits for a connection before it gives up.
         let unit = "mutation { createCreditUnit(input: {code: \"a\", name: \"A\"}) { userErrors { code } } }";
         let (admin, stranger) = (test.admin(), test.user("bob"));
-        let (ready, read, written, told) = tokio::join!(
+        let sent = event(Provider::Stripe, "evt_1", "cus_1");
+        let (ready, read, written, told, received, forged) = tokio::join!(
             missing(test),
             async { test.anonymous().post(ASK, json!({})).await },
             admin.post(unit, json!({})),
             stranger.post(ASK, json!({})),
+            deliver(test, Provider::Stripe, &sent),
+            send(test, Provider::Stripe, None, b"{}"),
         );
         assert_eq!(ready.as_deref(), Some("the database does not answer"));
         unavailable(&read);
@@ -146,10 +155,23 @@ fn a_lost_server_is_said_and_its_return_needs_no_restart() {
         // Who calls cannot be told without a database.
         assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE);
         unavailable(&told);
+        // The provider sends it again.
+        assert_eq!(received.status, StatusCode::SERVICE_UNAVAILABLE);
+        unavailable(&received);
+        assert_eq!(forged.status, StatusCode::BAD_REQUEST);
 
         bridge.restore();
         assert_eq!(missing(test).await, None);
         test.user("ann").data("{ viewer { user { id } } }", json!({})).await;
+        assert_eq!(deliver(test, Provider::Stripe, &sent).await.status, StatusCode::OK);
+        test.run_jobs().await;
+        test.advance(chrono::TimeDelta::minutes(1));
+        tollgate::security::flush(&test.app).await;
+        let events = "{ webhookEvents { nodes { externalId } } securityEvents { nodes { kind } } }";
+        let kept = test.admin().data(events, json!({})).await;
+        let expected = json!({"webhookEvents": {"nodes": [{"externalId": "evt_1"}]},
+            "securityEvents": {"nodes": [{"kind": "WEBHOOK_UNSIGNED"}]}});
+        assert_eq!(kept, expected);
     });
 }
 
@@ -176,8 +198,12 @@ fn a_file_that_another_process_holds_is_said_and_what_was_asked_is_not_done() {
         assert_eq!(missing(test).await, None, "readers do not wait for it");
         test.anonymous().data(ASK, json!({})).await;
         unavailable(&test.admin().post(unit, json!({})).await);
+        let sent = event(Provider::Stripe, "evt_1", "cus_1");
+        unavailable(&deliver(test, Provider::Stripe, &sent).await);
         other.execute_unprepared("ROLLBACK").await.unwrap();
         let done = test.admin().data(unit, json!({})).await;
         assert_eq!(done["createCreditUnit"]["userErrors"], json!([]));
+        assert_eq!(deliver(test, Provider::Stripe, &sent).await.status, StatusCode::OK);
+        test.run_jobs().await;
     });
 }

@@ -37,6 +37,7 @@ fn selection(schema: &Schema, ty: &str, depth: usize) -> String {
             .filter_map(|arg| match arg.name.as_str() {
                 "unit" => Some("unit: \"credit\""),
                 "includeFormer" => Some("includeFormer: true"),
+                "includeRevoked" => Some("includeRevoked: true"),
                 "first" => Some("first: 100"),
                 other => {
                     assert!(!arg.required, "say what {other} of {ty}.{} is to be", field.name);
@@ -136,8 +137,17 @@ async fn no_path_leads_to_another_users_rows(test: &TestApp) {
 }
 
 /// The lists that users may ask for.
-const LISTS: [&str; 8] =
-    ["users", "accounts", "subscriptions", "providerCustomers", "payments", "refunds", "invoices", "coupons"];
+const LISTS: [&str; 9] = [
+    "users",
+    "accounts",
+    "subscriptions",
+    "providerCustomers",
+    "payments",
+    "refunds",
+    "invoices",
+    "coupons",
+    "licenseKeys",
+];
 
 async fn cursors_of_others_lead_to_ones_own_rows_alone(test: &TestApp) {
     let world = World::make(test).await;
@@ -209,7 +219,6 @@ const NOBODYS: &[(&str, &str)] = &[
     ("products", "the catalogue"),
     ("product_versions", "the catalogue"),
     ("prices", "the catalogue"),
-    ("provider_prices", "the catalogue"),
     ("features", "the catalogue"),
     ("product_features", "the catalogue"),
     ("credit_units", "the catalogue"),
@@ -219,6 +228,7 @@ const NOBODYS: &[(&str, &str)] = &[
     ("inbox_events", "raw events, which name many people; admins alone see them"),
     ("provider_objects", "what the providers last said, as raw as the events; nobody sees it"),
     ("security_events", "what was tried against Tollgate itself"),
+    ("provider_prices", "the catalogue"),
     ("api_keys", "back ends, which act for no one user"),
     ("idempotency_keys", "answers kept for the callers, who may be services"),
     ("jobs", "work of Tollgate itself"),

@@ -1,7 +1,7 @@
 //! Comparing with Stripe: what never arrived is made up for, what differs is mended, what is right stays.
 
 use crate::corpus::sequences::{self, Event, Sequence};
-use crate::corpus::{SETTINGS, check, deliver, sign_in};
+use crate::corpus::{check, deliver, sign_in};
 use crate::support::sql::{column, number};
 use crate::support::stripe::Stripe;
 use crate::support::{TestApp, both_engines};
@@ -46,13 +46,12 @@ async fn missed_events_are_made_up_for(given: &TestApp) {
     let life = life();
     let stripe = stand_in(&life).await;
     // Without a key while the webhooks arrive, so that nothing is fetched.
-    let deaf = given.beside(&SETTINGS).await;
-    sign_in(&deaf, std::slice::from_ref(&life)).await;
+    sign_in(given, std::slice::from_ref(&life)).await;
     let half: Vec<Event> = life.events.iter().step_by(2).cloned().collect();
-    deliver(&deaf, &half).await;
-    deaf.run_jobs().await;
+    deliver(given, &half).await;
+    given.run_jobs().await;
 
-    let test = given.beside(&[&SETTINGS[..], &stripe.settings()].concat()).await;
+    let test = given.beside(&stripe.settings()).await;
     let before = inbox(&test).await;
     let told = reconciled(&test, true).await;
     let missed = i64::try_from(life.events.len() - half.len()).unwrap();
@@ -75,7 +74,7 @@ async fn missed_events_are_made_up_for(given: &TestApp) {
 async fn what_differs_at_stripe_is_mended(given: &TestApp) {
     let life = life();
     let stripe = stand_in(&life).await;
-    let test = given.beside(&[&SETTINGS[..], &stripe.settings()].concat()).await;
+    let test = given.beside(&stripe.settings()).await;
     sign_in(&test, std::slice::from_ref(&life)).await;
     reconciled(&test, false).await;
     test.run_jobs().await;
@@ -114,7 +113,7 @@ async fn what_differs_at_stripe_is_mended(given: &TestApp) {
 async fn the_schedule_compares_by_itself(given: &TestApp) {
     let life = life();
     let stripe = stand_in(&life).await;
-    let test = given.beside(&[&SETTINGS[..], &stripe.settings()].concat()).await;
+    let test = given.beside(&stripe.settings()).await;
     sign_in(&test, std::slice::from_ref(&life)).await;
     test.run_jobs().await;
     let asked = stripe.asked();

@@ -1,6 +1,6 @@
 //! Each mutation's user errors: every code that the schema promises is given by some input, and names the field.
 
-use crate::support::{Schema, TestApp, World, both_engines, global_id};
+use crate::support::{Schema, TestApp, World, both_engines, global_id, licences};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -98,6 +98,28 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
         "name: \"a\", scopes: [\"keys:write\"], expiresAt: \"2026-01-15T12:00:00Z\"",
     ),
     ("revokeApiKey", "NOT_FOUND", "id", "id: \"NO_KEY\""),
+    ("issueLicenseKey", "ACCOUNT_NOT_FOUND", "accountId", "accountId: \"NO_ACCOUNT\", KEY"),
+    ("issueLicenseKey", "MAX_DEVICES_INVALID", "maxDevices", "accountId: \"ACCOUNT\", maxDevices: 0, KEY"),
+    ("issueLicenseKey", "MAX_DEVICES_INVALID", "maxDevices", "accountId: \"ACCOUNT\", maxDevices: 10001, KEY"),
+    ("revealLicenseKey", "NOT_FOUND", "licenseKeyId", "licenseKeyId: \"NO_LICENCE\""),
+    ("revealLicenseKey", "KEY_ALREADY_SHOWN", "licenseKeyId", "licenseKeyId: \"SHOWN\""),
+    ("revealLicenseKey", "LICENSE_REVOKED", "licenseKeyId", "licenseKeyId: \"ENDED\""),
+    ("replaceLicenseKey", "NOT_FOUND", "licenseKeyId", "licenseKeyId: \"NO_LICENCE\""),
+    ("replaceLicenseKey", "LICENSE_REVOKED", "licenseKeyId", "licenseKeyId: \"ENDED\""),
+    ("revokeLicenseKey", "NOT_FOUND", "licenseKeyId", "licenseKeyId: \"NO_LICENCE\""),
+    ("revokeLicenseKey", "REASON_INVALID", "reason", "licenseKeyId: \"SHOWN\", reason: \"LONG\""),
+    ("registerDevice", "LICENSE_INVALID", "key", "key: \"TG\", fingerprint: \"a\""),
+    ("registerDevice", "LICENSE_REVOKED", "key", "key: \"SPENT\", fingerprint: \"a\""),
+    ("registerDevice", "DEVICE_LIMIT_REACHED", "key", "key: \"FULL\", fingerprint: \"a\""),
+    ("registerDevice", "FINGERPRINT_INVALID", "fingerprint", "key: \"FULL\", fingerprint: \"\""),
+    ("registerDevice", "FINGERPRINT_INVALID", "fingerprint", "key: \"FULL\", fingerprint: \"LONG\""),
+    ("registerDevice", "TEXT_TOO_LONG", "name", "key: \"FULL\", fingerprint: \"a\", name: \"LONG\""),
+    ("registerDevice", "TEXT_TOO_LONG", "os", "key: \"FULL\", fingerprint: \"a\", os: \"LONG\""),
+    ("registerDevice", "TEXT_TOO_LONG", "appVersion", "key: \"FULL\", fingerprint: \"a\", appVersion: \"LONG\""),
+    ("revokeDevice", "NOT_FOUND", "deviceId", "deviceId: \"NO_DEVICE\""),
+    ("resolveSecurityEvent", "NOT_FOUND", "id", "id: \"NO_EVENT\", resolution: \"a\""),
+    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "id: \"NO_EVENT\", resolution: \" \""),
+    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "id: \"NO_EVENT\", resolution: \"LONG\""),
 ];
 
 /// The input with the rows of the world in place of their words.
@@ -106,11 +128,20 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
         "mutation($plan: ID!) { createPlanVersion(input: {planId: $plan, prices: []}) { planVersion { id } } }";
     let unpriced = test.admin().data(unpriced, json!({"plan": world.id("Plan", "public")})).await;
     let no = |ty| global_id(ty, Uuid::nil());
+    let (full, full_key) = licences::issued(&test.app, world.shared).await;
+    for _ in 0..3 {
+        licences::device(&test.app, world.shared, full).await;
+    }
+    let (ended, ended_key) = licences::issued(&test.app, world.shared).await;
+    let ended = global_id("LicenseKey", ended);
+    let revoke = "mutation($id: ID!) { revokeLicenseKey(input: {licenseKeyId: $id}) { userErrors { code } } }";
+    test.admin().data(revoke, json!({"id": ended})).await;
     let words = [
         ("NO_PLAN", no("Plan")),
         ("NO_VERSION", no("PlanVersion")),
         ("NO_ACCOUNT", no("Account")),
         ("NO_KEY", no("ApiKey")),
+        ("NO_EVENT", no("SecurityEvent")),
         ("NO_UNIT", "{unit: \"no\", amount: 1, cadence: DAY}".to_owned()),
         ("ZERO", "{unit: \"credit\", amount: 0, cadence: DAY}".to_owned()),
         ("UNPRICED", unpriced["createPlanVersion"]["planVersion"]["id"].as_str().unwrap().to_owned()),
@@ -123,6 +154,12 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
         ("FEATURE", "{feature: \"export\"}".to_owned()),
         ("LONG", "x".repeat(600)),
         ("KEY", "idempotencyKey: \"refused\"".to_owned()),
+        ("NO_LICENCE", no("LicenseKey")),
+        ("NO_DEVICE", no("Device")),
+        ("SHOWN", global_id("LicenseKey", full)),
+        ("ENDED", ended),
+        ("SPENT", ended_key.expose()),
+        ("FULL", full_key.expose()),
     ];
     move |input: &str| {
         // The codes of fields end in capitals too.
@@ -158,7 +195,8 @@ async fn a_refusal_leaves_nothing_behind(test: &TestApp) {
     let world = World::make(test).await;
     let inputs = inputs(test, &world).await;
     let state = "{ auditLog { totalCount } plans { nodes { name versions { nodes { sequence stage prices { id } } } } }
-        apiKeys { totalCount } accounts { nodes { creditGrants { totalCount } creditBalances { available } } } }";
+        apiKeys { totalCount } licenseKeys { nodes { keyPrefix licenseStatus devices { nodes { lastSeenAt } } } }
+        accounts { nodes { creditGrants { totalCount } creditBalances { available } } } }";
     let before = test.admin().data(state, json!({})).await;
     for (mutation, _, _, input) in REFUSALS {
         refusal(test, mutation, &inputs(input)).await;

@@ -1,7 +1,7 @@
 //! Going through the inbox again: it mends what is wrong, and touches nothing that is right.
 
 use crate::corpus::sequences::{self, Sequence};
-use crate::corpus::{SETTINGS, check, deliver, sign_in};
+use crate::corpus::{check, deliver, sign_in};
 use crate::support::sql::{column, execute, number};
 use crate::support::{Engine, Subject as _, TestApp, TestDatabase, both_engines, global_id};
 use entity::inbox_events;
@@ -81,15 +81,14 @@ fn tables(rebuilt: &Rebuilt) -> BTreeSet<&str> {
     rebuilt.drift.tables.keys().map(String::as_str).collect()
 }
 
-async fn a_healthy_mirror_is_not_touched_and_a_wrong_one_is_mended(given: &TestApp) {
-    let test = given.beside(&SETTINGS).await;
-    lived(&test).await;
-    let right = mirrored(&test).await;
+async fn a_healthy_mirror_is_not_touched_and_a_wrong_one_is_mended(test: &TestApp) {
+    lived(test).await;
+    let right = mirrored(test).await;
     for dry_run in [true, false] {
-        let rebuilt = gone_through(&test, dry_run).await;
+        let rebuilt = gone_through(test, dry_run).await;
         assert!(rebuilt.objects > 50 && rebuilt.waiting == 0, "{rebuilt:?}");
         assert_eq!(rebuilt.drift.differences, [], "a healthy mirror");
-        assert_eq!(mirrored(&test).await, right);
+        assert_eq!(mirrored(test).await, right);
     }
 
     let db = test.app.db.schema();
@@ -99,29 +98,27 @@ async fn a_healthy_mirror_is_not_touched_and_a_wrong_one_is_mended(given: &TestA
     )
     .await;
     execute(db, "UPDATE provider_customers SET email = 'wrong@example.com'").await;
-    let wrong = mirrored(&test).await;
+    let wrong = mirrored(test).await;
     assert_ne!(wrong, right);
 
-    let told = gone_through(&test, true).await;
+    let told = gone_through(test, true).await;
     assert_eq!(tables(&told), BTreeSet::from(["payments", "provider_customers"]), "{:?}", told.drift.tables);
-    assert_eq!(mirrored(&test).await, wrong, "a rehearsal changes nothing");
+    assert_eq!(mirrored(test).await, wrong, "a rehearsal changes nothing");
 
-    let mended = gone_through(&test, false).await;
+    let mended = gone_through(test, false).await;
     assert_eq!(mended.drift.tables, told.drift.tables);
     test.run_jobs().await;
-    assert_eq!(mirrored(&test).await, right);
+    assert_eq!(mirrored(test).await, right);
 }
 
-async fn the_inbox_alone_gives_the_same_mirror(given: &TestApp) {
-    let test = given.beside(&SETTINGS).await;
-    let lives = lived(&test).await;
+async fn the_inbox_alone_gives_the_same_mirror(test: &TestApp) {
+    let lives = lived(test).await;
     let engine = match test.app.config.database.url {
         DatabaseUrl::Sqlite(_) => Engine::Sqlite,
         DatabaseUrl::Postgres(_) => Engine::Postgres,
     };
     let database = TestDatabase::create(engine).unwrap();
-    let empty = TestApp::start(&database).await;
-    let other = empty.beside(&SETTINGS).await;
+    let other = TestApp::start(&database).await;
     sign_in(&other, &lives).await;
     for event in inbox_events::Entity::find().all(test.app.db.read()).await.unwrap() {
         let row = sea_orm::ActiveModelTrait::reset_all(event.into_active_model());
@@ -132,7 +129,7 @@ async fn the_inbox_alone_gives_the_same_mirror(given: &TestApp) {
     assert_eq!(rebuilt.waiting, 0);
     other.run_jobs().await;
     check(&other, &lives, "rebuilt").await;
-    let (was, is) = (mirrored(&test).await, mirrored(&other).await);
+    let (was, is) = (mirrored(test).await, mirrored(&other).await);
     let (was, is): (BTreeSet<_>, BTreeSet<_>) = (was.into_iter().collect(), is.into_iter().collect());
     let lost: Vec<_> = was.difference(&is).collect();
     let gained: Vec<_> = is.difference(&was).collect();
@@ -151,11 +148,10 @@ async fn charged(test: &TestApp) -> inbox_events::Model {
     events.one(test.app.db.read()).await.unwrap().unwrap()
 }
 
-async fn a_parked_event_is_applied_again(given: &TestApp) {
-    let test = given.beside(&SETTINGS).await;
-    lived(&test).await;
-    let right = mirrored(&test).await;
-    let event = charged(&test).await;
+async fn a_parked_event_is_applied_again(test: &TestApp) {
+    lived(test).await;
+    let right = mirrored(test).await;
+    let event = charged(test).await;
     let db = test.app.db.schema();
     let park = format!(
         "UPDATE inbox_events SET state = 'parked', attempts = 20, error = 'a fault' WHERE external_id = '{}'",
@@ -163,7 +159,7 @@ async fn a_parked_event_is_applied_again(given: &TestApp) {
     );
     execute(db, &park).await;
     execute(db, "UPDATE payments SET amount_minor = amount_minor + 7 WHERE status = 'succeeded'").await;
-    let wrong = mirrored(&test).await;
+    let wrong = mirrored(test).await;
     let id = global_id("WebhookEvent", event.id);
 
     let told = test.admin().data(REPLAY, json!({"id": id, "dry": true})).await["replayWebhookEvent"]["replay"].take();
@@ -172,13 +168,13 @@ async fn a_parked_event_is_applied_again(given: &TestApp) {
     assert_eq!(payment["table"], "payments");
     let amount = |side: &Value| side["amount_minor"].as_i64().unwrap();
     assert_eq!(amount(&payment["before"]), amount(&payment["after"]) + 7);
-    assert_eq!(mirrored(&test).await, wrong, "a rehearsal changes nothing");
-    assert_eq!(charged(&test).await.state, "parked");
+    assert_eq!(mirrored(test).await, wrong, "a rehearsal changes nothing");
+    assert_eq!(charged(test).await.state, "parked");
 
     let all = test.admin().data(REPLAY_ALL, json!({"filter": null, "dry": false})).await;
     assert_eq!(all["replayWebhookEvents"]["replay"], json!({"eventCount": 1, "hasMore": false, "differences": []}));
     assert_eq!(test.run_jobs().await, 1);
-    let event = charged(&test).await;
+    let event = charged(test).await;
     assert_eq!((event.state.as_str(), event.error, event.attempts), ("applied", None, 1));
     assert_eq!(number(db, "SELECT COUNT(*) FROM audit_log WHERE action = 'webhook_events.replay'").await, 1);
 
@@ -189,11 +185,10 @@ async fn a_parked_event_is_applied_again(given: &TestApp) {
     let paddle = json!({"filter": {"state": ["APPLIED"], "provider": "PADDLE"}, "dry": false});
     test.admin().data(REPLAY_ALL, paddle).await;
     test.run_jobs().await;
-    assert_eq!(mirrored(&test).await, right);
+    assert_eq!(mirrored(test).await, right);
 }
 
-async fn events_are_replayed_by_those_who_may(given: &TestApp) {
-    let test = given.beside(&SETTINGS).await;
+async fn events_are_replayed_by_those_who_may(test: &TestApp) {
     let unknown = json!({"id": global_id("WebhookEvent", test.app.new_id()), "dry": false});
     let reply = test.admin().data(REPLAY, unknown.clone()).await;
     assert_eq!(reply["replayWebhookEvent"]["userErrors"], json!([{"code": "NOT_FOUND"}]));

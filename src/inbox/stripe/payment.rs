@@ -35,8 +35,9 @@ pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<Ob
         external_id: external_id.to_owned(),
         customer_external_id: tied.iter().find_map(|object| object.ties.customer.clone()),
         charge_external_id: text(&main.payload, "latest_charge")
-            .map(str::to_owned)
-            .or_else(|| charge.map(|charge| charge.external_id.clone())),
+            .or_else(|| charge.map(|charge| charge.external_id.as_str()))
+            .filter(|_| status == "succeeded")
+            .map(str::to_owned),
         invoice_external_id: tied.iter().find_map(|object| object.ties.invoice.clone()),
         subscription_external_id: tied.iter().find_map(|object| object.ties.subscription.clone()),
         stream: stream(tied),

@@ -66,7 +66,7 @@ pub struct ObservedPayment {
     pub external_id: String,
     /// The customer's id there.
     pub customer_external_id: Option<String>,
-    /// The id there of the charge that carried it out, or tried last.
+    /// The id there of the charge that carried it out; `None` where none did.
     pub charge_external_id: Option<String>,
     /// The id there of the invoice that it pays.
     pub invoice_external_id: Option<String>,

@@ -31,33 +31,33 @@ pub(super) async fn check(test: &TestApp, sequence: &Sequence, run: &str) {
         assert_eq!(&actual, expected, "{run}: {}: licences", sequence.name);
     }
     let expected = &derived["totals"];
-    let actual = totals(test, &sequence.users(), sequence.provider).await;
+    let actual = totals(test, &sequence.users(), sequence.provider.name()).await;
     assert_eq!(&actual, expected, "{run}: {}: totals", sequence.name);
 }
 
 /// What a user is told of their plan, credits and licences.
 async fn held(test: &TestApp, user: &str, expected: &Value) -> Value {
-    const QUERY: &str = "{ viewer { user { account {
-        balances { nodes { available } }
+    const QUERY: &str = "{ viewer { account {
+        creditBalance(unit: \"credits\") { available }
         subscriptions(first: 1) { nodes { externalId subscriptionStatus: status currentPeriodEnd cancelAt endedAt } }
         subscription { externalId subscriptionStatus: status currentPeriodEnd cancelAt endedAt plan { code rank } }
-    } } } }";
+    } } }";
     let data = test.user(user).data(QUERY, json!({})).await;
-    let account = &data["viewer"]["user"]["account"];
+    let account = &data["viewer"]["account"];
     let current = &account["subscription"];
     let subscription = if current.is_null() { &account["subscriptions"]["nodes"][0] } else { current };
     let instant = |value: &Value| value.as_str().map(|at| at.parse::<DateTime<Utc>>().unwrap().timestamp());
     let ends_at = instant(&subscription["endedAt"]).or_else(|| instant(&subscription["cancelAt"]));
     let mut held = json!({
         "plan": current["plan"]["code"].as_str().unwrap_or("free"),
-        "tier": current["plan"]["rank"].as_i64().unwrap_or(0),
+        "tier": current["plan"]["rank"].as_str().map_or(0, |rank| rank.parse::<i64>().unwrap()),
         "subscription": subscription["externalId"],
         "subscription_status": subscription["subscriptionStatus"].as_str().map(str::to_lowercase),
         "period_end": instant(&subscription["currentPeriodEnd"]),
         "ends_at": ends_at,
     });
     if expected.get("credits_balance").is_some() {
-        let available = account["balances"]["nodes"][0]["available"].as_str();
+        let available = account["creditBalance"]["available"].as_str();
         held["credits_balance"] = json!(available.map_or(0, |available| available.parse::<i64>().unwrap()));
     }
     if expected.get("licenses_active").is_some() {

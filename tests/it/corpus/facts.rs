@@ -16,7 +16,7 @@ pub(super) async fn check(test: &TestApp, sequence: &Sequence, run: &str) {
     let db = test.app.db.read();
     for (kind, expected) in sequence.expected["facts"].as_object().unwrap() {
         for (id, expected) in expected.as_object().unwrap() {
-            let actual = match (kind.as_str(), sequence.provider) {
+            let actual = match (kind.as_str(), sequence.provider.name()) {
                 ("customers", provider) => customer(db, id, provider).await,
                 ("subscriptions", "stripe") => stripe_subscription(db, id).await,
                 ("subscriptions", _) => paddle_subscription(db, id).await,

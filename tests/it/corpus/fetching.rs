@@ -2,7 +2,7 @@
 //! and where it does not answer the order of the events decides.
 
 use super::sequences::{self, Sequence};
-use super::{SETTINGS, check, deliver, shuffled, sign_in};
+use super::{check, deliver, shuffled, sign_in};
 use crate::support::stripe::Stripe;
 use crate::support::{TestApp, both_engines};
 use chrono::TimeDelta;
@@ -34,7 +34,7 @@ async fn work(test: &TestApp) {
 
 async fn run(given: &TestApp, seed: u64, failing: u32) -> [u64; 2] {
     let stripe = Stripe::start(&sequences::objects(), Vec::new()).await;
-    let test = given.beside(&[&SETTINGS[..], &stripe.settings()].concat()).await;
+    let test = given.beside(&stripe.settings()).await;
     stripe.fail(failing);
     let sequences: Vec<Sequence> =
         sequences::all().into_iter().filter(|sequence| LIVES.contains(&sequence.name.as_str())).collect();
@@ -61,7 +61,7 @@ async fn asked_while_stripe_fails(given: &TestApp) {
 async fn what_stripe_has_counts_for_more_than_what_it_told(given: &TestApp) {
     let sequence = sequences::all().into_iter().find(|sequence| sequence.name == "03-resume-basil").unwrap();
     let stripe = Stripe::start(&sequences::objects(), Vec::new()).await;
-    let test = given.beside(&[&SETTINGS[..], &stripe.settings()].concat()).await;
+    let test = given.beside(&stripe.settings()).await;
     sign_in(&test, std::slice::from_ref(&sequence)).await;
     // The first event of each object alone: what came after it is learned by asking.
     let mut seen = std::collections::BTreeSet::new();

@@ -2,22 +2,14 @@
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-pub(crate) const STRIPE_SECRET: &str = "whsec_public_7Qk2mWcX9sT4vR1b";
-pub(crate) const PADDLE_SECRET: &str = "pdl_ntfset_public_01hv8x_k3v9QmZ";
+use tollgate::providers::Provider;
 
 /// One body to be delivered, byte for byte.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
-    pub(crate) provider: &'static str,
+    pub(crate) provider: Provider,
     pub(crate) file: String,
     pub(crate) body: String,
-}
-
-impl Event {
-    pub(crate) fn secret(&self) -> &'static str {
-        if self.provider == "paddle" { PADDLE_SECRET } else { STRIPE_SECRET }
-    }
 }
 
 impl Event {
@@ -32,7 +24,7 @@ impl Event {
 #[derive(Debug, Clone)]
 pub(crate) struct Sequence {
     pub(crate) name: String,
-    pub(crate) provider: &'static str,
+    pub(crate) provider: Provider,
     /// In the order of delivery.
     pub(crate) events: Vec<Event>,
     pub(crate) expected: Value,
@@ -47,9 +39,9 @@ impl Sequence {
     /// The same life of other people: every id that could be shared carries `seed`.
     pub(crate) fn renamed(self, seed: u64) -> Sequence {
         // What the catalogue names stays, as all lives buy the same.
-        const PREFIXES: [&str; 24] = [
-            "user_", "cus_", "sub_", "si_", "in_", "pi_", "ch_", "re_", "du_", "dp_", "cs_test_", "evt_", "inpay_",
-            "di_", "promo_", "pm_", "ctm_", "txn_", "adj_", "txnitm_", "ntf_", "add_", "adjitm_", "paymtd_",
+        const PREFIXES: [&str; 25] = [
+            "user_1", "user_2", "cus_", "sub_", "si_", "in_", "pi_", "ch_", "re_", "du_", "dp_", "cs_test_", "evt_",
+            "inpay_", "di_", "promo_", "pm_", "ctm_", "txn_", "adj_", "txnitm_", "ntf_", "add_", "adjitm_", "paymtd_",
         ];
         let rename = |text: &str| {
             PREFIXES.iter().fold(text.to_owned(), |text, prefix| {
@@ -82,7 +74,7 @@ pub(crate) fn all() -> Vec<Sequence> {
 
 /// What Stripe would show of each life at its end: objects by version and id.
 pub(crate) fn objects() -> Vec<Value> {
-    let folders = all().into_iter().filter(|sequence| sequence.provider == "stripe");
+    let folders = all().into_iter().filter(|sequence| sequence.provider == Provider::Stripe);
     folders.map(|sequence| read(&folder().join(sequence.name).join("objects.json"))).collect()
 }
 
@@ -94,7 +86,7 @@ pub(crate) fn objects_of(sequence: &Sequence) -> Vec<Value> {
 fn sequence(name: &str) -> Sequence {
     let folder = folder().join(name);
     let told = read(&folder.join("sequence.json"));
-    let provider = if told["provider"] == "paddle" { "paddle" } else { "stripe" };
+    let provider = Provider::named(told["provider"].as_str().unwrap()).unwrap();
     let events = told["events"].as_array().unwrap().iter().map(|event| {
         let file = event["file"].as_str().unwrap();
         let body = std::fs::read_to_string(folder.join(file)).unwrap();

@@ -1,20 +1,26 @@
 //! A Tollgate over a fresh database, asked through HTTP, with a clock that stands still.
 
+use super::webhooks::{PADDLE_SECRET, STRIPE_SECRET};
 use super::{Subject, TestDatabase};
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::jobs;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tollgate::accounts::UserAppeared;
+use tollgate::accounts::{self, UserAppeared};
 use tollgate::app::App;
 use tollgate::auth::{MintRequest, Permission, Permissions, Role};
+use tollgate::changes::Change;
 use tollgate::clock::Clock;
 use tollgate::config::{Config, DatabaseUrl};
+use tollgate::graphql;
+use tollgate::graphql::execute::{Engine, Operation, Terms};
 use tollgate::http::{Http, router};
 use tollgate::jobs::{Job, SCHEDULE};
 use tollgate::worker::worker;
@@ -39,6 +45,8 @@ impl Subject for TestApp {
             ("TOLLGATE_DATABASE_URL", database.url()),
             ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4"),
             ("TOLLGATE_JWT_HS256_SECRET", SECRET),
+            ("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET),
+            ("TOLLGATE_PADDLE_WEBHOOK_SECRETS", PADDLE_SECRET),
         ];
         TestApp::configured(&settings).await
     }
@@ -86,7 +94,10 @@ impl TestApp {
     /// those of schedules.
     pub(crate) async fn run_jobs(&self) -> usize {
         let tally = worker().run_due(&self.app).await.unwrap();
-        assert_eq!(tally.failed, 0, "jobs failed; their errors are in the table jobs");
+        if tally.failed > 0 {
+            let failed = jobs::Entity::find().filter(jobs::Column::Error.is_not_null());
+            panic!("jobs failed: {:#?}", failed.all(self.app.db.read()).await.unwrap());
+        }
         tally.done
     }
 
@@ -115,6 +126,11 @@ impl TestApp {
         self.token("admin", Role::Admin, Permissions::NONE)
     }
 
+    /// The token of a user.
+    pub(crate) fn user_token(&self, subject: &str) -> String {
+        self.token(subject, Role::User, Permissions::NONE)
+    }
+
     fn with_token(&self, subject: &str, role: Role, permissions: Permissions) -> Client<'_> {
         self.bearer(Some(&self.token(subject, role, permissions)))
     }
@@ -132,7 +148,7 @@ impl TestApp {
 
     /// A caller with this credential.
     pub(crate) fn bearer(&self, credential: Option<&str>) -> Client<'_> {
-        Client { test: self, credential: credential.map(str::to_owned) }
+        Client { test: self, credential: credential.map(str::to_owned), address: None, headers: Vec::new() }
     }
 
     /// Sends any request.
@@ -163,15 +179,34 @@ impl Reply {
 pub(crate) struct Client<'a> {
     test: &'a TestApp,
     credential: Option<String>,
+    address: Option<SocketAddr>,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Client<'_> {
+    /// The same caller, over a connection from this address.
+    pub(crate) fn calling_from(self, address: &str) -> Self {
+        Client { address: Some(SocketAddr::new(address.parse().unwrap(), 4711)), ..self }
+    }
+
+    /// The same caller, who sends this header too.
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
     /// The reply to a document with variables.
     pub(crate) async fn post(&self, query: &str, variables: Value) -> Reply {
         let body = json!({"query": query, "variables": variables}).to_string();
         let mut request = Request::post("/graphql").header("content-type", "application/json");
         if let Some(credential) = &self.credential {
             request = request.header("authorization", format!("Bearer {credential}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(address) = self.address {
+            request = request.extension(ConnectInfo(address));
         }
         self.test.send(request.body(Body::from(body)).unwrap()).await
     }
@@ -181,6 +216,21 @@ impl Client<'_> {
         let mut reply = self.post(query, variables).await.json();
         assert!(reply.get("errors").is_none(), "{query}: {}", reply["errors"]);
         reply["data"].take()
+    }
+
+    /// What a change tells them while they watch with a document: a reply, or null for nothing.
+    pub(crate) async fn told(&self, engine: &Engine, query: &str, change: Change) -> Value {
+        let app = &self.test.app;
+        let viewer = accounts::sign_in(app, self.credential.as_deref()).await.unwrap();
+        let attach = graphql::attach(Arc::clone(app), viewer);
+        let operation = Operation { query: query.to_owned(), ..Operation::default() };
+        let accepted = engine.accept(operation, Terms { mutations: true, introspection: false });
+        let accepted = accepted.unwrap_or_else(|refused| panic!("{query}: {refused:?}"));
+        let reply = match engine.open(&accepted, &attach, "test").await {
+            Ok(_) => engine.tell(&accepted, change, &attach, "test").await,
+            Err(refused) => Some(*refused),
+        };
+        serde_json::to_value(&reply).unwrap()
     }
 
     /// The code of the first error of a document that must have one.

@@ -61,6 +61,8 @@ lists! {
     Query.coupons -> Coupon coupons where "TRUE", by desc created_at as CREATED_AT;
     Query.webhookEvents -> WebhookEvent inbox_events where "TRUE", by desc received_at as RECEIVED_AT;
     Query.auditLog -> AuditLogEntry audit_log where "TRUE", by desc at as AT;
+    Query.licenseKeys -> LicenseKey license_keys where "TRUE", by desc created_at as ISSUED_AT;
+    Query.securityEvents -> SecurityEvent security_events where "TRUE", by desc last_at as LAST_AT;
     Query.apiKeys -> ApiKey api_keys where "TRUE", by desc created_at;
     Account.members -> AccountMember account_members where "account_id = $1 AND left_at IS NULL", by asc joined_at;
     Account.subscriptions -> Subscription subscriptions where "account_id = $1", by desc created_at as CREATED_AT;
@@ -71,11 +73,13 @@ lists! {
         where "account_id = $1", by desc created_at as CREATED_AT;
     Account.discountRedemptions -> DiscountRedemption discount_redemptions
         where "account_id = $1", by desc redeemed_at;
+    Account.licenseKeys -> LicenseKey license_keys where "account_id = $1", by desc created_at as ISSUED_AT;
     Account.creditGrants -> CreditGrant credit_grants where "account_id = $1", by desc created_at as CREATED_AT;
     Account.ledgerEntries("unit: \"credit\"") -> LedgerEntry ledger_entries where "account_id = $1 \
         AND credit_unit_id = (SELECT id FROM credit_units WHERE code = 'credit') AND bucket = 'available'", by desc seq;
     Coupon.redemptions -> DiscountRedemption discount_redemptions where "coupon_id = $1", by desc redeemed_at;
     Invoice.payments -> Payment payments where "invoice_id = $1", by desc created_at as CREATED_AT;
+    LicenseKey.devices -> Device devices where "license_key_id = $1 AND revoked_at IS NULL", by asc first_seen_at;
     Payment.refunds -> Refund refunds where "payment_id = $1", by desc created_at as CREATED_AT;
     Plan.versions -> PlanVersion product_versions where "product_id = $1", by desc number;
     Subscription.history -> SubscriptionVersion subscription_versions
@@ -150,6 +154,7 @@ impl List {
             "Account" => "accounts",
             "Coupon" => "coupons",
             "Invoice" => "invoices",
+            "LicenseKey" => "license_keys",
             "Payment" => "payments",
             "Plan" => "products",
             "Subscription" => "subscriptions",

@@ -4,7 +4,9 @@ mod app;
 pub(crate) mod chores;
 pub(crate) mod company;
 mod introspection;
+pub(crate) mod licences;
 pub(crate) mod lists;
+pub(crate) mod live;
 mod postgres;
 pub(crate) mod rows;
 pub(crate) mod sql;
@@ -16,7 +18,7 @@ mod world;
 pub(crate) use app::{Client, Reply, SECRET, TestApp};
 pub(crate) use company::Company;
 pub(crate) use introspection::{Schema, Slot};
-pub(crate) use rows::event;
+pub(crate) use rows::{event, suspicions};
 pub(crate) use world::{World, global_id, local_id, theirs};
 
 use sea_orm::{Database, DatabaseConnection};

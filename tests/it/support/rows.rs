@@ -31,6 +31,33 @@ pub(crate) async fn event(app: &App) -> Uuid {
     id
 }
 
+/// So many things that may be attacks, of every kind.
+pub(crate) async fn suspicions(app: &App, count: i64) -> Vec<Uuid> {
+    let kinds = [("webhook_unsigned", "low"), ("webhook_forged", "medium"), ("webhook_mistimed", "high")];
+    let rows = (0..count).zip(kinds.iter().cycle()).map(|(number, (kind, severity))| {
+        let at = (app.now() - TimeDelta::days(number / 2)).fixed_offset();
+        let resolved = (number % 4 == 3).then_some(at);
+        security_events::ActiveModel {
+            id: Set(app.new_id()),
+            kind: text(kind),
+            severity: text(severity),
+            subject: Set(format!("192.0.2.{number}")),
+            detail: Set(None),
+            occurrences: Set(1),
+            hour: Set(at),
+            first_at: Set(at),
+            last_at: Set(at),
+            resolved_at: Set(resolved),
+            resolved_by: Set(resolved.map(|_| "admin".to_owned())),
+            resolution: Set(None),
+        }
+    });
+    let rows: Vec<_> = rows.collect();
+    let ids = rows.iter().map(|row| row.id.clone().unwrap()).collect();
+    security_events::Entity::insert_many(rows).exec_without_returning(app.db.schema()).await.unwrap();
+    ids
+}
+
 /// A subscription with all that hangs on it, the money that was paid, and the discount that was given: what of each
 /// type was made.
 pub(crate) async fn billing(

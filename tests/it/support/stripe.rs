@@ -1,5 +1,7 @@
 //! A stand-in for Stripe's API: shows objects and events, changes nothing, and fails on request.
 
+use super::SECRET;
+use super::webhooks::{PADDLE_SECRET, STRIPE_SECRET};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -67,9 +69,12 @@ impl Stripe {
         Stripe { url, shelf, serving }
     }
 
-    /// The settings that make a Tollgate ask it.
-    pub(crate) fn settings(&self) -> [(&str, &str); 3] {
+    /// The settings of a Tollgate that asks it.
+    pub(crate) fn settings(&self) -> [(&str, &str); 6] {
         [
+            ("TOLLGATE_JWT_HS256_SECRET", SECRET),
+            ("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET),
+            ("TOLLGATE_PADDLE_WEBHOOK_SECRETS", PADDLE_SECRET),
             ("TOLLGATE_STRIPE_API_KEY", KEY),
             ("TOLLGATE_STRIPE_API_BASE", &self.url),
             ("TOLLGATE_STRIPE_API_TIMEOUT_MS", "1000"),

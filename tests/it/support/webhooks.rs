@@ -3,25 +3,69 @@
 use super::{Reply, TestApp};
 use axum::body::Body;
 use axum::http::Request;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
 use sha2::Sha256;
+use tollgate::providers::Provider;
 
-/// Delivers `body`, signed now with `secret`.
-pub(crate) async fn deliver(test: &TestApp, provider: &str, secret: &str, body: &str) -> Reply {
-    let (name, value) = signature(provider, secret, test.app.now().timestamp(), body);
-    let request = Request::post(format!("/webhooks/{provider}")).header("content-type", "application/json");
-    test.send(request.header(name, value).body(Body::from(body.to_owned())).unwrap()).await
+/// What the providers sign with in the tests.
+pub(crate) const STRIPE_SECRET: &str = "whsec_of_the_tests_7Qk2mWcX9s";
+pub(crate) const PADDLE_SECRET: &str = "pdl_ntfset_of_the_tests_01hv8x";
+
+/// The secret of a provider.
+pub(crate) fn secret(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Stripe => STRIPE_SECRET,
+        Provider::Paddle => PADDLE_SECRET,
+    }
 }
 
-/// The header that a provider would sign `body` with at `at`.
-pub(crate) fn signature(provider: &str, secret: &str, at: i64, body: &str) -> (&'static str, String) {
-    let mac = |text: String| {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-        mac.update(text.as_bytes());
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
+/// The HMAC of a body at a time, in hexadecimal.
+pub(crate) fn mac(provider: Provider, secret: &str, time: i64, body: &[u8]) -> String {
+    let joint = if provider == Provider::Stripe { '.' } else { ':' };
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{time}{joint}").as_bytes());
+    mac.update(body);
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The header of a body that is signed with one or more secrets.
+pub(crate) fn signature(provider: Provider, secrets: &[&str], time: i64, body: &[u8]) -> String {
+    let macs = secrets.iter().map(|secret| mac(provider, secret, time, body));
     match provider {
-        "paddle" => ("paddle-signature", format!("ts={at};h1={}", mac(format!("{at}:{body}")))),
-        _ => ("stripe-signature", format!("t={at},v1={}", mac(format!("{at}.{body}")))),
+        Provider::Stripe => format!("t={time}{}", macs.map(|mac| format!(",v1={mac}")).collect::<String>()),
+        Provider::Paddle => format!("ts={time}{}", macs.map(|mac| format!(";h1={mac}")).collect::<String>()),
+    }
+}
+
+/// Sends a body with a header, or without one.
+pub(crate) async fn send(test: &TestApp, provider: Provider, header: Option<&str>, body: &[u8]) -> Reply {
+    let mut request =
+        Request::post(format!("/webhooks/{}", provider.name())).header("content-type", "application/json");
+    if let Some(header) = header {
+        request = request.header(provider.signature_header(), header);
+    }
+    test.send(request.body(Body::from(body.to_vec())).unwrap()).await
+}
+
+/// Sends an event as the provider would, at the present time.
+pub(crate) async fn deliver(test: &TestApp, provider: Provider, event: &Value) -> Reply {
+    let body = event.to_string();
+    let header = signature(provider, &[secret(provider)], test.app.now().timestamp(), body.as_bytes());
+    send(test, provider, Some(&header), body.as_bytes()).await
+}
+
+/// An event about an object.
+pub(crate) fn event(provider: Provider, id: &str, object: &str) -> Value {
+    match provider {
+        Provider::Stripe => json!({
+            "id": id, "object": "event", "api_version": "2025-08-27.basil", "created": 1_757_000_000, "livemode": false,
+            "type": "customer.updated", "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
+            "data": {"object": {"id": object, "object": "customer", "email": "ann@example.com"}},
+        }),
+        Provider::Paddle => json!({
+            "event_id": id, "event_type": "customer.updated", "occurred_at": "2025-09-04T15:33:20.027061Z",
+            "notification_id": format!("ntf_{id}"), "data": {"id": object, "email": "ann@example.com"},
+        }),
     }
 }

@@ -190,6 +190,9 @@ impl World {
             };
             self.put(label, ty, id);
         }
+        let (licence, _) = super::licences::issued(&test.app, account).await;
+        self.put(label, "LicenseKey", licence);
+        self.put(label, "Device", super::licences::device(&test.app, account, licence).await);
         let grant = "mutation($account: ID!, $key: String!) {
             grantCredits(input: {accountId: $account, unit: \"credit\", amount: 5, idempotencyKey: $key}) {
                 userErrors { message } } }";
@@ -208,11 +211,14 @@ impl World {
         }
     }
 
-    /// What belongs to nobody: an API key, and the audit log of all the above.
+    /// What belongs to nobody: a security event, an API key, and the audit log of all the above.
     async fn office(&mut self, test: &TestApp) {
         let key = "mutation { createApiKey(input: {name: \"k\", scopes: [\"audit:read\"]}) { apiKey { id } } }";
         let key = test.admin().data(key, json!({})).await;
         self.label("", "office", &key["createApiKey"]["apiKey"]["id"]);
+        for suspicion in super::suspicions(&test.app, 1).await {
+            self.put("office", "SecurityEvent", suspicion);
+        }
         for entry in audit_log::Entity::find().all(test.app.db.schema()).await.unwrap() {
             self.put("office", "AuditLogEntry", entry.id);
         }

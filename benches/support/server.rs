@@ -1,6 +1,6 @@
 //! The server under load: the real program, as a process of its own.
 
-use crate::support::config;
+use super::config;
 use anyhow::{Context, bail};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

@@ -1,0 +1,69 @@
+//! Webhooks into the real server: signed, distinct, from many connections at once; see docs/performance.md.
+#![allow(clippy::float_arithmetic, reason = "figures of a benchmark, not money")]
+
+mod sender;
+#[path = "../support/mod.rs"]
+mod support;
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Duration;
+use support::{Bench, Engine, Facts, Figures, Place, server};
+use tokio::runtime::Builder;
+
+/// Measures how many webhooks `tollgate serve` keeps, each durable before it is answered.
+#[derive(Debug, Parser)]
+#[command(name = "cargo bench --bench webhooks --")]
+struct Args {
+    /// How long webhooks are sent, in seconds.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// How often; the medians are told.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
+    /// How many connections send at once, each one webhook at a time.
+    #[arg(long, default_value_t = 16)]
+    connections: u64,
+    /// How many different objects the events are about.
+    #[arg(long, default_value_t = 1_000)]
+    objects: u64,
+    /// These engines alone.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Engine::Sqlite, Engine::Postgres])]
+    engines: Vec<Engine>,
+    /// An empty PostgreSQL database; a private server where this is left out.
+    #[arg(long)]
+    database_url: Option<String>,
+    /// Another `tollgate` to measure.
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_tollgate"))]
+    server: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Some(args) = support::arguments::<Args>() else { return Ok(()) };
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let mut facts = Facts::gather();
+    println!("| engine | webhooks/s | p50 ms | p95 ms | p99 ms | MB |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    for engine in args.engines.clone() {
+        let place = Place { keep: None, url: args.database_url.clone() };
+        let Some(bench) = runtime.block_on(Bench::prepare(engine, &place, 1))? else { continue };
+        runtime.block_on(facts.database(&bench))?;
+        let server = server::start(&args.server, &bench.url, None)?;
+        let mut rounds = Vec::new();
+        for round in 1..=args.rounds {
+            let storm = sender::Storm {
+                address: &server.address,
+                name: format!("{engine:?}-{round}"),
+                connections: args.connections,
+                objects: args.objects,
+                time: Duration::from_secs(args.seconds),
+            };
+            rounds.push(runtime.block_on(storm.send())?);
+        }
+        let Figures { per_second, p50_ms, p95_ms, p99_ms } = Figures::median(&rounds);
+        let (memory, _) = server.memory_mb();
+        println!("| {engine:?} | {per_second:.0} | {p50_ms:.2} | {p95_ms:.2} | {p99_ms:.2} | {memory} |");
+    }
+    println!("\n{} connections, medians of {} × {} s\n\n{facts}", args.connections, args.rounds, args.seconds);
+    Ok(())
+}
