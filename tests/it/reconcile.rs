@@ -54,7 +54,8 @@ async fn missed_events_are_made_up_for(given: &TestApp) {
     let test = given.beside(&stripe.settings()).await;
     let before = inbox(&test).await;
     let told = reconciled(&test, true).await;
-    let missed = i64::try_from(life.events.len() - half.len()).unwrap();
+    // One of those that did not arrive is about a payment method, which is not mirrored.
+    let missed = i64::try_from(life.events.len() - half.len() - 1).unwrap();
     assert_eq!((&told["eventsListed"], &told["eventsMissed"]), (&json!(life.events.len()), &json!(missed)));
     assert!(!told["differences"].as_array().unwrap().is_empty());
     assert_eq!(inbox(&test).await, before, "a rehearsal changes nothing");

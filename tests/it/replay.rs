@@ -34,14 +34,14 @@ const MIRRORED: [(&str, &str); 14] = [
     ("provider_objects", "provider, external_id, kind, deleted, payload"),
     ("provider_customers", "provider, external_id, email, name, deleted, delinquent"),
     ("provider_prices", "provider, external_id"),
-    ("subscriptions", "provider, external_id, status, cancel_at, ended_at, current_period_end, quantity"),
+    ("subscriptions", "provider, external_id, status, cancel_at, ended_at, current_period_end, metadata"),
     ("subscription_items", "external_id, price_external_id, quantity"),
     ("subscription_versions", "status, effective_at, arr_minor"),
     ("invoices", "provider, external_id, number, status, total_minor, paid_minor, payment_external_id"),
     ("payments", "provider, external_id, status, amount_minor, refunded_minor, currency, paid_at"),
     ("refunds", "provider, external_id, status, amount_minor, currency"),
     ("disputes", "provider, external_id, status, amount_minor"),
-    ("coupons", "provider, external_id, percent_off_bp, amount_off_minor"),
+    ("coupons", "provider, external_id, percent_basis_points, amount_off_minor"),
     ("promo_codes", "external_id, code"),
     ("credit_grants", "business_key, amount"),
     ("ledger_entries", "bucket, amount"),
@@ -58,6 +58,13 @@ async fn mirrored(test: &TestApp) -> Vec<String> {
         rows.extend(found.into_iter().map(|row| format!("{table}: {row}")));
     }
     rows
+}
+
+/// What still waits, and for what.
+async fn waiting(test: &TestApp) -> Vec<String> {
+    let sql = "SELECT DISTINCT object_id || ' for ' || waits_for AS waiting FROM inbox_events \
+        WHERE waits_for IS NOT NULL ORDER BY waiting";
+    column(test.app.db.read(), sql, []).await
 }
 
 async fn lived(test: &TestApp) -> Vec<Sequence> {
@@ -86,7 +93,8 @@ async fn a_healthy_mirror_is_not_touched_and_a_wrong_one_is_mended(test: &TestAp
     let right = mirrored(test).await;
     for dry_run in [true, false] {
         let rebuilt = gone_through(test, dry_run).await;
-        assert!(rebuilt.objects > 50 && rebuilt.waiting == 0, "{rebuilt:?}");
+        assert!(rebuilt.objects > 50, "{rebuilt:?}");
+        assert_eq!(rebuilt.waiting, waiting(test).await.len());
         assert_eq!(rebuilt.drift.differences, [], "a healthy mirror");
         assert_eq!(mirrored(test).await, right);
     }
@@ -125,9 +133,9 @@ async fn the_inbox_alone_gives_the_same_mirror(test: &TestApp) {
         inbox_events::Entity::insert(row).exec_without_returning(other.app.db.schema()).await.unwrap();
     }
 
-    let rebuilt = gone_through(&other, false).await;
-    assert_eq!(rebuilt.waiting, 0);
+    gone_through(&other, false).await;
     other.run_jobs().await;
+    assert_eq!(waiting(&other).await, waiting(test).await);
     check(&other, &lives, "rebuilt").await;
     let (was, is) = (mirrored(test).await, mirrored(&other).await);
     let (was, is): (BTreeSet<_>, BTreeSet<_>) = (was.into_iter().collect(), is.into_iter().collect());
