@@ -122,10 +122,9 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
                 })
                 .collect();
             let kept: serde_json::Map<_, _> = names.map(|name| (name.clone(), variables[name].clone())).collect();
-            let query = format!(
-                "mutation({}) {{ {field}(input: {{{input}}}) {{ userErrors {{ code message }} }} }}",
-                declared.join(", ")
-            );
+            let declared = if declared.is_empty() { String::new() } else { format!("({})", declared.join(", ")) };
+            let query =
+                format!("mutation{declared} {{ {field}(input: {{{input}}}) {{ userErrors {{ code message }} }} }}");
             let reply = caller.post(&query, Value::Object(kept)).await.json();
             outcomes.push((name, done(field, &reply)));
         }

@@ -162,7 +162,8 @@ async fn a_parked_event_is_applied_again(test: &TestApp) {
     let event = charged(test).await;
     let db = test.app.db.schema();
     let park = format!(
-        "UPDATE inbox_events SET state = 'parked', attempts = 20, error = 'a fault' WHERE external_id = '{}'",
+        "UPDATE inbox_events SET state = 'parked', attempts = 20, error = 'a fault', applied_at = NULL \
+         WHERE external_id = '{}'",
         event.external_id
     );
     execute(db, &park).await;
