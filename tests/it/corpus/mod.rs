@@ -3,8 +3,9 @@
 mod derived;
 mod facts;
 mod sequences;
+mod storm;
 
-use crate::support::{TestApp, both_engines, webhooks};
+use crate::support::{TestApp, both_engines, sql, webhooks};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -37,6 +38,9 @@ async fn deliver(test: &TestApp, events: &[Event]) {
 
 /// The rows of the database are what each sequence expects, in facts and in what follows from them.
 async fn check(test: &TestApp, sequences: &[Sequence], run: &str) {
+    let left = "SELECT external_id FROM inbox_events WHERE state NOT IN ('applied', 'ignored')";
+    let left: Vec<String> = sql::column(test.app.db.read(), left, []).await;
+    assert_eq!(left, [""; 0], "{run}: not applied");
     for sequence in sequences {
         facts::check(test, sequence, run).await;
         derived::check(test, sequence, run).await;
