@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// The code of the credit unit that is bought where a purchase names none.
 const CREDIT_UNIT: &str = "credits";
 
+/// The kinds of objects that are payments by themselves.
+const PAYMENTS: [&str; 3] = ["payment_intent", "charge", "transaction"];
+
 /// The kinds of objects that say something about a payment.
 const OF_PAYMENT: [&str; 9] = [
     "payment_intent",
@@ -66,7 +69,11 @@ impl Records<'_, '_> {
         let invoices = tied.iter().filter_map(|object| object.ties.invoice.clone());
         let missing: Vec<String> = invoices.filter(|id| !tied.iter().any(|object| object.external_id == *id)).collect();
         tied.extend(self.store.objects_of(&missing).await?);
-        let Some(payment) = self.read_payment(id, &tied) else { return Ok(Step::waits(id)) };
+        let Some(payment) = self.read_payment(id, &tied) else {
+            // Nothing was to be paid, or the object that would say what is not here yet.
+            let known = tied.iter().any(|object| PAYMENTS.contains(&object.kind.as_str()));
+            return Ok(if known { Step::Made } else { Step::waits(id) });
+        };
         let subscription = tied.iter().find_map(|object| object.ties.subscription.clone());
         let subscription = self.store.objects_of(subscription.as_slice()).await?;
         let objects: Vec<&Object> = tied.iter().chain(&subscription).collect();

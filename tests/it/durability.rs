@@ -1,14 +1,14 @@
 //! What was acknowledged is there after the server was killed without warning, and the books balance.
 
+use crate::support::server::{Place, post};
 use crate::support::webhooks::{STRIPE_SECRET, event, signature};
-use crate::support::{Subject, TestDatabase, both_engines, sql};
+use crate::support::{both_engines, sql};
 use sea_orm::Database;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::BufReader;
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use tollgate::clock::Clock;
 use tollgate::providers::Provider;
@@ -21,80 +21,6 @@ const CLIENTS: usize = 8;
 
 /// How many connections a provider sends over at once.
 const SENDERS: usize = 16;
-
-/// Where a server of its own finds its database.
-struct Place(String);
-
-impl Subject for Place {
-    async fn start(database: &TestDatabase) -> Self {
-        Place(database.url().to_owned())
-    }
-
-    async fn finish(self) {}
-}
-
-/// A server that runs as a process of its own.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Place {
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-        // What the machine has set is not for this server.
-        command.env_clear().env("TOLLGATE_DATABASE_URL", &self.0).env("TOLLGATE_LISTEN", "127.0.0.1:0");
-        command.env("TOLLGATE_JWT_HS256_SECRET", "a secret of the tests, which is no secret");
-        command.env("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET);
-        command
-    }
-
-    fn token(&self) -> String {
-        let output = self.command().args(["token", "--user", "admin", "--role", "admin"]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn serve(&self) -> Server {
-        let mut process = self.command().arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = log.by_ref().find_map(|line| {
-            let line = line.unwrap();
-            let (_, rest) = line.split_once("listening on http://")?;
-            Some(rest.split_once("/graphql").unwrap().0.to_owned())
-        });
-        // What else it says is read, so that it never waits for a reader.
-        std::thread::spawn(move || log.for_each(drop));
-        Server { process, address: address.expect("the server listens") }
-    }
-}
-
-/// Posts over a connection that stays open, and tells the status and the body of the reply; `None` once the server is
-/// gone.
-fn post(stream: &mut BufReader<TcpStream>, path: &str, header: &str, body: &str) -> Option<(u16, Vec<u8>)> {
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n{header}\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.get_mut().write_all(format!("{head}{body}").as_bytes()).ok()?;
-    let (mut status, mut length, mut line) = (None, 0, String::new());
-    loop {
-        line.clear();
-        if stream.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        status = status.or_else(|| line.split(' ').nth(1)?.parse().ok());
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).ok()?;
-    Some((status?, body))
-}
 
 /// Asks over a connection that stays open; `None` once the server is gone.
 fn ask(stream: &mut BufReader<TcpStream>, token: &str, query: &str, variables: &Value) -> Option<Value> {
@@ -153,23 +79,23 @@ async fn every_acknowledged_grant_survives_a_kill(place: &Place) {
         let (sender, acknowledged) = mpsc::channel();
         // A moment that nobody knows beforehand: after so many grants.
         let moment = usize::try_from(RandomState::new().build_hasher().finish() % 150).unwrap() + 20;
+        let address = server.address.clone();
         let seen: Vec<String> = std::thread::scope(|scope| {
             for client in 0..CLIENTS {
                 let (sender, name) = (sender.clone(), format!("{round}-{client}"));
-                let (address, token, account) = (&server.address, &token, &account);
+                let (address, token, account) = (&address, &token, &account);
                 scope.spawn(move || grant(address, token, account, &name, &sender));
             }
             drop(sender);
             let mut seen: Vec<_> = acknowledged.iter().take(moment).collect();
-            server.process.kill().unwrap();
-            server.process.wait().unwrap();
+            server.kill();
             seen.extend(acknowledged);
             seen
         });
         all.extend(seen.iter().map(|id| crate::support::company::local_id(&json!(id))));
         assert!(all.len() >= moment);
     }
-    let db = Database::connect(&place.0).await.unwrap();
+    let db = Database::connect(place.url()).await.unwrap();
     let stored = sql::ids(&db, "SELECT id FROM credit_grants", []).await;
     let lost: Vec<_> = all.iter().filter(|id| !stored.contains(id)).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged grants are lost", lost.len(), all.len());
@@ -211,23 +137,23 @@ async fn every_acknowledged_webhook_survives_a_kill(place: &Place) {
         let mut server = place.serve();
         let (sender, receiver) = mpsc::channel();
         let moment = usize::try_from(RandomState::new().build_hasher().finish() % 300).unwrap() + 40;
+        let address = server.address.clone();
         std::thread::scope(|scope| {
             let senders: Vec<_> = (0..SENDERS)
                 .map(|number| {
-                    let (sender, address) = (sender.clone(), &server.address);
+                    let (sender, address) = (sender.clone(), &address);
                     scope.spawn(move || storm(address, &format!("{round}_{number}"), &sender))
                 })
                 .collect();
             drop(sender);
             acknowledged.extend(receiver.iter().take(moment));
-            server.process.kill().unwrap();
-            server.process.wait().unwrap();
+            server.kill();
             acknowledged.extend(receiver);
             sent.extend(senders.into_iter().flat_map(|sender| sender.join().unwrap()));
         });
     }
     let mut server = place.serve();
-    let db = Database::connect(&place.0).await.unwrap();
+    let db = Database::connect(place.url()).await.unwrap();
     let stored: HashSet<String> =
         sql::column(&db, "SELECT external_id FROM inbox_events", []).await.into_iter().collect();
     let lost: Vec<_> = acknowledged.iter().filter(|id| !stored.contains(*id)).collect();
@@ -237,8 +163,7 @@ async fn every_acknowledged_webhook_survives_a_kill(place: &Place) {
     assert!(sent.iter().all(|id| deliver(&mut stream, id, "cus_0") == Some(true)));
     // Nothing that is not signed gets in, and who sent it is known.
     assert_eq!(post(&mut stream, "/webhooks/stripe", "a: b", "{}").unwrap().0, 400);
-    server.process.kill().unwrap();
-    server.process.wait().unwrap();
+    server.kill();
     assert_eq!(sql::column::<String>(&db, "SELECT subject FROM security_events", []).await, ["127.0.0.1"]);
     let all = i64::try_from(sent.len()).unwrap();
     assert_eq!(sql::number(&db, "SELECT COUNT(*) FROM inbox_events").await, all);

@@ -4,8 +4,9 @@ mod derived;
 mod facts;
 mod fetching;
 pub(crate) mod sequences;
+mod storm;
 
-use crate::support::{TestApp, both_engines, webhooks};
+use crate::support::{TestApp, both_engines, sql, webhooks};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -38,6 +39,9 @@ pub(crate) async fn deliver(test: &TestApp, events: &[Event]) {
 
 /// The rows of the database are what each sequence expects, in facts and in what follows from them.
 pub(crate) async fn check(test: &TestApp, sequences: &[Sequence], run: &str) {
+    let left = "SELECT external_id FROM inbox_events WHERE state NOT IN ('applied', 'ignored')";
+    let left: Vec<String> = sql::column(test.app.db.read(), left, []).await;
+    assert_eq!(left, [""; 0], "{run}: not applied");
     for sequence in sequences {
         facts::check(test, sequence, run).await;
         derived::check(test, sequence, run).await;

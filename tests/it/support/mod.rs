@@ -9,6 +9,7 @@ pub(crate) mod lists;
 pub(crate) mod live;
 mod postgres;
 pub(crate) mod rows;
+pub(crate) mod server;
 pub(crate) mod sql;
 mod sqlite;
 pub(crate) mod stripe;

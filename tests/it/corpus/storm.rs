@@ -1,0 +1,119 @@
+//! The corpus over the wire: several senders at a time, connections that break off, and a server that is killed.
+
+use super::sequences::{self, Event, Sequence};
+use super::{check, shuffled, sign_in};
+use crate::support::server::{Place, post};
+use crate::support::webhooks::{secret, signature};
+use crate::support::{SECRET, Subject, TestApp, both_engines, sql};
+use std::collections::VecDeque;
+use std::io::BufReader;
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tollgate::clock::Clock;
+
+both_engines!(four_at_a_time_with_kills_in_between);
+
+/// How many senders there are.
+const SENDERS: usize = 4;
+/// How many events are acknowledged before the server is killed.
+const BETWEEN_KILLS: usize = 150;
+/// How long the last server may take to apply what is there: longer than the lease of a job whose worker was killed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is still to be delivered; what was not acknowledged comes back.
+struct Post {
+    waiting: Mutex<VecDeque<Event>>,
+    acknowledged: AtomicUsize,
+}
+
+impl Post {
+    /// Sends until nothing waits or the server is gone. Of every tenth event the answer is not waited for, as when a
+    /// connection breaks: it is sent again by whoever comes to it.
+    fn send(&self, address: &str) {
+        let connect = || TcpStream::connect(address).ok().map(BufReader::new);
+        let mut stream = connect();
+        loop {
+            let Some(event) = self.waiting.lock().unwrap().pop_front() else { return };
+            let count = self.acknowledged.load(Ordering::Relaxed);
+            let sent = stream.as_mut().and_then(|stream| deliver(stream, &event));
+            match sent {
+                Some(200) if count % 10 != 0 => _ = self.acknowledged.fetch_add(1, Ordering::Relaxed),
+                Some(200) => {
+                    self.acknowledged.fetch_add(1, Ordering::Relaxed);
+                    self.waiting.lock().unwrap().push_back(event);
+                    stream = connect();
+                }
+                Some(status) => panic!("{}: {status}", event.file),
+                None => {
+                    self.waiting.lock().unwrap().push_front(event);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The status of the answer; `None` once the server is gone.
+fn deliver(stream: &mut BufReader<TcpStream>, event: &Event) -> Option<u16> {
+    let (provider, at) = (event.provider, Clock::System.now().timestamp());
+    let signature = signature(provider, &[secret(provider)], at, event.body.as_bytes());
+    let header = format!("{}: {signature}", provider.signature_header());
+    let (status, _) = post(stream, &format!("/webhooks/{}", provider.name()), &header, &event.body)?;
+    Some(status)
+}
+
+async fn four_at_a_time_with_kills_in_between(place: &Place) {
+    let sequences = sequences::all();
+    let url = [("TOLLGATE_DATABASE_URL", place.url()), ("TOLLGATE_JWT_HS256_SECRET", SECRET)];
+    let test = TestApp::configured(&url).await;
+    sign_in(&test, &sequences).await;
+    let all = sequences.iter().flat_map(|sequence: &Sequence| sequence.events.clone()).collect();
+    let waiting = Mutex::new(shuffled(all, 2_026).into());
+    let post = Post { waiting, acknowledged: AtomicUsize::new(0) };
+    let mut server = place.serve();
+    let mut kills = 0;
+    while !post.waiting.lock().unwrap().is_empty() {
+        let enough = post.acknowledged.load(Ordering::Relaxed) + BETWEEN_KILLS;
+        let address = server.address.clone();
+        std::thread::scope(|scope| {
+            let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(|| post.send(&address))).collect();
+            while post.acknowledged.load(Ordering::Relaxed) < enough && !senders.iter().all(|one| one.is_finished()) {
+                std::thread::yield_now();
+            }
+            server.kill();
+        });
+        kills += 1;
+        server = place.serve();
+    }
+    assert!(kills >= 3, "the server was killed {kills} times alone");
+    applied(&test).await;
+    server.kill();
+    check(&test, &sequences, "killed").await;
+    let doubled =
+        "SELECT COUNT(*) FROM (SELECT business_key FROM ledger_txns GROUP BY business_key HAVING COUNT(*) > 1) AS x";
+    assert_eq!(sql::number(test.app.db.read(), doubled).await, 0);
+    test.finish().await;
+}
+
+/// Waits until the server has applied all there is.
+async fn applied(test: &TestApp) {
+    const LEFT: &str = "SELECT COUNT(*) FROM inbox_events WHERE state IN ('received', 'failed')";
+    const JOBS: &str = "SELECT COUNT(*) FROM jobs WHERE kind IN ('apply_object', 'reapply_price', 'user_appeared')";
+    let done = async {
+        loop {
+            let left = sql::number(test.app.db.read(), LEFT).await + sql::number(test.app.db.read(), JOBS).await;
+            if left == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, done).await.is_err() {
+        let why =
+            "SELECT DISTINCT COALESCE(error, waits_for, state) FROM inbox_events WHERE state IN ('received', 'failed')";
+        let left: Vec<Option<String>> = sql::column(test.app.db.read(), why, []).await;
+        panic!("not everything was applied: {left:?}");
+    }
+}

@@ -1,0 +1,97 @@
+//! A server that runs as a process of its own, as an operator would start it, and can be killed.
+
+use super::webhooks::{PADDLE_SECRET, STRIPE_SECRET};
+use super::{SECRET, Subject, TestDatabase};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+/// Where a server of its own finds its database.
+pub(crate) struct Place(String);
+
+impl Subject for Place {
+    async fn start(database: &TestDatabase) -> Self {
+        Place(database.url().to_owned())
+    }
+
+    async fn finish(self) {}
+}
+
+/// A server that runs as a process of its own.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: String,
+}
+
+impl Place {
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        // What the machine has set is not for this server.
+        command.env_clear().env("TOLLGATE_DATABASE_URL", &self.0).env("TOLLGATE_LISTEN", "127.0.0.1:0");
+        command.env("TOLLGATE_JWT_HS256_SECRET", SECRET);
+        command.env("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET);
+        command.env("TOLLGATE_PADDLE_WEBHOOK_SECRETS", PADDLE_SECRET);
+        command
+    }
+
+    /// The token of an admin.
+    pub(crate) fn token(&self) -> String {
+        let output = self.command().args(["token", "--user", "admin", "--role", "admin"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Where the database is.
+    pub(crate) fn url(&self) -> &str {
+        &self.0
+    }
+
+    /// Starts a server.
+    pub(crate) fn serve(&self) -> Server {
+        let mut process = self.command().arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = log.by_ref().find_map(|line| {
+            let line = line.unwrap();
+            let (_, rest) = line.split_once("listening on http://")?;
+            Some(rest.split_once("/graphql").unwrap().0.to_owned())
+        });
+        // What else it says is read, so that it never waits for a reader.
+        std::thread::spawn(move || log.for_each(drop));
+        Server { process, address: address.expect("the server listens") }
+    }
+}
+
+impl Server {
+    /// Ends it without warning.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// Posts over a connection that stays open, and tells the status and the body of the reply; `None` once the server is
+/// gone.
+pub(crate) fn post(stream: &mut BufReader<TcpStream>, path: &str, header: &str, body: &str) -> Option<(u16, Vec<u8>)> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n{header}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.get_mut().write_all(format!("{head}{body}").as_bytes()).ok()?;
+    let (mut status, mut length, mut line) = (None, 0, String::new());
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        status = status.or_else(|| line.split(' ').nth(1)?.parse().ok());
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some((status?, body))
+}
