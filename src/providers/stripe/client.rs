@@ -194,10 +194,15 @@ impl Client {
             }
             // Between half of the pause and all of it, so that those who failed together do not return together.
             let jittered = pause / 2 + pause / 16 * rand::random_range(0..=8);
-            tokio::time::sleep(asked.map_or(jittered, |asked| asked.min(LONGEST_PAUSE).min(self.timeout))).await;
+            Self::pause(asked.map_or(jittered, |asked| asked.min(LONGEST_PAUSE).min(self.timeout))).await;
             pause *= 2;
             attempt += 1;
         }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "another machine is waited for, whose clock no test moves")]
+    async fn pause(length: Duration) {
+        tokio::time::sleep(length).await;
     }
 
     fn away(&self) -> Option<Instant> {
