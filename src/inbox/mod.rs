@@ -5,6 +5,8 @@
 
 mod apply;
 mod backlog;
+mod billing;
+mod catalogue;
 mod envelope;
 mod jobs;
 mod json;
