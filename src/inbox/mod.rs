@@ -5,6 +5,8 @@
 
 mod apply;
 mod backlog;
+mod billing;
+mod catalogue;
 mod drift;
 mod envelope;
 mod fetch;

@@ -3,19 +3,14 @@
 //! A record is made from all the objects that say something about it, each in its newest state. What it refers to may
 //! not be here yet; then it is made without, and made again when that comes.
 
-use super::object::{Object, Ties};
-use super::order::{Sighting, newest};
-use super::owner::Owner;
-use super::store::{Store, Tie};
+use super::object::Object;
+use super::store::Store;
 use super::waiting::Waiting;
-use super::{paddle, stripe};
-use crate::accounts::project_customer;
 use crate::db::{Bell, Mirror};
 use crate::error::Result;
-use crate::payments::{self, ObservedPayment};
-use crate::plans::{self, project_price};
+use crate::payments::ObservedPayment;
+use crate::plans;
 use crate::providers::Provider;
-use crate::subscriptions::{self, ObservedState};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -62,7 +57,7 @@ pub(super) struct Records<'a, 'm> {
     pub(super) queue: BTreeSet<Record>,
     /// The payments made so far, for what hangs on them.
     pub(super) payments: HashMap<String, (Uuid, ObservedPayment)>,
-    note: Option<String>,
+    pub(super) note: Option<String>,
 }
 
 impl<'a, 'm> Records<'a, 'm> {
@@ -151,197 +146,10 @@ impl<'a, 'm> Records<'a, 'm> {
         }
     }
 
-    async fn customer(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
-        let read = match self.store.provider {
-            Provider::Stripe => stripe::customer(&object),
-            Provider::Paddle => paddle::customer(&object),
-        };
-        let Some(customer) = read else { return Ok(Step::Made) };
-        let named_by = self.store.tied(Tie::Customer, id, &["checkout.session", "subscription"]).await?;
-        let objects: Vec<&Object> = [&object].into_iter().chain(&named_by).collect();
-        let account_id = match self.owner(&objects, None).await? {
-            Owner::Account(account_id) => account_id,
-            Owner::Unknown(Some(user)) => return Ok(Step::Waits(user)),
-            // Nobody is named: it is told again when a session or a subscription names someone.
-            Owner::Unknown(None) => return Ok(Step::Waits(format!("customer:{id}"))),
-        };
-        if project_customer(self.mirror, account_id, &customer).await?.changed {
-            self.waiting.wake(&format!("customer:{id}")).await?;
-        }
-        Ok(Step::Made)
-    }
-
-    async fn price(&mut self, id: &str) -> Result<Step> {
-        // A product's price that was seen inside a subscription alone says nothing that the product could change.
-        if let Some(object) = self.store.object(id).await? {
-            self.make_price(&object).await?;
-        }
-        Ok(Step::Made)
-    }
-
-    async fn make_price(&mut self, object: &Object) -> Result<()> {
-        let product = match self.store.provider {
-            Provider::Stripe => object.payload["product"].as_str(),
-            Provider::Paddle => object.payload["product_id"].as_str(),
-        };
-        let product = match product {
-            Some(id) => self.store.object(id).await?,
-            None => None,
-        };
-        let read = match self.store.provider {
-            Provider::Stripe => stripe::price(object, product.as_ref()),
-            Provider::Paddle => paddle::price(object, product.as_ref()),
-        };
-        let Some(price) = read else { return Ok(()) };
-        if project_price(self.mirror, &price).await?.changed {
-            self.waiting.price_changed(&object.external_id).await?;
-        }
-        Ok(())
-    }
-
-    async fn coupon(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
-        if let Some(coupon) = stripe::coupon(&object)
-            && payments::project_coupon(self.mirror, &coupon).await?.new
-        {
-            self.made(id).await?;
-        }
-        Ok(Step::Made)
-    }
-
-    async fn promo_code(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
-        let Some(promo_code) = stripe::promo_code(&object) else { return Ok(Step::Made) };
-        match payments::project_promo_code(self.mirror, &promo_code).await? {
-            Some(_) => Ok(Step::Made),
-            None => Ok(Step::waits(&promo_code.coupon_external_id)),
-        }
-    }
-
-    async fn redemption(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
-        let Some(redemption) = stripe::redemption(&object) else { return Ok(Step::Made) };
-        let subscription = match &redemption.subscription_external_id {
-            Some(id) => self.store.object(id).await?,
-            None => None,
-        };
-        let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
-        let account_id = match self.owner(&objects, object.ties.customer.as_deref()).await? {
-            Owner::Account(account_id) => account_id,
-            Owner::Unknown(key) => return Ok(Step::unowned(key, id)),
-        };
-        if payments::project_redemption(self.mirror, account_id, &redemption).await? {
-            return Ok(Step::Made);
-        }
-        let subscription_is_missing = redemption.subscription_external_id.filter(|_| subscription.is_none());
-        Ok(Step::waits(&subscription_is_missing.unwrap_or(redemption.coupon_external_id)))
-    }
-
-    async fn subscription(&mut self, id: &str) -> Result<Step> {
-        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
-        let related = self.related(id).await?;
-        let read = match self.store.provider {
-            Provider::Stripe => stripe::subscription(&object, &related),
-            Provider::Paddle => paddle::subscription(&object),
-        };
-        let Some(mut subscription) = read else { return Ok(Step::Made) };
-        let sessions = self.store.tied(Tie::Subscription, id, &["checkout.session"]).await?;
-        let objects: Vec<&Object> = [&object].into_iter().chain(&sessions).collect();
-        let account_id = match self.owner(&objects, object.ties.customer.as_deref()).await? {
-            Owner::Account(account_id) => account_id,
-            Owner::Unknown(key) => return Ok(Step::unowned(key, id)),
-        };
-        self.embedded_prices(&object).await?;
-        let history = self.history(id, &related).await?;
-        let since = history.iter().rev().take_while(|state| state.paused).last().map(|state| state.effective_at);
-        subscription.paused_at = subscription.paused_at.or(since);
-        let mirrored = subscriptions::project_subscription(self.mirror, account_id, &subscription, &history).await?;
-        if mirrored.row.product_version_id.is_none() {
-            let prices = subscription.items.iter().map(|item| item.price_external_id.as_str()).collect::<Vec<_>>();
-            self.note = Some(format!("no plan is known by the price {}; nothing is granted", prices.join(", ")));
-        }
-        if mirrored.new {
-            let invoices = self.store.tied(Tie::Subscription, id, &["invoice", "transaction"]).await?;
-            self.queue.extend(invoices.into_iter().map(|invoice| Record::Invoice(invoice.external_id)));
-            self.made(id).await?;
-        }
-        Ok(Step::Made)
-    }
-
     /// Wakes what waits for a record that was not there before.
     pub(super) async fn made(&self, id: &str) -> Result<()> {
         self.waiting.wake(&format!("object:{id}")).await?;
         self.waiting.wake(&format!("owner:{id}")).await
-    }
-
-    /// What else says something about a subscription: its schedules, its discounts, and their coupons.
-    async fn related(&self, id: &str) -> Result<Vec<Object>> {
-        if self.store.provider == Provider::Paddle {
-            return Ok(Vec::new());
-        }
-        let mut related = self.store.tied(Tie::Subscription, id, &["subscription_schedule", "discount"]).await?;
-        let coupons: Vec<String> = related.iter().filter_map(|object| stripe::coupon_of(&object.payload)).collect();
-        related.extend(self.store.objects_of(&coupons).await?);
-        Ok(related)
-    }
-
-    /// Makes the prices that stand inside an object, as far as they were not told by themselves.
-    async fn embedded_prices(&mut self, object: &Object) -> Result<()> {
-        let prices = match self.store.provider {
-            Provider::Stripe => stripe::embedded_prices(object).into_iter().map(|price| (price, None)).collect(),
-            Provider::Paddle => paddle::embedded_prices(&object.payload),
-        };
-        for (price, product) in prices {
-            if self.store.object(&price.external_id).await?.is_some() {
-                continue;
-            }
-            let read = match self.store.provider {
-                Provider::Stripe => stripe::price(&price, product.as_ref()),
-                Provider::Paddle => paddle::price(&price, product.as_ref()),
-            };
-            if let Some(price) = read {
-                project_price(self.mirror, &price).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Every state that a subscription was in: the last of each second.
-    async fn history(&self, id: &str, related: &[Object]) -> Result<Vec<ObservedState>> {
-        let provider = self.store.provider;
-        let events = self.store.history(id).await?.into_iter();
-        let sightings: Vec<_> = events.map(|event| super::apply::sighting(provider, event).1).collect();
-        let states = sightings.chunk_by(|one, other| one.occurred_at == other.occurred_at).filter_map(|chunk| {
-            let last = newest(chunk)?;
-            let state = match provider {
-                Provider::Stripe => stripe::state(&last.object, related)?,
-                Provider::Paddle => paddle::state(&seen(id, last))?,
-            };
-            Some(ObservedState {
-                effective_at: last.occurred_at,
-                status: state.status,
-                paused: state.paused,
-                items: state.items,
-                discounts: state.discounts,
-                cause: last.kind.clone(),
-                inbox_event_id: last.event_id,
-            })
-        });
-        Ok(states.collect())
-    }
-}
-
-/// A subscription as an event showed it.
-fn seen(id: &str, sighting: &Sighting) -> Object {
-    Object {
-        kind: "subscription".to_owned(),
-        external_id: id.to_owned(),
-        api_version: sighting.api_version.clone(),
-        payload: sighting.object.clone(),
-        deleted: false,
-        occurred_at: sighting.occurred_at,
-        ties: Ties::default(),
     }
 }
 
