@@ -7,6 +7,7 @@ use crate::db::Db;
 use crate::limiter::Limiter;
 use crate::limits::RateLimit;
 use crate::meter::Meter;
+use crate::providers::stripe;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct App {
     pub clock: Arc<Clock>,
     /// The database.
     pub db: Db,
+    /// Asks Stripe; `None` where no key is configured.
+    pub stripe: Option<stripe::Client>,
     /// Verifies the tokens of callers.
     pub tokens: Tokens,
     /// Which user an issuer and a subject stand for, so that a request need not ask; see `accounts::sign_in`.
@@ -54,12 +57,13 @@ impl App {
     /// Puts the parts together. Nothing is connected to before it is needed, except a SQLite file, which is opened.
     pub async fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
         let db = Db::connect(&config.database).await?;
+        let stripe = stripe::Client::new(&config.providers.stripe);
         let tokens = Tokens::new(&config.jwt)?;
         let clock = Arc::new(clock);
         let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
         let callers = Cache::new(REMEMBERED_CALLERS);
         let suspicions = Limiter::new(MOST_SUSPICIONS, MOST_SUSPECTS, TimeDelta::minutes(1));
-        Ok(App { config, clock, db, tokens, callers, license_checks, suspicions, meter: Meter::default() })
+        Ok(App { config, clock, db, stripe, tokens, callers, license_checks, suspicions, meter: Meter::default() })
     }
 
     /// The present, in UTC, to the microsecond.

@@ -44,11 +44,44 @@ impl WebhookOutcome {
     }
 }
 
+/// What became of asking a provider for an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchOutcome {
+    /// It was shown.
+    Answered,
+    /// There is none.
+    Missing,
+    /// There was no answer, or a refusal.
+    Failed,
+}
+
+impl FetchOutcome {
+    /// Every outcome.
+    pub const ALL: [FetchOutcome; 3] = [FetchOutcome::Answered, FetchOutcome::Missing, FetchOutcome::Failed];
+
+    /// Its name in the figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FetchOutcome::Answered => "answered",
+            FetchOutcome::Missing => "missing",
+            FetchOutcome::Failed => "failed",
+        }
+    }
+}
+
 /// The counters of one process.
 #[derive(Debug, Default)]
 pub struct Meter {
     stripe: Webhooks,
     paddle: Webhooks,
+    fetches: Fetches,
+}
+
+#[derive(Debug, Default)]
+struct Fetches {
+    answered: AtomicU64,
+    missing: AtomicU64,
+    failed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +103,24 @@ impl Meter {
     /// How many webhooks of a provider had this outcome.
     pub fn webhooks(&self, provider: Provider, outcome: WebhookOutcome) -> u64 {
         self.webhook(provider, outcome).load(Ordering::Relaxed)
+    }
+
+    /// Counts an object that was asked for.
+    pub fn count_fetch(&self, outcome: FetchOutcome) {
+        self.fetch(outcome).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many objects that were asked for had this outcome.
+    pub fn fetches(&self, outcome: FetchOutcome) -> u64 {
+        self.fetch(outcome).load(Ordering::Relaxed)
+    }
+
+    fn fetch(&self, outcome: FetchOutcome) -> &AtomicU64 {
+        match outcome {
+            FetchOutcome::Answered => &self.fetches.answered,
+            FetchOutcome::Missing => &self.fetches.missing,
+            FetchOutcome::Failed => &self.fetches.failed,
+        }
     }
 
     fn webhook(&self, provider: Provider, outcome: WebhookOutcome) -> &AtomicU64 {

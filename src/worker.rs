@@ -3,7 +3,7 @@
 use crate::accounts::UserAppeared;
 use crate::changes::PurgeChanges;
 use crate::credits::ExpireCredits;
-use crate::inbox::{ApplyObject, ReapplyPrice, WakeWaiting};
+use crate::inbox::{ApplyObject, ReapplyPrice, ReconcileEvents, ReconcileList, SweepObjects, WakeWaiting};
 use crate::jobs::{PurgeIdempotencyKeys, Worker};
 use chrono::TimeDelta;
 
@@ -13,6 +13,9 @@ pub fn worker() -> Worker {
         .on_demand::<ApplyObject>()
         .on_demand::<ReapplyPrice>()
         .on_demand::<UserAppeared>()
+        .on_demand::<ReconcileList>()
+        .every::<ReconcileEvents>(TimeDelta::hours(1))
+        .every::<SweepObjects>(TimeDelta::days(1))
         .every::<WakeWaiting>(TimeDelta::minutes(1))
         .every::<ExpireCredits>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))

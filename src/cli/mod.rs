@@ -1,8 +1,11 @@
 //! The command line: one file per command.
 
 mod demo;
+mod drift;
+mod inbox;
 mod licences;
 mod migrate;
+mod reconcile;
 mod reset;
 mod schema;
 mod seed;
@@ -48,6 +51,11 @@ enum Command {
     /// Issue licences of a desktop application.
     #[command(subcommand)]
     Licences(licences::Licences),
+    /// Apply what the payment providers sent once more.
+    #[command(subcommand)]
+    Inbox(inbox::Inbox),
+    /// Compare what is held with what Stripe has, and make up for what never arrived.
+    Reconcile(reconcile::Reconcile),
     /// Print a token for the configured HS256 secret.
     Token(token::Token),
     /// Print the GraphQL schema.
@@ -87,6 +95,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::Seed(seed) => seed.run(config).await,
         Command::Licences(licences) => licences.run(config).await,
+        Command::Inbox(inbox) => inbox.run(config).await,
+        Command::Reconcile(reconcile) => reconcile.run(config).await,
         Command::Token(token) => token.run(config).await,
         Command::Reset(reset) => reset.run(config).await,
         Command::Schema => unreachable!("answered above, without settings"),

@@ -152,6 +152,22 @@ pub struct WebhookEventFilter {
     received_at: Option<DateTimeRange>,
 }
 
+impl WebhookEventFilter {
+    /// The events that match.
+    pub(super) fn list(self, descending: bool) -> Result<Events> {
+        Ok(Events {
+            states: Word::words(self.state),
+            kind: optional_text("eventType", self.event_type)?,
+            provider: self.provider.map(Word::word),
+            external_id: optional_text("externalId", self.external_id)?,
+            object_id: optional_text("objectId", self.object_id)?,
+            waiting: self.waiting,
+            received: DateTimeRange::between(self.received_at),
+            descending,
+        })
+    }
+}
+
 order_input! {
     /// How to order events.
     WebhookEventOrder by
@@ -211,17 +227,7 @@ impl InboxQuery {
         #[graphql(desc = "Keeps the events that match.")] filter: Option<WebhookEventFilter>,
         #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<WebhookEventOrder>,
     ) -> Result<Connection<WebhookEvent>> {
-        let filter = filter.unwrap_or_default();
-        let list = Events {
-            states: Word::words(filter.state),
-            kind: optional_text("eventType", filter.event_type)?,
-            provider: filter.provider.map(Word::word),
-            external_id: optional_text("externalId", filter.external_id)?,
-            object_id: optional_text("objectId", filter.object_id)?,
-            waiting: filter.waiting,
-            received: DateTimeRange::between(filter.received_at),
-            descending: WebhookEventOrder::descending(order_by, true),
-        };
+        let list = filter.unwrap_or_default().list(WebhookEventOrder::descending(order_by, true))?;
         listed(ctx, list, page_args(first, after, last, before)).await
     }
 }

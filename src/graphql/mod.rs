@@ -23,6 +23,7 @@ mod credit_mutations;
 mod credits;
 mod discounts;
 mod inbox;
+mod inbox_mutations;
 mod invoices;
 mod licence_mutations;
 mod licence_payloads;
@@ -80,6 +81,7 @@ pub struct Mutation(
     api_keys::ApiKeyMutation,
     licence_mutations::LicenceMutation,
     security::SecurityMutation,
+    inbox_mutations::InboxMutation,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -97,8 +99,12 @@ enum UserError {
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    Reconcile(inbox_mutations::ReconcileUserError),
     RegisterDevice(licence_payloads::RegisterDeviceUserError),
     ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
+    ReplayWebhookEvent(inbox_mutations::ReplayWebhookEventUserError),
+    ReplayWebhookEvents(inbox_mutations::ReplayWebhookEventsUserError),
+    ResyncAccount(inbox_mutations::ResyncAccountUserError),
     RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
     ResolveSecurityEvent(security::ResolveSecurityEventUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),

@@ -8,7 +8,7 @@ use super::object::Object;
 use super::order::{Sighting, newest};
 use super::records::Records;
 use super::store::Store;
-use super::{paddle, stripe};
+use super::{fetch, paddle, receive, stripe};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{Bell, Difference, Mirror, Txn};
@@ -26,17 +26,11 @@ use uuid::Uuid;
 /// How often a transaction is tried at once when it met another, before its job waits.
 const TRIES: usize = 3;
 
-/// Applies every event of an object that is still to be applied.
+/// Applies every event of an object that is still to be applied, and what its provider says when it is asked.
 pub(super) async fn apply_object(app: &App, provider: Provider, object_id: &str) -> Result<()> {
-    let work = Apply::new(app, provider, object_id, Scope::Pending);
-    let mut outcome = Ok(());
-    for _ in 0..TRIES {
-        let work = work.clone();
-        outcome = app.db.write(move |txn| Box::pin(async move { work.run(txn).await.map(drop) })).await;
-        if !matches!(outcome, Err(Error::Unavailable(..))) {
-            break;
-        }
-    }
+    let news = fetch::latest(app, provider, object_id).await;
+    let work = Apply::new(app, provider, object_id, Scope::Pending).with(news);
+    let outcome = work.clone().done(app, Mode::ForGood).await.map(drop);
     if let Err(error) = &outcome {
         let failure = Failure { work, error: format!("{error:#}: {:?}", std::error::Error::source(error)) };
         app.db.write(move |txn| Box::pin(failure.record(txn))).await?;
@@ -53,12 +47,31 @@ pub(super) enum Scope {
     All,
 }
 
+/// Whether what is done stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It stays.
+    ForGood,
+    /// It is undone, and only seen.
+    Rehearsal,
+}
+
+impl Mode {
+    pub(super) fn of(dry_run: bool) -> Mode {
+        if dry_run { Mode::Rehearsal } else { Mode::ForGood }
+    }
+}
+
 /// One object, with what the transaction needs.
 #[derive(Clone)]
 pub(super) struct Apply {
     provider: Provider,
     object_id: String,
     scope: Scope,
+    /// Events that are not in the inbox yet.
+    news: Vec<inbox_events::Model>,
+    /// Events that are to be applied again.
+    reopened: Vec<Uuid>,
     clock: Arc<Clock>,
     bell: Arc<Bell>,
     max_devices: i64,
@@ -70,15 +83,43 @@ impl Apply {
             provider,
             object_id: object_id.to_owned(),
             scope,
+            news: Vec::new(),
+            reopened: Vec::new(),
             clock: Arc::clone(&app.clock),
             bell: Arc::clone(app.db.bell()),
             max_devices: app.config.licences.max_devices,
         }
     }
 
-    /// Applies the events, and tells what that changed.
-    pub(super) async fn run(self, txn: &Txn) -> Result<Vec<Difference>> {
+    /// The same with events that are not in the inbox yet.
+    pub(super) fn with(self, news: Vec<inbox_events::Model>) -> Apply {
+        Apply { news, ..self }
+    }
+
+    /// The same with events of the inbox that are to be applied again.
+    pub(super) fn reopening(self, reopened: Vec<Uuid>) -> Apply {
+        Apply { reopened, ..self }
+    }
+
+    /// Applies the events in a transaction of their own, and tells what that changed.
+    pub(super) async fn done(self, app: &App, mode: Mode) -> Result<Vec<Difference>> {
+        let mut tries = 1;
+        loop {
+            let work = self.clone();
+            let outcome = match mode {
+                Mode::ForGood => app.db.write(move |txn| Box::pin(work.run(txn))).await,
+                Mode::Rehearsal => app.db.rehearse(move |txn| Box::pin(work.run(txn))).await,
+            };
+            if tries == TRIES || !matches!(outcome, Err(Error::Unavailable(..))) {
+                return outcome;
+            }
+            tries += 1;
+        }
+    }
+
+    async fn run(self, txn: &Txn) -> Result<Vec<Difference>> {
         let store = Store { txn, provider: self.provider };
+        self.take_in(store).await?;
         let events = match self.scope {
             Scope::Pending => store.pending(&self.object_id).await?,
             Scope::All => store.history(&self.object_id).await?,
@@ -89,6 +130,7 @@ impl Apply {
             self.ignore(store, &foreign).await?;
         }
         let kind = mirrored.first().and_then(|(kind, _)| *kind);
+        let open: Vec<Uuid> = mirrored.iter().filter(|(_, one)| !one.applied).map(|(_, one)| one.event_id).collect();
         let sightings: Vec<Sighting> = mirrored.into_iter().map(|(_, sighting)| sighting).collect();
         store.lock(&self.named(store, kind, &sightings).await?).await?;
         let mut mirror = Mirror::new(txn, &self.clock);
@@ -99,11 +141,37 @@ impl Apply {
         let Some(object) = object else { return Ok(Vec::new()) };
         let mut records = Records::new(store, &mut mirror, &self.bell, self.max_devices);
         let outcome = records.follow(&object).await?;
-        let ids: Vec<Uuid> = sightings.iter().map(|sighting| sighting.event_id).collect();
+        // What was applied before stays so, unless it has to wait now.
+        let all = || sightings.iter().map(|sighting| sighting.event_id).collect();
+        let ids: Vec<Uuid> = if outcome.waits_for.is_some() { all() } else { open };
         if !ids.is_empty() {
             store.settle(&ids, applied(outcome.waits_for, outcome.note, self.clock.now())).await?;
         }
         Ok(mirror.into_differences())
+    }
+
+    /// Writes down what was learned by asking, and opens again what is to be applied again. A fetched state adds
+    /// nothing where the newest that is known is the same.
+    async fn take_in(&self, store: Store<'_>) -> Result<()> {
+        for row in &self.news {
+            if row.source != "fetched" || !self.is_known(store, row).await? {
+                receive::insert(store.txn, &self.clock, row.clone()).await?;
+            }
+        }
+        if !self.reopened.is_empty() {
+            store.reopen(&self.reopened).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_known(&self, store: Store<'_>, row: &inbox_events::Model) -> Result<bool> {
+        let (_, fetched) = sighting(self.provider, row.clone());
+        if self.provider.is_obituary(&fetched.kind) {
+            return Ok(store.row(&self.object_id).await?.is_some_and(|row| row.deleted));
+        }
+        let last = store.newest(&self.object_id, self.provider.obituaries()).await?;
+        let last: Vec<Sighting> = last.into_iter().map(|event| sighting(self.provider, event).1).collect();
+        Ok(newest(&last).is_some_and(|known| fetch::is_same(&known.object, &fetched.object)))
     }
 
     /// The ids of the object and of all that it is tied to.
@@ -200,6 +268,7 @@ pub(super) fn sighting(provider: Provider, event: inbox_events::Model) -> (Optio
         api_version: event.api_version,
         occurred_at: event.occurred_at.to_utc(),
         fetched: event.source == "fetched" || event.source == "answered",
+        applied: event.state == "applied",
         progress: kind.map_or(0, |kind| provider.progress(kind, &object)),
         kind: event.kind,
         object,

@@ -29,7 +29,15 @@ pub(super) struct Envelope {
 
 /// Reads a body that is genuine; the error says what it lacks to be an event.
 pub(super) fn read(provider: Provider, config: &Providers, body: &[u8]) -> Result<(Envelope, Value), &'static str> {
-    let mut payload: Value = serde_json::from_slice(body).map_err(|_| "the body is not JSON")?;
+    read_value(provider, config, serde_json::from_slice(body).map_err(|_| "the body is not JSON")?)
+}
+
+/// The same for one that was asked for, which is genuine by where it comes from.
+pub(super) fn read_value(
+    provider: Provider,
+    config: &Providers,
+    mut payload: Value,
+) -> Result<(Envelope, Value), &'static str> {
     without_nul(&mut payload);
     let envelope = match provider {
         Provider::Stripe => stripe(config, &payload)?,
@@ -92,7 +100,7 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Takes out the one character that PostgreSQL cannot store, so that no event is refused for ever because of it.
-fn without_nul(value: &mut Value) {
+pub(super) fn without_nul(value: &mut Value) {
     match value {
         Value::String(text) if text.contains('\0') => text.retain(|char| char != '\0'),
         Value::Array(values) => values.iter_mut().for_each(without_nul),

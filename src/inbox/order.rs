@@ -25,6 +25,8 @@ pub(super) struct Sighting {
     pub(super) occurred_at: DateTime<Utc>,
     /// Whether we asked for the object, rather than being told of it.
     pub(super) fetched: bool,
+    /// Whether it was applied before.
+    pub(super) applied: bool,
     /// The object's state.
     pub(super) object: Value,
     /// The values that changed, as they were before; `Value::Null` where the provider does not say.
@@ -74,6 +76,7 @@ mod tests {
             api_version: None,
             occurred_at: DateTime::from_timestamp(second, 0).unwrap(),
             fetched: false,
+            applied: false,
             object,
             previous,
             progress: 0,

@@ -4,19 +4,19 @@ use super::ApplyObject;
 use super::envelope::{self, Envelope};
 use crate::app::App;
 use crate::changes::{self, Change};
+use crate::clock::Clock;
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::jobs::NewJob;
 use crate::meter::WebhookOutcome;
 use crate::providers::{Forgery, Provider, paddle, stripe};
 use crate::security::{self, Suspicion};
-use entity::inbox_events::{ActiveModel, Column, Entity};
+use entity::inbox_events::{Column, Entity, Model};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// A webhook as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -115,22 +115,24 @@ async fn report(app: &App, delivery: Delivery<'_>, forgery: Forgery) {
 }
 
 /// Writes the event down, once; with it the job that applies it.
-async fn keep(app: &Arc<App>, provider: Provider, envelope: Envelope, payload: Value) -> Result<Receipt> {
-    let id = app.new_id();
-    let object = envelope.object_id.clone().filter(|_| envelope.ignored.is_none());
+async fn keep(app: &App, provider: Provider, envelope: Envelope, payload: Value) -> Result<Receipt> {
+    keep_row(app, provider, row(app, provider, envelope, payload, "webhook")).await
+}
+
+/// The same for an event as it is to be written down.
+pub(super) async fn keep_row(app: &App, provider: Provider, row: Model) -> Result<Receipt> {
+    let object = row.object_id.clone().filter(|_| row.state != "ignored");
     let job = match object.map(|object_id| ApplyObject { provider, object_id }) {
         Some(job) => Some(NewJob::new(app, &job)?.unique(job.unique_key())),
         None => None,
     };
-    let row = row(app, id, provider, envelope, payload);
     let clock = Arc::clone(&app.clock);
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                if !insert(txn, row).await? {
+                if !insert(txn, &clock, row).await? {
                     return Ok(Receipt::Duplicate);
                 }
-                changes::record(txn, &clock, Change::WebhookEventReceived(id)).await?;
                 let Some(job) = job else { return Ok(Receipt::Ignored) };
                 job.enqueue(txn).await?;
                 Ok(Receipt::Accepted)
@@ -139,31 +141,38 @@ async fn keep(app: &Arc<App>, provider: Provider, envelope: Envelope, payload: V
         .await
 }
 
-/// Whether the event is new.
-async fn insert(txn: &Txn, row: ActiveModel) -> Result<bool> {
+/// Writes an event down that is not there yet; whether it is new.
+pub(super) async fn insert(txn: &Txn, clock: &Clock, row: Model) -> Result<bool> {
+    let id = row.id;
     let once = OnConflict::columns([Column::Provider, Column::ExternalId]).do_nothing().to_owned();
-    Ok(Entity::insert(row).on_conflict(once).exec_without_returning(txn).await? == 1)
+    let row = row.into_active_model().reset_all();
+    if Entity::insert(row).on_conflict(once).exec_without_returning(txn).await? != 1 {
+        return Ok(false);
+    }
+    changes::record(txn, clock, Change::WebhookEventReceived(id)).await?;
+    Ok(true)
 }
 
-fn row(app: &App, id: Uuid, provider: Provider, envelope: Envelope, payload: Value) -> ActiveModel {
+/// An event as it is written down; `source` says how it was learned of.
+pub(super) fn row(app: &App, provider: Provider, envelope: Envelope, payload: Value, source: &str) -> Model {
     let state = if envelope.ignored.is_some() { "ignored" } else { "received" };
-    ActiveModel {
-        id: Set(id),
-        provider: Set(provider.name().to_owned()),
-        external_id: Set(envelope.external_id),
-        kind: Set(envelope.kind),
-        api_version: Set(envelope.api_version),
-        object_id: Set(envelope.object_id),
-        occurred_at: Set(envelope.occurred_at.fixed_offset()),
-        received_at: Set(app.now().fixed_offset()),
-        payload: Set(payload),
-        state: Set(state.to_owned()),
-        attempts: Set(0),
-        next_attempt_at: Set(None),
-        error: Set(None),
-        applied_at: Set(None),
-        source: Set("webhook".to_owned()),
-        waits_for: Set(None),
-        note: Set(envelope.ignored.map(str::to_owned)),
+    Model {
+        id: app.new_id(),
+        provider: provider.name().to_owned(),
+        external_id: envelope.external_id,
+        kind: envelope.kind,
+        api_version: envelope.api_version,
+        object_id: envelope.object_id,
+        occurred_at: envelope.occurred_at.fixed_offset(),
+        received_at: app.now().fixed_offset(),
+        payload,
+        state: state.to_owned(),
+        attempts: 0,
+        next_attempt_at: None,
+        error: None,
+        applied_at: None,
+        source: source.to_owned(),
+        waits_for: None,
+        note: envelope.ignored.map(str::to_owned),
     }
 }

@@ -72,7 +72,7 @@ where
 }
 
 /// In the order of their keys, as two transactions that have the same objects applied would else wait for each other.
-async fn enqueue(txn: &Txn, clock: &Clock, bell: &Arc<Bell>, mut objects: Vec<ApplyObject>) -> Result<()> {
+pub(super) async fn enqueue(txn: &Txn, clock: &Clock, bell: &Arc<Bell>, mut objects: Vec<ApplyObject>) -> Result<()> {
     objects.sort();
     for job in objects {
         NewJob::with(clock, bell, &job)?.unique(job.unique_key()).enqueue(txn).await?;

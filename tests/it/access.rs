@@ -50,6 +50,10 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "id: $key"),
+    ("replayWebhookEvent", "eventId: $told, dryRun: true"),
+    ("replayWebhookEvents", "filter: {eventType: $code}"),
+    ("reconcile", "since: \"2026-01-01T00:00:00Z\""),
+    ("resyncAccount", "accountId: $account"),
     ("issueLicenseKey", "accountId: $account, idempotencyKey: $code"),
     ("revealLicenseKey", "licenseKeyId: $unshown"),
     ("replaceLicenseKey", "licenseKeyId: $licence"),
@@ -118,10 +122,9 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
                 })
                 .collect();
             let kept: serde_json::Map<_, _> = names.map(|name| (name.clone(), variables[name].clone())).collect();
-            let query = format!(
-                "mutation({}) {{ {field}(input: {{{input}}}) {{ userErrors {{ code message }} }} }}",
-                declared.join(", ")
-            );
+            let declared = if declared.is_empty() { String::new() } else { format!("({})", declared.join(", ")) };
+            let query =
+                format!("mutation{declared} {{ {field}(input: {{{input}}}) {{ userErrors {{ code message }} }} }}");
             let reply = caller.post(&query, Value::Object(kept)).await.json();
             outcomes.push((name, done(field, &reply)));
         }
@@ -174,6 +177,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
         "event": world.id("SecurityEvent", "office"),
+        "told": world.id("WebhookEvent", "office"),
     })
 }
 

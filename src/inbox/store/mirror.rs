@@ -90,6 +90,11 @@ impl Store<'_> {
         Ok(())
     }
 
+    /// Has events applied again, as if they had just arrived.
+    pub(in crate::inbox) async fn reopen(self, ids: &[Uuid]) -> Result<()> {
+        super::reopen(self.txn, ids).await
+    }
+
     // unscoped: as for the events
     fn objects(self) -> Select<provider_objects::Entity> {
         provider_objects::Entity::find().filter(provider_objects::Column::Provider.eq(self.provider.name()))

@@ -1,8 +1,12 @@
 //! Every query on the events that providers sent.
 
 mod mirror;
+mod replay;
 
 pub(super) use mirror::{Store, Tie, waiting_for, waiting_in_vain};
+pub(super) use replay::{
+    Chosen, chosen, customers_of, known, objects, payloads, pending_event, reopen, waiting_objects, watermark,
+};
 
 use crate::auth::{Permission, Scope};
 use crate::db::{Between, Listing, Order, Visible, known_as, within};

@@ -2,7 +2,8 @@
 
 mod derived;
 mod facts;
-mod sequences;
+mod fetching;
+pub(crate) mod sequences;
 mod storm;
 
 use crate::support::{TestApp, both_engines, sql, webhooks};
@@ -20,14 +21,14 @@ both_engines!(
     users_who_appear_last,
 );
 
-async fn sign_in(test: &TestApp, sequences: &[Sequence]) {
+pub(crate) async fn sign_in(test: &TestApp, sequences: &[Sequence]) {
     for user in sequences.iter().flat_map(Sequence::users) {
         test.user(&user).data("{ viewer { user { id } } }", json!({})).await;
     }
 }
 
 /// Delivers events one by one, each once acknowledged.
-async fn deliver(test: &TestApp, events: &[Event]) {
+pub(crate) async fn deliver(test: &TestApp, events: &[Event]) {
     for event in events {
         let (provider, at, body) = (event.provider, test.app.now().timestamp(), event.body.as_bytes());
         let header = webhooks::signature(provider, &[webhooks::secret(provider)], at, body);
@@ -37,7 +38,7 @@ async fn deliver(test: &TestApp, events: &[Event]) {
 }
 
 /// The rows of the database are what each sequence expects, in facts and in what follows from them.
-async fn check(test: &TestApp, sequences: &[Sequence], run: &str) {
+pub(crate) async fn check(test: &TestApp, sequences: &[Sequence], run: &str) {
     let left = "SELECT external_id FROM inbox_events WHERE state NOT IN ('applied', 'ignored')";
     let left: Vec<String> = sql::column(test.app.db.read(), left, []).await;
     assert_eq!(left, [""; 0], "{run}: not applied");

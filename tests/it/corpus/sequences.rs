@@ -12,6 +12,14 @@ pub(crate) struct Event {
     pub(crate) body: String,
 }
 
+impl Event {
+    /// The id of the object that it is about.
+    pub(crate) fn object_id(&self) -> String {
+        let event: Value = serde_json::from_str(&self.body).unwrap();
+        event["data"]["object"]["id"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
 /// A life of a customer, and what it must end in.
 #[derive(Debug, Clone)]
 pub(crate) struct Sequence {
@@ -62,6 +70,17 @@ fn read(path: &Path) -> Value {
 pub(crate) fn all() -> Vec<Sequence> {
     let index = read(&folder().join("index.json"));
     index["sequences"].as_array().unwrap().iter().map(|entry| sequence(entry["dir"].as_str().unwrap())).collect()
+}
+
+/// What Stripe would show of each life at its end: objects by version and id.
+pub(crate) fn objects() -> Vec<Value> {
+    let folders = all().into_iter().filter(|sequence| sequence.provider == Provider::Stripe);
+    folders.map(|sequence| read(&folder().join(sequence.name).join("objects.json"))).collect()
+}
+
+/// What Stripe would show of one life at its end.
+pub(crate) fn objects_of(sequence: &Sequence) -> Vec<Value> {
+    vec![read(&folder().join(&sequence.name).join("objects.json"))]
 }
 
 fn sequence(name: &str) -> Sequence {

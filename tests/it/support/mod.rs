@@ -12,6 +12,7 @@ pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod sql;
 mod sqlite;
+pub(crate) mod stripe;
 pub(crate) mod webhooks;
 mod world;
 

@@ -1,0 +1,39 @@
+//! `tollgate reconcile`.
+
+use super::{drift, inbox};
+use crate::auth::Viewer;
+use crate::config::Config;
+use crate::inbox::{Comparison, reconcile};
+use clap::Args;
+
+/// Compares what is held with what Stripe has, and makes up for what never arrived: events that were missed, and objects
+/// that differ. Needs TOLLGATE_STRIPE_API_KEY.
+#[derive(Debug, Args)]
+pub(super) struct Reconcile {
+    /// From when on events, invoices and payments are compared: a date, an instant, or how long ago, e.g. 24h. The other
+    /// objects all are. Stripe lists events of the last 30 days.
+    #[arg(long, value_name = "WHEN")]
+    since: String,
+    /// Say what differs, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Reconcile {
+    pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
+        let app = super::app(config).await?;
+        let since = inbox::when(&self.since, app.now())?;
+        let comparison = Comparison { since, dry_run: self.dry_run, most_pages: usize::MAX };
+        let bar = drift::bar("objects");
+        let show = |found: &crate::inbox::Reconciled| {
+            bar.set_position(u64::try_from(found.listed + found.compared).unwrap_or(0));
+        };
+        let found = reconcile(&app, &Viewer::system("reconcile"), comparison, show).await;
+        bar.finish_and_clear();
+        let found = found?;
+        println!("{:>10}  events listed, {} of them missed", found.listed, found.missed);
+        println!("{:>10}  objects compared, {} of them different", found.compared, found.differing);
+        drift::print(&found.drift);
+        Ok(())
+    }
+}
