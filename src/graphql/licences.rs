@@ -86,7 +86,7 @@ impl LicenseKey {
     }
 
     /// The product's id at the provider; null where it was not bought.
-    async fn product_external_id(&self) -> Option<&str> {
+    async fn licensed_product_external_id(&self) -> Option<&str> {
         self.0.product_external_id.as_deref()
     }
 

@@ -110,10 +110,10 @@ async fn an_owner_is_shown_a_key_once_and_then_replaces_it(test: &TestApp) {
     let id = json!({"id": global_id("LicenseKey", id)});
     let alice = test.user("alice");
     let mine = "{ viewer { account { licenseKeys { nodes { keyPrefix licenseSource orderExternalId orderProvider
-        productExternalId purchase { id } } } } } }";
+        licensedProductExternalId purchase { id } } } } } }";
     let mut seen = alice.data(mine, json!({})).await;
     let expected = json!([{"keyPrefix": null, "licenseSource": "PURCHASE", "orderExternalId": order,
-        "orderProvider": "PADDLE", "productExternalId": "pro_1", "purchase": null}]);
+        "orderProvider": "PADDLE", "licensedProductExternalId": "pro_1", "purchase": null}]);
     assert_eq!(seen["viewer"]["account"]["licenseKeys"]["nodes"].take(), expected);
 
     let shown = alice.data(REVEAL, id.clone()).await["revealLicenseKey"].take();

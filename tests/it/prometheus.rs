@@ -47,6 +47,9 @@ async fn the_metrics_tell_how_far_behind_we_are(test: &TestApp) {
             assert!(body.lines().any(|written| written == *line), "{line}\n{body}");
         }
     };
+    // Who signs in for the first time may be waited for.
+    read(test, Some(&test.admin_token())).await;
+    test.run_jobs().await;
     has(&[
         "# TYPE tollgate_webhooks_total counter",
         "tollgate_webhooks_total{provider=\"stripe\",outcome=\"accepted\"} 0",
