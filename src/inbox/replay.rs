@@ -50,7 +50,7 @@ pub async fn replay_event(app: &App, viewer: &Viewer, id: Uuid, dry_run: bool) -
 pub async fn replay_events(app: &App, viewer: &Viewer, mut list: Events, dry_run: bool) -> Result<Replay> {
     viewer.require(Permission::OperationsWrite)?;
     if list.states.contains(&"ignored") {
-        return Err(Error::refused("STATE_INVALID", &["filter", "state"], "ignored events cannot be applied"));
+        return Err(Error::refused("STATE_INVALID", &["filter"], "ignored events cannot be applied"));
     }
     if list.states.is_empty() {
         list.states = vec!["failed", "parked"];

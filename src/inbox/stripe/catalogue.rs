@@ -1,9 +1,9 @@
 //! Customers, products and prices.
 
-use super::super::json::{at, list, minor, seconds, text};
-use super::super::object::{Object, Ties};
 use super::{currency, id};
 use crate::accounts::ObservedCustomer;
+use crate::inbox::json::{at, list, minor, seconds, text};
+use crate::inbox::object::{Object, Ties};
 use crate::plans::{ObservedPrice, ObservedProduct};
 use serde_json::Value;
 

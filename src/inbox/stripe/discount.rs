@@ -1,8 +1,8 @@
 //! Coupons, promotion codes, and the discounts that they gave.
 
-use super::super::json::{at, list, minor, seconds, text};
-use super::super::object::Object;
 use super::{currency, id};
+use crate::inbox::json::{at, list, minor, seconds, text};
+use crate::inbox::object::Object;
 use crate::payments::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
 use crate::subscriptions::ObservedDiscount;
 use serde_json::Value;

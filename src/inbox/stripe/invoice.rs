@@ -1,8 +1,8 @@
 //! Invoices.
 
-use super::super::json::{at, list, minor, seconds, text};
-use super::super::object::Object;
 use super::currency;
+use crate::inbox::json::{at, list, minor, seconds, text};
+use crate::inbox::object::Object;
 use crate::payments::ObservedInvoice;
 use chrono::{DateTime, Utc};
 use serde_json::Value;

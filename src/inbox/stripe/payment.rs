@@ -1,9 +1,9 @@
 //! Payments with their charges, refunds and disputes, and credits that were bought.
 
-use super::super::json::{at, minor, seconds, text};
-use super::super::object::Object;
 use super::currency;
 use crate::credits::ObservedPurchase;
+use crate::inbox::json::{at, minor, seconds, text};
+use crate::inbox::object::Object;
 use crate::payments::{ObservedDispute, ObservedPayment, ObservedRefund};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

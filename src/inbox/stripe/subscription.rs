@@ -1,9 +1,9 @@
 //! Subscriptions, their schedules, and what they were at every time.
 
-use super::super::json::{at, list, minor, seconds, text};
-use super::super::object::{Object, State};
 use super::discount::discounts;
 use super::{currency, id};
+use crate::inbox::json::{at, list, minor, seconds, text};
+use crate::inbox::object::{Object, State};
 use crate::subscriptions::{ObservedChange, ObservedItem, ObservedSubscription};
 use chrono::{DateTime, Utc};
 use serde_json::Value;

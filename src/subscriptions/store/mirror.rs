@@ -99,10 +99,9 @@ pub async fn billing_for(
     after: &str,
     most: u64,
 ) -> Result<Vec<String>> {
-    use subscriptions::Column;
-    // unscoped: the mirror is made for nobody in particular
-    let rows =
-        subscriptions::Entity::find().join(JoinType::InnerJoin, subscriptions::Relation::SubscriptionItems.def());
+    use subscriptions::{Column, Entity, Relation};
+    // unscoped: no caller is involved
+    let rows = Entity::find().join(JoinType::InnerJoin, Relation::SubscriptionItems.def());
     let rows = rows.filter(subscription_items::Column::PriceExternalId.eq(price_external_id));
     let rows = rows.filter(Column::Provider.eq(provider)).filter(Column::ExternalId.gt(after));
     let rows = rows.select_only().column(Column::ExternalId).distinct().order_by_asc(Column::ExternalId).limit(most);

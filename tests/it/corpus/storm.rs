@@ -8,8 +8,7 @@ use crate::support::{SECRET, Subject, TestApp, both_engines, sql};
 use std::collections::VecDeque;
 use std::io::BufReader;
 use std::net::TcpStream;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 use tollgate::clock::Clock;
 
@@ -25,23 +24,20 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What is still to be delivered; what was not acknowledged comes back.
 struct Post {
     waiting: Mutex<VecDeque<Event>>,
-    acknowledged: AtomicUsize,
 }
 
 impl Post {
-    /// Sends until nothing waits or the server is gone. Of every tenth event the answer is not waited for, as when a
-    /// connection breaks: it is sent again by whoever comes to it.
-    fn send(&self, address: &str) {
+    /// Sends until nothing waits or the server is gone, and tells of each event that was acknowledged. After every tenth
+    /// the connection breaks, and the event is sent again by whoever comes to it, as the provider does not know.
+    fn send(&self, address: &str, acknowledged: &mpsc::Sender<()>) {
         let connect = || TcpStream::connect(address).ok().map(BufReader::new);
         let mut stream = connect();
-        loop {
+        for count in 1_usize.. {
             let Some(event) = self.waiting.lock().unwrap().pop_front() else { return };
-            let count = self.acknowledged.load(Ordering::Relaxed);
             let sent = stream.as_mut().and_then(|stream| deliver(stream, &event));
             match sent {
-                Some(200) if count % 10 != 0 => _ = self.acknowledged.fetch_add(1, Ordering::Relaxed),
+                Some(200) if !count.is_multiple_of(10) => _ = acknowledged.send(()),
                 Some(200) => {
-                    self.acknowledged.fetch_add(1, Ordering::Relaxed);
                     self.waiting.lock().unwrap().push_back(event);
                     stream = connect();
                 }
@@ -70,18 +66,19 @@ async fn four_at_a_time_with_kills_in_between(place: &Place) {
     let test = TestApp::configured(&url).await;
     sign_in(&test, &sequences).await;
     let all = sequences.iter().flat_map(|sequence: &Sequence| sequence.events.clone()).collect();
-    let waiting = Mutex::new(shuffled(all, 2_026).into());
-    let post = Post { waiting, acknowledged: AtomicUsize::new(0) };
+    let post = Post { waiting: Mutex::new(shuffled(all, 2_026).into()) };
     let mut server = place.serve();
     let mut kills = 0;
     while !post.waiting.lock().unwrap().is_empty() {
-        let enough = post.acknowledged.load(Ordering::Relaxed) + BETWEEN_KILLS;
         let address = server.address.clone();
         std::thread::scope(|scope| {
-            let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(|| post.send(&address))).collect();
-            while post.acknowledged.load(Ordering::Relaxed) < enough && !senders.iter().all(|one| one.is_finished()) {
-                std::thread::yield_now();
+            let (acknowledged, told) = mpsc::channel();
+            for _ in 0..SENDERS {
+                let (post, address, acknowledged) = (&post, &address, acknowledged.clone());
+                scope.spawn(move || post.send(address, &acknowledged));
             }
+            drop(acknowledged);
+            told.iter().take(BETWEEN_KILLS).for_each(drop);
             server.kill();
         });
         kills += 1;
@@ -102,12 +99,13 @@ async fn applied(test: &TestApp) {
     const LEFT: &str = "SELECT COUNT(*) FROM inbox_events WHERE state IN ('received', 'failed')";
     const JOBS: &str = "SELECT COUNT(*) FROM jobs WHERE kind IN ('apply_object', 'reapply_price', 'user_appeared')";
     let done = async {
+        let mut turn = tokio::time::interval(Duration::from_millis(100));
         loop {
+            turn.tick().await;
             let left = sql::number(test.app.db.read(), LEFT).await + sql::number(test.app.db.read(), JOBS).await;
             if left == 0 {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     if tokio::time::timeout(PATIENCE, done).await.is_err() {

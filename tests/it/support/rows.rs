@@ -153,7 +153,6 @@ async fn subscription(
         current_period_start: Set(Some(at)),
         current_period_end: Set(Some(end)),
         created_at: Set(at),
-        ..Default::default()
     };
     subscription_items::Entity::insert(row).exec_without_returning(db).await.unwrap();
     let row = subscription_versions::ActiveModel {
