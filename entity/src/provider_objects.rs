@@ -31,6 +31,8 @@ pub struct Model {
     pub payment: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub charge: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub product: Option<String>,
     pub updated_at: DateTimeWithTimeZone,
     #[sea_orm(belongs_to, from = "inbox_event_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub inbox_events: BelongsTo<super::inbox_events::Entity>,

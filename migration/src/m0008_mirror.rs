@@ -130,6 +130,7 @@ async fn objects(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             text_null("invoice").into(),
             text_null("payment").into(),
             text_null("charge").into(),
+            text_null("product").into(),
             instant("updated_at").into(),
             one_of("provider", &["stripe", "paddle"]),
         ],
@@ -137,7 +138,7 @@ async fn objects(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     .await?;
     unique(manager, "provider_objects", &["provider", "external_id"]).await?;
     index(manager, "provider_objects", &["provider", "kind", "external_id"]).await?;
-    for tie in ["customer", "subscription", "invoice", "payment", "charge"] {
+    for tie in ["customer", "subscription", "invoice", "payment", "charge", "product"] {
         index(manager, "provider_objects", &["provider", tie, "kind"]).await?;
     }
     Ok(())

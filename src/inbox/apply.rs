@@ -181,7 +181,9 @@ impl Apply {
         let told = sightings.iter().map(|sighting| self.provider.ties(kind.unwrap_or_default(), &sighting.object));
         for ties in known.into_iter().chain(told) {
             ids.extend(
-                [ties.customer, ties.subscription, ties.invoice, ties.payment, ties.charge].into_iter().flatten(),
+                [ties.customer, ties.subscription, ties.invoice, ties.payment, ties.charge, ties.product]
+                    .into_iter()
+                    .flatten(),
             );
         }
         Ok(ids)
@@ -221,6 +223,7 @@ impl Apply {
             invoice: Set(tied.invoice),
             payment: Set(tied.payment),
             charge: Set(tied.charge),
+            product: Set(tied.product),
             updated_at: Set(self.clock.now().fixed_offset()),
         };
         let kept = mirror.write::<provider_objects::Entity>(&self.object_id, known, row).await?;

@@ -2,7 +2,7 @@
 
 use super::object::Object;
 use super::owner::Owner;
-use super::records::{Records, Step};
+use super::records::{NAMING, Records, Step};
 use super::store::Tie;
 use super::{paddle, stripe};
 use crate::accounts::project_customer;
@@ -19,7 +19,7 @@ impl Records<'_, '_> {
             Provider::Paddle => paddle::customer(&object),
         };
         let Some(customer) = read else { return Ok(Step::Made) };
-        let named_by = self.store.tied(Tie::Customer, id, &["checkout.session", "subscription"]).await?;
+        let named_by = self.store.tied(Tie::Customer, id, &NAMING).await?;
         let objects: Vec<&Object> = [&object].into_iter().chain(&named_by).collect();
         let account_id = match self.owner(&objects, None).await? {
             Owner::Account(account_id) => account_id,
@@ -34,10 +34,8 @@ impl Records<'_, '_> {
     }
 
     pub(super) async fn price(&mut self, id: &str) -> Result<Step> {
-        // A product's price that was seen inside a subscription alone says nothing that the product could change.
-        if let Some(object) = self.store.object(id).await? {
-            self.make_price(&object).await?;
-        }
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
+        self.make_price(&object).await?;
         Ok(Step::Made)
     }
 

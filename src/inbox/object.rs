@@ -32,6 +32,7 @@ pub(super) struct Ties {
     /// A payment intent, or a charge without one; a transaction at Paddle.
     pub(super) payment: Option<String>,
     pub(super) charge: Option<String>,
+    pub(super) product: Option<String>,
 }
 
 impl Ties {
@@ -43,6 +44,7 @@ impl Ties {
             invoice: self.invoice.or(other.invoice),
             payment: self.payment.or(other.payment),
             charge: self.charge.or(other.charge),
+            product: self.product.or(other.product),
         }
     }
 }

@@ -4,12 +4,12 @@
 //! not be here yet; then it is made without, and made again when that comes.
 
 use super::object::Object;
-use super::store::Store;
+use super::store::{Store, Tie};
 use super::waiting::Waiting;
+use crate::accounts::account_of_customer;
 use crate::db::{Bell, Mirror};
 use crate::error::Result;
 use crate::payments::ObservedPayment;
-use crate::plans;
 use crate::providers::Provider;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,6 +30,9 @@ pub(super) enum Record {
     Purchase(String),
     Licences(String),
 }
+
+/// The kinds of objects that may name the user of their customer.
+pub(super) const NAMING: [&str; 3] = ["checkout.session", "subscription", "transaction"];
 
 /// What became of the records behind an object.
 #[derive(Debug, Default)]
@@ -71,6 +74,7 @@ impl<'a, 'm> Records<'a, 'm> {
     pub(super) async fn follow(&mut self, object: &Object) -> Result<Outcome> {
         let own = self.records_of(object).await?;
         self.queue.extend(own.iter().cloned());
+        self.queue.extend(self.customer_named_by(object).await?);
         let mut waits_for = None;
         while let Some(record) = self.queue.pop_first() {
             let step = self.make(&record).await?;
@@ -83,6 +87,14 @@ impl<'a, 'm> Records<'a, 'm> {
         Ok(Outcome { waits_for, note: self.note.take() })
     }
 
+    /// The customer of an object that names its user, where nothing did so before.
+    async fn customer_named_by(&self, object: &Object) -> Result<Option<Record>> {
+        let names = NAMING.contains(&object.kind.as_str()) && self.store.provider.user(object).is_some();
+        let Some(customer) = object.ties.customer.as_deref().filter(|_| names) else { return Ok(None) };
+        let known = account_of_customer(self.store.txn, self.store.provider.name(), customer).await?;
+        Ok(known.is_none().then(|| Record::Customer(customer.to_owned())))
+    }
+
     async fn records_of(&self, object: &Object) -> Result<Vec<Record>> {
         let (own, ties) = (|| object.external_id.clone(), &object.ties);
         let payment = |record: fn(String) -> Record| ties.payment.clone().map(record);
@@ -90,8 +102,8 @@ impl<'a, 'm> Records<'a, 'm> {
             "customer" => vec![Record::Customer(own())],
             "price" => vec![Record::Price(own())],
             "product" => {
-                let prices = plans::prices_of(self.store.txn, self.store.provider.name(), &object.external_id).await?;
-                prices.into_iter().map(Record::Price).collect()
+                let prices = self.store.tied(Tie::Product, &object.external_id, &["price"]).await?;
+                prices.into_iter().map(|price| Record::Price(price.external_id)).collect()
             }
             "coupon" => vec![Record::Coupon(own())],
             "promotion_code" => vec![Record::PromoCode(own())],

@@ -43,5 +43,6 @@ mod security;
 mod seed;
 mod sign_in;
 mod statements;
+mod webhooks_apply;
 mod webhooks_receive;
 mod writes;

@@ -50,9 +50,10 @@ pub(super) fn ties(kind: &str, payload: &Value) -> Ties {
         "subscription" => subscription = id("id"),
         "transaction" => transaction = id("id"),
         "adjustment" => transaction = id("transaction_id"),
+        "price" => return Ties { product: id("product_id"), ..Ties::default() },
         _ => return Ties::default(),
     }
-    Ties { customer, subscription, invoice: transaction.clone(), payment: transaction, charge: None }
+    Ties { customer, subscription, invoice: transaction.clone(), payment: transaction, charge: None, product: None }
 }
 
 /// Whom the host application calls this object's user. It may have written the id as a number.

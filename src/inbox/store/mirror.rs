@@ -29,6 +29,7 @@ pub(in crate::inbox) enum Tie {
     Subscription,
     Invoice,
     Payment,
+    Product,
 }
 
 impl Store<'_> {
@@ -128,6 +129,7 @@ impl Store<'_> {
             Tie::Subscription => Column::Subscription,
             Tie::Invoice => Column::Invoice,
             Tie::Payment => Column::Payment,
+            Tie::Product => Column::Product,
         };
         let rows = self.objects().filter(column.eq(id)).filter(Column::Kind.is_in(kinds.iter().copied()));
         let rows = rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::ExternalId).all(self.txn).await?;
@@ -150,6 +152,7 @@ impl From<provider_objects::Model> for Object {
                 invoice: row.invoice,
                 payment: row.payment,
                 charge: row.charge,
+                product: row.product,
             },
         }
     }

@@ -66,6 +66,7 @@ pub(super) fn ties(kind: &str, object: &Value) -> Ties {
         invoice: tie("invoice"),
         payment: tie("payment_intent").or_else(|| tie("payment.payment_intent")),
         charge: tie("charge"),
+        product: tie("product").filter(|_| kind == "price"),
     };
     match kind {
         "customer" => ties.customer = own(),

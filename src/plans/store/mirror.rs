@@ -121,12 +121,3 @@ pub(crate) async fn known_prices(
     });
     Ok(known.collect())
 }
-
-/// The ids at `provider` of the prices of a product there, as far as they are mirrored.
-pub async fn prices_of(txn: &Txn, provider: &str, product_external_id: &str) -> Result<Vec<String>> {
-    use provider_prices::Column;
-    // unscoped: a provider speaks of them, no caller
-    let rows = provider_prices::Entity::find().filter(Column::Provider.eq(provider));
-    let rows = rows.filter(Column::ProductExternalId.eq(product_external_id));
-    Ok(rows.select_only().column(Column::ExternalId).into_tuple().all(txn).await?)
-}

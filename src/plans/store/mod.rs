@@ -2,7 +2,6 @@
 
 pub(super) mod mirror;
 
-pub use mirror::prices_of;
 mod provider_prices;
 
 pub use provider_prices::{ProviderPrices, ProviderPricesOf};
