@@ -51,7 +51,7 @@ impl SecurityEvent {
     }
 
     /// What seems to be going on.
-    async fn kind(&self) -> Result<SecurityEventKind> {
+    async fn suspicion(&self) -> Result<SecurityEventKind> {
         Ok(SecurityEventKind::read(&self.0.kind)?)
     }
 
@@ -108,7 +108,7 @@ pub struct SecurityEventFilter {
     /// Of one of these severities.
     severity: Option<Vec<Severity>>,
     /// Of one of these kinds.
-    kind: Option<Vec<SecurityEventKind>>,
+    suspicion: Option<Vec<SecurityEventKind>>,
     /// Settled, or open.
     resolved: Option<bool>,
     /// Last seen in this span.
@@ -145,7 +145,7 @@ impl SecurityQuery {
         let filter = filter.unwrap_or_default();
         let list = SecurityEvents {
             severities: Word::words(filter.severity),
-            kinds: Word::words(filter.kind),
+            kinds: Word::words(filter.suspicion),
             resolved: filter.resolved,
             last: DateTimeRange::between(filter.last_at),
             descending: SecurityEventOrder::descending(order_by, true),

@@ -198,7 +198,7 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("webhookEvents", "{provider: PADDLE}", "provider"),
         ("webhookEvents", "{receivedAt: SPAN}", "received_at"),
         ("securityEvents", "{severity: HIGH}", "severity"),
-        ("securityEvents", "{kind: WEBHOOK_FORGED}", "kind"),
+        ("securityEvents", "{suspicion: WEBHOOK_FORGED}", "kind"),
         ("securityEvents", "{lastAt: SPAN}", "last_at"),
         ("auditLog", "{actor: \"user:x\"}", "actor"),
         ("auditLog", "{action: \"plans.create\"}", "action"),

@@ -65,7 +65,7 @@ filters! {
     Query.auditLog r#"{action: "credits.grant"}"# => "action = 'credits.grant'";
     Query.auditLog r#"{at: {from: "2025-06-01T00:00:00Z"}}"# => "at >= '2025-06-01T00:00:00+00:00'";
     Query.securityEvents r#"{severity: [LOW, HIGH]}"# => "severity IN ('low', 'high')";
-    Query.securityEvents r#"{kind: [WEBHOOK_FORGED]}"# => "kind = 'webhook_forged'";
+    Query.securityEvents r#"{suspicion: [WEBHOOK_FORGED]}"# => "kind = 'webhook_forged'";
     Query.securityEvents r#"{resolved: true}"# => "resolved_at IS NOT NULL";
     Query.securityEvents r#"{resolved: false}"# => "resolved_at IS NULL";
     Query.securityEvents r#"{lastAt: {from: "2026-01-10T00:00:00Z"}}"# => "last_at >= '2026-01-10T00:00:00+00:00'";

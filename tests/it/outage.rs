@@ -167,10 +167,10 @@ fn a_lost_server_is_said_and_its_return_needs_no_restart() {
         test.run_jobs().await;
         test.advance(chrono::TimeDelta::minutes(1));
         tollgate::security::flush(&test.app).await;
-        let events = "{ webhookEvents { nodes { externalId } } securityEvents { nodes { kind } } }";
+        let events = "{ webhookEvents { nodes { externalId } } securityEvents { nodes { suspicion } } }";
         let kept = test.admin().data(events, json!({})).await;
         let expected = json!({"webhookEvents": {"nodes": [{"externalId": "evt_1"}]},
-            "securityEvents": {"nodes": [{"kind": "WEBHOOK_UNSIGNED"}]}});
+            "securityEvents": {"nodes": [{"suspicion": "WEBHOOK_UNSIGNED"}]}});
         assert_eq!(kept, expected);
     });
 }

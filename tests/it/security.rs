@@ -88,7 +88,7 @@ async fn a_flood_is_counted_and_written_slowly(test: &TestApp) {
 
 const RESOLVE: &str = "mutation($id: ID!, $resolution: String!) {
     resolveSecurityEvent(input: {id: $id, resolution: $resolution}) {
-        securityEvent { kind severity subject occurrences resolvedAt resolvedBy resolution } userErrors { code field } } }";
+        securityEvent { suspicion severity subject occurrences resolvedAt resolvedBy resolution } userErrors { code field } } }";
 
 async fn what_is_settled_is_in_the_audit_log_and_opens_again(test: &TestApp) {
     suspect(test, Suspicion::WebhookMistimed, "192.0.2.1").await;
@@ -97,7 +97,7 @@ async fn what_is_settled_is_in_the_audit_log_and_opens_again(test: &TestApp) {
     let id = admin.data(list, json!({})).await["securityEvents"]["nodes"][0]["id"].take();
     let settled = admin.data(RESOLVE, json!({"id": id, "resolution": " our clock was wrong "})).await;
     let event = &settled["resolveSecurityEvent"]["securityEvent"];
-    assert_eq!((&event["kind"], &event["severity"]), (&json!("WEBHOOK_MISTIMED"), &json!("MEDIUM")));
+    assert_eq!((&event["suspicion"], &event["severity"]), (&json!("WEBHOOK_MISTIMED"), &json!("MEDIUM")));
     assert_eq!((&event["resolution"], &event["occurrences"]), (&json!("our clock was wrong"), &json!("1")));
     assert_eq!(event["resolvedAt"], "2026-01-15T12:00:00Z");
     test.advance(TimeDelta::minutes(1));
@@ -133,7 +133,7 @@ async fn events_are_filtered(test: &TestApp) {
         ("orderBy: {field: LAST_AT, direction: ASC}", &["0", "1", "2"]),
         ("filter: {severity: [MEDIUM, HIGH]}", &["2", "1"]),
         ("filter: {severity: [LOW]}", &["0"]),
-        ("filter: {kind: [WEBHOOK_FORGED, WEBHOOK_UNSIGNED]}", &["1", "0"]),
+        ("filter: {suspicion: [WEBHOOK_FORGED, WEBHOOK_UNSIGNED]}", &["1", "0"]),
         ("filter: {resolved: true}", &["2"]),
         ("filter: {resolved: false}", &["1", "0"]),
         ("filter: {lastAt: {from: \"2026-01-15T12:10:00Z\", to: \"2026-01-15T12:20:00Z\"}}", &["1"]),
