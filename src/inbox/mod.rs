@@ -1,4 +1,4 @@
-//! What the payment providers sent: received, kept byte for byte, and applied to the mirror in any order.
+//! What the payment providers sent: received, kept whole, and applied to the mirror in any order.
 //!
 //! Invariants: an event is kept once; what is kept is applied, or waits, or is parked in plain sight; the rows of the
 //! mirror are what the newest states of the providers' objects say, whatever order they were told in.
