@@ -35,28 +35,17 @@ impl Records<'_, '_> {
 
     pub(super) async fn price(&mut self, id: &str) -> Result<Step> {
         let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
-        self.make_price(&object).await?;
-        Ok(Step::Made)
-    }
-
-    async fn make_price(&mut self, object: &Object) -> Result<()> {
-        let product = match self.store.provider {
-            Provider::Stripe => object.payload["product"].as_str(),
-            Provider::Paddle => object.payload["product_id"].as_str(),
-        };
-        let product = match product {
-            Some(id) => self.store.object(id).await?,
-            None => None,
-        };
+        let product = self.store.objects_of(object.ties.product.as_slice()).await?.pop();
         let read = match self.store.provider {
-            Provider::Stripe => stripe::price(object, product.as_ref()),
-            Provider::Paddle => paddle::price(object, product.as_ref()),
+            Provider::Stripe => stripe::price(&object, product.as_ref()),
+            Provider::Paddle => paddle::price(&object, product.as_ref()),
         };
-        let Some(price) = read else { return Ok(()) };
-        if project_price(self.mirror, &price).await?.changed {
-            self.waiting.price_changed(&object.external_id).await?;
+        if let Some(price) = read
+            && project_price(self.mirror, &price).await?.changed
+        {
+            self.waiting.price_changed(id).await?;
         }
-        Ok(())
+        Ok(Step::Made)
     }
 
     pub(super) async fn coupon(&mut self, id: &str) -> Result<Step> {

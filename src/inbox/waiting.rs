@@ -1,8 +1,9 @@
 //! Events that cannot be applied before something else is here.
 //!
 //! What an event waits for is a key: `user:…` in the words of the host application; `customer:…` and `object:…` by ids at
-//! the provider; `owner:…` where nothing says yet whose an object is. Whoever brings it wakes those that wait. As two transactions may pass each other unseen, one bringing
-//! and one beginning to wait, a schedule looks for those that wait for what is already here.
+//! the provider; `owner:…` where nothing says yet whose an object is. Whoever brings it wakes those that wait. As two
+//! transactions may pass each other unseen, one bringing and one beginning to wait, a schedule looks for those that wait
+//! for what is already here.
 
 use super::jobs::{ApplyObject, ReapplyPrice};
 use super::store::{self, Store};

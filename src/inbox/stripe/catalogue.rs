@@ -1,6 +1,6 @@
 //! Customers, products and prices.
 
-use super::{currency, id};
+use super::{currency, id, interval};
 use crate::accounts::ObservedCustomer;
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::{Object, Ties};
@@ -39,13 +39,7 @@ pub(in crate::inbox) fn price(object: &Object, product: Option<&Object>) -> Opti
         (None, None, None) => return None,
     };
     let name = product.and_then(|product| text(&product.payload, "name")).or_else(|| text(price, "nickname"));
-    let interval = match text(price, "recurring.interval") {
-        Some("day") => "day",
-        Some("week") => "week",
-        Some("month") => "month",
-        Some("year") => "year",
-        _ => "one_time",
-    };
+    let interval = interval(price);
     let count = minor(at(price, "recurring.interval_count")).filter(|count| *count > 0 && interval != "one_time");
     Some(ObservedPrice {
         provider: "stripe",

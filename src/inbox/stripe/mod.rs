@@ -131,3 +131,9 @@ fn currency(object: &Value) -> Option<String> {
     let currency = text(object, "currency")?.to_ascii_uppercase();
     (currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(currency)
 }
+
+/// How often a price is charged, in our words.
+fn interval(price: &Value) -> &'static str {
+    let interval = text(price, "recurring.interval");
+    ["day", "week", "month", "year"].into_iter().find(|known| Some(*known) == interval).unwrap_or("one_time")
+}

@@ -1,7 +1,7 @@
 //! Subscriptions, their schedules, and what they were at every time.
 
 use super::discount::discounts;
-use super::{currency, id};
+use super::{currency, id, interval};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::{Object, State};
 use crate::subscriptions::{ObservedChange, ObservedItem, ObservedSubscription};
@@ -78,13 +78,7 @@ fn items(subscription: &Value) -> Vec<ObservedItem> {
 
 fn item(item: &Value, whole: Option<Period>) -> Option<ObservedItem> {
     let price = at(item, "price");
-    let interval = match text(price, "recurring.interval") {
-        Some("day") => "day",
-        Some("week") => "week",
-        Some("month") => "month",
-        Some("year") => "year",
-        _ => "one_time",
-    };
+    let interval = interval(price);
     Some(ObservedItem {
         external_id: text(item, "id")?.to_owned(),
         price_external_id: id(price)?,
