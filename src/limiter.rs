@@ -1,7 +1,7 @@
 //! Keeps what comes too often from being written each time: it is counted, and the count is written now and then.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Mutex;
 
@@ -18,7 +18,7 @@ pub struct Limiter<K, V> {
 struct State<K, V> {
     since: DateTime<Utc>,
     /// What was written in this period.
-    written: HashMap<K, ()>,
+    written: HashSet<K>,
     held: HashMap<K, Held<V>>,
 }
 
@@ -38,7 +38,7 @@ pub struct Held<V> {
 impl<K: Eq + Hash + Clone, V> Limiter<K, V> {
     /// At most `most_writes` in a `period`; while they wait, at most `most_held` different things are told apart.
     pub fn new(most_writes: usize, most_held: usize, period: TimeDelta) -> Self {
-        let state = State { since: DateTime::UNIX_EPOCH, written: HashMap::new(), held: HashMap::new() };
+        let state = State { since: DateTime::UNIX_EPOCH, written: HashSet::new(), held: HashMap::new() };
         Limiter { most_writes, most_held, period, state: Mutex::new(state) }
     }
 
@@ -93,9 +93,9 @@ impl<K: Eq + Hash + Clone, V> State<K, V> {
             return Vec::new();
         }
         let keys: Vec<K> =
-            self.held.keys().filter(|key| !self.written.contains_key(*key)).take(free).cloned().collect();
+            self.held.keys().filter(|key| !self.written.contains(*key)).take(free).cloned().collect();
         let taken = keys.into_iter().filter_map(|key| self.held.remove_entry(&key)).collect::<Vec<_>>();
-        self.written.extend(taken.iter().map(|(key, _)| (key.clone(), ())));
+        self.written.extend(taken.iter().map(|(key, _)| key.clone()));
         taken
     }
 }
