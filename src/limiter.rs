@@ -92,8 +92,7 @@ impl<K: Eq + Hash + Clone, V> State<K, V> {
         if free == 0 {
             return Vec::new();
         }
-        let keys: Vec<K> =
-            self.held.keys().filter(|key| !self.written.contains(*key)).take(free).cloned().collect();
+        let keys: Vec<K> = self.held.keys().filter(|key| !self.written.contains(*key)).take(free).cloned().collect();
         let taken = keys.into_iter().filter_map(|key| self.held.remove_entry(&key)).collect::<Vec<_>>();
         self.written.extend(taken.iter().map(|(key, _)| key.clone()));
         taken
