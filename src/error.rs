@@ -36,10 +36,27 @@ pub enum Error {
     /// Something needed to answer is away for the moment; the same request may succeed later.
     #[error("{0} is not available at the moment; try again")]
     Unavailable(&'static str, #[source] anyhow::Error),
+    /// The payment provider is away, so that it is not known whether a change was made.
+    #[error("{}", if *.kept { KEPT } else { NOT_KEPT })]
+    ProviderAway {
+        /// Whether the change will be asked for again without the caller.
+        kept: bool,
+    },
+    /// What became of a change at the payment provider is not known, and it is too late to ask again.
+    #[error("what became of this request a day ago is not known; look whether it was carried out, and use a new key")]
+    Unresolved,
+    /// A part that the operator has not set up.
+    #[error("this needs the setting {0}")]
+    NotConfigured(&'static str),
     /// A fault of ours: logged with its cause, shown to clients as "internal error" alone.
     #[error("internal error")]
     Internal(#[source] anyhow::Error),
 }
+
+/// What a caller is told whose change is kept.
+const KEPT: &str = "Stripe does not answer; the request is kept and carried out as soon as it does";
+/// What a caller is told whose change is not kept.
+const NOT_KEPT: &str = "Stripe does not answer; ask again with the same idempotency key, so that nothing is done twice";
 
 /// A business rule that said no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +67,8 @@ pub struct Refusal {
     pub field: &'static [&'static str],
     /// What is wrong and what to do about it.
     pub message: Cow<'static, str>,
+    /// Why the bank of a card declined, in the provider's word; `None` where no card was declined.
+    pub decline_code: Option<String>,
 }
 
 impl Error {
@@ -64,6 +83,9 @@ impl Error {
             Error::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Error::RateLimited { .. } => "RATE_LIMITED",
             Error::Unavailable(..) => "SERVICE_UNAVAILABLE",
+            Error::ProviderAway { .. } => "PROVIDER_UNAVAILABLE",
+            Error::Unresolved => "UNRESOLVED",
+            Error::NotConfigured(_) => "NOT_CONFIGURED",
             Error::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
     }
@@ -75,7 +97,7 @@ impl Error {
 
     /// A business rule that says no to `field` of the input.
     pub fn refused(code: &'static str, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
-        Error::Refused(Refusal { code, field, message: message.into() })
+        Error::Refused(Refusal { code, field, message: message.into(), decline_code: None })
     }
 
     /// A fault of ours.

@@ -32,6 +32,8 @@ pub mod analytics;
 
 // Edges: used by nothing above.
 pub mod inbox;
+pub mod outbox;
+pub mod billing;
 pub mod graphql;
 pub mod http;
 pub mod seed;

@@ -5,6 +5,7 @@ use crate::changes::PurgeChanges;
 use crate::credits::ExpireCredits;
 use crate::inbox::{ApplyObject, ReapplyPrice, ReconcileEvents, ReconcileList, SweepObjects, WakeWaiting};
 use crate::jobs::{PurgeIdempotencyKeys, Worker};
+use crate::outbox::FinishCall;
 use chrono::TimeDelta;
 
 /// The worker of `tollgate serve`.
@@ -14,6 +15,7 @@ pub fn worker() -> Worker {
         .on_demand::<ReapplyPrice>()
         .on_demand::<UserAppeared>()
         .on_demand::<ReconcileList>()
+        .on_demand::<FinishCall>()
         .every::<ReconcileEvents>(TimeDelta::hours(1))
         .every::<SweepObjects>(TimeDelta::days(1))
         .every::<WakeWaiting>(TimeDelta::minutes(1))

@@ -41,6 +41,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub license_keys: HasMany<super::license_keys::Entity>,
     #[sea_orm(has_many)]
+    pub outbox_calls: HasMany<super::outbox_calls::Entity>,
+    #[sea_orm(has_many)]
     pub payments: HasMany<super::payments::Entity>,
     #[sea_orm(has_many)]
     pub provider_customers: HasMany<super::provider_customers::Entity>,

@@ -14,6 +14,8 @@ mod m0008_mirror;
 mod m0009_licences;
 mod m0010_security_events;
 mod m0011_changes;
+mod m0012_outbox;
+mod m0013_trials;
 mod runner;
 mod table;
 
@@ -64,5 +66,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0009_licences),
         change!(m0010_security_events),
         change!(m0011_changes),
+        change!(m0012_outbox),
+        change!(m0013_trials),
     ]
 }

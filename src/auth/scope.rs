@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 pub enum Permission {
     /// See every account's billing rows.
     BillingRead,
+    /// Change any account's subscriptions, and decide on refunds.
+    BillingWrite,
     /// Change plans, prices and what they grant.
     CatalogueWrite,
     /// Grant, spend and hold credits, and record usage, for any account.
@@ -27,8 +29,9 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Permission; 8] = [
+    pub const ALL: [Permission; 9] = [
         Permission::BillingRead,
+        Permission::BillingWrite,
         Permission::CatalogueWrite,
         Permission::CreditsWrite,
         Permission::KeysWrite,
@@ -42,6 +45,7 @@ impl Permission {
     pub const fn scope(self) -> &'static str {
         match self {
             Permission::BillingRead => "billing:read",
+            Permission::BillingWrite => "billing:write",
             Permission::CatalogueWrite => "catalogue:write",
             Permission::CreditsWrite => "credits:write",
             Permission::KeysWrite => "keys:write",
@@ -74,6 +78,7 @@ impl Permission {
             Permission::AuditRead => 1 << 5,
             Permission::OperationsRead => 1 << 6,
             Permission::OperationsWrite => 1 << 7,
+            Permission::BillingWrite => 1 << 8,
         }
     }
 }
@@ -86,7 +91,7 @@ impl Permissions {
     /// No permission.
     pub const NONE: Permissions = Permissions(0);
     /// Every permission.
-    pub const ALL: Permissions = Permissions(0b1111_1111);
+    pub const ALL: Permissions = Permissions(0b1_1111_1111);
 
     /// The permissions that scope strings name; strings that name none are left out, as a token may carry scopes that
     /// are meant for others.
@@ -130,6 +135,7 @@ mod tests {
     fn scope_strings_are_stable_and_read_back() {
         let scopes = [
             "billing:read",
+            "billing:write",
             "catalogue:write",
             "credits:write",
             "keys:write",

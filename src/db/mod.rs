@@ -20,7 +20,7 @@ pub use dialect::{in_list, skip_locked, utc_day};
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use mirror::{Difference, Mirror, Mirrored};
 pub use notices::{Notices, notify};
-pub use once::{Once, forget, once};
+pub use once::{Once, answered, forget, once};
 pub use page::{Between, Key, Order, PageArgs, Slice, Sorted, kind_of};
 pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, known_as, only_everything, rows_for};
 

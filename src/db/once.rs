@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use entity::idempotency_keys::{ActiveModel, Column, Entity};
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -79,16 +79,18 @@ async fn claim(txn: &Txn, id: Uuid, now: DateTime<Utc>, request: &Once) -> Resul
 }
 
 async fn remembered<T: DeserializeOwned>(txn: &Txn, request: &Once) -> Result<T> {
-    let found = Entity::find()
-        .filter(Column::Caller.eq(&*request.caller))
-        .filter(Column::Key.eq(&*request.key))
-        .one(txn)
-        .await?
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("an idempotency key vanished inside a transaction")))?;
+    let found = answered(txn, request).await?;
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("an idempotency key vanished inside a transaction")))
+}
+
+/// What the same request was answered before; `None` where it was not asked before.
+pub async fn answered<T: DeserializeOwned>(db: &impl ConnectionTrait, request: &Once) -> Result<Option<T>> {
+    let of_caller = Entity::find().filter(Column::Caller.eq(&*request.caller));
+    let Some(found) = of_caller.filter(Column::Key.eq(&*request.key)).one(db).await? else { return Ok(None) };
     if found.request_hash != request.request_hash {
         return Err(Error::IdempotencyKeyReused);
     }
-    serde_json::from_value(found.answer).map_err(Error::internal)
+    serde_json::from_value(found.answer).map(Some).map_err(Error::internal)
 }
 
 /// Forgets the answers that are older than 30 days, some at a time, and tells how many they were.

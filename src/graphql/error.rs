@@ -35,6 +35,9 @@ pub mod code {
 /// Where an error says how many seconds to wait.
 const RETRY_AFTER: &str = "retryAfterSeconds";
 
+/// Where an error says whether the change is made later without the caller.
+const RETRIED_LATER: &str = "retriedLater";
+
 /// Characters of the longest message that quotes a client.
 const LONGEST_MESSAGE: usize = 500;
 
@@ -129,6 +132,9 @@ fn describe(presented: &mut ServerError, error: &Error, request_id: &str) {
         }
         Error::RateLimited { retry_after } => {
             presented.extensions.get_or_insert_default().set(RETRY_AFTER, whole_seconds(retry_after));
+        }
+        Error::ProviderAway { kept } => {
+            presented.extensions.get_or_insert_default().set(RETRIED_LATER, *kept);
         }
         _ => {}
     }

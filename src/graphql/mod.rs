@@ -40,6 +40,7 @@ mod provider_prices;
 mod refunds;
 mod security;
 mod subscription_lists;
+mod subscription_mutations;
 mod subscription_parts;
 mod subscription_versions;
 mod subscriptions;
@@ -82,6 +83,7 @@ pub struct Mutation(
     licence_mutations::LicenceMutation,
     security::SecurityMutation,
     inbox_mutations::InboxMutation,
+    subscription_mutations::SubscriptionMutation,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -91,6 +93,7 @@ pub struct Mutation(
     field(name = "message", ty = "&String", desc = "What is wrong, and what to do about it.")
 )]
 enum UserError {
+    CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
     CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
     CreateFeature(plan_payloads::CreateFeatureUserError),
@@ -99,12 +102,14 @@ enum UserError {
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
     Reconcile(inbox_mutations::ReconcileUserError),
     RegisterDevice(licence_payloads::RegisterDeviceUserError),
     ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
     ReplayWebhookEvent(inbox_mutations::ReplayWebhookEventUserError),
     ReplayWebhookEvents(inbox_mutations::ReplayWebhookEventsUserError),
     ResyncAccount(inbox_mutations::ResyncAccountUserError),
+    ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
     RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
     ResolveSecurityEvent(security::ResolveSecurityEventUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),

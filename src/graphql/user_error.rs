@@ -6,14 +6,37 @@ use crate::error::{Error, Refusal};
 ///
 /// The codes are those of the [`Refusal`]s that the mutation's verb gives; a refusal with another code is a fault of
 /// ours, which the tests would show.
+///
+/// `declining` stands before `with` where a card may be declined: the error then says why.
 #[macro_export]
 macro_rules! user_error {
-    ($(#[$doc:meta])* $name:ident with $(#[$code_doc:meta])* $codes:ident { $($(#[$value_doc:meta])* $value:ident = $code:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident with $($codes:tt)*) => {
+        $crate::user_error!(@codes $name $($codes)*);
+        $crate::user_error!(@error [$(#[$doc])*] $name $($codes)*);
+    };
+    ($(#[$doc:meta])* $name:ident declining with $($codes:tt)*) => {
+        $crate::user_error!(@codes $name $($codes)*);
+        $crate::user_error!(@error [$(#[$doc])*] $name $($codes)* {
+            /// Why the card's bank declined, in Stripe's word, e.g. `insufficient_funds`; null where no card was declined.
+            pub decline_code: Option<String>,
+        });
+    };
+    (@codes $name:ident $(#[$code_doc:meta])* $codes:ident { $($(#[$value_doc:meta])* $value:ident = $code:literal,)+ }) => {
         $(#[$code_doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
         #[allow(clippy::enum_variant_names, reason = "the names are the codes that clients see")]
         pub enum $codes { $($(#[$value_doc])* $value,)+ }
 
+        impl $codes {
+            fn of(refusal: &$crate::error::Refusal) -> Option<Self> {
+                match refusal.code {
+                    $($code => Some($codes::$value),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+    (@error [$(#[$doc:meta])*] $name:ident $(#[$code_doc:meta])* $codes:ident { $($list:tt)+ } $({ $(#[$more_doc:meta])* pub $more:ident: $kind:ty, })?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, async_graphql::SimpleObject)]
         pub struct $name {
@@ -23,15 +46,17 @@ macro_rules! user_error {
             pub field: Option<Vec<String>>,
             /// What is wrong, and what to do about it.
             pub message: String,
+            $($(#[$more_doc])* pub $more: $kind,)?
         }
 
         impl $crate::graphql::user_error::FromRefusal for $name {
             fn from_refusal(refusal: &$crate::error::Refusal) -> Option<Self> {
-                let code = match refusal.code {
-                    $($code => $codes::$value,)+
-                    _ => return None,
-                };
-                Some($name { code, field: $crate::graphql::user_error::field(refusal), message: refusal.message.to_string() })
+                Some($name {
+                    code: $codes::of(refusal)?,
+                    field: $crate::graphql::user_error::field(refusal),
+                    message: refusal.message.to_string(),
+                    $($more: refusal.$more.clone(),)?
+                })
             }
         }
     };

@@ -1,5 +1,6 @@
 //! What an event says about itself, whatever it is about: no more is read when it arrives.
 
+use super::clean::clean;
 use crate::config::Providers;
 use crate::providers::Provider;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -38,7 +39,7 @@ pub(super) fn read_value(
     config: &Providers,
     mut payload: Value,
 ) -> Result<(Envelope, Value), &'static str> {
-    without_nul(&mut payload);
+    clean(&mut payload);
     let envelope = match provider {
         Provider::Stripe => stripe(config, &payload)?,
         Provider::Paddle => paddle(&payload)?,
@@ -97,22 +98,6 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     second(at.timestamp())?;
     at.duration_trunc(TimeDelta::microseconds(1)).ok()
-}
-
-/// Takes out the one character that PostgreSQL cannot store, so that no event is refused for ever because of it.
-pub(super) fn without_nul(value: &mut Value) {
-    match value {
-        Value::String(text) if text.contains('\0') => text.retain(|char| char != '\0'),
-        Value::Array(values) => values.iter_mut().for_each(without_nul),
-        Value::Object(fields) => {
-            if fields.keys().any(|name| name.contains('\0')) {
-                let renamed = std::mem::take(fields).into_iter().map(|(name, value)| (name.replace('\0', ""), value));
-                *fields = renamed.collect();
-            }
-            fields.values_mut().for_each(without_nul);
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

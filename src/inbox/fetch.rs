@@ -3,7 +3,7 @@
 //!
 //! Asked before the transaction, never inside one. Where there is no answer the events alone decide, by their order.
 
-use super::envelope::without_nul;
+use super::clean::clean;
 use super::{store, stripe};
 use crate::app::App;
 use crate::error::Result;
@@ -57,8 +57,13 @@ async fn ask(app: &App, provider: Provider, object_id: &str) -> Result<Option<Mo
 }
 
 /// An object of Stripe that was asked for, as an event that tells its state; `None` where it is none of ours.
-pub(super) fn fetched(app: &App, mut object: Value, at: Option<DateTime<Utc>>) -> Option<Model> {
-    without_nul(&mut object);
+pub(super) fn fetched(app: &App, object: Value, at: Option<DateTime<Utc>>) -> Option<Model> {
+    told(app, object, at, "fetched")
+}
+
+/// The same for an object that was learned of in the way that `source` says.
+pub(super) fn told(app: &App, mut object: Value, at: Option<DateTime<Utc>>, source: &str) -> Option<Model> {
+    clean(&mut object);
     let (kind, object_id) = (stripe::kind(&object)?, object["id"].as_str()?.to_owned());
     if object["livemode"].as_bool().is_some_and(|livemode| livemode != app.config.providers.livemode) {
         return None;
@@ -94,7 +99,7 @@ pub(super) fn fetched(app: &App, mut object: Value, at: Option<DateTime<Utc>>) -
         next_attempt_at: None,
         error: None,
         applied_at: None,
-        source: "fetched".to_owned(),
+        source: source.to_owned(),
         waits_for: None,
         note: None,
     })

@@ -3,10 +3,12 @@
 //! Invariants: an event is kept once; what is kept is applied, or waits, or is parked in plain sight; the rows of the
 //! mirror are what the newest states of the providers' objects say, whatever order they were told in.
 
+mod answer;
 mod apply;
 mod backlog;
 mod billing;
 mod catalogue;
+mod clean;
 mod drift;
 mod envelope;
 mod fetch;
@@ -27,6 +29,7 @@ mod store;
 mod stripe;
 mod waiting;
 
+pub use answer::take_answer;
 pub use backlog::backlog;
 pub use drift::Drift;
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};

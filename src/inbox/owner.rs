@@ -1,12 +1,12 @@
 //! Whose an object is.
 //!
-//! The host application writes its user into what it makes at the provider: `metadata.user_id` of the object, else the
-//! `client_reference_id` of a Checkout session, else `metadata.user_id` of the customer. Never the e-mail address,
-//! which anybody may give.
+//! What we make at the provider names the account in `metadata.tollgate_account`. The host application writes its user
+//! into what it makes there: `metadata.user_id` of the object, else the `client_reference_id` of a Checkout session,
+//! else `metadata.user_id` of the customer. Never the e-mail address, which anybody may give.
 
 use super::object::Object;
 use super::records::Records;
-use crate::accounts::{account_of_customer, account_of_user};
+use crate::accounts::{account_exists, account_of_customer, account_of_user};
 use crate::error::Result;
 use uuid::Uuid;
 
@@ -22,6 +22,11 @@ impl Records<'_, '_> {
     /// The owner that the first of `objects` names which names one, else that of the customer.
     pub(super) async fn owner(&self, objects: &[&Object], customer: Option<&str>) -> Result<Owner> {
         let (txn, provider) = (self.store.txn, self.store.provider);
+        if let Some(account_id) = objects.iter().find_map(|object| provider.account(object))
+            && account_exists(txn, account_id).await?
+        {
+            return Ok(Owner::Account(account_id));
+        }
         let mut user = objects.iter().find_map(|object| provider.user(object));
         if user.is_none()
             && let Some(id) = customer

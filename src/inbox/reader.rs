@@ -4,6 +4,7 @@ use super::object::{Object, Ties};
 use super::{paddle, stripe};
 use crate::providers::Provider;
 use serde_json::Value;
+use uuid::Uuid;
 
 impl Provider {
     /// What an object is tied to. `kind` is that of the object.
@@ -35,6 +36,14 @@ impl Provider {
         match self {
             Provider::Stripe => stripe::is_obituary(kind),
             Provider::Paddle => false,
+        }
+    }
+
+    /// The account here that an object names by itself, as those do that we made.
+    pub(super) fn account(self, object: &Object) -> Option<Uuid> {
+        match self {
+            Provider::Stripe => stripe::account(&object.payload),
+            Provider::Paddle => None,
         }
     }
 

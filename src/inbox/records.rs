@@ -89,9 +89,11 @@ impl<'a, 'm> Records<'a, 'm> {
 
     /// The customer of an object that names its user, where nothing did so before.
     async fn customer_named_by(&self, object: &Object) -> Result<Option<Record>> {
-        let names = NAMING.contains(&object.kind.as_str()) && self.store.provider.user(object).is_some();
+        let provider = self.store.provider;
+        let names = NAMING.contains(&object.kind.as_str())
+            && (provider.user(object).is_some() || provider.account(object).is_some());
         let Some(customer) = object.ties.customer.as_deref().filter(|_| names) else { return Ok(None) };
-        let known = account_of_customer(self.store.txn, self.store.provider.name(), customer).await?;
+        let known = account_of_customer(self.store.txn, provider.name(), customer).await?;
         Ok(known.is_none().then(|| Record::Customer(customer.to_owned())))
     }
 

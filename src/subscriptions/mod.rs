@@ -11,5 +11,5 @@ pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
     project_subscription,
 };
-pub use store::mirror::{billing_for, mirrored};
+pub use store::mirror::{billing_for, by_external_id, by_id, mirrored};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};

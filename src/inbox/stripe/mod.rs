@@ -22,6 +22,7 @@ pub(super) use subscription::{state, subscription};
 use super::json::{at, text};
 use super::object::Ties;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// The kinds of objects that are mirrored.
 const KINDS: [&str; 14] = [
@@ -82,6 +83,12 @@ pub(super) fn ties(kind: &str, object: &Value) -> Ties {
         _ => {}
     }
     ties
+}
+
+/// The account here that an object names by itself.
+pub(super) fn account(object: &Value) -> Option<Uuid> {
+    let named = ["metadata.tollgate_account", "parent.subscription_details.metadata.tollgate_account"];
+    named.into_iter().find_map(|path| Uuid::try_parse(text(object, path)?).ok())
 }
 
 /// The user that an object names by itself.

@@ -17,6 +17,21 @@ pub async fn mirrored(txn: &Txn, provider: &str, external_id: &str) -> Result<Op
     Ok(rows.into_tuple().one(txn).await?)
 }
 
+/// The mirror of a provider's subscription.
+pub async fn by_external_id(
+    db: &DatabaseConnection,
+    provider: &str,
+    external_id: &str,
+) -> Result<Option<subscriptions::Model>> {
+    Ok(of_provider(provider, external_id).one(db).await?)
+}
+
+/// The subscription with this id, whoever asks.
+pub async fn by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> {
+    let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
+    Ok(rows.one(txn).await?)
+}
+
 /// The mirror of a provider's subscription, locked until the commit.
 pub(crate) async fn lock_subscription(
     txn: &Txn,

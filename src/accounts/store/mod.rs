@@ -1,5 +1,9 @@
 //! Every query on people, accounts and API keys.
 
+pub(super) mod payers;
+
+pub(super) use payers::{lock_account, role_in};
+
 use crate::auth::{Permission, Scope};
 use crate::db::{
     Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, known_as, only_everything, within,

@@ -1,0 +1,45 @@
+//! Who may have an account billed.
+
+use super::store;
+use crate::auth::{Permission, Viewer};
+use crate::db::Txn;
+use crate::error::{Error, Result};
+use entity::{accounts, users};
+use uuid::Uuid;
+
+/// An account that is to be billed, with the person who answers for it.
+#[derive(Debug, Clone)]
+pub struct Payer {
+    /// The account, locked until the commit.
+    pub account: accounts::Model,
+    /// Whose it is.
+    pub owner: users::Model,
+}
+
+/// The account that `viewer` may have billed: their own, or the one called `account_id` of which they are an owner or
+/// admin. Who may change any account's billing names one.
+///
+/// Its row is locked: of two who change one account's billing at the same moment, the second waits.
+pub async fn payer(txn: &Txn, viewer: &Viewer, account_id: Option<Uuid>) -> Result<Payer> {
+    let account_id = match account_id {
+        Some(named) => allowed(txn, viewer, named).await?,
+        None => store::own_account(txn, viewer.require_user()?).await?,
+    };
+    let unknown = || Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account of yours");
+    let account = store::lock_account(txn, account_id.ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
+    let owner = store::user_by_id(txn, account.owner_id).await?;
+    let owner = owner.filter(|owner| owner.erased_at.is_none()).ok_or_else(unknown)?;
+    Ok(Payer { account, owner })
+}
+
+async fn allowed(txn: &Txn, viewer: &Viewer, account_id: Uuid) -> Result<Option<Uuid>> {
+    let Some(user_id) = viewer.user_id().filter(|_| !viewer.permissions().contains(Permission::BillingWrite)) else {
+        viewer.require(Permission::BillingWrite)?;
+        return Ok(Some(account_id));
+    };
+    match store::role_in(txn, account_id, user_id).await?.as_deref() {
+        Some("owner" | "admin") => Ok(Some(account_id)),
+        Some(_) => Err(Error::Forbidden("this needs the role owner or admin in the account".into())),
+        None => Ok(None),
+    }
+}

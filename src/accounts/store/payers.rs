@@ -1,0 +1,30 @@
+//! What is to be known of who has an account billed.
+
+use crate::auth::Scope;
+use crate::db::{Txn, Visible};
+use crate::error::Result;
+use entity::{account_members, accounts, provider_customers};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+/// The account with this id, locked until the commit.
+pub(in crate::accounts) async fn lock_account(txn: &Txn, id: Uuid) -> Result<Option<accounts::Model>> {
+    let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
+    Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// The role that a user has in an account at present.
+pub(in crate::accounts) async fn role_in(txn: &Txn, account_id: Uuid, user_id: Uuid) -> Result<Option<String>> {
+    use account_members::Column;
+    let rows = account_members::Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    let rows = rows.filter(Column::UserId.eq(user_id)).filter(Column::LeftAt.is_null());
+    Ok(rows.one(txn).await?.map(|member| member.role))
+}
+
+/// The customers that an account is at a provider, newest first, those that were deleted there too.
+pub async fn customers_of(txn: &Txn, provider: &str, account_id: Uuid) -> Result<Vec<provider_customers::Model>> {
+    use provider_customers::Column;
+    let rows = provider_customers::Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    let rows = rows.filter(Column::Provider.eq(provider));
+    Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).all(txn).await?)
+}

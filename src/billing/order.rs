@@ -1,0 +1,95 @@
+//! The way of every verb: claimed under the caller's key, written down, carried out.
+
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::Viewer;
+use crate::db::{Once, Txn, answered, once};
+use crate::error::{Error, Refusal, Result};
+use crate::outbox::{self, Call, Done, NewCall, Outcome};
+use crate::providers::stripe::Refused;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What is asked for, and what makes it the same as another request.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a, I> {
+    /// The verb, e.g. `subscriptions.cancel`.
+    pub(super) operation: &'static str,
+    /// The caller's idempotency key.
+    pub(super) key: &'a str,
+    /// The input.
+    pub(super) input: &'a I,
+}
+
+/// Has Stripe do what `prepare` decides on, once: the same order again is answered as it was the first time.
+///
+/// `prepare` runs in the transaction that claims the key, so what it finds under its locks still holds when the call is
+/// written down.
+pub(super) async fn place<I, F>(app: &App, viewer: &Viewer, order: Order<'_, I>, prepare: F) -> Result<Done>
+where
+    I: Serialize,
+    F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Call>> + Send + 'static,
+{
+    outbox::client(app)?;
+    let request = Once::new(viewer.actor(), order.key, order.operation, order.input)?;
+    let (key_id, now) = (app.new_id(), app.now());
+    let (place, deed) = (NewCall::by(app, viewer)?, Deed::by(app, viewer));
+    let claim = app.db.write(move |txn| {
+        Box::pin(once(txn, key_id, now, request, move |txn| {
+            Box::pin(async move {
+                let call = prepare(txn).await?;
+                let (action, account_id, asked) = (call.operation, call.account_id, call.params.clone());
+                let id = place.write_down(txn, call).await?;
+                deed.record(txn, action, ("ProviderCall", id), account_id, (None::<()>, Some(asked))).await?;
+                Ok(id)
+            })
+        }))
+    });
+    let call_id: Uuid = claim.await?;
+    settled(outbox::carry_out(app, call_id).await?)
+}
+
+/// What came of the same order before; `None` where it was not placed before. For verbs that have something done first.
+pub(super) async fn again<I: Serialize>(app: &App, viewer: &Viewer, order: &Order<'_, I>) -> Result<Option<Done>> {
+    let request = Once::new(viewer.actor(), order.key, order.operation, order.input)?;
+    let Some(call_id) = answered::<Uuid>(app.db.read(), &request).await? else { return Ok(None) };
+    settled(outbox::carry_out(app, call_id).await?).map(Some)
+}
+
+/// Has Stripe do what has to be there before, and does no harm by itself.
+pub(super) async fn ensure(app: &App, viewer: &Viewer, call: Call) -> Result<Done> {
+    let place = NewCall::by(app, viewer)?;
+    let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
+    settled(outbox::carry_out(app, call_id).await?)
+}
+
+fn settled(outcome: Outcome) -> Result<Done> {
+    match outcome {
+        Outcome::Done(done) => Ok(done),
+        Outcome::Refused(refused) => Err(refusal(refused)),
+    }
+}
+
+/// Codes of promotion codes and coupons that cannot be had.
+const PROMO_CODES: [&str; 3] = ["coupon_expired", "promotion_code_expired", "promotion_code_customer_not_eligible"];
+
+/// Stripe's refusal in our terms.
+pub(super) fn refusal(refused: Refused) -> Error {
+    let param = refused.param.as_deref().unwrap_or_default();
+    let (code, message) = match &*refused.code {
+        "authentication_required" => (
+            "AUTHENTICATION_REQUIRED",
+            "the card's bank wants the customer to confirm; let them pay in a checkout".into(),
+        ),
+        _ if refused.status == 402 || refused.decline_code.is_some() || refused.code == "card_declined" => {
+            ("CARD_DECLINED", "the card was declined; use another".into())
+        }
+        code if PROMO_CODES.contains(&code) || param.starts_with("discounts") || param == "promotion_code" => (
+            "PROMO_CODE_INVALID",
+            "the promotion code cannot be used: it has ended, is used up, or is for others".into(),
+        ),
+        code => ("PROVIDER_REFUSED", format!("Stripe refuses: {code}").into()),
+    };
+    Error::Refused(Refusal { code, field: &[], message, decline_code: refused.decline_code })
+}

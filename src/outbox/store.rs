@@ -1,0 +1,67 @@
+//! Every query on the calls.
+
+use crate::auth::{Permission, Scope};
+use crate::db::{Between, Listing, Order, Txn, Visible, within};
+use crate::error::{Error, Result};
+use crate::order;
+use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use uuid::Uuid;
+
+impl Visible for Entity {
+    const GUARD: Option<Permission> = Some(Permission::OperationsRead);
+
+    fn visible(_: Scope) -> Select<Self> {
+        Self::find()
+    }
+}
+
+/// Calls, newest or oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OutboxCalls {
+    /// In this state alone.
+    pub state: Option<&'static str>,
+    /// About this account.
+    pub account_id: Option<Uuid>,
+    /// Written down in this span.
+    pub created: Between,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for OutboxCalls {
+    type Entity = Entity;
+
+    fn filter(&self, mut rows: Select<Entity>) -> Select<Entity> {
+        if let Some(state) = self.state {
+            rows = rows.filter(Column::State.eq(state));
+        }
+        if let Some(account_id) = self.account_id {
+            rows = rows.filter(Column::AccountId.eq(account_id));
+        }
+        within(rows, Column::CreatedAt, &self.created)
+    }
+
+    fn order(&self) -> Order<Entity> {
+        order!(outbox_calls, created_at, CreatedAt, self.descending)
+    }
+}
+
+/// A call that is known to be there.
+pub(super) async fn call(db: &impl ConnectionTrait, id: Uuid) -> Result<Model> {
+    let found = Entity::visible(Scope::Everything).filter(Column::Id.eq(id)).one(db).await?;
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a call vanished")))
+}
+
+/// The call with this key, which is known to be there.
+pub(super) async fn id_of_key(txn: &Txn, key: &str) -> Result<Uuid> {
+    let found = Entity::visible(Scope::Everything).filter(Column::IdempotencyKey.eq(key)).one(txn).await?;
+    Ok(found.ok_or_else(|| Error::internal(anyhow::anyhow!("a call vanished")))?.id)
+}
+
+/// Changes a call that is in one of these states; one that is not was settled by another.
+pub(super) async fn change(txn: &Txn, id: Uuid, from: &[&str], change: ActiveModel) -> Result<()> {
+    let rows = Entity::update_many().set(change).filter(Column::Id.eq(id));
+    rows.filter(Column::State.is_in(from.iter().copied())).exec(txn).await?;
+    Ok(())
+}
