@@ -6,6 +6,7 @@
 
 mod project;
 mod store;
+mod trials;
 
 pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
@@ -13,3 +14,4 @@ pub use project::{
 };
 pub use store::mirror::{billing_for, by_external_id, by_id, mirrored};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};
+pub use trials::had_trial;
