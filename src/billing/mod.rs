@@ -7,8 +7,14 @@
 //! The verbs stand here and not in the features because they need the inbox, which is above those; see decision 0014.
 
 mod cancel;
+mod checkout;
 mod customer;
+mod earlier;
+mod offer;
 mod order;
+mod promo;
 mod subscription;
 
 pub use cancel::{Cancel, Feedback, cancel_subscription, pause_subscription, resume_subscription};
+pub use checkout::{Checkout, Purchase, open_billing_portal, start_checkout};
+pub use promo::apply_promo_code;

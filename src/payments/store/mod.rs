@@ -1,6 +1,6 @@
 //! Every query on payments, refunds, invoices, disputes and discounts.
 
-mod discounts;
+pub(super) mod discounts;
 pub(super) mod mirror;
 mod money;
 

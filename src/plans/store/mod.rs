@@ -2,8 +2,10 @@
 
 pub(super) mod mirror;
 
+mod offers;
 mod provider_prices;
 
+pub use offers::{credits_of_pack, on_sale, sold_as};
 pub use provider_prices::{ProviderPrices, ProviderPricesOf};
 
 use crate::auth::{Permission, Scope};

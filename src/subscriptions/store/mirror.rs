@@ -32,6 +32,14 @@ pub async fn by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> 
     Ok(rows.one(txn).await?)
 }
 
+/// Whether an account has a subscription that is not over, and that more than its first payment is awaited of.
+pub async fn has_plan(txn: &Txn, account_id: Uuid) -> Result<bool> {
+    use subscriptions::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    let over = ["canceled", "incomplete_expired", "incomplete"];
+    Ok(rows.filter(Column::Status.is_not_in(over)).one(txn).await?.is_some())
+}
+
 /// The mirror of a provider's subscription, locked until the commit.
 pub(crate) async fn lock_subscription(
     txn: &Txn,
