@@ -9,6 +9,8 @@
 mod cancel;
 mod customer;
 mod order;
+mod promo_code;
 mod subscription;
 
 pub use cancel::{Cancel, Feedback, cancel_subscription, pause_subscription, resume_subscription};
+pub use promo_code::redeemable;

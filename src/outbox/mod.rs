@@ -12,4 +12,4 @@ mod store;
 pub use call::{Call, NewCall};
 pub use carry_out::{Done, Outcome, carry_out, client};
 pub use jobs::FinishCall;
-pub use store::OutboxCalls;
+pub use store::{OutboxCalls, under_way};

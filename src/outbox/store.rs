@@ -4,7 +4,9 @@ use crate::auth::{Permission, Scope};
 use crate::db::{Between, Listing, Order, Txn, Visible, within};
 use crate::error::{Error, Result};
 use crate::order;
+use chrono::{DateTime, Utc};
 use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
+use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
@@ -64,4 +66,11 @@ pub(super) async fn change(txn: &Txn, id: Uuid, from: &[&str], change: ActiveMod
     let rows = Entity::update_many().set(change).filter(Column::Id.eq(id));
     rows.filter(Column::State.is_in(from.iter().copied())).exec(txn).await?;
     Ok(())
+}
+
+/// The calls for an account that are to be made, or were done after `since`.
+pub async fn under_way(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> Result<Vec<Model>> {
+    let done = Column::State.eq("done").and(Column::CreatedAt.gt(since.fixed_offset()));
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    Ok(rows.filter(Column::State.eq("pending").or(done)).all(txn).await?)
 }

@@ -3,12 +3,14 @@
 //! Invariants: `refunded_minor` lies between zero and what was paid; money of different currencies is never added.
 
 mod project;
+mod redeem;
 mod store;
 
 pub use project::{
     ObservedCoupon, ObservedDispute, ObservedInvoice, ObservedPayment, ObservedPromoCode, ObservedRedemption,
     ObservedRefund, project_coupon, project_invoice, project_payment, project_promo_code, project_redemption,
 };
+pub use redeem::{Redeemable, redeemable};
 pub use store::{
     Coupons, Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, PromoCodes, Redemptions, RedemptionsOf, Refunds,
     RefundsOf,

@@ -2,6 +2,7 @@
 
 mod discounts;
 pub(super) mod mirror;
+pub(super) mod redeem;
 mod money;
 
 pub use discounts::{Coupons, PromoCodes, Redemptions, RedemptionsOf};
