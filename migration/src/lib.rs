@@ -16,6 +16,7 @@ mod m0010_security_events;
 mod m0011_changes;
 mod m0012_outbox;
 mod m0013_trials;
+mod m0015_coupon_rules;
 mod runner;
 mod table;
 
@@ -68,5 +69,6 @@ pub fn changes() -> Vec<Change> {
         change!(m0011_changes),
         change!(m0012_outbox),
         change!(m0013_trials),
+        change!(m0015_coupon_rules),
     ]
 }

@@ -4,7 +4,7 @@ use super::customer::{Customer, customer};
 use super::earlier::{CHECKOUT, OPEN, place_alone};
 use super::offer::{Offer, offer};
 use super::order::{Order, again, asked, place};
-use super::promo::discounts;
+use super::promo_code::discounts;
 use crate::accounts::payer;
 use crate::app::App;
 use crate::auth::Viewer;
@@ -108,7 +108,7 @@ impl Begin {
             params["cancel_url"] = json!(url);
         }
         if let Some(code) = &purchase.promo_code {
-            params["discounts"] = discounts(txn, customer.account_id, code).await?;
+            params["discounts"] = discounts(txn, customer.account_id, code, now).await?;
         }
         if offer.recurs() {
             may_subscribe(txn, &offer, customer.account_id).await?;

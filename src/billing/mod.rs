@@ -16,7 +16,7 @@ mod earlier;
 mod offer;
 mod order;
 mod preview;
-mod promo;
+mod promo_code;
 mod subscribe;
 mod subscription;
 
@@ -26,5 +26,5 @@ pub use change_plan::{PlanChange, change_plan, undo_scheduled_change};
 pub use checkout::{Checkout, Purchase, open_billing_portal, start_checkout};
 pub use credits::{CreditPurchase, purchase_credits};
 pub use preview::{Preview, PreviewLine, preview_plan_change};
-pub use promo::apply_promo_code;
+pub use promo_code::apply_promo_code;
 pub use subscribe::{Confirmable, NewSubscription, create_subscription};

@@ -5,7 +5,7 @@ use super::customer::{Customer, customer};
 use super::earlier::{CREATE, place_alone};
 use super::offer::offer;
 use super::order::{Order, again};
-use super::promo::discounts;
+use super::promo_code::discounts;
 use super::subscription::mirrored;
 use crate::accounts::payer;
 use crate::app::App;
@@ -13,6 +13,7 @@ use crate::auth::Viewer;
 use crate::db::Txn;
 use crate::error::Result;
 use crate::outbox::{self, Call, Done};
+use chrono::{DateTime, Utc};
 use entity::subscriptions::Model;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ pub async fn create_subscription(
         Some(done) => done,
         None => {
             let customer = customer(app, viewer, new.account_id).await?;
-            let (person, create) = (customer.person, Create { viewer: viewer.clone(), customer, new });
+            let (person, create) = (customer.person, Create { viewer: viewer.clone(), customer, new, now: app.now() });
             place_alone(app, viewer, person, order, move |txn| Box::pin(create.prepare(txn))).await?
         }
     };
@@ -93,11 +94,12 @@ struct Create {
     viewer: Viewer,
     customer: Customer,
     new: NewSubscription,
+    now: DateTime<Utc>,
 }
 
 impl Create {
     async fn prepare(self, txn: &Txn) -> Result<Call> {
-        let Create { viewer, customer, new } = self;
+        let Create { viewer, customer, new, now } = self;
         let payer = payer(txn, &viewer, Some(customer.account_id)).await?;
         let offer = offer(txn, new.price_id, new.quantity, &["plan"]).await?;
         may_subscribe(txn, &offer, customer.account_id).await?;
@@ -110,7 +112,7 @@ impl Create {
             "expand": EXPAND,
         });
         if let Some(code) = &new.promo_code {
-            params["discounts"] = discounts(txn, customer.account_id, code).await?;
+            params["discounts"] = discounts(txn, customer.account_id, code, now).await?;
         }
         if new.with_trial
             && let Some(days) = trial_days(txn, &offer, &payer.owner).await?

@@ -12,4 +12,4 @@ mod store;
 pub use call::{Call, NewCall};
 pub use carry_out::{Done, Outcome, carry_out, client, look_up};
 pub use jobs::FinishCall;
-pub use store::{OutboxCalls, is_settled, of_person};
+pub use store::{OutboxCalls, is_settled, of_person, under_way};

@@ -7,7 +7,7 @@ use crate::order;
 use chrono::{DateTime, Utc};
 use entity::accounts;
 use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
@@ -96,4 +96,11 @@ pub(super) async fn change(txn: &Txn, id: Uuid, from: &[&str], change: ActiveMod
     let rows = Entity::update_many().set(change).filter(Column::Id.eq(id));
     rows.filter(Column::State.is_in(from.iter().copied())).exec(txn).await?;
     Ok(())
+}
+
+/// The calls for an account that are to be made, or were done after `since`.
+pub async fn under_way(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> Result<Vec<Model>> {
+    let done = Column::State.eq("done").and(Column::CreatedAt.gt(since.fixed_offset()));
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    Ok(rows.filter(Column::State.eq("pending").or(done)).all(txn).await?)
 }

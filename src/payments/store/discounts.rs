@@ -1,14 +1,11 @@
 //! Coupons, the codes that stand for them, and who used them.
 
 use crate::auth::Scope;
-use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of, only_everything};
-use crate::error::Result;
+use crate::db::{ChildListing, Listing, Order, Visible, in_accounts_of, only_everything};
 use crate::order;
 use entity::{coupons, discount_redemptions, promo_codes};
-use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::{ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
-use uuid::Uuid;
 
 impl Visible for coupons::Entity {
     /// Those that one has redeemed; the others are nobody's to list.
@@ -124,29 +121,4 @@ impl ChildListing for Redemptions {
             RedemptionsOf::Coupon => Column::CouponId.into_expr().eq(parent),
         }
     }
-}
-
-/// The promotion code of a provider that can be redeemed and that people type as `code`.
-pub(in crate::payments) async fn active_promo_code(
-    txn: &Txn,
-    provider: &str,
-    code: &str,
-) -> Result<Option<promo_codes::Model>> {
-    use promo_codes::Column;
-    let rows = promo_codes::Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
-    let rows = rows.filter(Column::CodeNormalized.eq(code.trim().to_lowercase())).filter(Column::Active.eq(true));
-    Ok(rows.one(txn).await?)
-}
-
-/// Whether a discount of a subscription has not ended by `now`.
-pub(in crate::payments) async fn has_discount(
-    txn: &Txn,
-    subscription_id: Uuid,
-    now: DateTimeWithTimeZone,
-) -> Result<bool> {
-    use discount_redemptions::Column;
-    let rows = discount_redemptions::Entity::visible(Scope::Everything);
-    let rows = rows.filter(Column::SubscriptionId.eq(subscription_id));
-    let lasts = Column::EndsAt.is_null().or(Column::EndsAt.gt(now));
-    Ok(rows.filter(lasts).one(txn).await?.is_some())
 }

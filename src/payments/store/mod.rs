@@ -1,7 +1,8 @@
 //! Every query on payments, refunds, invoices, disputes and discounts.
 
-pub(super) mod discounts;
+mod discounts;
 pub(super) mod mirror;
+pub(super) mod redeem;
 mod money;
 
 pub use discounts::{Coupons, PromoCodes, Redemptions, RedemptionsOf};
