@@ -34,6 +34,7 @@ pub mod analytics;
 pub mod inbox;
 pub mod graphql;
 pub mod http;
+pub mod sandbox;
 pub mod seed;
 pub mod worker;
 pub mod cli;
