@@ -2,7 +2,9 @@
 
 mod billing;
 mod checkout;
+mod pages;
 mod requests;
+mod webhooks;
 
 use std::sync::Arc;
 
