@@ -224,7 +224,7 @@ fn subscribe(state: &mut State, session: &Value, method: &str) -> Outcome<Option
                 customer: customer.clone(),
                 items: basket::goods(&notes).into_iter().map(|good| (good.price, good.quantity)).collect(),
                 trial_end,
-                method: Value::Null,
+                method: json!(method),
                 discounts: basket::chosen(&notes),
                 metadata: notes["metadata"].clone(),
                 description: notes["description"].clone(),
@@ -234,7 +234,9 @@ fn subscribe(state: &mut State, session: &Value, method: &str) -> Outcome<Option
             begun
         }
     };
-    state.edit(&subscription, |subscription| subscription["default_payment_method"] = json!(method));
+    state.update(&subscription, "customer.subscription.updated", |subscription| {
+        subscription["default_payment_method"] = json!(method);
+    });
     if state.get(&subscription)["status"] == "incomplete" {
         let invoice = text(state.get(&subscription), "latest_invoice").to_owned();
         let intent = invoices::intent_of(state, &invoice);
