@@ -7,10 +7,12 @@
 //! The verbs stand here and not in the features because they need the inbox, which is above those; see decision 0014.
 
 mod cancel;
+mod catalogue;
 mod customer;
 mod order;
 mod promo_code;
 mod subscription;
 
 pub use cancel::{Cancel, Feedback, cancel_subscription, pause_subscription, resume_subscription};
+pub use catalogue::{PublishPlan, PushPlan, publish_plan_to_stripe, publish_version, update_plan};
 pub use promo_code::redeemable;

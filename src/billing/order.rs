@@ -59,9 +59,14 @@ pub(super) async fn again<I: Serialize>(app: &App, viewer: &Viewer, order: &Orde
 
 /// Has Stripe do what has to be there before, and does no harm by itself.
 pub(super) async fn ensure(app: &App, viewer: &Viewer, call: Call) -> Result<Done> {
+    settled(attempt(app, viewer, call).await?)
+}
+
+/// The same for who knows what to do about a refusal.
+pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Outcome> {
     let place = NewCall::by(app, viewer)?;
     let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
-    settled(outbox::carry_out(app, call_id).await?)
+    outbox::carry_out(app, call_id).await
 }
 
 fn settled(outcome: Outcome) -> Result<Done> {

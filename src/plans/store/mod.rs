@@ -3,8 +3,10 @@
 pub(super) mod mirror;
 
 mod provider_prices;
+mod sold;
 
 pub use provider_prices::{ProviderPrices, ProviderPricesOf};
+pub use sold::{Sold, SoldThere, sold, version_by_id};
 
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
