@@ -22,8 +22,6 @@ pub struct Model {
     pub updated_at: DateTimeWithTimeZone,
     #[sea_orm(has_many)]
     pub product_versions: HasMany<super::product_versions::Entity>,
-    #[sea_orm(has_many)]
-    pub trial_claims: HasMany<super::trial_claims::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -10,15 +10,11 @@ pub struct Model {
     pub id: Uuid,
     #[sea_orm(column_type = "Text", unique)]
     pub identity_hash: String,
-    pub product_id: Option<Uuid>,
     #[sea_orm(column_type = "Text")]
-    pub state: String,
-    #[sea_orm(column_type = "Text", nullable)]
-    pub holder_external_id: Option<String>,
+    pub provider: String,
+    #[sea_orm(column_type = "Text")]
+    pub subscription_external_id: String,
     pub claimed_at: DateTimeWithTimeZone,
-    pub held_until: Option<DateTimeWithTimeZone>,
-    #[sea_orm(belongs_to, from = "product_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
-    pub products: BelongsTo<Option<super::products::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

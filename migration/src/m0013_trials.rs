@@ -16,19 +16,15 @@ impl MigrationTrait for Migration {
                 id().into(),
                 // Of an identity of the person: their issuer and subject, or their e-mail address.
                 text("identity_hash").into(),
-                reference_null("product_id", "products").into(),
-                text("state").into(),
-                // What holds the trial, or began it: a Checkout session or a subscription at the provider.
-                text_null("holder_external_id").into(),
+                // The first subscription that was tried.
+                text("provider").into(),
+                text("subscription_external_id").into(),
                 instant("claimed_at").into(),
-                instant_null("held_until").into(),
-                one_of("state", &["held", "used"]),
-                check("(state = 'held') = (held_until IS NOT NULL)"),
+                one_of("provider", &["stripe", "paddle"]),
             ],
         )
         .await?;
-        unique(manager, "trial_claims", &["identity_hash"]).await?;
-        index(manager, "trial_claims", &["holder_external_id"]).await
+        unique(manager, "trial_claims", &["identity_hash"]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -12,14 +12,15 @@ use uuid::Uuid;
 pub struct Payer {
     /// The account, locked until the commit.
     pub account: accounts::Model,
-    /// Whose it is.
+    /// Whose it is, locked too.
     pub owner: users::Model,
 }
 
 /// The account that `viewer` may have billed: their own, or the one called `account_id` of which they are an owner or
 /// admin. Who may change any account's billing names one.
 ///
-/// Its row is locked: of two who change one account's billing at the same moment, the second waits.
+/// It and its owner are locked: of two who change the billing of one account or person at the same moment, the second
+/// waits.
 pub async fn payer(txn: &Txn, viewer: &Viewer, account_id: Option<Uuid>) -> Result<Payer> {
     let account_id = match account_id {
         Some(named) => allowed(txn, viewer, named).await?,
@@ -27,7 +28,7 @@ pub async fn payer(txn: &Txn, viewer: &Viewer, account_id: Option<Uuid>) -> Resu
     };
     let unknown = || Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account of yours");
     let account = store::lock_account(txn, account_id.ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
-    let owner = store::user_by_id(txn, account.owner_id).await?;
+    let owner = store::lock_user(txn, account.owner_id).await?;
     let owner = owner.filter(|owner| owner.erased_at.is_none()).ok_or_else(unknown)?;
     Ok(Payer { account, owner })
 }

@@ -116,7 +116,8 @@ pub async fn resume_subscription(app: &App, viewer: &Viewer, subscription_id: Uu
     mirrored(app, &done.await?.object_id).await
 }
 
-/// Has nothing collected for a subscription, until it is resumed or until `until`; it gives nothing meanwhile.
+/// Has nothing collected for a subscription, until it is resumed or until `until`. The plan is
+/// kept meanwhile.
 pub async fn pause_subscription(
     app: &App,
     viewer: &Viewer,

@@ -1,6 +1,6 @@
 //! What a database says about itself: which schema it has, and whether it serves customers.
 
-use super::Db;
+use super::{Db, Txn};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use entity::installation::{ActiveModel, Entity};
@@ -35,6 +35,13 @@ impl Db {
         // unscoped: this is about the database itself
         Ok(Entity::find().one(self.schema()).await?.map(|row| row.environment))
     }
+}
+
+/// What tells this database from others; a key for hashes that mean nothing elsewhere.
+pub async fn installation_id(txn: &Txn) -> Result<Uuid> {
+    // unscoped: this is about the database itself
+    let row = Entity::find().one(txn).await?;
+    Ok(row.ok_or_else(|| Error::internal(anyhow::anyhow!("the database is not marked as an installation")))?.id)
 }
 
 /// What stands in the way of the schema, in words that say what to do.

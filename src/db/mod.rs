@@ -17,6 +17,7 @@ mod write;
 
 pub use bell::Bell;
 pub use dialect::{in_list, skip_locked, utc_day};
+pub use installation::installation_id;
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use mirror::{Difference, Mirror, Mirrored};
 pub use notices::{Notices, notify};

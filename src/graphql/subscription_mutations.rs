@@ -49,8 +49,8 @@ impl SubscriptionMutation {
         Ok(ResumeSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
     }
 
-    /// Has nothing collected for a subscription until it is resumed; it gives nothing meanwhile. For an owner or admin of
-    /// its account, and with the scope `billing:write` for any. Kept and carried out later where Stripe does not answer.
+    /// Has nothing collected for a subscription until it is resumed; the plan is kept meanwhile, and counts
+    /// for no revenue. For an owner or admin of its account, and with the scope `billing:write` for any. Kept and carried out later where Stripe does not answer.
     async fn pause_subscription(
         &self,
         ctx: &Context<'_>,

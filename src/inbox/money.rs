@@ -86,8 +86,9 @@ impl Records<'_, '_> {
             self.made(id).await?;
         }
         if mirrored.changed {
-            let sessions = tied.iter().filter(|object| object.kind == "checkout.session");
-            self.queue.extend(sessions.map(|session| Record::Purchase(session.external_id.clone())));
+            let buying = |object: &&Object| object.kind == "checkout.session" || stripe::buys_credits(object);
+            let bought = tied.iter().filter(buying);
+            self.queue.extend(bought.map(|object| Record::Purchase(object.external_id.clone())));
         }
         self.payments.insert(id.to_owned(), (mirrored.row.id, payment));
         Ok(Step::Made)

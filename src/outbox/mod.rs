@@ -10,6 +10,6 @@ mod jobs;
 mod store;
 
 pub use call::{Call, NewCall};
-pub use carry_out::{Done, Outcome, carry_out, client};
+pub use carry_out::{Done, Outcome, carry_out, client, look_up};
 pub use jobs::FinishCall;
-pub use store::{OutboxCalls, under_way};
+pub use store::{OutboxCalls, is_settled, of_person, under_way};

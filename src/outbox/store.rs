@@ -5,9 +5,10 @@ use crate::db::{Between, Listing, Order, Txn, Visible, within};
 use crate::error::{Error, Result};
 use crate::order;
 use chrono::{DateTime, Utc};
+use entity::accounts;
 use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
-use sea_orm::sea_query::ExprTrait as _;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::sea_query::{ExprTrait as _, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
 impl Visible for Entity {
@@ -59,6 +60,35 @@ pub(super) async fn call(db: &impl ConnectionTrait, id: Uuid) -> Result<Model> {
 pub(super) async fn id_of_key(txn: &Txn, key: &str) -> Result<Uuid> {
     let found = Entity::visible(Scope::Everything).filter(Column::IdempotencyKey.eq(key)).one(txn).await?;
     Ok(found.ok_or_else(|| Error::internal(anyhow::anyhow!("a call vanished")))?.id)
+}
+
+/// The calls for accounts that a user owns, of these operations and since `since`, oldest first.
+pub async fn of_person(
+    db: &impl ConnectionTrait,
+    owner_id: Uuid,
+    operations: &[&str],
+    since: DateTime<Utc>,
+) -> Result<Vec<Model>> {
+    let owned = Query::select()
+        .column(accounts::Column::Id)
+        .from(accounts::Entity)
+        .and_where(accounts::Column::OwnerId.eq(owner_id))
+        .take();
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.in_subquery(owned));
+    let rows = rows.filter(Column::CreatedAt.gt(since.fixed_offset()));
+    let rows = rows.filter(Column::Operation.is_in(operations.iter().copied()));
+    Ok(rows.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await?)
+}
+
+/// Whether Stripe has done or refused the call with this key.
+pub async fn is_settled(db: &impl ConnectionTrait, key: &str) -> Result<bool> {
+    let rows = Entity::visible(Scope::Everything).filter(Column::IdempotencyKey.eq(prefixed(key)));
+    Ok(rows.filter(Column::State.is_in(["done", "refused"])).one(db).await?.is_some())
+}
+
+/// A key as Stripe is told it, apart from those that others use for the same account of Stripe's.
+pub(super) fn prefixed(key: &str) -> String {
+    format!("tollgate-{key}")
 }
 
 /// Changes a call that is in one of these states; one that is not was settled by another.

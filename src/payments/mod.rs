@@ -10,7 +10,8 @@ pub use project::{
     ObservedCoupon, ObservedDispute, ObservedInvoice, ObservedPayment, ObservedPromoCode, ObservedRedemption,
     ObservedRefund, project_coupon, project_invoice, project_payment, project_promo_code, project_redemption,
 };
-pub use redeem::{Redeemable, redeemable};
+pub use redeem::{Redeemable, has_discount, redeemable};
+pub use store::mirror::by_external_id;
 pub use store::{
     Coupons, Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, PromoCodes, Redemptions, RedemptionsOf, Refunds,
     RefundsOf,

@@ -64,3 +64,8 @@ pub async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<U
     }
     Ok(Redeemable { promo_code, coupon })
 }
+
+/// Whether something is taken off a subscription at `now`.
+pub async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTime<Utc>) -> Result<bool> {
+    store::has_discount(txn, subscription_id, now.fixed_offset()).await
+}

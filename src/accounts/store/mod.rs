@@ -2,7 +2,7 @@
 
 pub(super) mod payers;
 
-pub(super) use payers::{lock_account, role_in};
+pub(super) use payers::{lock_account, lock_user, role_in};
 
 use crate::auth::{Permission, Scope};
 use crate::db::{

@@ -3,14 +3,35 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
-use entity::{account_members, accounts, provider_customers};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use entity::{account_members, accounts, provider_customers, user_identities, users};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// The account with this id, locked until the commit.
 pub(in crate::accounts) async fn lock_account(txn: &Txn, id: Uuid) -> Result<Option<accounts::Model>> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// The user with this id, locked until the commit.
+pub(in crate::accounts) async fn lock_user(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
+    let rows = users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id));
+    Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// The user whose an account is.
+pub async fn owner_of(txn: &Txn, account_id: Uuid) -> Result<Option<users::Model>> {
+    let account = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(account_id));
+    match account.one(txn).await? {
+        Some(account) => super::user_by_id(txn, account.owner_id).await,
+        None => Ok(None),
+    }
+}
+
+/// By what a user is known to identity providers.
+pub async fn identities_of(txn: &Txn, user_id: Uuid) -> Result<Vec<user_identities::Model>> {
+    // unscoped: no caller is involved
+    Ok(user_identities::Entity::find().filter(user_identities::Column::UserId.eq(user_id)).all(txn).await?)
 }
 
 /// The role that a user has in an account at present.

@@ -4,6 +4,8 @@ use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::{Error, Result};
 use entity::{coupons, discount_redemptions, payments, promo_codes};
+use sea_orm::prelude::DateTimeWithTimeZone;
+use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
@@ -38,4 +40,13 @@ pub(crate) async fn has_paid(txn: &Txn, account_id: Uuid) -> Result<bool> {
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     let paid = rows.filter(Column::Status.eq("succeeded")).filter(Column::AmountMinor.gt(0));
     Ok(paid.one(txn).await?.is_some())
+}
+
+/// Whether a discount of a subscription has not ended by `now`.
+pub(crate) async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTimeWithTimeZone) -> Result<bool> {
+    use discount_redemptions::Column;
+    let rows = discount_redemptions::Entity::visible(Scope::Everything);
+    let rows = rows.filter(Column::SubscriptionId.eq(subscription_id));
+    let lasts = Column::EndsAt.is_null().or(Column::EndsAt.gt(now));
+    Ok(rows.filter(lasts).one(txn).await?.is_some())
 }

@@ -7,6 +7,7 @@ use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
 use crate::plans::{self, KnownPrice};
 use crate::subscriptions::store::mirror as store;
+use crate::subscriptions::trials::claim_trial;
 use chrono::{DateTime, Utc};
 use entity::{scheduled_changes, subscription_items, subscriptions};
 use sea_orm::ActiveValue::Set;
@@ -37,6 +38,9 @@ pub async fn project_subscription(
     written.changed |= project_items(mirror, &written.row, subscription, &known).await?;
     written.changed |= project_scheduled(mirror, &written.row, subscription, &known).await?;
     written.changed |= project_history(mirror, &written.row, history, &known).await?;
+    if written.row.trial_start.is_some() {
+        claim_trial(mirror, &written.row).await?;
+    }
     if written.changed {
         let change = Change::SubscriptionChanged(written.row.id, written.row.account_id);
         changes::record(mirror.txn, mirror.clock, change).await?;

@@ -1,6 +1,7 @@
 //! Every query on subscriptions and their history.
 
 pub(super) mod mirror;
+pub(super) mod trials;
 
 use crate::auth::{Scope, Viewer};
 use crate::db::{

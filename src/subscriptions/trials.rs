@@ -1,0 +1,47 @@
+//! A trial once for each person, whatever the plan.
+//!
+//! Who has had one is known by keyed hashes of their identities and of their e-mail address. The hashes outlive the
+//! person's erasure: who comes back with the same address, or is known to the same issuer as the same person, has had
+//! their trial. The address decides nothing but this.
+
+use super::store::trials as store;
+use crate::accounts;
+use crate::db::{self, Mirror, Txn};
+use crate::error::Result;
+use entity::{subscriptions, users};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use uuid::Uuid;
+
+/// Whether a person has had a trial, in any of their accounts or before they were erased.
+pub async fn had_trial(txn: &Txn, owner: &users::Model) -> Result<bool> {
+    let hashes = hashes(txn, owner).await?;
+    Ok(store::is_claimed(txn, &hashes).await? || store::tried_by(txn, owner.id).await?)
+}
+
+/// Writes down that the owner of an account has had their trial.
+pub(super) async fn claim_trial(mirror: &Mirror<'_>, subscription: &subscriptions::Model) -> Result<()> {
+    let Some(owner) = accounts::owner_of(mirror.txn, subscription.account_id).await? else { return Ok(()) };
+    for hash in hashes(mirror.txn, &owner).await? {
+        let (id, at) = (mirror.clock.new_id(), mirror.clock.now().fixed_offset());
+        store::claim(mirror.txn, (id, hash), subscription, at).await?;
+    }
+    Ok(())
+}
+
+/// The hashes by which a person is known again, in a fixed order.
+async fn hashes(txn: &Txn, person: &users::Model) -> Result<Vec<String>> {
+    let key = db::installation_id(txn).await?;
+    let identities = accounts::identities_of(txn, person.id).await?;
+    let identities = identities.into_iter().map(|known| format!("subject\n{}\n{}", known.issuer, known.subject));
+    let email = person.email_normalized.as_ref().map(|email| format!("email\n{email}"));
+    let mut hashes: Vec<String> = identities.chain(email).map(|identity| keyed_hash(key, &identity)).collect();
+    hashes.sort_unstable();
+    Ok(hashes)
+}
+
+fn keyed_hash(key: Uuid, identity: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(identity.as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
