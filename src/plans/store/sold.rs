@@ -4,7 +4,8 @@ use crate::auth::Scope;
 use crate::db::Visible;
 use crate::error::Result;
 use entity::{credit_allowances, credit_units, prices, product_versions, products, provider_prices};
-use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A plan with what is to be sold of it, and what a provider sells of it.
@@ -99,6 +100,17 @@ async fn credits_of(db: &impl ConnectionTrait, version_id: Uuid) -> Result<Vec<(
         .order_by_asc(Column::Id);
     let rows = rows.all(db).await?;
     Ok(rows.into_iter().filter_map(|(allowance, unit)| Some((unit?.code, allowance.amount))).collect())
+}
+
+/// The products at `provider` that the plan with this code is, by their ids there.
+pub async fn products_there(db: &impl ConnectionTrait, provider: &str, code: &str) -> Result<BTreeSet<String>> {
+    use provider_prices::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything)
+        .inner_join(product_versions::Entity)
+        .join(JoinType::InnerJoin, product_versions::Relation::Products.def())
+        .filter(Column::Provider.eq(provider))
+        .filter(products::Column::Code.eq(code));
+    Ok(rows.all(db).await?.into_iter().map(|row| row.product_external_id).collect())
 }
 
 /// The plan that a version is one of, and where the version stands.
