@@ -113,6 +113,9 @@ pub(super) fn refusal(refused: Refused) -> Error {
             "PROMO_CODE_INVALID",
             "the promotion code cannot be used: it has ended, is used up, or is for others".into(),
         ),
+        code if code == "resource_already_exists" || param == "code" => {
+            ("CODE_TAKEN", "something at Stripe has this code already".into())
+        }
         code => ("PROVIDER_REFUSED", format!("Stripe refuses: {code}").into()),
     };
     Error::Refused(Refusal { code, field: &[], message, decline_code: refused.decline_code })
