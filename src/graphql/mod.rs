@@ -21,6 +21,7 @@ mod audit;
 mod batches;
 mod credit_mutations;
 mod credits;
+mod coupon_mutations;
 mod discounts;
 mod inbox;
 mod inbox_mutations;
@@ -35,15 +36,18 @@ mod plan_mutations;
 mod plan_parts;
 mod plan_payloads;
 mod plans;
+mod provider_calls;
 mod provider_customers;
 mod provider_prices;
 mod refunds;
 mod security;
+mod stripe_catalogue;
 mod subscription_lists;
 mod subscription_mutations;
 mod subscription_parts;
 mod subscription_versions;
 mod subscriptions;
+mod trial_mutations;
 mod users;
 mod viewer;
 
@@ -69,6 +73,7 @@ pub struct Query(
     licences::LicenceQuery,
     analytics::AnalyticsQuery,
     inbox::InboxQuery,
+    provider_calls::ProviderCallQuery,
     audit::AuditQuery,
     api_keys::ApiKeyQuery,
     security::SecurityQuery,
@@ -84,6 +89,9 @@ pub struct Mutation(
     security::SecurityMutation,
     inbox_mutations::InboxMutation,
     subscription_mutations::SubscriptionMutation,
+    trial_mutations::TrialMutation,
+    stripe_catalogue::StripeCatalogueMutation,
+    coupon_mutations::CouponMutation,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -95,12 +103,17 @@ pub struct Mutation(
 enum UserError {
     CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
+    CreateCoupon(coupon_mutations::CreateCouponUserError),
     CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
     CreateFeature(plan_payloads::CreateFeatureUserError),
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
+    CreatePromoCode(coupon_mutations::CreatePromoCodeUserError),
+    DeactivatePromoCode(coupon_mutations::DeactivatePromoCodeUserError),
+    ExtendTrial(trial_mutations::ExtendTrialUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
+    PublishPlanToStripe(stripe_catalogue::PublishPlanToStripeUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
     PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
     Reconcile(inbox_mutations::ReconcileUserError),
