@@ -32,13 +32,16 @@ mod licences;
 mod live;
 mod members;
 mod payments;
+mod plan_change_mutations;
 mod plan_mutations;
 mod plan_parts;
 mod plan_payloads;
+mod plan_preview;
 mod plans;
 mod provider_calls;
 mod provider_customers;
 mod provider_prices;
+mod purchase_mutations;
 mod refunds;
 mod security;
 mod stripe_catalogue;
@@ -50,6 +53,7 @@ mod subscriptions;
 mod trial_mutations;
 mod users;
 mod viewer;
+mod viewer_plan;
 
 use crate::app::App;
 use crate::auth::Viewer;
@@ -77,6 +81,7 @@ pub struct Query(
     audit::AuditQuery,
     api_keys::ApiKeyQuery,
     security::SecurityQuery,
+    plan_preview::PreviewQuery,
 );
 
 /// Everything that can be done.
@@ -92,6 +97,8 @@ pub struct Mutation(
     trial_mutations::TrialMutation,
     stripe_catalogue::StripeCatalogueMutation,
     coupon_mutations::CouponMutation,
+    plan_change_mutations::PlanChangeMutation,
+    purchase_mutations::PurchaseMutation,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -101,7 +108,10 @@ pub struct Mutation(
     field(name = "message", ty = "&String", desc = "What is wrong, and what to do about it.")
 )]
 enum UserError {
+    AddAddon(plan_change_mutations::AddAddonUserError),
+    ApplyPromoCode(plan_change_mutations::ApplyPromoCodeUserError),
     CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
+    ChangePlan(plan_change_mutations::ChangePlanUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
     CreateCoupon(coupon_mutations::CreateCouponUserError),
     CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
@@ -115,19 +125,25 @@ enum UserError {
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
     PublishPlanToStripe(stripe_catalogue::PublishPlanToStripeUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    CreateSubscription(purchase_mutations::CreateSubscriptionUserError),
+    OpenBillingPortal(purchase_mutations::OpenBillingPortalUserError),
     PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
+    PurchaseCredits(purchase_mutations::PurchaseCreditsUserError),
     Reconcile(inbox_mutations::ReconcileUserError),
     RegisterDevice(licence_payloads::RegisterDeviceUserError),
+    RemoveAddon(plan_change_mutations::RemoveAddonUserError),
     ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
     ReplayWebhookEvent(inbox_mutations::ReplayWebhookEventUserError),
     ReplayWebhookEvents(inbox_mutations::ReplayWebhookEventsUserError),
-    ResyncAccount(inbox_mutations::ResyncAccountUserError),
-    ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
-    RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
     ResolveSecurityEvent(security::ResolveSecurityEventUserError),
+    ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
+    ResyncAccount(inbox_mutations::ResyncAccountUserError),
+    RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),
     RevokeDevice(licence_payloads::RevokeDeviceUserError),
     RevokeLicenseKey(licence_payloads::RevokeLicenseKeyUserError),
+    StartCheckout(purchase_mutations::StartCheckoutUserError),
+    UndoScheduledChange(plan_change_mutations::UndoScheduledChangeUserError),
     UpdatePlan(plan_payloads::UpdatePlanUserError),
     UpdatePlanVersion(plan_payloads::UpdatePlanVersionUserError),
 }
