@@ -50,7 +50,8 @@ async fn code(shop: &Shop, input: Value) -> Value {
 /// A coupon with a code of the same letters; their ids.
 async fn both(shop: &Shop, letters: &str, of_coupon: Value, of_code: Value) -> (Value, Value) {
     let mut made = coupon(shop, with(quarter(letters), of_coupon)).await;
-    let input = json!({"couponId": made["coupon"]["id"], "code": letters, "idempotencyKey": letters});
+    let input = json!({"couponId": made["coupon"]["id"], "code": letters,
+        "idempotencyKey": format!("code {letters}")});
     let mut named = code(shop, with(input, of_code)).await;
     assert_eq!((&made["userErrors"], &named["userErrors"]), (&json!([]), &json!([])));
     (made["coupon"]["id"].take(), named["promoCode"]["id"].take())
@@ -166,7 +167,7 @@ async fn what_makes_no_sense_is_refused_with_its_field(shop: &Shop) {
         (json!({"maxRedemptions": -1}), "CAP_INVALID", json!(["maxRedemptions"])),
         (json!({"expiresAt": "2036-01-15T12:00:00Z"}), "EXPIRY_INVALID", json!(["expiresAt"])),
     ] {
-        let input = json!({"couponId": id, "code": "MORE", "idempotencyKey": "more"});
+        let input = json!({"couponId": id, "code": "MORE", "idempotencyKey": "one more"});
         let refused = code(shop, with(input, fields)).await;
         assert_eq!(refused, json!({"promoCode": null, "userErrors": [{"code": reason, "field": field}]}));
     }
