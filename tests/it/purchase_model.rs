@@ -32,9 +32,14 @@ enum Wish {
 enum Trouble {
     None,
     /// So many requests fail in this way.
-    Fails { fault: Fault, times: usize },
+    Fails {
+        fault: Fault,
+        times: usize,
+    },
     /// The process ends before Stripe is reached, or after it acted and before anything is written down.
-    Killed { after: bool },
+    Killed {
+        after: bool,
+    },
     /// Another node is asked for the same at the same moment.
     TwoNodes,
     /// The same person asks for it once more under another key at the same moment.
@@ -43,12 +48,21 @@ enum Trouble {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask { who: usize, key: usize, wish: Wish, trouble: Trouble },
+    Ask {
+        who: usize,
+        key: usize,
+        wish: Wish,
+        trouble: Trouble,
+    },
     /// Every open checkout is paid.
     Pay,
     /// What happened at Stripe is told: in this disorder, and some of it twice.
-    Deliver { seed: u64 },
-    Wait { minutes: i64 },
+    Deliver {
+        seed: u64,
+    },
+    Wait {
+        minutes: i64,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -72,8 +86,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Trouble::TwoNodes),
         1 => Just(Trouble::TwoKeys),
     ];
-    let ask = (0..2usize, 0..5usize, wish, trouble)
-        .prop_map(|(who, key, wish, trouble)| Step::Ask { who, key, wish, trouble });
+    let ask = (0..2usize, 0..5usize, wish, trouble).prop_map(|(who, key, wish, trouble)| Step::Ask {
+        who,
+        key,
+        wish,
+        trouble,
+    });
     let step = prop_oneof![
         6 => ask,
         2 => Just(Step::Pay),
