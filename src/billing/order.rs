@@ -50,14 +50,18 @@ where
     I: Serialize,
     F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Call>> + Send + 'static,
 {
-    outbox::client(app)?;
     let request = Once::new(viewer.actor(), order.key, order.operation, order.input)?;
+    let is_set_up = outbox::client(app).is_ok();
     let (key_id, now) = (app.new_id(), app.now());
     let (place, deed) = (NewCall::by(app, viewer)?, Deed::by(app, viewer));
     let claim = app.db.write(move |txn| {
         Box::pin(once(txn, key_id, now, request, move |txn| {
             Box::pin(async move {
                 let call = prepare(txn).await?;
+                // Not before it is known that the caller may ask for this.
+                if !is_set_up {
+                    return Err(Error::NotConfigured("stripe_api_key"));
+                }
                 let (action, account_id, asked) = (call.operation, call.account_id, call.params.clone());
                 let id = place.write_down(txn, call).await?;
                 deed.record(txn, action, ("ProviderCall", id), account_id, (None::<()>, Some(asked))).await?;
@@ -83,6 +87,7 @@ pub(super) async fn ensure(app: &App, viewer: &Viewer, call: Call) -> Result<Don
 
 /// The same for who knows what to do about a refusal.
 pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Outcome> {
+    outbox::client(app)?;
     let place = NewCall::by(app, viewer)?;
     let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
     outbox::carry_out(app, call_id).await

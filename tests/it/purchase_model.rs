@@ -105,7 +105,7 @@ async fn whatever_fails_nothing_is_done_twice_and_our_records_are_stripes(shop: 
     let prices = [shop.price("price_basic").await, shop.price("price_pro").await];
     let credits = shop.price("price_credits").await;
     let cases = AtomicUsize::new(0);
-    let config = Config { cases: 16, max_shrink_iters: 24, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 8, max_shrink_iters: 24, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
         let case = cases.fetch_add(1, Ordering::Relaxed);
         let play = async {
