@@ -52,6 +52,15 @@ pub(super) fn message(title: &str, text: &str) -> String {
     page(title, &format!("<p>{}</p>", escape(text)))
 }
 
+/// Where a seller who has no page of their own sends who has paid.
+pub(super) fn paid() -> String {
+    let body = "<p>Here your application goes on. The gateway is told by a webhook, and a moment later has what was \
+                bought. Ask it as the one who paid:</p>\
+                <pre>{ viewer {\n    plan { status plan { name } trialEnd }\n    account { creditBalances { unit { code } available } }\n} }</pre>\
+                <p><a href=\"/graphql\">Open GraphiQL</a></p>";
+    page("Thank you", body)
+}
+
 fn error(text: Option<&str>) -> String {
     text.map_or(String::new(), |text| format!("<p class=\"error\" role=\"alert\">{}</p>", escape(text)))
 }
