@@ -147,7 +147,7 @@ fn percent(basis_points: i64) -> Value {
 fn promo_code_object(code: &promo_codes::Model, coupon: &Value) -> Value {
     json!({
         "id": code.external_id.clone().unwrap_or_else(|| format!("promo_{}", code.id.simple())),
-        "object": "promotion_code", "active": code.active, "code": code.code, "coupon": coupon,
+        "object": "promotion_code", "active": code.active, "code": code.code, "coupon": coupon["id"],
         "created": code.created_at.timestamp(), "customer": code.customer_external_id,
         "expires_at": seconds(code.expires_at), "livemode": false, "max_redemptions": code.max_redemptions,
         "metadata": {}, "times_redeemed": code.times_redeemed,

@@ -5,8 +5,12 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOr
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Our price of what has this code, in US dollars, for this interval; `None` where it is not on sale.
-pub async fn price(db: &DatabaseConnection, code: &str, interval: &str) -> anyhow::Result<Option<Uuid>> {
+/// Our price of what has this code, in this currency and for this interval; `None` where it is not on sale.
+pub async fn price(
+    db: &DatabaseConnection,
+    code: &str,
+    (currency, interval): (&str, &str),
+) -> anyhow::Result<Option<Uuid>> {
     let product = products::Entity::find().filter(products::Column::Code.eq(code)).one(db).await?;
     let Some(product) = product else { return Ok(None) };
     let published = product_versions::Entity::find()
@@ -15,7 +19,7 @@ pub async fn price(db: &DatabaseConnection, code: &str, interval: &str) -> anyho
     let Some(version) = published.one(db).await? else { return Ok(None) };
     let price = prices::Entity::find()
         .filter(prices::Column::ProductVersionId.eq(version.id))
-        .filter(prices::Column::Currency.eq("USD"))
+        .filter(prices::Column::Currency.eq(currency))
         .filter(prices::Column::Interval.eq(interval))
         .filter(prices::Column::Active.eq(true));
     Ok(price.one(db).await?.map(|price| price.id))

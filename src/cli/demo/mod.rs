@@ -21,6 +21,8 @@ use welcome::Welcome;
 /// The stand-in is at the same address: its pages at /pay and /portal, its API under /v1. No money moves, and what it
 /// holds is forgotten at the end. Where TOLLGATE_STRIPE_API_KEY is set there is none, and Stripe itself is called, which
 /// does not have what this company sells. Secrets in TOLLGATE_STRIPE_WEBHOOK_SECRETS are taken too.
+///
+/// Only warnings are logged, so that what is printed stays in sight; TOLLGATE_LOG=debug logs the rest.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// How many people sign up.
@@ -46,6 +48,13 @@ const NEWCOMER: &str = "user_new";
 const TOKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl Demo {
+    /// Has warnings logged and no more, unless something else than the default is wanted: the welcome is to stay in sight.
+    pub(super) fn hush(&self, config: &mut Config) {
+        if config.log.filter == "info" {
+            "warn".clone_into(&mut config.log.filter);
+        }
+    }
+
     pub(super) async fn run(self, mut config: Config) -> anyhow::Result<()> {
         let temporary = tempfile::Builder::new().prefix("tollgate-demo-").tempdir()?;
         let file = temporary.path().join("demo.db");
@@ -64,7 +73,7 @@ impl Demo {
         if crate::seed::is_empty(app.db.schema()).await? {
             super::seed::fill(&app, self.users, self.seed).await.context("the company could not be made up")?;
         }
-        let subscription_id = match &shop {
+        let subscribed = match &shop {
             Some(shop) => shop.stock(&app).await?,
             None => None,
         };
@@ -76,7 +85,7 @@ impl Demo {
                 Some(shop) => shop.checkout_for_newcomer(&app).await?,
                 None => None,
             };
-            let welcome = Welcome { app: &app, address, sells: shop.is_some(), subscription_id, checkout_url, forgets };
+            let welcome = Welcome { app: &app, address, sells: shop.is_some(), subscribed, checkout_url, forgets };
             println!("{}", welcome.written().await?);
             anyhow::Ok(())
         };

@@ -16,6 +16,14 @@ use std::sync::Arc;
 use url::Url;
 use uuid::Uuid;
 
+/// What the customer of the welcome has.
+pub(super) struct Subscribed {
+    /// Our id of the subscription.
+    pub(super) id: Uuid,
+    /// What it is paid in.
+    pub(super) currency: String,
+}
+
 /// The stand-in, and how it and the gateway reach each other.
 pub(super) struct Shop {
     pub(super) sandbox: Sandbox,
@@ -44,15 +52,13 @@ impl Shop {
         Ok(Some(Shop { sandbox, base, webhook_secret }))
     }
 
-    /// Puts in what the company has on sale, and what its customer and the newcomer have; our id of the customer's
-    /// subscription.
-    pub(super) async fn stock(&self, app: &App) -> anyhow::Result<Option<Uuid>> {
+    /// Puts in what the company has on sale, and what its customer and the newcomer have; the customer's subscription.
+    pub(super) async fn stock(&self, app: &App) -> anyhow::Result<Option<Subscribed>> {
         let db = app.db.schema();
-        for object in at_stripe::catalogue(db).await? {
-            self.sandbox.put(object);
-        }
         let known = at_stripe::customer(db, CUSTOMER).await?;
-        for object in known.iter().cloned().chain(at_stripe::customer(db, NEWCOMER).await?) {
+        let newcomer = at_stripe::customer(db, NEWCOMER).await?;
+        // It has been there for long, and nobody is told: the worker finds it when it compares.
+        for object in at_stripe::catalogue(db).await?.into_iter().chain(known.iter().cloned()).chain(newcomer) {
             let customer = object["id"].as_str().filter(|_| object["object"] == "customer").map(str::to_owned);
             self.sandbox.keep(object);
             if let Some(customer) = customer {
@@ -60,7 +66,9 @@ impl Shop {
                 set.map_err(|error| anyhow::anyhow!("a customer gets no card: {error}"))?;
             }
         }
-        samples::subscription(db, &known).await
+        let Some(id) = samples::subscription(db, &known).await? else { return Ok(None) };
+        let currency = known.iter().find_map(|object| object["currency"].as_str());
+        Ok(Some(Subscribed { id, currency: currency.unwrap_or("usd").to_uppercase() }))
     }
 
     /// Tells the gateway what happens, until `stop` completes.
@@ -74,7 +82,7 @@ impl Shop {
     /// Begins a checkout for the newcomer, with a trial; the address of its page. `None` where they have a plan, as in a
     /// database that was kept.
     pub(super) async fn checkout_for_newcomer(&self, app: &App) -> anyhow::Result<Option<String>> {
-        let Some(price_id) = samples::price(app.db.schema(), "pro", "month").await? else { return Ok(None) };
+        let Some(price_id) = samples::price(app.db.schema(), "pro", ("USD", "month")).await? else { return Ok(None) };
         let newcomer = accounts::sign_in(app, Some(&token(app, NEWCOMER, Role::User)?)).await?;
         let purchase = Purchase {
             price_id,

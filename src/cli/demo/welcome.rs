@@ -1,6 +1,6 @@
 //! What the demo prints when it is ready.
 
-use super::shop::near;
+use super::shop::{Subscribed, near};
 use super::{CUSTOMER, NEWCOMER, token};
 use crate::app::App;
 use crate::auth::Role;
@@ -8,7 +8,6 @@ use crate::graphql::global_id_of;
 use crate::seed::samples;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use uuid::Uuid;
 
 /// What it tells of.
 pub(super) struct Welcome<'a> {
@@ -17,7 +16,7 @@ pub(super) struct Welcome<'a> {
     /// Whether there is a stand-in for Stripe.
     pub(super) sells: bool,
     /// The subscription of the customer.
-    pub(super) subscription_id: Option<Uuid>,
+    pub(super) subscribed: Option<Subscribed>,
     /// The page of the checkout that the newcomer has begun.
     pub(super) checkout_url: Option<String>,
     /// What ctrl-c does beside stopping.
@@ -74,7 +73,8 @@ impl Welcome<'_> {
 
     async fn mutations(&self, address: SocketAddr) -> anyhow::Result<String> {
         let mut text = "\nMutations to paste (customer):\n".to_owned();
-        if let Some(pack) = samples::price(self.app.db.schema(), "credits_small", "one_time").await? {
+        let currency = self.subscribed.as_ref().map_or("USD", |it| &it.currency);
+        if let Some(pack) = samples::price(self.app.db.schema(), "credits_small", (currency, "one_time")).await? {
             let id = global_id_of("Price", pack);
             _ = write!(
                 text,
@@ -84,8 +84,8 @@ impl Welcome<'_> {
                 *id
             );
         }
-        if let Some(id) = self.subscription_id {
-            let id = global_id_of("Subscription", id);
+        if let Some(subscribed) = &self.subscribed {
+            let id = global_id_of("Subscription", subscribed.id);
             _ = write!(
                 text,
                 "\n  # End my plan when what is paid for ends; resumeSubscription takes that back\n  \
