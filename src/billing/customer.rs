@@ -44,13 +44,23 @@ pub(super) async fn customer(app: &App, viewer: &Viewer, account_id: Option<Uuid
         operation: "customers.create",
         deletes: false,
         path: "customers".to_owned(),
-        params: json!({"email": payer.owner.email, "name": payer.account.name.or(payer.owner.name), "metadata": metadata}),
+        params: described(payer, &metadata),
         // However many ask at the same moment, one customer is made; another day, another key, as Stripe forgets them.
         key: Some(format!("customer-{account_id}-{}-{}", known.len(), app.now().format("%Y%m%d"))),
         persistent: false,
     };
     let made = ensure(app, viewer, call).await?;
     Ok(Customer { account_id, person, external_id: made.object_id, metadata })
+}
+
+fn described(payer: Payer, metadata: &Value) -> Value {
+    let mut params = json!({"metadata": metadata});
+    for (name, value) in [("email", payer.owner.email), ("name", payer.account.name.or(payer.owner.name))] {
+        if let Some(value) = value {
+            params[name] = json!(value);
+        }
+    }
+    params
 }
 
 /// What is written into everything that is made at Stripe, by which it is found to be the account's.
