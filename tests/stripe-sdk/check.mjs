@@ -46,12 +46,14 @@ function typeOf({ method, path }) {
   return TYPES[key];
 }
 
-// Everything is sent as text. What looks like a number or a truth value is one, but not in metadata, whose values are
-// texts whatever they look like.
+// What stays a text whatever it looks like. Where the SDK wants something else there, it complains.
+const TEXTS = new Set(['metadata', 'name', 'description', 'code', 'nickname']);
+
+// Everything is sent as text. What looks like a number or a truth value is one.
 function typed(value, name = '') {
+  if (TEXTS.has(name)) return value;
   if (Array.isArray(value)) return value.map((item) => typed(item));
   if (value !== null && typeof value === 'object') {
-    if (name === 'metadata') return value;
     return Object.fromEntries(Object.entries(value).map(([inner, held]) => [inner, typed(held, inner)]));
   }
   if (/^-?(0|[1-9]\d*)(\.\d+)?$/.test(value)) return Number(value);
@@ -69,14 +71,18 @@ function complaints(requests) {
     const file = join(directory, 'requests.ts');
     writeFileSync(file, `import type { Stripe } from 'stripe';\n\n${lines.join('\n')}`);
     const tsc = join(here, 'node_modules', 'typescript', 'bin', 'tsc');
-    const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'nodenext', '--types', ''];
+    const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'nodenext'];
     execFileSync(process.execPath, [tsc, ...flags, file], { encoding: 'utf8', cwd: here });
     return '';
   } catch (error) {
     if (!error.stdout) throw error;
     const text = readFileSync(join(directory, 'requests.ts'), 'utf8').split('\n');
-    // Each complaint with the line that it is about.
-    return error.stdout.replace(/^.*requests\.ts\((\d+),\d+\): (.*)$/gm, (_, line, what) => `${text[line - 1].trim()}\n    ${what}`);
+    // Each complaint with the request and the line that it is about.
+    return error.stdout.replace(/^.*requests\.ts\((\d+),\d+\): (.*)$/gm, (_, line, what) => {
+      const before = text.slice(0, line).findLastIndex((each) => each.startsWith('export const'));
+      const name = /request\d+/.exec(text[before])?.[0];
+      return `[${name}] ${text[before - 1]}: ${text[line - 1].trim()}\n    ${what}`;
+    });
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -104,9 +110,10 @@ const wrong = [
   { ...sessions, params: { metadata: { plan: { code: 'pro' } } } },
   { method: 'POST', path: '/v1/subscriptions', params: { items: [] } },
 ];
-for (const request of wrong) {
-  if (!complaints([request])) fail(`the check lets pass what is wrong: ${JSON.stringify(request)}`);
-}
+const blamed = complaints(wrong);
+wrong.forEach((request, at) => {
+  if (!blamed.includes(`[request${at}]`)) fail(`the check lets pass what is wrong: ${JSON.stringify(request)}`);
+});
 try {
   typeOf({ method: 'POST', path: '/v1/unheard/of' });
   fail('the check lets pass a path that it does not know');
