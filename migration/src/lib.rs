@@ -17,6 +17,7 @@ mod m0011_changes;
 mod m0012_outbox;
 mod m0013_trials;
 mod m0015_coupon_rules;
+mod m0016_outbox_param;
 mod runner;
 mod table;
 
@@ -70,5 +71,6 @@ pub fn changes() -> Vec<Change> {
         change!(m0012_outbox),
         change!(m0013_trials),
         change!(m0015_coupon_rules),
+        change!(m0016_outbox_param),
     ]
 }

@@ -78,9 +78,14 @@ pub(super) async fn again<I: Serialize>(app: &App, viewer: &Viewer, order: &Orde
 
 /// Has Stripe do what has to be there before, and does no harm by itself.
 pub(super) async fn ensure(app: &App, viewer: &Viewer, call: Call) -> Result<Done> {
+    settled(attempt(app, viewer, call).await?)
+}
+
+/// The same for who knows what to do about a refusal.
+pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Outcome> {
     let place = NewCall::by(app, viewer)?;
     let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
-    settled(outbox::carry_out(app, call_id).await?)
+    outbox::carry_out(app, call_id).await
 }
 
 /// What Stripe answered when it was asked for something that leaves nothing behind.
@@ -118,6 +123,9 @@ pub(super) fn refusal(refused: Refused) -> Error {
             "PROMO_CODE_INVALID",
             "the promotion code cannot be used: it has ended, is used up, or is for others".into(),
         ),
+        code if code == "resource_already_exists" || param == "code" => {
+            ("CODE_TAKEN", "something at Stripe has this code already".into())
+        }
         code => ("PROVIDER_REFUSED", format!("Stripe refuses: {code}").into()),
     };
     Error::Refused(Refusal { code, field: &[], message, decline_code: refused.decline_code })

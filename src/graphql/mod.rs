@@ -22,6 +22,7 @@ mod audit;
 mod batches;
 mod credit_mutations;
 mod credits;
+mod coupon_mutations;
 mod discounts;
 mod inbox;
 mod inbox_mutations;
@@ -38,16 +39,19 @@ mod plan_parts;
 mod plan_payloads;
 mod plan_preview;
 mod plans;
+mod provider_calls;
 mod provider_customers;
 mod provider_prices;
 mod purchase_mutations;
 mod refunds;
 mod security;
+mod stripe_catalogue;
 mod subscription_lists;
 mod subscription_mutations;
 mod subscription_parts;
 mod subscription_versions;
 mod subscriptions;
+mod trial_mutations;
 mod users;
 mod viewer;
 mod viewer_plan;
@@ -74,6 +78,7 @@ pub struct Query(
     licences::LicenceQuery,
     analytics::AnalyticsQuery,
     inbox::InboxQuery,
+    provider_calls::ProviderCallQuery,
     audit::AuditQuery,
     api_keys::ApiKeyQuery,
     security::SecurityQuery,
@@ -90,6 +95,9 @@ pub struct Mutation(
     security::SecurityMutation,
     inbox_mutations::InboxMutation,
     subscription_mutations::SubscriptionMutation,
+    trial_mutations::TrialMutation,
+    stripe_catalogue::StripeCatalogueMutation,
+    coupon_mutations::CouponMutation,
     plan_change_mutations::PlanChangeMutation,
     purchase_mutations::PurchaseMutation,
 );
@@ -106,16 +114,21 @@ enum UserError {
     CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
     ChangePlan(plan_change_mutations::ChangePlanUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
+    CreateCoupon(coupon_mutations::CreateCouponUserError),
     CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
     CreateFeature(plan_payloads::CreateFeatureUserError),
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
-    CreateSubscription(purchase_mutations::CreateSubscriptionUserError),
+    CreatePromoCode(coupon_mutations::CreatePromoCodeUserError),
+    DeactivatePromoCode(coupon_mutations::DeactivatePromoCodeUserError),
+    ExtendTrial(trial_mutations::ExtendTrialUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
+    PublishPlanToStripe(stripe_catalogue::PublishPlanToStripeUserError),
+    PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    CreateSubscription(purchase_mutations::CreateSubscriptionUserError),
     OpenBillingPortal(purchase_mutations::OpenBillingPortalUserError),
     PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
-    PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
     PurchaseCredits(purchase_mutations::PurchaseCreditsUserError),
     Reconcile(inbox_mutations::ReconcileUserError),
     RegisterDevice(licence_payloads::RegisterDeviceUserError),

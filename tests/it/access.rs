@@ -33,6 +33,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("inbox", "", "{ inbox { received } }"),
+    ("providerCalls", "", "{ providerCalls { nodes { id } } }"),
     ("auditLog", "", "{ auditLog { nodes { id } } }"),
     ("securityEvents", "", "{ securityEvents { nodes { id } } }"),
     ("apiKeys", "", "{ apiKeys { nodes { id } } }"),
@@ -60,6 +61,11 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("revokeLicenseKey", "licenseKeyId: $licence"),
     ("registerDevice", "key: $licenseKey, fingerprint: $code"),
     ("revokeDevice", "deviceId: $device"),
+    ("publishPlanToStripe", "planVersionId: $draft, idempotencyKey: $code"),
+    ("createCoupon", "code: $code, name: \"A\", percentBasisPoints: 1, duration: ONCE, idempotencyKey: $code"),
+    ("createPromoCode", "couponId: $coupon, code: $code, idempotencyKey: $code"),
+    ("deactivatePromoCode", "promoCodeId: $promoCode, idempotencyKey: $code"),
+    ("extendTrial", "subscriptionId: $subscription, until: \"2026-03-01T00:00:00Z\", idempotencyKey: $code"),
     ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
 ];
 
@@ -176,6 +182,8 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "unshown": global_id("LicenseKey", unshown), "device": global_id("Device", device),
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
+        "subscription": world.id("Subscription", "shared"),
+        "coupon": world.id("Coupon", "shared"), "promoCode": world.id("PromoCode", "office"),
         "event": world.id("SecurityEvent", "office"),
         "told": world.id("WebhookEvent", "office"),
     })

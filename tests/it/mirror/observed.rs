@@ -126,6 +126,7 @@ pub(crate) fn prices(name: &str) -> impl Iterator<Item = ObservedPrice> {
         trial_days: (hours == 4).then_some(14),
         active: hours != 4,
         credits: None,
+        own_id: None,
         created_at: at(hours),
     };
     [
