@@ -118,6 +118,8 @@ fn what_the_demo_sells_can_be_bought() {
     let url = format!("http://{}/pay/{}", demo.address(), demo.told("/pay/", "\n"));
     let (status, _, page) = demo.form(&url, "");
     assert!(status == 200 && page.contains("No money moves") && page.contains("Free for 14 days"), "{page}");
+    let (status, _, page) = demo.form(&url, "card=declined");
+    assert!(status == 402 && page.contains("Your card was declined."), "{page}");
     let (status, location, _) = demo.form(&url, "card=good");
     assert_eq!(status, 303);
     assert!(demo.form(&location, "").2.contains("Thank you"), "{location}");

@@ -112,6 +112,17 @@ impl Names {
     }
 }
 
+/// What mutations make whose id is needed later.
+const MADE: [(&str, &str); 4] = [
+    ("createCoupon", "coupon"),
+    ("createPromoCode", "promoCode"),
+    ("createPlan", "plan"),
+    ("createPlanVersion", "planVersion"),
+];
+
+/// Mutations that take no idempotency key.
+const WITHOUT_KEY: [&str; 4] = ["openBillingPortal", "createPlan", "createPlanVersion", "publishPlanVersion"];
+
 /// Everything that can be asked of Stripe through the API.
 struct Story<'s> {
     shop: &'s Shop,
@@ -154,6 +165,9 @@ impl Story<'_> {
         self.ask("bob", "createSubscription", new).await;
         let customer = shop.stripe.objects("customer")[1]["id"].as_str().unwrap().to_owned();
         shop.stripe.set_card(&customer, Card::Good).unwrap();
+        let until = shop.test.app.now() + TimeDelta::days(40);
+        let trialing = with(&self.own("bob").await, json!({"until": until}));
+        self.ask("admin", "extendTrial", trialing).await;
         self.ask("bob", "cancelSubscription", json!({"subscriptionId": "", "timing": "NOW"})).await;
         self.ask("bob", "createSubscription", json!({"priceId": "price:price_basic"})).await;
         let intent = shop.stripe.objects("payment_intent").pop().unwrap()["id"].as_str().unwrap().to_owned();
@@ -166,12 +180,37 @@ impl Story<'_> {
         self.ask("bob", "changePlan", with(&pro, json!({"timing": "PERIOD_END"}))).await;
         self.ask("bob", "undoScheduledChange", json!({"subscriptionId": ""})).await;
         self.ask("bob", "changePlan", with(&pro, json!({"prorationAt": shop.test.app.now()}))).await;
+        self.catalogue().await;
+    }
+
+    /// What admins sell.
+    async fn catalogue(&self) {
+        let spring = json!({"code": "SPRING", "name": "Spring", "percentBasisPoints": "2550", "duration": "REPEATING",
+            "durationMonths": "3", "maxRedemptions": "100", "oncePerAccount": true});
+        let coupon = self.ask("admin", "createCoupon", spring).await["coupon"]["id"].take();
+        let ten = json!({"code": "TEN", "name": "Ten", "amountOff": {"amount": "1000", "currency": "USD"},
+            "duration": "ONCE", "redeemBy": self.shop.test.app.now() + TimeDelta::days(90), "plans": ["pro"]});
+        self.ask("admin", "createCoupon", ten).await;
+        let code = json!({"couponId": coupon, "code": "SPRING25", "maxRedemptions": "10", "firstPurchaseOnly": true,
+            "expiresAt": self.shop.test.app.now() + TimeDelta::days(30)});
+        let code = self.ask("admin", "createPromoCode", code).await["promoCode"]["id"].take();
+        self.ask("admin", "deactivatePromoCode", json!({"promoCodeId": code})).await;
+        let plan = json!({"code": "team", "kind": "PLAN", "name": "Team", "description": "For all", "rank": "30"});
+        let plan = self.ask("admin", "createPlan", plan).await["plan"]["id"].take();
+        for amount in ["4900", "5900"] {
+            let prices = json!([{"currency": "USD", "unitAmount": amount, "interval": "MONTH"}]);
+            let version = json!({"planId": plan, "prices": prices});
+            let version = self.ask("admin", "createPlanVersion", version).await["planVersion"]["id"].take();
+            self.ask("admin", "publishPlanVersion", json!({"id": version})).await;
+            self.ask("admin", "publishPlanToStripe", json!({"planVersionId": version})).await;
+        }
     }
 
     /// Asks for one change, which must not be refused. In the input an empty `subscriptionId` is the caller's own, and
     /// `price:` and `item:` stand before ids at Stripe.
-    async fn ask(&self, caller: &str, mutation: &str, mut input: Value) {
-        let caller = self.shop.test.user(caller);
+    async fn ask(&self, caller: &str, mutation: &str, mut input: Value) -> Value {
+        let test = &self.shop.test;
+        let caller = if caller == "admin" { test.admin() } else { test.user(caller) };
         self.steps.set(self.steps.get() + 1);
         let fields = input.as_object_mut().unwrap();
         for value in fields.values_mut() {
@@ -184,16 +223,19 @@ impl Story<'_> {
         if fields.get("subscriptionId").is_some_and(|id| id == "") {
             fields.insert("subscriptionId".to_owned(), self.subscription(&caller).await["id"].clone());
         }
-        if mutation != "openBillingPortal" {
+        let made = MADE.iter().find(|(name, _)| *name == mutation).map(|(_, made)| format!("{made} {{ id }}"));
+        let made = made.unwrap_or_default();
+        if !WITHOUT_KEY.contains(&mutation) {
             fields.insert("idempotencyKey".to_owned(), json!(format!("step {}", self.steps.get())));
         }
         let name = format!("{}{}", mutation[..1].to_uppercase(), &mutation[1..]);
         let document = format!(
-            "mutation Go($input: {name}Input!) {{ {mutation}(input: $input) {{ userErrors {{ code message }} }} }}"
+            "mutation Go($input: {name}Input!) {{ {mutation}(input: $input) {{ {made} userErrors {{ code message }} }} }}"
         );
         let done = self.shop.ask(&caller, &document, input).await;
-        assert_eq!(done, json!({"userErrors": []}), "{mutation}");
+        assert_eq!(done["userErrors"], json!([]), "{mutation}");
         self.shop.deliver().await;
+        done
     }
 
     async fn preview(&self, caller: &str, timing: &str) {
@@ -213,6 +255,11 @@ impl Story<'_> {
         let customer = session["customer"].as_str().unwrap();
         self.shop.stripe.set_card(customer, Card::Good).unwrap();
         self.shop.deliver().await;
+    }
+
+    /// The subscription of a caller, as input.
+    async fn own(&self, caller: &str) -> Value {
+        json!({"subscriptionId": self.subscription(&self.shop.test.user(caller)).await["id"]})
     }
 
     async fn subscription(&self, caller: &Client<'_>) -> Value {
