@@ -86,7 +86,7 @@ impl Names {
 
     fn part(&mut self, part: &str) -> String {
         let kind = match part.rsplit_once('_') {
-            Some((kind, letters)) if letters.len() == 24 => kind,
+            Some((kind, letters)) if matches!(letters.len(), 24 | 32) => kind,
             _ if uuid::Uuid::parse_str(part).is_ok() => "uuid",
             _ => return part.to_owned(),
         };
