@@ -7,6 +7,7 @@ pub mod execute;
 mod inputs;
 mod loaders;
 mod node;
+pub use node::global_id_of;
 mod page;
 mod scalars;
 #[cfg(test)]

@@ -215,6 +215,13 @@ impl Sandbox {
         }
     }
 
+    /// Keeps an object that was there before anyone listened: nobody is told.
+    pub fn keep(&self, object: Value) {
+        let mut held = self.held();
+        held.state.put(object);
+        held.state.settle();
+    }
+
     /// Tells of an object as it is now, in an event of this type.
     pub fn tell(&self, event: &str, id: &str) {
         self.held().state.tell(event, id);
