@@ -16,6 +16,8 @@ mod m0010_security_events;
 mod m0011_changes;
 mod m0012_outbox;
 mod m0013_trials;
+mod m0014_refunds;
+mod m0016_gifts;
 mod runner;
 mod table;
 
@@ -68,5 +70,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0011_changes),
         change!(m0012_outbox),
         change!(m0013_trials),
+        change!(m0014_refunds),
+        change!(m0016_gifts),
     ]
 }

@@ -1,9 +1,10 @@
 //! The customer that an account is at Stripe.
 
 use super::order::ensure;
-use crate::accounts::{Payer, customers_of, payer};
+use crate::accounts::{Payer, customers_of, owner_of, payer};
 use crate::app::App;
 use crate::auth::Viewer;
+use crate::db::Txn;
 use crate::error::Result;
 use crate::outbox::{self, Call};
 use serde_json::{Value, json};
@@ -49,6 +50,12 @@ pub(super) async fn customer(app: &App, viewer: &Viewer, account_id: Option<Uuid
     };
     let made = ensure(app, viewer, call).await?;
     Ok(Customer { account_id, external_id: made.object_id, metadata })
+}
+
+/// What is written into things made at Stripe for an account whoever asks for them.
+pub(super) async fn metadata_of(txn: &Txn, account_id: Uuid) -> Result<Value> {
+    let owner = owner_of(txn, account_id).await?;
+    Ok(json!({"tollgate_account": account_id, "user_id": owner.map(|owner| owner.id)}))
 }
 
 /// What is written into everything that is made at Stripe, by which it is found to be the account's.

@@ -8,7 +8,11 @@
 
 mod cancel;
 mod customer;
+mod gift;
 mod order;
+mod refund;
 mod subscription;
 
 pub use cancel::{Cancel, Feedback, cancel_subscription, pause_subscription, resume_subscription};
+pub use gift::{Bought, BuyGift, buy_gift, redeem_gift};
+pub use refund::{Approval, approve_refund};

@@ -22,6 +22,8 @@ mod batches;
 mod credit_mutations;
 mod credits;
 mod discounts;
+mod gift_mutations;
+mod gifts;
 mod inbox;
 mod inbox_mutations;
 mod invoices;
@@ -37,6 +39,7 @@ mod plan_payloads;
 mod plans;
 mod provider_customers;
 mod provider_prices;
+mod refund_mutations;
 mod refunds;
 mod security;
 mod subscription_lists;
@@ -64,6 +67,7 @@ pub struct Query(
     provider_customers::ProviderCustomerQuery,
     payments::PaymentQuery,
     refunds::RefundQuery,
+    gifts::GiftQuery,
     invoices::InvoiceQuery,
     discounts::DiscountQuery,
     licences::LicenceQuery,
@@ -84,6 +88,8 @@ pub struct Mutation(
     security::SecurityMutation,
     inbox_mutations::InboxMutation,
     subscription_mutations::SubscriptionMutation,
+    refund_mutations::RefundMutation,
+    gift_mutations::GiftMutation,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -93,21 +99,27 @@ pub struct Mutation(
     field(name = "message", ty = "&String", desc = "What is wrong, and what to do about it.")
 )]
 enum UserError {
+    ApproveRefund(refund_mutations::ApproveRefundUserError),
+    BuyGift(gift_mutations::BuyGiftUserError),
     CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
     CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
     CreateFeature(plan_payloads::CreateFeatureUserError),
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
+    DenyRefund(refund_mutations::DenyRefundUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
     PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
     Reconcile(inbox_mutations::ReconcileUserError),
+    RedeemGift(gift_mutations::RedeemGiftUserError),
     RegisterDevice(licence_payloads::RegisterDeviceUserError),
+    ReplaceGiftCode(gift_mutations::ReplaceGiftCodeUserError),
     ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
     ReplayWebhookEvent(inbox_mutations::ReplayWebhookEventUserError),
     ReplayWebhookEvents(inbox_mutations::ReplayWebhookEventsUserError),
+    RequestRefund(refund_mutations::RequestRefundUserError),
     ResyncAccount(inbox_mutations::ResyncAccountUserError),
     ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
     RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),

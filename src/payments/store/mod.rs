@@ -3,6 +3,11 @@
 mod discounts;
 pub(super) mod mirror;
 mod money;
+mod refunds;
 
 pub use discounts::{Coupons, PromoCodes, Redemptions, RedemptionsOf};
+pub(super) use refunds::{
+    lock_payment_by_id, lock_refund_by_id, lost_in_disputes, payment_by_id, refund_by_id, refunds_of,
+};
+
 pub use money::{Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, Refunds, RefundsOf};

@@ -3,8 +3,10 @@
 pub(super) mod mirror;
 
 mod provider_prices;
+mod sale;
 
 pub use provider_prices::{ProviderPrices, ProviderPricesOf};
+pub use sale::{on_sale, sold_as};
 
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
