@@ -37,6 +37,7 @@ pub mod outbox;
 pub mod billing;
 pub mod graphql;
 pub mod http;
+pub mod sandbox;
 pub mod seed;
 pub mod worker;
 pub mod cli;

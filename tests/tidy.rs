@@ -37,8 +37,8 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["axum", "tower_http"],
-        homes: &["src/http/"],
-        advice: "handlers and routes go into src/http/; a verb knows nothing of HTTP",
+        homes: &["src/http/", "src/sandbox/"],
+        advice: "handlers and routes go into src/http/; a verb knows nothing of HTTP (src/sandbox/ is another server)",
     },
     Home {
         words: &["jsonwebtoken"],

@@ -1,0 +1,130 @@
+//! The stand-in through its HTTP, as its callers see it.
+
+mod billing;
+mod checkout;
+mod requests;
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request};
+use chrono::{DateTime, TimeDelta};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::{Card, Sandbox};
+use crate::clock::Clock;
+
+const KEY: &str = "sk_test_sandbox";
+/// 2026-01-15 12:00 UTC.
+const START: i64 = 1_768_478_400;
+
+struct Shop {
+    sandbox: Sandbox,
+    clock: Arc<Clock>,
+    /// What a month costs.
+    monthly: String,
+    yearly: String,
+    pack: String,
+    customer: String,
+}
+
+struct Got {
+    status: u16,
+    headers: HeaderMap,
+    /// `None` where the answer broke off.
+    body: Option<Value>,
+}
+
+impl Got {
+    fn json(&self) -> &Value {
+        self.body.as_ref().unwrap()
+    }
+
+    fn code(&self) -> &str {
+        self.json()["error"]["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl Shop {
+    /// With a plan, a pack, and a customer with a card that works.
+    async fn open() -> Shop {
+        let clock = Arc::new(Clock::fixed(DateTime::from_timestamp(START, 0).unwrap()));
+        let sandbox = Sandbox::new(Arc::clone(&clock), KEY);
+        let none = String::new;
+        let mut shop = Shop { sandbox, clock, monthly: none(), yearly: none(), pack: none(), customer: none() };
+        shop.ok("products", &[("id", "prod_pro"), ("name", "Pro"), ("metadata[plan]", "pro")]).await;
+        let price = |amount: &'static str| [("product", "prod_pro"), ("currency", "usd"), ("unit_amount", amount)];
+        let with = |amount, interval| price(amount).into_iter().chain([("recurring[interval]", interval)]);
+        shop.monthly = shop.made("prices", &with("3000", "month").collect::<Vec<_>>()).await;
+        shop.yearly = shop.made("prices", &with("30000", "year").collect::<Vec<_>>()).await;
+        shop.pack = shop.made("prices", &price("1000")).await;
+        shop.customer = shop.made("customers", &[("email", "jo@example.com"), ("metadata[user_id]", "u_1")]).await;
+        shop.sandbox.set_card(&shop.customer, Card::Good).unwrap();
+        shop
+    }
+
+    fn pass(&self, days: i64) {
+        self.clock.advance(TimeDelta::days(days));
+        self.sandbox.time_passes();
+    }
+
+    async fn send(&self, method: &str, path: &str, pairs: &[(&str, &str)], key: Option<&str>) -> Got {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let uri = if method == "GET" { format!("/v1/{path}?{form}") } else { format!("/v1/{path}") };
+        let mut request = Request::builder().method(method).uri(uri).header("host", "stripe.test");
+        request = request.header("authorization", format!("Bearer {KEY}"));
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let body = if method == "GET" { Body::empty() } else { Body::from(form) };
+        self.ask(request.body(body).unwrap()).await
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Got {
+        let (parts, body) = self.sandbox.router().oneshot(request).await.unwrap().into_parts();
+        let body = to_bytes(body, usize::MAX).await.ok().map(|bytes| serde_json::from_slice(&bytes).unwrap());
+        Got { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Got {
+        self.send("POST", path, pairs, None).await
+    }
+
+    async fn ok(&self, path: &str, pairs: &[(&str, &str)]) -> Value {
+        let got = self.post(path, pairs).await;
+        assert_eq!(got.status, 200, "{path}: {}", got.json());
+        got.body.unwrap()
+    }
+
+    async fn made(&self, path: &str, pairs: &[(&str, &str)]) -> String {
+        self.ok(path, pairs).await["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn get(&self, path: &str, pairs: &[(&str, &str)]) -> Value {
+        let got = self.send("GET", path, pairs, None).await;
+        assert_eq!(got.status, 200, "{path}: {}", got.json());
+        got.body.unwrap()
+    }
+
+    /// A subscription to the monthly plan.
+    async fn subscribed(&self, more: &[(&str, &str)]) -> Value {
+        let mut pairs = vec![("customer", self.customer.as_str()), ("items[0][price]", self.monthly.as_str())];
+        pairs.extend(more);
+        self.ok("subscriptions", &pairs).await
+    }
+
+    fn object(&self, id: &Value) -> Value {
+        self.sandbox.object(id.as_str().unwrap()).unwrap()
+    }
+
+    /// The types of the events that were not looked at yet.
+    fn news(&self) -> Vec<String> {
+        let events = self.sandbox.take_events();
+        events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn at(value: &Value, pointer: &str) -> Value {
+    value.pointer(pointer).cloned().unwrap_or(json!(null))
+}
