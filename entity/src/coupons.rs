@@ -28,6 +28,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable, unique_key = "ux_coupons_provider_external_id")]
     pub external_id: Option<String>,
     pub times_redeemed: i64,
+    pub once_per_account: bool,
     #[sea_orm(has_many)]
     pub discount_redemptions: HasMany<super::discount_redemptions::Entity>,
     #[sea_orm(has_many)]

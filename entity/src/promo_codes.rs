@@ -23,6 +23,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable, unique_key = "ux_promo_codes_provider_external_id")]
     pub external_id: Option<String>,
     pub times_redeemed: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub customer_external_id: Option<String>,
     #[sea_orm(belongs_to, from = "coupon_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub coupons: BelongsTo<super::coupons::Entity>,
     #[sea_orm(has_many)]

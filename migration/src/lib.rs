@@ -17,6 +17,7 @@ mod m0011_changes;
 mod m0012_outbox;
 mod m0013_trials;
 mod m0014_refunds;
+mod m0015_coupon_rules;
 mod m0016_gifts;
 mod runner;
 mod table;
@@ -71,6 +72,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0012_outbox),
         change!(m0013_trials),
         change!(m0014_refunds),
+        change!(m0015_coupon_rules),
         change!(m0016_gifts),
     ]
 }

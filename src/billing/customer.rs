@@ -14,6 +14,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub(super) struct Customer {
     pub(super) account_id: Uuid,
+    /// Who answers for it.
+    pub(super) person: Uuid,
     pub(super) external_id: String,
     /// What tells that things made at Stripe are this account's.
     pub(super) metadata: Value,
@@ -34,9 +36,9 @@ pub(super) async fn customer(app: &App, viewer: &Viewer, account_id: Option<Uuid
         })
         .await?;
     let metadata = metadata(&payer);
-    let account_id = payer.account.id;
+    let (account_id, person) = (payer.account.id, payer.owner.id);
     if let Some(known) = known.iter().find(|known| !known.deleted) {
-        return Ok(Customer { account_id, external_id: known.external_id.clone(), metadata });
+        return Ok(Customer { account_id, person, external_id: known.external_id.clone(), metadata });
     }
     let call = Call {
         account_id: Some(account_id),
@@ -49,7 +51,7 @@ pub(super) async fn customer(app: &App, viewer: &Viewer, account_id: Option<Uuid
         persistent: false,
     };
     let made = ensure(app, viewer, call).await?;
-    Ok(Customer { account_id, external_id: made.object_id, metadata })
+    Ok(Customer { account_id, person, external_id: made.object_id, metadata })
 }
 
 /// What is written into things made at Stripe for an account whoever asks for them.

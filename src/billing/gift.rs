@@ -1,6 +1,8 @@
 //! Buying a gift, and redeeming one.
 
+use super::checkout::checked_url;
 use super::customer::{Customer, customer};
+use super::offer::offer;
 use super::order::{Order, again, ensure_unless, place, without_card};
 use super::subscription::mirrored;
 use crate::app::App;
@@ -8,16 +10,15 @@ use crate::auth::{GiftCode, Viewer};
 use crate::error::{Error, Result};
 use crate::gifts::{self, NewGift, REDEEM, Redeemer, SELL};
 use crate::outbox::{self, Call};
-use crate::{payments, plans};
-use entity::{gifts::Model, subscriptions};
+use crate::{payments, plans, subscriptions};
+use entity::gifts::Model;
+use entity::subscriptions::Model as Subscription;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The coupon at Stripe that pays for the one period of a gift.
 const COUPON: &str = "tollgate-gift";
-/// The longest address that a browser may be sent to.
-const LONGEST_URL: usize = 2_000;
 
 /// A gift that is to be bought, and where the buyer's browser goes after.
 #[derive(Debug, Clone, Serialize)]
@@ -46,14 +47,14 @@ pub struct Bought {
 /// Begins a checkout for a gift. Its code is good once it is paid; it is given with the first answer that has a checkout.
 pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Result<Bought> {
     buy.gift.check(app.now())?;
-    checked_url("successUrl", &buy.success_url)?;
-    checked_url("cancelUrl", &buy.cancel_url)?;
+    checked_url(&buy.success_url, &["successUrl"])?;
+    checked_url(&buy.cancel_url, &["cancelUrl"])?;
     let input = buy.clone();
     let order = Order { operation: SELL, key, input: &input };
     let done = match again(app, viewer, &order).await.map_err(without_card)? {
         Some(done) => done,
         None => {
-            let Customer { account_id, external_id, mut metadata } = customer(app, viewer, buy.account_id).await?;
+            let Customer { account_id, external_id, mut metadata, .. } = customer(app, viewer, buy.account_id).await?;
             let (id, now) = (app.new_id(), app.now());
             metadata["gift"] = json!(id);
             let placed = place(app, viewer, order, move |txn| {
@@ -84,15 +85,12 @@ pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Re
 
 /// What one period of a recurring price of a plan costs, in which currency, and the product's id at Stripe.
 async fn giftable(txn: &crate::db::Txn, price_id: Uuid) -> Result<(i64, String, String)> {
-    let refused = |code, message| Error::refused(code, &["priceId"], message);
-    let found = plans::on_sale(txn, price_id).await?;
-    let (price, product) = found.ok_or_else(|| refused("PRICE_NOT_FOUND", "there is no such price on sale"))?;
-    if product.kind != "plan" || price.interval == "one_time" || price.unit_amount_minor < 1 {
-        return Err(refused("PRICE_NOT_GIFTABLE", "a gift is one period of a plan that costs something"));
+    let offer = offer(txn, price_id, 1, &["plan"]).await?;
+    if !offer.recurs() || offer.price.unit_amount_minor < 1 {
+        let message = "a gift is one period of a plan that costs something";
+        return Err(Error::refused("PRICE_NOT_GIFTABLE", &["priceId"], message));
     }
-    let sold = plans::sold_as(txn, "stripe", price.id).await?;
-    let sold = sold.ok_or_else(|| refused("NOT_AT_STRIPE", "the price is not sold at Stripe"))?;
-    Ok((price.unit_amount_minor, price.currency, sold.product_external_id))
+    Ok((offer.price.unit_amount_minor, offer.price.currency, offer.sold_as.product_external_id))
 }
 
 /// Redeems the gift of a code for an account that the caller may have billed: a subscription that costs nothing for one
@@ -103,7 +101,7 @@ pub async fn redeem_gift(
     viewer: &Viewer,
     (code, account_id): (&str, Option<Uuid>),
     key: &str,
-) -> Result<(Model, subscriptions::Model)> {
+) -> Result<(Model, Subscription)> {
     viewer.require_signed_in()?;
     app.gift_tries.check(&viewer.actor())?;
     outbox::client(app)?;
@@ -137,8 +135,13 @@ async fn redemption(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Call> {
     let gift = gifts::claim(txn, code, redeemer, now).await?;
+    if subscriptions::has_plan(txn, redeemer.account_id).await? {
+        let message = "the account has a plan; the gift can be redeemed when that is over";
+        return Err(Error::refused("ALREADY_SUBSCRIBED", &["accountId"], message));
+    }
     let sold = plans::sold_as(txn, "stripe", gift.price_id).await?;
-    let sold = sold.ok_or_else(|| Error::refused("NOT_AT_STRIPE", &["code"], "its price is not sold any more"))?;
+    let sold = sold
+        .ok_or_else(|| Error::refused("PRICE_NOT_AT_STRIPE", &["code"], "Stripe does not sell its price any more"))?;
     let mut metadata = customer.metadata;
     metadata["gift"] = json!(gift.id);
     let params = json!({
@@ -176,12 +179,4 @@ fn call(account_id: Uuid, operation: &'static str, path: &str, params: Value) ->
         key: None,
         persistent: false,
     }
-}
-
-fn checked_url(name: &'static str, url: &str) -> Result<()> {
-    let valid = url.len() <= LONGEST_URL && (url.starts_with("https://") || url.starts_with("http://"));
-    if valid && !url.bytes().any(|byte| byte <= b' ') {
-        return Ok(());
-    }
-    Err(Error::bad_input(format!("{name} is a whole address that begins with https://")))
 }

@@ -6,13 +6,29 @@
 //!
 //! The verbs stand here and not in the features because they need the inbox, which is above those; see decision 0014.
 
+mod addons;
 mod cancel;
+mod change_plan;
+mod checkout;
+mod credits;
 mod customer;
+mod earlier;
 mod gift;
+mod offer;
 mod order;
+mod preview;
+mod promo_code;
 mod refund;
+mod subscribe;
 mod subscription;
 
+pub use addons::{add_addon, remove_addon};
 pub use cancel::{Cancel, Feedback, cancel_subscription, pause_subscription, resume_subscription};
+pub use change_plan::{PlanChange, change_plan, undo_scheduled_change};
+pub use checkout::{Checkout, Purchase, open_billing_portal, start_checkout};
+pub use credits::{CreditPurchase, purchase_credits};
 pub use gift::{Bought, BuyGift, buy_gift, redeem_gift};
+pub use preview::{Preview, PreviewLine, preview_plan_change};
+pub use promo_code::apply_promo_code;
 pub use refund::{Approval, approve_refund};
+pub use subscribe::{Confirmable, NewSubscription, create_subscription};

@@ -6,13 +6,13 @@ use crate::auth::Viewer;
 use crate::db::{Once, Txn, answered, once};
 use crate::error::{Error, Refusal, Result};
 use crate::outbox::{self, Call, Done, NewCall, Outcome};
-use crate::providers::stripe::Refused;
+use crate::providers::stripe::{CallError, Refused};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// What is asked for, and what makes it the same as another request.
-#[derive(Clone, Copy)]
 pub(super) struct Order<'a, I> {
     /// The verb, e.g. `subscriptions.cancel`.
     pub(super) operation: &'static str,
@@ -21,6 +21,15 @@ pub(super) struct Order<'a, I> {
     /// The input.
     pub(super) input: &'a I,
 }
+
+// Not derived, as that would ask for an input that can be copied.
+impl<I> Clone for Order<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Order<'_, I> {}
 
 /// Has Stripe do what `prepare` decides on, once: the same order again is answered as it was the first time.
 ///
@@ -72,6 +81,16 @@ pub(super) async fn ensure_unless(app: &App, viewer: &Viewer, call: Call, there:
         Outcome::Refused(refused) if refused.code == there => Ok(()),
         outcome => settled(outcome).map(drop),
     }
+}
+
+/// What Stripe answered when it was asked for something that leaves nothing behind.
+pub(super) fn asked(answer: Result<Value, CallError>) -> Result<Value> {
+    answer.map_err(|error| match error {
+        CallError::Away(why) => Error::Unavailable("Stripe", anyhow::anyhow!(why)),
+        CallError::NotFound => refusal(Refused { code: "resource_missing".to_owned(), ..Refused::default() }),
+        CallError::Refused(refused) if refused.is_final() => refusal(refused),
+        CallError::Refused(refused) => Error::internal(anyhow::anyhow!("Stripe refuses us: {refused}")),
+    })
 }
 
 fn settled(outcome: Outcome) -> Result<Done> {

@@ -175,7 +175,9 @@ user_error! {
         /// It is no recurring price of a plan that costs something.
         PriceNotGiftable = "PRICE_NOT_GIFTABLE",
         /// The price is not sold at Stripe.
-        NotAtStripe = "NOT_AT_STRIPE",
+        PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
+        /// An address is none that customers may be sent to.
+        UrlInvalid = "URL_INVALID",
         /// This is no e-mail address.
         EmailInvalid = "EMAIL_INVALID",
         /// The message is too long.
@@ -204,8 +206,10 @@ user_error! {
         GiftExpired = "GIFT_EXPIRED",
         /// There is no such account of the caller's.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
+        /// The account has a plan.
+        AlreadySubscribed = "ALREADY_SUBSCRIBED",
         /// What it gives is not sold at Stripe any more.
-        NotAtStripe = "NOT_AT_STRIPE",
+        PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
         /// Stripe says no, for a reason that the message names; the gift can be redeemed still.
         ProviderRefused = "PROVIDER_REFUSED",
     }

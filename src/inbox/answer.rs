@@ -3,8 +3,9 @@
 use super::apply::{Apply, Mode, Scope};
 use super::{fetch, receive, stripe};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::providers::Provider;
+use crate::providers::stripe::CallError;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -12,7 +13,8 @@ use serde_json::Value;
 const ANSWERED: &str = "answered";
 
 /// Where objects stand in others that are asked for with them.
-const SPELLED_OUT: [&str; 5] = ["latest_invoice", "payment_intent", "latest_charge", "charge", "schedule"];
+const SPELLED_OUT: [&str; 6] =
+    ["latest_invoice", "payment_intent", "latest_charge", "charge", "schedule", "subscription"];
 /// Where lists of such objects stand.
 const LISTED: [&str; 2] = ["discounts", "payments"];
 
@@ -31,6 +33,16 @@ pub async fn take_answer(app: &App, object: Value, at: Option<DateTime<Utc>>) ->
         Apply::new(app, Provider::Stripe, &object_id, Scope::Pending).done(app, Mode::ForGood).await?;
     }
     Ok(())
+}
+
+/// Asks Stripe what an object is now, and makes our records that; with those that `expand` has spelled out in it.
+pub async fn refresh(app: &App, collection: &str, id: &str, expand: &[&str]) -> Result<()> {
+    let Some(client) = &app.stripe else { return Err(Error::NotConfigured("stripe_api_key")) };
+    match client.get_with(collection, id, expand).await {
+        Ok(answer) => take_answer(app, answer.object, answer.at).await,
+        Err(CallError::NotFound) => Ok(()),
+        Err(error) => Err(Error::Unavailable("Stripe", error.into())),
+    }
 }
 
 /// Puts the objects that stand in `object`, and it itself last, into `objects`, each with the ids of the others in their

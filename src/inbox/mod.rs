@@ -29,7 +29,7 @@ mod store;
 mod stripe;
 mod waiting;
 
-pub use answer::take_answer;
+pub use answer::{refresh, take_answer};
 pub use backlog::backlog;
 pub use drift::Drift;
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};

@@ -87,9 +87,11 @@ impl Records<'_, '_> {
             self.made(id).await?;
         }
         if mirrored.changed {
-            let sessions = tied.iter().filter(|object| object.kind == "checkout.session");
-            let bought = |id: &Object| [Record::Purchase(id.external_id.clone()), Record::Gift(id.external_id.clone())];
-            self.queue.extend(sessions.flat_map(bought));
+            let buying = |object: &&Object| object.kind == "checkout.session" || stripe::buys_credits(object);
+            for object in tied.iter().filter(buying) {
+                self.queue.extend([Record::Purchase(object.external_id.clone())]);
+                self.queue.extend(stripe::gift(object).map(|_| Record::Gift(object.external_id.clone())));
+            }
         }
         self.payments.insert(id.to_owned(), (mirrored.row.id, payment));
         Ok(Step::Made)

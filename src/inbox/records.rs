@@ -5,6 +5,7 @@
 
 use super::object::Object;
 use super::store::{Store, Tie};
+use super::stripe;
 use super::waiting::Waiting;
 use crate::accounts::account_of_customer;
 use crate::db::{Bell, Mirror};
@@ -128,7 +129,10 @@ impl<'a, 'm> Records<'a, 'm> {
                 ties.invoice.clone().map(Record::Invoice).into_iter().chain(payment(Record::Payment)).collect()
             }
             "payment_intent" | "charge" | "refund" | "dispute" => payment(Record::Payment).into_iter().collect(),
-            "checkout.session" => vec![Record::Purchase(own()), Record::Gift(own())],
+            "checkout.session" => {
+                let gift = stripe::gift(object).map(|_| Record::Gift(own()));
+                [Record::Purchase(own())].into_iter().chain(gift).collect()
+            }
             "transaction" => [Record::Invoice, Record::Payment, Record::Purchase, Record::Licences]
                 .map(|record| record(own()))
                 .to_vec(),

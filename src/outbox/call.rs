@@ -59,7 +59,7 @@ impl NewCall {
     /// Writes the call down, with the job that finishes it should nobody else do so. The id of the call: another's, where
     /// the same was written down before under its key.
     pub async fn write_down(self, txn: &Txn, call: Call) -> Result<Uuid> {
-        let key = format!("tollgate-{}", call.key.unwrap_or_else(|| self.id.to_string()));
+        let key = store::prefixed(&call.key.unwrap_or_else(|| self.id.to_string()));
         let row = ActiveModel {
             id: Set(self.id),
             account_id: Set(call.account_id),

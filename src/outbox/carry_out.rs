@@ -53,6 +53,15 @@ pub fn client(app: &App) -> Result<&Client> {
     app.stripe.as_ref().ok_or(Error::NotConfigured("stripe_api_key"))
 }
 
+/// What an object is at Stripe, with what `expand` has spelled out in it. Nothing of it is kept.
+pub async fn look_up(app: &App, collection: &str, id: &str, expand: &[&str]) -> Result<Value> {
+    match client(app)?.get_with(collection, id, expand).await {
+        Ok(answer) => Ok(answer.object),
+        Err(CallError::Away(why)) => Err(Error::Unavailable("Stripe", anyhow::anyhow!(why))),
+        Err(error) => Err(Error::internal(error)),
+    }
+}
+
 /// Makes a call that is written down, or tells what came of it before.
 pub async fn carry_out(app: &App, call_id: Uuid) -> Result<Outcome> {
     let outcome = proceed(app, call_id, Asker::Caller).await?;

@@ -11,6 +11,6 @@ mod refused;
 mod store;
 
 pub use call::{Call, NewCall};
-pub use carry_out::{Done, Outcome, carry_out, client};
+pub use carry_out::{Done, Outcome, carry_out, client, look_up};
 pub use jobs::FinishCall;
-pub use store::OutboxCalls;
+pub use store::{OutboxCalls, is_settled, of_person, under_way};

@@ -4,8 +4,11 @@ use crate::auth::{Permission, Scope};
 use crate::db::{Between, Listing, Order, Txn, Visible, within};
 use crate::error::{Error, Result};
 use crate::order;
+use chrono::{DateTime, Utc};
+use entity::accounts;
 use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::sea_query::{ExprTrait as _, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
 impl Visible for Entity {
@@ -59,9 +62,45 @@ pub(super) async fn id_of_key(txn: &Txn, key: &str) -> Result<Uuid> {
     Ok(found.ok_or_else(|| Error::internal(anyhow::anyhow!("a call vanished")))?.id)
 }
 
+/// The calls for accounts that a user owns, of these operations and since `since`, oldest first.
+pub async fn of_person(
+    db: &impl ConnectionTrait,
+    owner_id: Uuid,
+    operations: &[&str],
+    since: DateTime<Utc>,
+) -> Result<Vec<Model>> {
+    let owned = Query::select()
+        .column(accounts::Column::Id)
+        .from(accounts::Entity)
+        .and_where(accounts::Column::OwnerId.eq(owner_id))
+        .take();
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.in_subquery(owned));
+    let rows = rows.filter(Column::CreatedAt.gt(since.fixed_offset()));
+    let rows = rows.filter(Column::Operation.is_in(operations.iter().copied()));
+    Ok(rows.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await?)
+}
+
+/// Whether Stripe has done or refused the call with this key.
+pub async fn is_settled(db: &impl ConnectionTrait, key: &str) -> Result<bool> {
+    let rows = Entity::visible(Scope::Everything).filter(Column::IdempotencyKey.eq(prefixed(key)));
+    Ok(rows.filter(Column::State.is_in(["done", "refused"])).one(db).await?.is_some())
+}
+
+/// A key as Stripe is told it, apart from those that others use for the same account of Stripe's.
+pub(super) fn prefixed(key: &str) -> String {
+    format!("tollgate-{key}")
+}
+
 /// Changes a call that is in one of these states, and tells whether it was: one that is not was settled by another.
 pub(super) async fn change(txn: &Txn, id: Uuid, from: &[&str], change: ActiveModel) -> Result<bool> {
     let rows = Entity::update_many().set(change).filter(Column::Id.eq(id));
     let changed = rows.filter(Column::State.is_in(from.iter().copied())).exec(txn).await?;
     Ok(changed.rows_affected == 1)
+}
+
+/// The calls for an account that are to be made, or were done after `since`.
+pub async fn under_way(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> Result<Vec<Model>> {
+    let done = Column::State.eq("done").and(Column::CreatedAt.gt(since.fixed_offset()));
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    Ok(rows.filter(Column::State.eq("pending").or(done)).all(txn).await?)
 }

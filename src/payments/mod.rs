@@ -4,6 +4,7 @@
 //! for, approved or processed; money of different currencies is never added.
 
 mod project;
+mod redeem;
 mod refund;
 mod standing;
 mod store;
@@ -13,11 +14,12 @@ pub use project::{
     ObservedRefund, note_credits_taken_back, project_coupon, project_invoice, project_payment, project_promo_code,
     project_redemption,
 };
+pub use redeem::{Redeemable, has_discount, redeemable};
 pub use refund::{
     CARRY_OUT_REFUND, Denial, RefundRequest, approve_refund, deny_refund, refund, refund_refused, request_refund,
 };
 pub use standing::{Standing, standing};
-pub use store::mirror::has_coupon;
+pub use store::mirror::{by_external_id, has_coupon};
 pub use store::{
     Coupons, Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, PromoCodes, Redemptions, RedemptionsOf, Refunds,
     RefundsOf,

@@ -12,6 +12,6 @@ pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
     project_subscription,
 };
-pub use store::mirror::{billing_for, by_external_id, by_id, mirrored};
+pub use store::mirror::{billing_for, by_external_id, by_id, find, has_plan, item, items_of, mirrored};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};
 pub use trials::had_trial;

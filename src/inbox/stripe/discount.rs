@@ -28,6 +28,7 @@ pub(in crate::inbox) fn coupon(object: &Object) -> Option<ObservedCoupon> {
         max_redemptions: minor(at(coupon, "max_redemptions")).filter(|most| *most > 0),
         redeem_by: seconds(at(coupon, "redeem_by")),
         times_redeemed: minor(at(coupon, "times_redeemed")).unwrap_or(0).max(0),
+        once_per_account: text(coupon, "metadata.tollgate_once_per_account") == Some("true"),
         valid: at(coupon, "valid") == &Value::Bool(true) && !object.deleted,
         created_at: seconds(at(coupon, "created")).unwrap_or(object.occurred_at),
     })
@@ -42,6 +43,7 @@ pub(in crate::inbox) fn promo_code(object: &Object) -> Option<ObservedPromoCode>
         // Since clover the coupon stands under `promotion`.
         coupon_external_id: id(at(promo_code, "coupon")).or_else(|| id(at(promo_code, "promotion.coupon")))?,
         code: text(promo_code, "code")?.to_owned(),
+        customer_external_id: id(at(promo_code, "customer")),
         max_redemptions: minor(at(promo_code, "max_redemptions")).filter(|most| *most > 0),
         first_purchase_only: at(promo_code, "restrictions.first_time_transaction") == &Value::Bool(true),
         expires_at: seconds(at(promo_code, "expires_at")),

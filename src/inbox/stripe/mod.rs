@@ -16,7 +16,7 @@ mod subscription;
 pub(super) use catalogue::{customer, embedded_prices, price};
 pub(super) use discount::{coupon, coupon_of, promo_code, redemption};
 pub(super) use invoice::invoice;
-pub(super) use payment::{payment, purchase};
+pub(super) use payment::{buys_credits, payment, purchase};
 pub(super) use subscription::{state, subscription};
 
 use super::json::{at, text};

@@ -89,6 +89,9 @@ fn stream(tied: &[Object]) -> &'static str {
     // What we sell is noted on the intent too, which may be here before the session that it is paid in.
     let selling = tied.iter().filter(|object| ["checkout.session", "payment_intent"].contains(&&*object.kind));
     let noted = |name: &str| selling.clone().any(|object| text(&object.payload, name).is_some());
+    if tied.iter().any(buys_credits) {
+        return "credits";
+    }
     if tied.iter().any(|object| object.ties.subscription.is_some()) {
         "subscription"
     } else if noted("metadata.credits") {
@@ -169,30 +172,41 @@ fn count<T>(items: impl Iterator<Item = T>) -> i64 {
     i64::try_from(items.count()).unwrap_or(i64::MAX)
 }
 
-/// Credits that were bought in a Checkout session: of mode `payment`, with `credits` in its metadata, once it is paid.
+/// Whether an object is a payment by which we had credits bought, without a session.
+pub(in crate::inbox) fn buys_credits(object: &Object) -> bool {
+    object.kind == "payment_intent" && !at(&object.payload, "metadata.tollgate_credits").is_null()
+}
+
+/// Credits that were bought, once they are paid: in a Checkout session of mode `payment` with `credits` in its metadata,
+/// or by a payment of ours with `tollgate_credits`.
 ///
 /// `paid` is the payment here with what of it was returned, where it is known.
 pub(in crate::inbox) fn purchase(
-    session: &Object,
+    bought: &Object,
     unit: &str,
     paid: Option<(Uuid, &ObservedPayment)>,
 ) -> Option<ObservedPurchase> {
-    let payload = &session.payload;
-    let of_payment = text(payload, "mode") == Some("payment") && text(payload, "payment_status") == Some("paid");
-    let credits = minor(at(payload, "metadata.credits")).filter(|credits| *credits > 0 && of_payment)?;
-    let at_session = minor(at(payload, "amount_total")).unwrap_or(0).max(0);
+    let payload = &bought.payload;
+    let (is_paid, credits, amount) = if buys_credits(bought) {
+        (text(payload, "status") == Some("succeeded"), "metadata.tollgate_credits", "amount")
+    } else {
+        let of_payment = text(payload, "mode") == Some("payment");
+        (of_payment && text(payload, "payment_status") == Some("paid"), "metadata.credits", "amount_total")
+    };
+    let credits = minor(at(payload, credits)).filter(|credits| *credits > 0 && is_paid)?;
+    let asked = minor(at(payload, amount)).unwrap_or(0).max(0);
     let lost = |dispute: &&ObservedDispute| dispute.status == "lost";
     let returned = |payment: &ObservedPayment| {
         payment.refunded_minor + payment.disputes.iter().filter(lost).map(|dispute| dispute.amount_minor).sum::<i64>()
     };
     let paid_at: Option<DateTime<Utc>> = paid.and_then(|(_, payment)| payment.paid_at);
     Some(ObservedPurchase {
-        business_key: format!("stripe:{}", session.external_id),
+        business_key: format!("stripe:{}", bought.external_id),
         unit: text(payload, "metadata.credit_unit").unwrap_or(unit).to_owned(),
         credits,
-        amount_minor: paid.map_or(at_session, |(_, payment)| payment.amount_minor),
+        amount_minor: paid.map_or(asked, |(_, payment)| payment.amount_minor),
         returned_minor: paid.map_or(0, |(_, payment)| returned(payment)),
         payment_id: paid.map(|(id, _)| id),
-        paid_at: paid_at.or_else(|| seconds(at(payload, "created"))).unwrap_or(session.occurred_at),
+        paid_at: paid_at.or_else(|| seconds(at(payload, "created"))).unwrap_or(bought.occurred_at),
     })
 }

@@ -46,6 +46,7 @@ pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) ->
         provider: Set(Some(coupon.provider.to_owned())),
         external_id: Set(Some(coupon.external_id.clone())),
         times_redeemed: Set(coupon.times_redeemed.max(0)),
+        once_per_account: Set(coupon.once_per_account),
     };
     mirror.write::<coupons::Entity>(&coupon.external_id, found, wanted).await
 }
@@ -78,6 +79,7 @@ pub async fn project_promo_code(
         provider: Set(Some(provider.to_owned())),
         external_id: Set(Some(external_id.clone())),
         times_redeemed: Set(promo_code.times_redeemed.max(0)),
+        customer_external_id: Set(promo_code.customer_external_id.clone()),
     };
     Ok(Some(mirror.write::<promo_codes::Entity>(external_id, found, wanted).await?))
 }

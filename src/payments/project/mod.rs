@@ -180,6 +180,8 @@ pub struct ObservedCoupon {
     pub times_redeemed: i64,
     /// Whether it can be redeemed now.
     pub valid: bool,
+    /// Whether each account may redeem it once alone.
+    pub once_per_account: bool,
     /// When it was made there.
     pub created_at: DateTime<Utc>,
 }
@@ -195,6 +197,8 @@ pub struct ObservedPromoCode {
     pub coupon_external_id: String,
     /// What people type.
     pub code: String,
+    /// The id there of the customer that it is for alone.
+    pub customer_external_id: Option<String>,
     /// How often it may be redeemed.
     pub max_redemptions: Option<i64>,
     /// Whether it is for the first purchase alone.

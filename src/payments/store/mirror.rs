@@ -5,7 +5,7 @@ use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
 use entity::{coupons, discount_redemptions, disputes, invoices, payments, promo_codes, refunds};
-use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// Reads the row of a table that mirrors what a provider knows by an id.
@@ -44,6 +44,17 @@ mirrored!(
     /// The mirror of a promotion code.
     lock_promo_code, promo_codes
 );
+
+/// The mirror of a payment, for who has just had it made.
+pub async fn by_external_id(
+    db: &DatabaseConnection,
+    provider: &str,
+    external_id: &str,
+) -> Result<Option<payments::Model>> {
+    use payments::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
+    Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?)
+}
 
 /// The mirror of an invoice, not locked.
 pub(crate) async fn invoice(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<invoices::Model>> {

@@ -2,6 +2,7 @@
 
 mod discounts;
 pub(super) mod mirror;
+pub(super) mod redeem;
 mod money;
 mod refunds;
 

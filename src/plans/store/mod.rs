@@ -2,11 +2,11 @@
 
 pub(super) mod mirror;
 
+mod offers;
 mod provider_prices;
-mod sale;
 
+pub use offers::{credits_of_pack, on_sale, sold_as};
 pub use provider_prices::{ProviderPrices, ProviderPricesOf};
-pub use sale::{on_sale, sold_as};
 
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};

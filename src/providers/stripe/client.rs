@@ -166,6 +166,15 @@ impl Client {
         Ok(Answer { object: reply.value, at: reply.at })
     }
 
+    /// The list that hangs on an object, such as the payment methods of a customer; its newest entries alone.
+    pub async fn read_below(&self, collection: &str, id: &str, list: &str) -> Result<Value, CallError> {
+        let mut url = self.url(&format!("v1/{collection}"), Some(id), &[]);
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.push(list);
+        }
+        Ok(self.read(url).await?.value)
+    }
+
     /// A page of the list of a kind of objects, or of `events`: those that come after the one called `after`, newest
     /// first, that `filters` let pass.
     pub async fn list(&self, kind: &str, filters: &[(&str, &str)], after: Option<&str>) -> Result<Page, CallError> {

@@ -77,6 +77,7 @@ pub(super) fn coupons(dice: &mut Dice, rows: &mut Rows, calendar: &Calendar) -> 
             provider: None,
             external_id: None,
             times_redeemed: 0,
+            once_per_account: false,
         });
         rows.promo_codes.push(promo_codes::Model {
             id: promo_code_id,
@@ -91,6 +92,7 @@ pub(super) fn coupons(dice: &mut Dice, rows: &mut Rows, calendar: &Calendar) -> 
             provider: None,
             external_id: None,
             times_redeemed: 0,
+            customer_external_id: None,
         });
         coupons.push(Coupon {
             id,

@@ -2,7 +2,7 @@
 
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use entity::{payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait;
@@ -26,10 +26,35 @@ pub async fn by_external_id(
     Ok(of_provider(provider, external_id).one(db).await?)
 }
 
+/// The subscription with this id, which is known to be there.
+pub async fn find(db: &DatabaseConnection, id: Uuid) -> Result<subscriptions::Model> {
+    let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
+    rows.one(db).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("a subscription vanished")))
+}
+
+/// The item with this id, whoever asks.
+pub async fn item(txn: &Txn, id: Uuid) -> Result<Option<subscription_items::Model>> {
+    let rows = subscription_items::Entity::visible(Scope::Everything).filter(subscription_items::Column::Id.eq(id));
+    Ok(rows.one(txn).await?)
+}
+
+/// What a subscription bills for.
+pub async fn items_of(txn: &Txn, subscription_id: Uuid) -> Result<Vec<subscription_items::Model>> {
+    items(txn, subscription_id, &[]).await
+}
+
 /// The subscription with this id, whoever asks.
 pub async fn by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> {
     let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
     Ok(rows.one(txn).await?)
+}
+
+/// Whether an account has a subscription that is not over, and that more than its first payment is awaited of.
+pub async fn has_plan(txn: &Txn, account_id: Uuid) -> Result<bool> {
+    use subscriptions::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    let over = ["canceled", "incomplete_expired", "incomplete"];
+    Ok(rows.filter(Column::Status.is_not_in(over)).one(txn).await?.is_some())
 }
 
 /// The mirror of a provider's subscription, locked until the commit.

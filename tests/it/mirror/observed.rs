@@ -57,6 +57,7 @@ pub(crate) fn everything(name: &str, event: Uuid) -> Vec<Observed> {
             redeem_by: None,
             times_redeemed: 1,
             valid: true,
+            once_per_account: false,
             created_at: at(0),
         }),
         Observed::PromoCode(ObservedPromoCode {
@@ -64,6 +65,7 @@ pub(crate) fn everything(name: &str, event: Uuid) -> Vec<Observed> {
             external_id: id("promo"),
             coupon_external_id: id("coupon"),
             code: format!("LAUNCH20{name}"),
+            customer_external_id: None,
             max_redemptions: Some(5),
             first_purchase_only: true,
             expires_at: Some(at(1_000)),

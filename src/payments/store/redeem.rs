@@ -1,0 +1,52 @@
+//! What decides whether a promotion code may be used.
+
+use crate::auth::Scope;
+use crate::db::{Txn, Visible};
+use crate::error::{Error, Result};
+use entity::{coupons, discount_redemptions, payments, promo_codes};
+use sea_orm::prelude::DateTimeWithTimeZone;
+use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+/// The codes at Stripe with these letters: those that can be used first, and of those the newest.
+pub(crate) async fn codes_with_letters(txn: &Txn, normalized: &str) -> Result<Vec<promo_codes::Model>> {
+    use promo_codes::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything)
+        .filter(Column::CodeNormalized.eq(normalized))
+        .filter(Column::Provider.eq("stripe"))
+        .order_by_desc(Column::Active)
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id);
+    Ok(rows.all(txn).await?)
+}
+
+/// The coupon that a code gives.
+pub(crate) async fn coupon_of(txn: &Txn, id: Uuid) -> Result<coupons::Model> {
+    let found = coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Id.eq(id)).one(txn).await?;
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a promotion code has no coupon")))
+}
+
+/// Whether an account was ever given a coupon.
+pub(crate) async fn has_redeemed(txn: &Txn, coupon_id: Uuid, account_id: Uuid) -> Result<bool> {
+    use discount_redemptions::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::CouponId.eq(coupon_id));
+    Ok(rows.filter(Column::AccountId.eq(account_id)).one(txn).await?.is_some())
+}
+
+/// Whether an account ever paid something, to whatever provider.
+pub(crate) async fn has_paid(txn: &Txn, account_id: Uuid) -> Result<bool> {
+    use payments::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    let paid = rows.filter(Column::Status.eq("succeeded")).filter(Column::AmountMinor.gt(0));
+    Ok(paid.one(txn).await?.is_some())
+}
+
+/// Whether a discount of a subscription has not ended by `now`.
+pub(crate) async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTimeWithTimeZone) -> Result<bool> {
+    use discount_redemptions::Column;
+    let rows = discount_redemptions::Entity::visible(Scope::Everything);
+    let rows = rows.filter(Column::SubscriptionId.eq(subscription_id));
+    let lasts = Column::EndsAt.is_null().or(Column::EndsAt.gt(now));
+    Ok(rows.filter(lasts).one(txn).await?.is_some())
+}

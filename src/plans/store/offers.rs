@@ -1,0 +1,45 @@
+//! What can be bought at a provider: no caller is involved.
+
+use crate::auth::Scope;
+use crate::db::{Txn, Visible};
+use crate::error::Result;
+use entity::{credit_allowances, credit_units, prices, product_versions, products, provider_prices};
+use sea_orm::{ColumnTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait};
+use uuid::Uuid;
+
+/// What a price buys, if it is on sale: of a published version of an active product.
+pub async fn on_sale(txn: &Txn, price_id: Uuid) -> Result<Option<(prices::Model, products::Model)>> {
+    let found = prices::Entity::visible(Scope::Everything)
+        .join(JoinType::InnerJoin, prices::Relation::ProductVersions.def())
+        .join(JoinType::InnerJoin, product_versions::Relation::Products.def())
+        .filter(prices::Column::Id.eq(price_id))
+        .filter(prices::Column::Active.eq(true))
+        .filter(product_versions::Column::Status.eq("published"))
+        .filter(products::Column::Active.eq(true))
+        .select_also(products::Entity)
+        .one(txn)
+        .await?;
+    Ok(found.and_then(|(price, product)| Some((price, product?))))
+}
+
+/// The provider's price that a price of ours is sold as; the newest of several.
+pub async fn sold_as(txn: &Txn, provider: &str, price_id: Uuid) -> Result<Option<provider_prices::Model>> {
+    use provider_prices::Column;
+    let rows = provider_prices::Entity::visible(Scope::Everything).filter(Column::PriceId.eq(price_id));
+    let rows = rows.filter(Column::Provider.eq(provider)).filter(Column::Active.eq(true));
+    Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::ExternalId).one(txn).await?)
+}
+
+/// The credits that a version brings once, when it is bought: the code of their unit, and how many.
+pub async fn credits_of_pack(txn: &Txn, version_id: Uuid) -> Result<Option<(String, i64)>> {
+    use credit_allowances::Column;
+    let rows = credit_allowances::Entity::visible(Scope::Everything)
+        .filter(Column::ProductVersionId.eq(version_id))
+        .filter(Column::Cadence.eq("once"))
+        .join(JoinType::InnerJoin, credit_allowances::Relation::CreditUnits.def())
+        .order_by_asc(Column::Id)
+        .select_only()
+        .column(credit_units::Column::Code)
+        .column(Column::Amount);
+    Ok(rows.into_tuple().one(txn).await?)
+}
