@@ -14,4 +14,4 @@ pub use payer::{Payer, payer};
 pub use project::{ObservedCustomer, UserAppeared, account_of_customer, account_of_user, project_customer};
 pub use sign_in::sign_in;
 pub use store::payers::{customers_of, identities_of, owner_of};
-pub use store::{Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists};
+pub use store::{Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists, user_by_id};

@@ -1,11 +1,11 @@
 //! What a database says about itself: which schema it has, and whether it serves customers.
 
-use super::{Db, Txn};
+use super::Db;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use entity::installation::{ActiveModel, Entity};
 use migration::State;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
 impl Db {
@@ -38,9 +38,9 @@ impl Db {
 }
 
 /// What tells this database from others; a key for hashes that mean nothing elsewhere.
-pub async fn installation_id(txn: &Txn) -> Result<Uuid> {
+pub async fn installation_id(db: &impl ConnectionTrait) -> Result<Uuid> {
     // unscoped: this is about the database itself
-    let row = Entity::find().one(txn).await?;
+    let row = Entity::find().one(db).await?;
     Ok(row.ok_or_else(|| Error::internal(anyhow::anyhow!("the database is not marked as an installation")))?.id)
 }
 

@@ -33,12 +33,15 @@ mod licences;
 mod live;
 mod members;
 mod payments;
+mod plan_change_mutations;
 mod plan_mutations;
 mod plan_parts;
 mod plan_payloads;
+mod plan_preview;
 mod plans;
 mod provider_customers;
 mod provider_prices;
+mod purchase_mutations;
 mod refund_mutations;
 mod refunds;
 mod security;
@@ -49,6 +52,7 @@ mod subscription_versions;
 mod subscriptions;
 mod users;
 mod viewer;
+mod viewer_plan;
 
 use crate::app::App;
 use crate::auth::Viewer;
@@ -76,6 +80,7 @@ pub struct Query(
     audit::AuditQuery,
     api_keys::ApiKeyQuery,
     security::SecurityQuery,
+    plan_preview::PreviewQuery,
 );
 
 /// Everything that can be done.
@@ -88,6 +93,8 @@ pub struct Mutation(
     security::SecurityMutation,
     inbox_mutations::InboxMutation,
     subscription_mutations::SubscriptionMutation,
+    plan_change_mutations::PlanChangeMutation,
+    purchase_mutations::PurchaseMutation,
     refund_mutations::RefundMutation,
     gift_mutations::GiftMutation,
 );
@@ -99,34 +106,49 @@ pub struct Mutation(
     field(name = "message", ty = "&String", desc = "What is wrong, and what to do about it.")
 )]
 enum UserError {
+    AddAddon(plan_change_mutations::AddAddonUserError),
+    ApplyPromoCode(plan_change_mutations::ApplyPromoCodeUserError),
     ApproveRefund(refund_mutations::ApproveRefundUserError),
     BuyGift(gift_mutations::BuyGiftUserError),
     CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
+    ChangePlan(plan_change_mutations::ChangePlanUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
     CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
     CreateFeature(plan_payloads::CreateFeatureUserError),
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
+    CreateSubscription(purchase_mutations::CreateSubscriptionUserError),
     DenyRefund(refund_mutations::DenyRefundUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
-    PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    OpenBillingPortal(purchase_mutations::OpenBillingPortalUserError),
     PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
+    PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
+    PurchaseCredits(purchase_mutations::PurchaseCreditsUserError),
     Reconcile(inbox_mutations::ReconcileUserError),
     RedeemGift(gift_mutations::RedeemGiftUserError),
     RegisterDevice(licence_payloads::RegisterDeviceUserError),
+    RemoveAddon(plan_change_mutations::RemoveAddonUserError),
     ReplaceGiftCode(gift_mutations::ReplaceGiftCodeUserError),
     ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
+    ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
+    ReplayWebhookEvent(inbox_mutations::ReplayWebhookEventUserError),
     ReplayWebhookEvent(inbox_mutations::ReplayWebhookEventUserError),
     ReplayWebhookEvents(inbox_mutations::ReplayWebhookEventsUserError),
+    ReplayWebhookEvents(inbox_mutations::ReplayWebhookEventsUserError),
     RequestRefund(refund_mutations::RequestRefundUserError),
-    ResyncAccount(inbox_mutations::ResyncAccountUserError),
-    ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
-    RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
     ResolveSecurityEvent(security::ResolveSecurityEventUserError),
+    ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
+    ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
+    ResyncAccount(inbox_mutations::ResyncAccountUserError),
+    ResyncAccount(inbox_mutations::ResyncAccountUserError),
+    RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
+    RevealLicenseKey(licence_payloads::RevealLicenseKeyUserError),
     RevokeApiKey(api_keys::RevokeApiKeyUserError),
     RevokeDevice(licence_payloads::RevokeDeviceUserError),
     RevokeLicenseKey(licence_payloads::RevokeLicenseKeyUserError),
+    StartCheckout(purchase_mutations::StartCheckoutUserError),
+    UndoScheduledChange(plan_change_mutations::UndoScheduledChangeUserError),
     UpdatePlan(plan_payloads::UpdatePlanUserError),
     UpdatePlanVersion(plan_payloads::UpdatePlanVersionUserError),
 }

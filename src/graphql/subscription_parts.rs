@@ -113,7 +113,7 @@ impl ScheduledChange {
     }
 
     /// The plan that it will be to; null where the plan does not change, or is not known here.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
+    pub(super) async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
         let Some(version_id) = self.0.product_version_id else { return Ok(None) };
         Ok(all_under(ctx, (), version_id, PlanOfVersion).await?.pop())
     }

@@ -56,7 +56,7 @@ impl Subscription {
     }
 
     /// The plan; null where the provider bills for a price that is not known here.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
+    pub(super) async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
         // Found through the version in one statement, without its row.
         let Some(version_id) = self.0.product_version_id else { return Ok(None) };
         Ok(all_under(ctx, (), version_id, PlanOfVersion).await?.pop())

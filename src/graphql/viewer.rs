@@ -8,9 +8,10 @@ use super::page::{Connection, all_under, page_args, under};
 use super::subscription_lists::current;
 use super::subscriptions::Subscription;
 use super::users::User;
+use super::viewer_plan::ViewerPlan;
 use crate::accounts::OwnAccount;
 use crate::auth::Role;
-use crate::subscriptions::Holder;
+use crate::subscriptions::{Holder, trial_available};
 use async_graphql::{Context, Enum, ID, Object, Result};
 
 pub struct Viewer;
@@ -67,6 +68,18 @@ impl Viewer {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
         let list = AccountFilter::list(filter, order_by)?;
         under(ctx, (), user_id, list, page_args(first, after, last, before)).await.map(Some)
+    }
+
+    /// The plan that the user has at present, with all that is to be known of it; null where they have none, and for who
+    /// is no user.
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<ViewerPlan>> {
+        ViewerPlan::of(ctx).await
+    }
+
+    /// Whether the user may still have their one trial; null for who is no user.
+    async fn trial_available(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
+        let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
+        Ok(Some(trial_available(ctx.app(), user_id).await?))
     }
 
     /// The subscription that gives the user their plan at present, through any of their accounts: trialing, active or past due to a plan that is known

@@ -14,4 +14,4 @@ pub use project::{
 };
 pub use store::mirror::{billing_for, by_external_id, by_id, find, has_plan, item, items_of, mirrored};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};
-pub use trials::had_trial;
+pub use trials::{had_trial, trial_available};

@@ -6,17 +6,27 @@
 
 use super::store::trials as store;
 use crate::accounts;
-use crate::db::{self, Mirror, Txn};
+use crate::app::App;
+use crate::db::{Mirror, installation_id};
 use crate::error::Result;
 use entity::{subscriptions, users};
 use hmac::{Hmac, KeyInit, Mac};
+use sea_orm::ConnectionTrait;
 use sha2::Sha256;
 use uuid::Uuid;
 
 /// Whether a person has had a trial, in any of their accounts or before they were erased.
-pub async fn had_trial(txn: &Txn, owner: &users::Model) -> Result<bool> {
-    let hashes = hashes(txn, owner).await?;
-    Ok(store::is_claimed(txn, &hashes).await? || store::tried_by(txn, owner.id).await?)
+pub async fn had_trial(db: &impl ConnectionTrait, owner: &users::Model) -> Result<bool> {
+    let hashes = hashes(db, owner).await?;
+    Ok(store::is_claimed(db, &hashes).await? || store::tried_by(db, owner.id).await?)
+}
+
+/// Whether a user may still have their trial.
+pub async fn trial_available(app: &App, user_id: Uuid) -> Result<bool> {
+    match accounts::user_by_id(app.db.read(), user_id).await? {
+        Some(user) => Ok(!had_trial(app.db.read(), &user).await?),
+        None => Ok(false),
+    }
 }
 
 /// Writes down that the owner of an account has had their trial.
@@ -30,9 +40,9 @@ pub(super) async fn claim_trial(mirror: &Mirror<'_>, subscription: &subscription
 }
 
 /// The hashes by which a person is known again, in a fixed order.
-async fn hashes(txn: &Txn, person: &users::Model) -> Result<Vec<String>> {
-    let key = db::installation_id(txn).await?;
-    let identities = accounts::identities_of(txn, person.id).await?;
+async fn hashes(db: &impl ConnectionTrait, person: &users::Model) -> Result<Vec<String>> {
+    let key = installation_id(db).await?;
+    let identities = accounts::identities_of(db, person.id).await?;
     let identities = identities.into_iter().map(|known| format!("subject\n{}\n{}", known.issuer, known.subject));
     let email = person.email_normalized.as_ref().map(|email| format!("email\n{email}"));
     let mut hashes: Vec<String> = identities.chain(email).map(|identity| keyed_hash(key, &identity)).collect();

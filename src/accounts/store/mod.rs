@@ -280,8 +280,8 @@ pub(super) async fn users_with_subject(txn: &Txn, subject: &str) -> Result<Vec<u
 }
 
 /// The user with this id, whoever asks.
-pub(super) async fn user_by_id(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
-    Ok(users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id)).one(txn).await?)
+pub async fn user_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<users::Model>> {
+    Ok(users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id)).one(db).await?)
 }
 
 /// The account that a user has of their own.

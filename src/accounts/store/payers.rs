@@ -4,7 +4,7 @@ use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
 use entity::{account_members, accounts, provider_customers, user_identities, users};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// The account with this id, locked until the commit.
@@ -29,9 +29,9 @@ pub async fn owner_of(txn: &Txn, account_id: Uuid) -> Result<Option<users::Model
 }
 
 /// By what a user is known to identity providers.
-pub async fn identities_of(txn: &Txn, user_id: Uuid) -> Result<Vec<user_identities::Model>> {
+pub async fn identities_of(db: &impl ConnectionTrait, user_id: Uuid) -> Result<Vec<user_identities::Model>> {
     // unscoped: no caller is involved
-    Ok(user_identities::Entity::find().filter(user_identities::Column::UserId.eq(user_id)).all(txn).await?)
+    Ok(user_identities::Entity::find().filter(user_identities::Column::UserId.eq(user_id)).all(db).await?)
 }
 
 /// The role that a user has in an account at present.

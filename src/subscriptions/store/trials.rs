@@ -6,19 +6,19 @@ use crate::error::Result;
 use entity::{accounts, subscriptions, trial_claims};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::{OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 /// Whether one of these hashes is known.
-pub(in crate::subscriptions) async fn is_claimed(txn: &Txn, hashes: &[String]) -> Result<bool> {
+pub(in crate::subscriptions) async fn is_claimed(db: &impl ConnectionTrait, hashes: &[String]) -> Result<bool> {
     use trial_claims::{Column, Entity};
     // unscoped: nobody sees it
     let rows = Entity::find().filter(Column::IdentityHash.is_in(hashes));
-    Ok(rows.one(txn).await?.is_some())
+    Ok(rows.one(db).await?.is_some())
 }
 
 /// Whether a subscription of an account that a user owns was ever tried.
-pub(in crate::subscriptions) async fn tried_by(txn: &Txn, owner_id: Uuid) -> Result<bool> {
+pub(in crate::subscriptions) async fn tried_by(db: &impl ConnectionTrait, owner_id: Uuid) -> Result<bool> {
     use subscriptions::{Column, Entity};
     let owned = Query::select()
         .column(accounts::Column::Id)
@@ -26,7 +26,7 @@ pub(in crate::subscriptions) async fn tried_by(txn: &Txn, owner_id: Uuid) -> Res
         .and_where(accounts::Column::OwnerId.eq(owner_id))
         .take();
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.in_subquery(owned));
-    Ok(rows.filter(Column::TrialStart.is_not_null()).one(txn).await?.is_some())
+    Ok(rows.filter(Column::TrialStart.is_not_null()).one(db).await?.is_some())
 }
 
 /// Writes a hash down that is not known yet.
