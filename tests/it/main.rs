@@ -37,6 +37,7 @@ mod purchases;
 mod provider_facts;
 mod prometheus;
 mod reconcile;
+mod refunds_made;
 mod refusals;
 mod replay;
 mod security;
