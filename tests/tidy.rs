@@ -47,13 +47,13 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["reqwest", "hyper_util", "hyper_rustls"],
-        homes: &["src/auth/", "src/providers/"],
-        advice: "calls to other machines go through src/providers/",
+        homes: &["src/auth/", "src/providers/", "src/sandbox/webhooks.rs"],
+        advice: "calls to other machines go through src/providers/; the sandbox, a provider itself, sends its own webhooks",
     },
     Home {
         words: &["hyper"],
-        homes: &["src/auth/", "src/http/", "src/providers/"],
-        advice: "calls to other machines go through src/providers/",
+        homes: &["src/auth/", "src/http/", "src/providers/", "src/sandbox/webhooks.rs"],
+        advice: "calls to other machines go through src/providers/; the sandbox, a provider itself, sends its own webhooks",
     },
     Home {
         words: &["governor"],

@@ -8,7 +8,7 @@ use super::form::Params;
 use super::invoices;
 use super::items::{self, new_items, put_items};
 use super::payments::Attempt;
-use super::refusal::{Outcome, of_card, refused};
+use super::refusal::{Outcome, refused};
 use super::renewals;
 use super::state::{State, list, text};
 use super::subscriptions::{asks, first_item, undone};
@@ -68,8 +68,9 @@ pub(super) fn update(state: &mut State, id: &str, params: &Params) -> Outcome<Va
         let at = params.number("proration_date")?.unwrap_or(state.now);
         let prorations = ["create_prorations", "always_invoice", "none"];
         let proration = params.word("proration_behavior", &prorations)?.unwrap_or("create_prorations");
+        let off_session = params.flag("off_session")? == Some(true);
         let items = new_items(state, &before, params)?;
-        return change_items(state, &before, items, &Manner { proration, behaviour, at });
+        return change_items(state, &before, items, &Manner { proration, behaviour, at, off_session });
     }
     state.tell_change("customer.subscription.updated", id, &before);
     Ok(state.get(id).clone())
@@ -204,6 +205,8 @@ pub(super) struct Manner {
     pub(super) proration: &'static str,
     pub(super) behaviour: &'static str,
     pub(super) at: i64,
+    /// Whether the customer is not there to confirm a payment.
+    pub(super) off_session: bool,
 }
 
 /// Changes the items, and bills the difference as it is asked for.
@@ -224,7 +227,7 @@ pub(super) fn change_items(state: &mut State, before: &Value, items: Vec<Value>,
         }
         return Ok(state.get(id).clone());
     }
-    let attempt = invoices::collect(state, &invoice, manner.behaviour != "pending_if_incomplete");
+    let attempt = invoices::collect(state, &invoice, manner.off_session);
     if attempt != Attempt::Paid && manner.behaviour == "pending_if_incomplete" {
         state.undo(&mark);
         return pend(state, id, items, manner);
@@ -235,7 +238,7 @@ pub(super) fn change_items(state: &mut State, before: &Value, items: Vec<Value>,
         _ if manner.behaviour != "error_if_incomplete" => Ok(state.get(id).clone()),
         Attempt::Declined(error) => Err(undone(&error, &intent)),
         Attempt::Action => Err(undone(&asks(), &intent)),
-        Attempt::NoCard => Err(of_card(&invoices::no_card().error, &intent)),
+        Attempt::NoCard => Err(invoices::no_card()),
     }
 }
 

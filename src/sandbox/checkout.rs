@@ -224,7 +224,7 @@ fn subscribe(state: &mut State, session: &Value, method: &str) -> Outcome<Option
                 customer: customer.clone(),
                 items: basket::goods(&notes).into_iter().map(|good| (good.price, good.quantity)).collect(),
                 trial_end,
-                method: Value::Null,
+                method: json!(method),
                 discounts: basket::chosen(&notes),
                 metadata: notes["metadata"].clone(),
                 description: notes["description"].clone(),
@@ -234,7 +234,9 @@ fn subscribe(state: &mut State, session: &Value, method: &str) -> Outcome<Option
             begun
         }
     };
-    state.edit(&subscription, |subscription| subscription["default_payment_method"] = json!(method));
+    state.update(&subscription, "customer.subscription.updated", |subscription| {
+        subscription["default_payment_method"] = json!(method);
+    });
     if state.get(&subscription)["status"] == "incomplete" {
         let invoice = text(state.get(&subscription), "latest_invoice").to_owned();
         let intent = invoices::intent_of(state, &invoice);
@@ -244,18 +246,21 @@ fn subscribe(state: &mut State, session: &Value, method: &str) -> Outcome<Option
     Ok(None)
 }
 
+/// The open session that an intent is to pay.
+pub(super) fn session_of(state: &State, intent: &str) -> Option<String> {
+    let mut open = state.of_kind("checkout.session").filter(|session| session["status"] == "open");
+    let session = open.find(|session| {
+        let notes = basket::of(state, text(session, "id"));
+        let billed = text(state.get(text(&notes, "subscription")), "latest_invoice");
+        session["payment_intent"] == intent || (!billed.is_empty() && invoices::intent_of(state, billed) == intent)
+    });
+    session.map(|session| text(session, "id").to_owned())
+}
+
 /// What follows for a session when an intent was paid.
 pub(super) fn paid_by(state: &mut State, intent: &str) {
-    let open: Vec<String> =
-        state.with("checkout.session", "status", "open").iter().map(|it| text(it, "id").to_owned()).collect();
-    for id in open {
-        let notes = basket::of(state, &id);
-        let subscription = state.get(text(&notes, "subscription"));
-        let billed = text(subscription, "latest_invoice");
-        let of_invoice = !billed.is_empty() && invoices::intent_of(state, billed) == intent;
-        if of_invoice || state.get(&id)["payment_intent"] == intent {
-            complete(state, &id, "paid");
-        }
+    if let Some(id) = session_of(state, intent) {
+        complete(state, &id, "paid");
     }
 }
 
@@ -303,6 +308,11 @@ pub(super) fn use_code(state: &mut State, id: &str, typed: &str) -> Outcome<()> 
     let notes = basket::of(state, id);
     let goods = basket::goods(&notes);
     basket::keep(state, id, &goods, &[chosen], notes);
+    // An attempt that failed has left an intent over what it was before.
+    if let Some(intent) = session["payment_intent"].as_str() {
+        let amount = state.get(id)["amount_total"].clone();
+        state.edit(intent, |intent| intent["amount"] = amount);
+    }
     Ok(())
 }
 

@@ -248,10 +248,10 @@ pub(super) fn count(state: &mut State, chosen: &Chosen) {
             holder[open] = json!(false);
         }
     };
+    state.update(&chosen.coupon, "coupon.updated", |coupon| once_more(coupon, "valid"));
     if let Some(code) = &chosen.promotion_code {
         state.update(code, "promotion_code.updated", |code| once_more(code, "active"));
     }
-    state.update(&chosen.coupon, "coupon.updated", |coupon| once_more(coupon, "valid"));
 }
 
 /// Takes a discount away from its subscription.

@@ -15,15 +15,16 @@ use futures_util::stream;
 use super::desk::{self, Reply, SeenRequest};
 use super::faults::Fault;
 use super::form;
+use super::pages;
 use super::{Held, Sandbox};
 
 /// The longest body, in bytes.
 const MOST_BYTES: usize = 1 << 20;
 
 impl Sandbox {
-    /// Its API under `/v1`.
+    /// Its API under `/v1`, and its pages: `/pay/{session}`, `/confirm/{payment_intent}` and `/portal/{session}`.
     pub fn router(&self) -> Router {
-        Router::new().route("/v1/{*path}", any(api)).with_state(self.clone())
+        pages::router().route("/v1/{*path}", any(api)).with_state(self.clone())
     }
 }
 

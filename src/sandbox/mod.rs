@@ -24,6 +24,8 @@ mod http;
 mod invoices;
 mod items;
 mod lines;
+mod page;
+mod pages;
 mod payments;
 mod portal;
 mod previews;
@@ -35,6 +37,7 @@ mod schedules;
 mod state;
 mod subscriptions;
 mod terms;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;

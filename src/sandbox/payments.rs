@@ -201,12 +201,15 @@ pub(super) fn attempt(state: &mut State, id: &str, method: Option<&str>, off_ses
     }
 }
 
+/// An intent that waits for the holder of the card.
+pub(super) fn asking(state: &State, id: &str) -> Outcome<Value> {
+    let intent = state.find("payment_intent", id, "")?;
+    if intent["status"] == "requires_action" { Ok(intent) } else { Err(unexpected_state(&intent, "authenticate")) }
+}
+
 /// What follows when the holder of the card has confirmed that it is them, or has not.
 pub(super) fn authenticated(state: &mut State, id: &str, succeeds: bool) -> Outcome<()> {
-    let intent = state.find("payment_intent", id, "")?;
-    if text(&intent, "status") != "requires_action" {
-        return Err(unexpected_state(&intent, "authenticate"));
-    }
+    asking(state, id)?;
     if succeeds {
         succeed(state, id);
         return Ok(());

@@ -36,7 +36,7 @@ pub(super) fn create(state: &mut State, params: &Params) -> Outcome<Value> {
         "id": state.new_id("re_"), "object": "refund", "amount": amount, "balance_transaction": state.new_id("txn_"),
         "charge": id, "created": state.now, "currency": charge["currency"],
         "destination_details": {"card": {"reference_status": "pending", "type": "refund"}, "type": "card"},
-        "livemode": false, "metadata": params.metadata("metadata"), "payment_intent": charge["payment_intent"],
+        "metadata": params.metadata("metadata"), "payment_intent": charge["payment_intent"],
         "reason": reason, "receipt_number": null, "source_transfer_reversal": null, "status": "succeeded",
         "transfer_reversal": null,
     });

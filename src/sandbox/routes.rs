@@ -33,13 +33,17 @@ const COLLECTIONS: [(&str, &str, &[&str]); 17] = [
 ];
 
 /// How lists are bounded by the time at which their objects were made.
-const BOUNDS: [(&str, fn(Ordering) -> bool); 5] = [
-    ("created.gte", Ordering::is_ge),
-    ("created.gt", Ordering::is_gt),
-    ("created.lte", Ordering::is_le),
-    ("created.lt", Ordering::is_lt),
-    ("created", Ordering::is_eq),
-];
+const BOUNDS: [&str; 5] = ["created.gte", "created.gt", "created.lte", "created.lt", "created"];
+
+fn within(bound: &str, order: Ordering) -> bool {
+    match bound {
+        "created.gte" => order.is_ge(),
+        "created.gt" => order.is_gt(),
+        "created.lte" => order.is_le(),
+        "created.lt" => order.is_lt(),
+        _ => order.is_eq(),
+    }
+}
 
 fn kind(collection: &str) -> Option<(&'static str, &'static [&'static str])> {
     COLLECTIONS.iter().find(|(_, known, _)| *known == collection).map(|(kind, _, filters)| (*kind, *filters))
@@ -99,15 +103,15 @@ fn one(state: &State, kind: &str, id: &str, params: &Params) -> Outcome<Value> {
 
 fn all(state: &State, path: &[&str], params: &Params) -> Outcome<Value> {
     let Some((kind, filters)) = kind(&path.join("/")) else { return Err(unrecognized("GET", path)) };
-    let range = ["created.gte", "created.gt", "created.lte", "created.lt", "limit", "starting_after", "created"];
-    let mut known: Vec<String> = filters.iter().chain(&range).map(|&name| name.to_owned()).collect();
+    let mut known: Vec<String> =
+        filters.iter().chain(&BOUNDS).chain(&["limit", "starting_after"]).map(|&name| name.to_owned()).collect();
     known.extend(["lookup_keys", "ids", "types"].iter().filter(|it| filters.contains(it)).map(|it| format!("{it}.*")));
     if kind == "invoice_payment" {
         known.extend(["payment.type".to_owned(), "payment.payment_intent".to_owned()]);
     }
     params.allow(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
     let mut objects: Vec<Value> = match kind {
-        "event" => state.events.iter().rev().cloned().collect(),
+        "event" => events(state, params),
         _ => state.of_kind(kind).rev().map(|object| state.shown(object)).collect(),
     };
     for filter in filters {
@@ -116,12 +120,22 @@ fn all(state: &State, path: &[&str], params: &Params) -> Outcome<Value> {
     if let Some(intent) = params.text("payment.payment_intent") {
         objects.retain(|object| object["payment"]["payment_intent"] == intent);
     }
-    for (name, fits) in BOUNDS {
+    for name in BOUNDS {
         if let Some(bound) = params.text(name).and_then(|bound| bound.parse::<i64>().ok()) {
-            objects.retain(|object| fits(number(object, "created").cmp(&bound)));
+            objects.retain(|object| within(name, number(object, "created").cmp(&bound)));
         }
     }
     listed(path, objects, params)
+}
+
+/// The events, newest first; those that were taken count as delivered.
+fn events(state: &State, params: &Params) -> Vec<Value> {
+    let (taken, fresh) = state.events.split_at(state.taken);
+    match params.text("delivery_success") {
+        Some("true") => taken.iter().rev().cloned().collect(),
+        Some("false") => fresh.iter().rev().cloned().collect(),
+        _ => state.events.iter().rev().cloned().collect(),
+    }
 }
 
 /// Whether a list that is filtered so has this object.
@@ -136,7 +150,8 @@ fn passes(object: &Value, kind: &str, filter: &str, params: &Params) -> bool {
         (_, "lookup_keys") => among(&object["lookup_key"]),
         (_, "ids") => among(&object["id"]),
         (_, "types") => among(&object["type"]),
-        ("event", "delivery_success") => asked != "false",
+        // Settled by what was taken, which the event does not say.
+        ("event", "delivery_success") => true,
         ("subscription", "status") if asked == "all" => true,
         ("subscription", "status") if asked == "ended" => !object["ended_at"].is_null(),
         ("subscription", "price") => list(&object["items"]["data"]).iter().any(|item| item["price"]["id"] == *asked),

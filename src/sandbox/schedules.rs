@@ -220,7 +220,7 @@ fn enter(state: &mut State, id: &str, phase: &Value) -> Outcome<()> {
         "always_invoice" => "always_invoice",
         _ => "create_prorations",
     };
-    let manner = Manner { proration, behaviour: "allow_incomplete", at: now };
+    let manner = Manner { proration, behaviour: "allow_incomplete", at: now, off_session: true };
     change_items(state, &before, items, &manner).map(|_| ())
 }
 

@@ -7,6 +7,7 @@ mod access;
 mod analytics;
 mod api_keys;
 mod bad_input;
+mod checkouts;
 mod cli;
 mod corpus;
 mod credits;

@@ -1,7 +1,7 @@
 //! Nobody sees a row of someone else, by whatever path they ask.
 
-use crate::support::{Client, SECRET, Schema, TestApp, World, both_engines, local_id, theirs};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use crate::support::{Client, SECRET, Schema, TestApp, World, both_engines, local_id, sql, theirs};
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -229,6 +229,7 @@ const NOBODYS: &[(&str, &str)] = &[
     ("provider_objects", "what the providers last said, as raw as the events; nobody sees it"),
     ("security_events", "what was tried against Tollgate itself"),
     ("provider_prices", "the catalogue"),
+    ("trial_claims", "keyed hashes of people, which outlive them and name nobody"),
     ("api_keys", "back ends, which act for no one user"),
     ("idempotency_keys", "answers kept for the callers, who may be services"),
     ("jobs", "work of Tollgate itself"),
@@ -237,19 +238,10 @@ const NOBODYS: &[(&str, &str)] = &[
 ];
 
 async fn every_table_says_whose_its_rows_are(db: &DatabaseConnection) {
-    let columns = match db.get_database_backend() {
-        DbBackend::Postgres => {
-            "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = 'public'"
-        }
-        _ => "SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table'",
-    };
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), columns)).await.unwrap();
-    let mut tables: BTreeMap<String, bool> = BTreeMap::new();
-    for row in rows {
-        let (table, column): (String, String) = (row.try_get("", "t").unwrap(), row.try_get("", "c").unwrap());
-        *tables.entry(table).or_default() |= ["account_id", "user_id"].contains(&column.as_str());
-    }
-    let nobodys: BTreeSet<&str> = tables.iter().filter(|(_, owned)| !**owned).map(|(name, _)| name.as_str()).collect();
+    let is_owner = |column: &String| ["account_id", "user_id"].contains(&column.as_str());
+    let tables = sql::columns(db).await;
+    let nobodys = tables.iter().filter(|(_, columns)| !columns.iter().any(is_owner));
+    let nobodys: BTreeSet<&str> = nobodys.map(|(name, _)| name.as_str()).collect();
     let known: BTreeSet<&str> = NOBODYS.iter().map(|(name, _)| *name).collect();
     assert_eq!(nobodys, known, "a table has account_id or user_id, or stands in the list with a reason");
 }

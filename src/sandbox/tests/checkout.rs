@@ -46,6 +46,7 @@ async fn a_pack_is_bought_with_the_third_card() {
     let paid = shop.sandbox.object(&intent).unwrap();
     assert_eq!((&paid["amount_received"], at(&paid, "/metadata/order")), (&json!(2000), json!("7")));
     assert!(shop.sandbox.pay(id, Card::Good).is_err());
+    shop.all_is_told();
 }
 
 #[tokio::test]
@@ -74,6 +75,7 @@ async fn a_stranger_subscribes_with_a_code() {
     assert_eq!((&subscription["customer"], shop.sandbox.objects("subscription").len()), (&done["customer"], 1));
     assert_eq!(shop.object(&done["invoice"])["total"], 5000);
     assert_eq!(shop.sandbox.object("ten").unwrap()["times_redeemed"], 1);
+    shop.all_is_told();
 }
 
 #[tokio::test]
@@ -95,6 +97,7 @@ async fn sessions_begin_trials_and_expire() {
         (json!("expired"), json!("expired"))
     );
     assert_eq!(shop.news().iter().filter(|kind| *kind == "checkout.session.expired").count(), 2);
+    shop.all_is_told();
 }
 
 #[tokio::test]
@@ -128,6 +131,7 @@ async fn cards_are_charged_without_their_holder() {
     assert_eq!(intent["status"], "requires_action");
     shop.ok(&format!("payment_intents/{}/cancel", intent["id"].as_str().unwrap()), &[]).await;
     assert_eq!(shop.news().last().unwrap(), "payment_intent.canceled");
+    shop.all_is_told();
 }
 
 #[tokio::test]
@@ -144,6 +148,8 @@ async fn no_more_is_refunded_than_was_paid() {
     let charge = &shop.sandbox.objects("charge")[0];
     assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(500), &json!(true)));
     assert_eq!(shop.post("refunds", &[("payment_intent", &intent)]).await.code(), "charge_already_refunded");
+    shop.all_is_told();
+    // Of a refund that fails no event of the charge tells, as at Stripe.
     shop.sandbox.fail_refund(&refund).unwrap();
     let charge = &shop.sandbox.objects("charge")[0];
     assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(300), &json!(false)));

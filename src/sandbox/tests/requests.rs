@@ -160,6 +160,10 @@ async fn lists_have_pages_and_filters() {
     assert_eq!(late["data"].as_array().unwrap().len(), 2);
     let events = shop.get("events", &[("types[]", "customer.created"), ("created[gte]", &since)]).await;
     assert_eq!(events["data"].as_array().unwrap().len(), 2);
+    shop.news();
+    shop.ok("customers", &[]).await;
+    let missed = shop.get("events", &[("delivery_success", "false")]).await;
+    assert_eq!(missed["data"].as_array().unwrap().len(), 1);
     let prices = shop.get("prices", &[("active", "true"), ("product", "prod_pro"), ("expand[]", "data.product")]).await;
     assert_eq!(at(&prices, "/data/0/product/name"), "Pro");
     assert_eq!(at(&prices, "/data/2/id"), shop.monthly.as_str());

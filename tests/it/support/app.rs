@@ -67,22 +67,31 @@ impl Subject for TestApp {
 impl TestApp {
     /// A Tollgate with these settings and no others.
     pub(crate) async fn configured(settings: &[(&str, &str)]) -> Self {
+        TestApp::at(clock(), settings).await
+    }
+
+    /// The same with a clock that others look at too.
+    pub(crate) async fn at(clock: Arc<Clock>, settings: &[(&str, &str)]) -> Self {
         let env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(None, env).unwrap();
-        let start: DateTime<Utc> = START.parse().unwrap();
-        let app = Arc::new(App::new(config, Clock::fixed(start)).await.unwrap());
+        let app = Arc::new(App::new(config, clock).await.unwrap());
         let router = router(Http::new(&app).unwrap()).unwrap();
         TestApp { app, router }
     }
 
     /// Another Tollgate over the same database, with these settings besides its URL and no others.
     pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Self {
+        self.beside_at(clock(), settings).await
+    }
+
+    /// The same with a clock that others look at too.
+    pub(crate) async fn beside_at(&self, clock: Arc<Clock>, settings: &[(&str, &str)]) -> Self {
         let url = match &self.app.config.database.url {
             DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
             DatabaseUrl::Postgres(url) => url.expose().to_owned(),
         };
         let url = [("TOLLGATE_DATABASE_URL", url.as_str()), ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "4")];
-        TestApp::configured(&[&url, settings].concat()).await
+        TestApp::at(clock, &[&url, settings].concat()).await
     }
 
     /// Lets time go by.
@@ -158,6 +167,12 @@ impl TestApp {
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Reply { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
     }
+}
+
+/// A clock that stands at the instant at which every test starts.
+pub(crate) fn clock() -> Arc<Clock> {
+    let start: DateTime<Utc> = START.parse().unwrap();
+    Arc::new(Clock::fixed(start))
 }
 
 /// What came back.

@@ -10,16 +10,18 @@ pub(crate) mod live;
 mod postgres;
 pub(crate) mod rows;
 pub(crate) mod server;
+pub(crate) mod shop;
 pub(crate) mod sql;
 mod sqlite;
 pub(crate) mod stripe;
 pub(crate) mod webhooks;
 mod world;
 
-pub(crate) use app::{Client, Reply, SECRET, TestApp};
+pub(crate) use app::{Client, Reply, SECRET, TestApp, clock};
 pub(crate) use company::Company;
 pub(crate) use introspection::{Schema, Slot};
 pub(crate) use rows::{event, suspicions};
+pub(crate) use shop::Shop;
 pub(crate) use world::{World, global_id, local_id, theirs};
 
 use sea_orm::{Database, DatabaseConnection};

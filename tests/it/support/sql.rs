@@ -1,6 +1,9 @@
 //! Plain SQL beside the product's own: what the tests compare its answers with.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult, Statement, TryGetable, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, QueryResult, Statement, TryGetable, Value,
+};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The rows of a query in the words of both engines, with `$1` and so on for `values`.
@@ -40,4 +43,34 @@ pub(crate) async fn models<M: FromQueryResult>(db: &DatabaseConnection, sql: &st
 /// Runs a statement without parameters.
 pub(crate) async fn execute(db: &DatabaseConnection, sql: &str) {
     db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The columns of every table, by table.
+pub(crate) async fn columns(db: &DatabaseConnection) -> BTreeMap<String, Vec<String>> {
+    let columns = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = 'public'"
+        }
+        _ => "SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table'",
+    };
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows(db, columns, []).await {
+        tables.entry(row.try_get("", "t").unwrap()).or_default().push(row.try_get("", "c").unwrap());
+    }
+    tables
+}
+
+/// All that the database holds, as one text.
+pub(crate) async fn everything(db: &DatabaseConnection) -> String {
+    let mut all = String::new();
+    for (table, columns) in columns(db).await {
+        for name in columns {
+            let cell = format!("SELECT CAST(\"{name}\" AS TEXT) FROM \"{table}\" WHERE \"{name}\" IS NOT NULL");
+            for row in rows(db, &cell, []).await {
+                all.push_str(&row.try_get_by_index::<String>(0).unwrap_or_default());
+                all.push('\n');
+            }
+        }
+    }
+    all
 }

@@ -1,0 +1,141 @@
+//! A Tollgate whose Stripe is the sandbox, with something on sale, so that tests can buy.
+
+use super::webhooks::{self, PADDLE_SECRET, STRIPE_SECRET};
+use super::{Client, SECRET, Subject, TestApp, TestDatabase, clock};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tollgate::providers::Provider;
+use tollgate::sandbox::Sandbox;
+
+/// The key that the sandbox takes.
+const KEY: &str = "rk_test_shop_8Jq2";
+
+/// What is on sale: code of the product, kind, rank, and for each price its id at Stripe, amount, currency, interval and
+/// days of trial.
+type Goods = (&'static str, &'static str, i64, &'static [(&'static str, i64, &'static str, &'static str, i64)]);
+
+const GOODS: &[Goods] = &[
+    ("basic", "plan", 10, &[("price_basic", 900, "usd", "month", 0)]),
+    ("pro", "plan", 20, &[("price_pro", 2900, "usd", "month", 14), ("price_pro_year", 29_000, "usd", "year", 0)]),
+    ("seats", "addon", 0, &[("price_seats", 500, "usd", "month", 0)]),
+    ("setup", "addon", 0, &[("price_setup", 9900, "usd", "once", 0)]),
+    ("100", "credits", 0, &[("price_credits", 1000, "usd", "once", 0)]),
+];
+
+/// A shop. Its Tollgate is told of what happens at Stripe when [`Shop::deliver`] is called, and not before.
+pub(crate) struct Shop {
+    pub(crate) test: TestApp,
+    pub(crate) stripe: Sandbox,
+    url: String,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Subject for Shop {
+    async fn start(database: &TestDatabase) -> Self {
+        let clock = clock();
+        let stripe = Sandbox::new(std::sync::Arc::clone(&clock), KEY);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = stripe.router();
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let database_url = [("TOLLGATE_DATABASE_URL", database.url()), ("TOLLGATE_DATABASE_MAX_CONNECTIONS", "8")];
+        let settings = [&database_url[..], &settings(&url)].concat();
+        let shop = Shop { test: TestApp::at(clock, &settings).await, stripe, url: url.clone(), serving };
+        shop.stock();
+        shop.deliver().await;
+        shop
+    }
+
+    async fn finish(self) {
+        let left: Vec<String> = self.stripe.take_events().iter().map(|event| event["type"].to_string()).collect();
+        assert!(left.is_empty(), "what happened at Stripe was not delivered: {left:?}");
+    }
+}
+
+fn settings(url: &str) -> [(&str, &str); 6] {
+    [
+        ("TOLLGATE_JWT_HS256_SECRET", SECRET),
+        ("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET),
+        ("TOLLGATE_PADDLE_WEBHOOK_SECRETS", PADDLE_SECRET),
+        ("TOLLGATE_STRIPE_API_KEY", KEY),
+        ("TOLLGATE_STRIPE_API_BASE", url),
+        ("TOLLGATE_STRIPE_API_TIMEOUT_MS", "400"),
+    ]
+}
+
+impl Shop {
+    /// Puts what is on sale into Stripe, as someone does in its dashboard.
+    fn stock(&self) {
+        for (code, kind, rank, prices) in GOODS {
+            let product = format!("prod_{code}");
+            let metadata = json!({*kind: code, "tier": rank.to_string()});
+            self.stripe.put(json!({
+                "id": product, "object": "product", "name": code, "active": true, "metadata": metadata,
+            }));
+            for (id, amount, currency, interval, trial) in *prices {
+                let recurring = json!({"interval": interval, "interval_count": 1, "usage_type": "licensed",
+                    "trial_period_days": (*trial > 0).then_some(*trial)});
+                let once = *interval == "once";
+                self.stripe.put(json!({
+                    "id": id, "object": "price", "product": product, "active": true, "currency": currency,
+                    "unit_amount": amount, "type": if once { "one_time" } else { "recurring" },
+                    "recurring": if once { Value::Null } else { recurring }, "metadata": {},
+                }));
+            }
+        }
+    }
+
+    /// A second Tollgate over the same database and the same Stripe.
+    pub(crate) async fn another_node(&self) -> TestApp {
+        self.test.beside_at(std::sync::Arc::clone(&self.test.app.clock), &settings(&self.url)).await
+    }
+
+    /// Tells of all that happened at Stripe, in order, and does the work that follows.
+    pub(crate) async fn deliver(&self) {
+        for event in self.stripe.take_events() {
+            self.tell(&event).await;
+        }
+        self.test.run_jobs().await;
+    }
+
+    /// Tells of one event.
+    pub(crate) async fn tell(&self, event: &Value) {
+        let reply = webhooks::deliver(&self.test, Provider::Stripe, event).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+
+    /// Lets time go by, at Stripe too, and tells of what it brought.
+    pub(crate) async fn advance(&self, by: TimeDelta) {
+        self.test.advance(by);
+        self.stripe.time_passes();
+        self.deliver().await;
+    }
+
+    /// The global id of our price that Stripe sells under this id.
+    pub(crate) async fn price(&self, external_id: &str) -> String {
+        use entity::provider_prices::{Column, Entity};
+        use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+        let row = Entity::find().filter(Column::ExternalId.eq(external_id)).one(self.test.app.db.read()).await.unwrap();
+        super::global_id("Price", row.unwrap().price_id.unwrap())
+    }
+
+    /// The only value that a mutation with one root field gives, which must have no errors of the request.
+    pub(crate) async fn ask(&self, caller: &Client<'_>, query: &str, input: Value) -> Value {
+        let mut data = caller.data(query, json!({"input": input})).await;
+        let fields = data.as_object_mut().unwrap();
+        assert_eq!(fields.len(), 1, "{query}");
+        fields.values_mut().next().unwrap().take()
+    }
+
+    /// How many objects of a kind there are at Stripe.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.stripe.objects(kind).len()
+    }
+}
