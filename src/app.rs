@@ -22,7 +22,7 @@ const MOST_SUSPICIONS: usize = 60;
 const MOST_SUSPECTS: usize = 1_000;
 
 /// How many codes of gifts one caller may try in a minute.
-const GIFT_TRIES: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
+const GIFT_TRIES: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
 
 /// One running Tollgate.
 pub struct App {

@@ -5,12 +5,15 @@ use super::customer::{Customer, customer};
 use super::offer::offer;
 use super::order::{Order, again, ensure_unless, place, without_card};
 use super::subscription::mirrored;
+use crate::accounts::payer;
 use crate::app::App;
 use crate::auth::{GiftCode, Viewer};
+use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::gifts::{self, NewGift, REDEEM, Redeemer, SELL};
-use crate::outbox::{self, Call};
+use crate::outbox::Call;
 use crate::{payments, plans, subscriptions};
+use chrono::{DateTime, Utc};
 use entity::gifts::Model;
 use entity::subscriptions::Model as Subscription;
 use serde::Serialize;
@@ -46,6 +49,7 @@ pub struct Bought {
 
 /// Begins a checkout for a gift. Its code is good once it is paid; it is given with the first answer that has a checkout.
 pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Result<Bought> {
+    viewer.require_signed_in()?;
     buy.gift.check(app.now())?;
     checked_url(&buy.success_url, &["successUrl"])?;
     checked_url(&buy.cancel_url, &["cancelUrl"])?;
@@ -84,7 +88,7 @@ pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Re
 }
 
 /// What one period of a recurring price of a plan costs, in which currency, and the product's id at Stripe.
-async fn giftable(txn: &crate::db::Txn, price_id: Uuid) -> Result<(i64, String, String)> {
+async fn giftable(txn: &Txn, price_id: Uuid) -> Result<(i64, String, String)> {
     let offer = offer(txn, price_id, 1, &["plan"]).await?;
     if !offer.recurs() || offer.price.unit_amount_minor < 1 {
         let message = "a gift is one period of a plan that costs something";
@@ -103,22 +107,20 @@ pub async fn redeem_gift(
     key: &str,
 ) -> Result<(Model, Subscription)> {
     viewer.require_signed_in()?;
-    app.gift_tries.check(&viewer.actor())?;
-    outbox::client(app)?;
     let code = GiftCode::parse(code).ok_or_else(gifts::unknown)?;
+    // What is mistyped is no guess; of well-formed codes a caller may try so many.
+    app.gift_tries.check(&viewer.actor())?;
     let input = (code.hash(), account_id);
     let order = Order { operation: REDEEM, key, input: &input };
     let done = match again(app, viewer, &order).await.map_err(without_card)? {
         Some(done) => done,
         None => {
             let gift = gifts::by_code(app.db.read(), &code).await?.ok_or_else(gifts::unknown)?;
-            let buyer_of = customer(app, viewer, account_id).await?;
-            gifts::check_redeemable(&gift, buyer_of.account_id, app.now())?;
+            let customer = customer(app, viewer, account_id).await?;
+            gifts::check_redeemable(&gift, customer.account_id, app.now())?;
             ensure_coupon(app, viewer).await?;
-            let (wanted, now, redeemer) = (code.clone(), app.now(), Redeemer::new(viewer, buyer_of.account_id));
-            let placed = place(app, viewer, order, move |txn| {
-                Box::pin(async move { redemption(txn, &wanted, redeemer, buyer_of, now).await })
-            });
+            let redemption = Redemption { viewer: viewer.clone(), code: code.clone(), customer, now: app.now() };
+            let placed = place(app, viewer, order, move |txn| Box::pin(redemption.prepare(txn)));
             placed.await.map_err(without_card)?
         }
     };
@@ -127,31 +129,37 @@ pub async fn redeem_gift(
     Ok((gift, subscription))
 }
 
-async fn redemption(
-    txn: &crate::db::Txn,
-    code: &GiftCode,
-    redeemer: Redeemer,
+struct Redemption {
+    viewer: Viewer,
+    code: GiftCode,
     customer: Customer,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<Call> {
-    let gift = gifts::claim(txn, code, redeemer, now).await?;
-    if subscriptions::has_plan(txn, redeemer.account_id).await? {
-        let message = "the account has a plan; the gift can be redeemed when that is over";
-        return Err(Error::refused("ALREADY_SUBSCRIBED", &["accountId"], message));
+    now: DateTime<Utc>,
+}
+
+impl Redemption {
+    async fn prepare(self, txn: &Txn) -> Result<Call> {
+        let Redemption { viewer, code, customer, now } = self;
+        let gift = gifts::claim(txn, &code, Redeemer::new(&viewer, customer.account_id), now).await?;
+        let account_id = payer(txn, &viewer, Some(customer.account_id)).await?.account.id;
+        let has_plan = subscriptions::has_plan(txn, account_id).await?;
+        if has_plan || gifts::is_redeeming(txn, account_id, gift.id, now).await? {
+            let message = "the account has a plan; the gift can be redeemed when that is over";
+            return Err(Error::refused("ALREADY_SUBSCRIBED", &["accountId"], message));
+        }
+        let sold = plans::sold_as(txn, "stripe", gift.price_id).await?;
+        let message = "Stripe does not sell its price any more";
+        let sold = sold.ok_or_else(|| Error::refused("PRICE_NOT_AT_STRIPE", &["code"], message))?;
+        let mut metadata = customer.metadata;
+        metadata["gift"] = json!(gift.id);
+        let params = json!({
+            "customer": customer.external_id, "items": [{"price": sold.external_id}],
+            "discounts": [{"coupon": COUPON}], "cancel_at_period_end": true, "metadata": metadata,
+        });
+        // One call for one redemption, under whatever key it is asked for again.
+        let at = gift.redeemed_at.map_or(0, |at| at.timestamp_micros());
+        let call = call(account_id, REDEEM, "subscriptions", params);
+        Ok(Call { key: Some(format!("gift-{}-{at}", gift.id)), persistent: true, ..call })
     }
-    let sold = plans::sold_as(txn, "stripe", gift.price_id).await?;
-    let sold = sold
-        .ok_or_else(|| Error::refused("PRICE_NOT_AT_STRIPE", &["code"], "Stripe does not sell its price any more"))?;
-    let mut metadata = customer.metadata;
-    metadata["gift"] = json!(gift.id);
-    let params = json!({
-        "customer": customer.external_id, "items": [{"price": sold.external_id}],
-        "discounts": [{"coupon": COUPON}], "cancel_at_period_end": true, "metadata": metadata,
-    });
-    // One call for one redemption, under whatever key it is asked for again.
-    let at = gift.redeemed_at.map_or(0, |at| at.timestamp_micros());
-    let call = call(redeemer.account_id, REDEEM, "subscriptions", params);
-    Ok(Call { key: Some(format!("gift-{}-{at}", gift.id)), persistent: true, ..call })
 }
 
 /// Has the coupon made that pays for gifts, unless it is known to be there.

@@ -136,6 +136,12 @@ pub async fn claim(txn: &Txn, code: &GiftCode, redeemer: Redeemer, now: DateTime
     Ok(Entity::update(change).exec(txn).await?)
 }
 
+/// Whether `account_id` is redeeming another gift than `but`, of which a subscription may still come.
+pub async fn is_redeeming(txn: &Txn, account_id: Uuid, but: Uuid, now: DateTime<Utc>) -> Result<bool> {
+    let begun = store::begun(txn, account_id, (now - GIVEN_UP).fixed_offset()).await?;
+    Ok(begun.iter().any(|gift| gift.id != but))
+}
+
 /// Refuses a gift that `account_id` cannot redeem at `now`.
 pub fn check_redeemable(gift: &Model, account_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     if is_begun(gift, account_id) {

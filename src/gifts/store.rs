@@ -4,6 +4,7 @@ use crate::auth::{GiftCode, Scope};
 use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, in_accounts_of, within};
 use crate::error::Result;
 use crate::order;
+use chrono::{DateTime, FixedOffset};
 use entity::gifts::{Column, Entity, Model};
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
@@ -84,6 +85,13 @@ pub(super) async fn lock_by_code(txn: &Txn, code: &GiftCode) -> Result<Option<Mo
 pub async fn by_code(db: &impl ConnectionTrait, code: &GiftCode) -> Result<Option<Model>> {
     let found = Entity::visible(Scope::Everything).filter(Column::Prefix.eq(code.prefix())).one(db).await?;
     Ok(found.filter(|gift| is_of(gift, code)))
+}
+
+/// The gifts that an account has redeemed since `since`, and of which no subscription has come.
+pub(super) async fn begun(txn: &Txn, account_id: Uuid, since: DateTime<FixedOffset>) -> Result<Vec<Model>> {
+    let rows = Entity::visible(Scope::Everything).filter(Column::RedeemedAccountId.eq(account_id));
+    let rows = rows.filter(Column::SubscriptionId.is_null()).filter(Column::RedeemedAt.gt(since));
+    Ok(rows.all(txn).await?)
 }
 
 /// The gift that is sold by this checkout.

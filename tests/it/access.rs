@@ -26,6 +26,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("payment", "Payment", "query($id: ID!) { payment(id: $id) { id } }"),
     ("payments", "", "{ payments { nodes { id } } }"),
     ("refunds", "", "{ refunds { nodes { id } } }"),
+    ("gifts", "", "{ gifts { nodes { id buyer { id } redeemer { id } } } }"),
     ("invoices", "", "{ invoices { nodes { id } } }"),
     ("coupons", "", "{ coupons { nodes { id promoCodes { id } } } }"),
     ("licenseKeys", "", "{ licenseKeys { nodes { id account { id } devices { nodes { id } } } } }"),
@@ -60,6 +61,15 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("revokeLicenseKey", "licenseKeyId: $licence"),
     ("registerDevice", "key: $licenseKey, fingerprint: $code"),
     ("revokeDevice", "deviceId: $device"),
+    ("requestRefund", "paymentId: $payment, amount: 1, idempotencyKey: $code"),
+    ("approveRefund", "refundId: $refund, idempotencyKey: $code"),
+    ("denyRefund", "refundId: $refund, idempotencyKey: $code"),
+    (
+        "buyGift",
+        "priceId: $price, successUrl: \"https://a.example\", cancelUrl: \"https://a.example\", idempotencyKey: $code",
+    ),
+    ("redeemGift", "code: $code, idempotencyKey: $code"),
+    ("replaceGiftCode", "giftId: $gift"),
     ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
 ];
 
@@ -177,7 +187,9 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
         "event": world.id("SecurityEvent", "office"),
-        "told": world.id("WebhookEvent", "office"),
+        "told": world.id("WebhookEvent", "office"), "price": world.id("Price", "public"),
+        "payment": world.id("Payment", "shared"), "refund": world.id("Refund", "shared"),
+        "gift": world.id("Gift", "shared"),
     })
 }
 

@@ -16,6 +16,7 @@ mod databases;
 mod durability;
 mod explain;
 mod filters;
+mod gifts;
 mod identity_providers;
 mod job_workers;
 mod jobs;
