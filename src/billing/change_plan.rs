@@ -64,7 +64,7 @@ pub async fn change_plan(app: &App, viewer: &Viewer, change: PlanChange, key: &s
         })
         .await?
     } else {
-        let schedule = schedule(app, viewer, &change).await?;
+        let schedule = schedule(app, viewer, &change, order.key_of(viewer, "schedule")).await?;
         place(app, viewer, order, move |txn| {
             Box::pin(async move {
                 let Wanted { row, item, offer } = wanted(txn, &caller, &change).await?;
@@ -126,7 +126,7 @@ pub(super) fn replaced(item: &subscription_items::Model, offer: &Offer) -> Value
 }
 
 /// The schedule of a subscription, made where there is none; it leaves all as it is.
-async fn schedule(app: &App, viewer: &Viewer, change: &PlanChange) -> Result<Value> {
+async fn schedule(app: &App, viewer: &Viewer, change: &PlanChange, key: String) -> Result<Value> {
     let Wanted { row, .. } = find(app, viewer, change).await?;
     if let Some(known) = &row.schedule_external_id {
         return outbox::look_up(app, "subscription_schedules", known, &[]).await;
@@ -141,8 +141,7 @@ async fn schedule(app: &App, viewer: &Viewer, change: &PlanChange) -> Result<Val
         deletes: false,
         path: "subscription_schedules".to_owned(),
         params: json!({"from_subscription": row.external_id, "expand": ["subscription"]}),
-        // One for each state of the subscription: after a schedule was given up, another can be made.
-        key: Some(format!("schedule-{}-{}", row.external_id, row.updated_at.timestamp_micros())),
+        key: Some(key),
         persistent: true,
     };
     let made = ensure(app, viewer, call).await?;

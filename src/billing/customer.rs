@@ -45,7 +45,7 @@ pub(super) async fn customer(app: &App, viewer: &Viewer, account_id: Option<Uuid
         operation: "customers.create",
         deletes: false,
         path: "customers".to_owned(),
-        params: json!({"email": payer.owner.email, "name": payer.account.name.or(payer.owner.name), "metadata": metadata}),
+        params: described(payer, &metadata),
         // However many ask at the same moment, one customer is made; another day, another key, as Stripe forgets them.
         key: Some(format!("customer-{account_id}-{}-{}", known.len(), app.now().format("%Y%m%d"))),
         persistent: false,
@@ -56,8 +56,21 @@ pub(super) async fn customer(app: &App, viewer: &Viewer, account_id: Option<Uuid
 
 /// What is written into things made at Stripe for an account whoever asks for them.
 pub(super) async fn metadata_of(txn: &Txn, account_id: Uuid) -> Result<Value> {
-    let owner = owner_of(txn, account_id).await?;
-    Ok(json!({"tollgate_account": account_id, "user_id": owner.map(|owner| owner.id)}))
+    let mut metadata = json!({"tollgate_account": account_id});
+    if let Some(owner) = owner_of(txn, account_id).await? {
+        metadata["user_id"] = json!(owner.id);
+    }
+    Ok(metadata)
+}
+
+fn described(payer: Payer, metadata: &Value) -> Value {
+    let mut params = json!({"metadata": metadata});
+    for (name, value) in [("email", payer.owner.email), ("name", payer.account.name.or(payer.owner.name))] {
+        if let Some(value) = value {
+            params[name] = json!(value);
+        }
+    }
+    params
 }
 
 /// What is written into everything that is made at Stripe, by which it is found to be the account's.

@@ -10,6 +10,7 @@ use crate::providers::stripe::{CallError, Refused};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// What is asked for, and what makes it the same as another request.
@@ -30,6 +31,15 @@ impl<I> Clone for Order<'_, I> {
 }
 
 impl<I> Copy for Order<'_, I> {}
+
+impl<I> Order<'_, I> {
+    /// The key of a call that is made for this order before its own.
+    pub(super) fn key_of(&self, viewer: &Viewer, part: &str) -> String {
+        let digest = Sha256::new().chain_update(viewer.actor()).chain_update([0]).chain_update(self.key).finalize();
+        let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("{part}-{digest}")
+    }
+}
 
 /// Has Stripe do what `prepare` decides on, once: the same order again is answered as it was the first time.
 ///

@@ -13,7 +13,6 @@ use crate::providers::stripe::{CallError, VERSION, is_fetchable};
 use chrono::{DateTime, Timelike, Utc};
 use entity::inbox_events::Model;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// The type of an event that holds an object we asked for.
 const FETCHED: &str = "tollgate.fetched";
@@ -76,16 +75,15 @@ pub(super) fn told(app: &App, mut object: Value, at: Option<DateTime<Utc>>, sour
     let now = app.now();
     // By Stripe's clock, as the events are that it is ordered among, and to the second as they are.
     let at = at.unwrap_or(now).with_nanosecond(0)?;
-    let digest = Sha256::digest(object.to_string());
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     // Of two answers in one second the later one has the greater id.
-    let external_id = format!("fetched:{object_id}:{}:{digest}", now.timestamp_micros());
+    let id = app.new_id();
+    let external_id = format!("fetched:{object_id}:{id}");
     let payload = json!({
         "id": external_id, "object": "event", "type": event, "api_version": VERSION, "created": at.timestamp(),
         "livemode": app.config.providers.livemode, "data": {"object": object},
     });
     Some(Model {
-        id: app.new_id(),
+        id,
         provider: Provider::Stripe.name().to_owned(),
         external_id,
         kind: event,

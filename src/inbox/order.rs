@@ -39,10 +39,15 @@ pub(super) struct Sighting {
 pub(super) fn newest(sightings: &[Sighting]) -> Option<&Sighting> {
     let at = sightings.iter().map(|sighting| sighting.occurred_at).max()?;
     let last: Vec<&Sighting> = sightings.iter().filter(|sighting| sighting.occurred_at == at).collect();
+    // What we asked for is true whatever was told, and of several answers the last.
+    let asked = last.iter().copied().filter(|sighting| sighting.fetched);
+    if let Some(latest) = asked.max_by_key(|sighting| &sighting.external_id) {
+        return Some(latest);
+    }
     last.iter().copied().max_by_key(|sighting| {
         let followers = last.iter().filter(|other| follows(other, sighting) && !follows(sighting, other)).count();
         let making = sighting.kind.ends_with(".created");
-        (sighting.fetched, !making, Reverse(followers), sighting.progress, sighting.external_id.clone())
+        (!making, Reverse(followers), sighting.progress, sighting.external_id.clone())
     })
 }
 

@@ -46,6 +46,7 @@ mod security;
 mod seed;
 mod sign_in;
 mod statements;
+mod subscription_changes;
 mod webhooks_apply;
 mod webhooks_receive;
 mod writes;

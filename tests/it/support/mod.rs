@@ -26,7 +26,10 @@ pub(crate) use rows::{event, suspicions};
 pub(crate) use shop::Shop;
 pub(crate) use world::{World, global_id, local_id, theirs};
 
-use sea_orm::{Database, DatabaseConnection};
+use chrono::DateTime;
+use entity::installation;
+use sea_orm::{ActiveValue::Set, Database, DatabaseConnection, DbErr, EntityTrait};
+use uuid::Uuid;
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,16 @@ impl TestDatabase {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
+}
+
+/// Marks a fresh database as one of development, as `tollgate migrate` does.
+async fn mark(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let row = installation::ActiveModel {
+        id: Set(Uuid::from_u128(7)),
+        environment: Set("development".to_owned()),
+        created_at: Set(DateTime::UNIX_EPOCH.fixed_offset()),
+    };
+    installation::Entity::insert(row).exec_without_returning(db).await.map(drop)
 }
 
 /// What a test's body is written against.

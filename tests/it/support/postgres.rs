@@ -133,6 +133,7 @@ async fn template(url: &url::Url) -> Result<String, migration::Error> {
         server.execute_unprepared(&format!("CREATE DATABASE {draft}")).await?;
         let db = connect(&named(url, &draft)).await?;
         migration::up(&db, None, migration::DateTime::UNIX_EPOCH).await?;
+        super::mark(&db).await?;
         db.close().await?;
         server.execute_unprepared(&format!("ALTER DATABASE {draft} ALLOW_CONNECTIONS false")).await?;
         server.execute_unprepared(&format!("ALTER DATABASE {draft} RENAME TO {name}")).await?;

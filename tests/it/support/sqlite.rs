@@ -22,6 +22,7 @@ fn migrated() -> Vec<u8> {
     super::wait_for(async {
         let db = Database::connect(format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
         migration::up(&db, None, migration::DateTime::UNIX_EPOCH).await.unwrap();
+        super::mark(&db).await.unwrap();
         db.close().await.unwrap();
     });
     std::fs::read(&file).unwrap()
