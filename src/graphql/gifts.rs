@@ -86,7 +86,7 @@ impl Gift {
     }
 
     /// When it was redeemed; null where it was not.
-    async fn redeemed_at(&self) -> Option<Instant> {
+    async fn gift_redeemed_at(&self) -> Option<Instant> {
         self.0.redeemed_at.map(Instant::from)
     }
 

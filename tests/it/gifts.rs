@@ -3,7 +3,7 @@
 use crate::support::gifts::{
     BUSY, BUY, REDEEM, REFUSED, REPLACE, begun, codes, input, last_session, paid, redeem, status,
 };
-use crate::support::refunds::{approved, requested};
+use crate::support::refunds::{approved, requested, tell_all_again};
 use crate::support::{Shop, both_engines};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -48,10 +48,7 @@ async fn a_gift_is_bought_paid_and_redeemed(shop: &Shop) {
     let before = shop.stripe.objects("subscription").remove(0);
     assert_eq!(before["metadata"]["gift"], session["metadata"]["gift"]);
     shop.deliver().await;
-    for event in shop.stripe.events() {
-        shop.tell(&event).await;
-    }
-    shop.test.run_jobs().await;
+    tell_all_again(shop).await;
     let query =
         "{ gifts { nodes { id giftStatus giftMessage recipientEmail buyer { id } redeemer { id } purchase { stream }
         subscription { id } } } viewer { account { id gifts { totalCount } redeemedGifts { totalCount } } } }";

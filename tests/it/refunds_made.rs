@@ -1,6 +1,6 @@
 //! Refunds that are asked for, decided and carried out here.
 
-use crate::support::refunds::{APPROVE, DENY, REQUEST, all, approved, bought, credits, requested};
+use crate::support::refunds::{APPROVE, DENY, REQUEST, all, approved, bought, credits, requested, tell_all_again};
 use crate::support::{Shop, both_engines, local_id};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -58,10 +58,7 @@ async fn a_refund_is_asked_for_approved_and_carried_out(shop: &Shop) {
     assert_eq!(credits(shop, "ann").await, "70", "the answer alone took the credits back");
     let before = all(shop).await;
     shop.deliver().await;
-    for event in shop.stripe.events() {
-        shop.tell(&event).await;
-    }
-    shop.test.run_jobs().await;
+    tell_all_again(shop).await;
     assert_eq!(all(shop).await, before, "the webhooks say the same, also when they come twice");
     assert_eq!(before, [(refund.to_owned(), "processed".to_owned(), 300, 30)]);
     let query = "query($id: ID!) { payment(id: $id) { refunded { amount } refunds { nodes { id reason requestedBy

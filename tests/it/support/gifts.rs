@@ -88,7 +88,7 @@ pub(crate) async fn row(app: &App, account: Uuid, price: Uuid) -> Uuid {
 pub(crate) async fn for_some(app: &App) {
     let db = app.db.schema();
     let price = sql::ids(db, "SELECT id FROM prices ORDER BY id LIMIT 1", []).await.remove(0);
-    let accounts = sql::ids(db, "SELECT id FROM accounts ORDER BY id LIMIT 12", []).await;
+    let accounts = sql::ids(db, "SELECT id FROM accounts ORDER BY id LIMIT 30", []).await;
     for (buyer, redeemer) in accounts.iter().zip(accounts.iter().rev()) {
         for _ in 0..4 {
             let redeemed = gifts::ActiveModel {

@@ -1,9 +1,10 @@
 //! Credits that are bought, and what goes back of the money.
 
-use super::{Client, Shop, global_id};
+use super::{Client, Shop, global_id, webhooks};
 use entity::refunds;
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
+use tollgate::providers::Provider;
 use tollgate::sandbox::Card;
 
 pub(crate) const REQUEST: &str = "mutation($input: RequestRefundInput!) { requestRefund(input: $input) {
@@ -45,6 +46,14 @@ pub(crate) async fn approved(shop: &Shop, refund: &str) -> Value {
     let done = shop.ask(&shop.test.admin(), APPROVE, input).await;
     assert_eq!(done["userErrors"], json!([]));
     done["refund"].clone()
+}
+
+/// Tells once more of all that ever happened at Stripe.
+pub(crate) async fn tell_all_again(shop: &Shop) {
+    for event in shop.stripe.events() {
+        assert_eq!(webhooks::deliver(&shop.test, Provider::Stripe, &event).await.status, 200);
+    }
+    shop.test.run_jobs().await;
 }
 
 /// Every refund there is: its id, status, amount and credits taken back, oldest first.
