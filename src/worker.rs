@@ -1,6 +1,7 @@
 //! Every job and every schedule there is.
 
 use crate::accounts::UserAppeared;
+use crate::billing::{PublishPlan, PushPlan};
 use crate::changes::PurgeChanges;
 use crate::credits::ExpireCredits;
 use crate::inbox::{ApplyObject, ReapplyPrice, ReconcileEvents, ReconcileList, SweepObjects, WakeWaiting};
@@ -16,6 +17,8 @@ pub fn worker() -> Worker {
         .on_demand::<UserAppeared>()
         .on_demand::<ReconcileList>()
         .on_demand::<FinishCall>()
+        .on_demand::<PublishPlan>()
+        .on_demand::<PushPlan>()
         .every::<ReconcileEvents>(TimeDelta::hours(1))
         .every::<SweepObjects>(TimeDelta::days(1))
         .every::<WakeWaiting>(TimeDelta::minutes(1))

@@ -38,6 +38,8 @@ pub struct Model {
     pub created_at: DateTimeWithTimeZone,
     pub tried_at: Option<DateTimeWithTimeZone>,
     pub settled_at: Option<DateTimeWithTimeZone>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error_param: Option<String>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<Option<super::accounts::Entity>>,
 }

@@ -18,7 +18,8 @@ mod m0012_outbox;
 mod m0013_trials;
 mod m0014_refunds;
 mod m0015_coupon_rules;
-mod m0016_gifts;
+mod m0016_outbox_param;
+mod m0017_gifts;
 mod runner;
 mod table;
 
@@ -73,6 +74,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0013_trials),
         change!(m0014_refunds),
         change!(m0015_coupon_rules),
-        change!(m0016_gifts),
+        change!(m0016_outbox_param),
+        change!(m0017_gifts),
     ]
 }

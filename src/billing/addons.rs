@@ -48,6 +48,7 @@ pub async fn add_addon(
 
 /// Takes an add-on off a subscription; what is left of the period is credited on the next invoice.
 pub async fn remove_addon(app: &App, viewer: &Viewer, item_id: Uuid, key: &str) -> Result<Model> {
+    viewer.require_signed_in()?;
     let order = Order { operation: "subscriptions.remove_addon", key, input: &item_id };
     let caller = viewer.clone();
     let done = place(app, viewer, order, move |txn| {

@@ -5,7 +5,7 @@ use super::subscription::{billed, mirrored, update};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
-use crate::outbox::{self, Call};
+use crate::outbox::Call;
 use chrono::{DateTime, Utc};
 use entity::subscriptions::Model;
 use serde::Serialize;
@@ -147,7 +147,6 @@ pub async fn pause_subscription(
 
 /// Takes a subscription out of the hands of its schedule, if it has one: what is planned for it is not to be.
 pub(super) async fn release_schedule(app: &App, viewer: &Viewer, subscription_id: Uuid) -> Result<()> {
-    outbox::client(app)?;
     let caller = viewer.clone();
     let row = app.db.write(move |txn| Box::pin(async move { billed(txn, &caller, subscription_id).await })).await?;
     let Some(schedule) = row.schedule_external_id else { return Ok(()) };

@@ -91,7 +91,6 @@ struct Wanted {
 }
 
 async fn find(app: &App, viewer: &Viewer, change: &PlanChange) -> Result<Wanted> {
-    outbox::client(app)?;
     let (caller, change) = (viewer.clone(), change.clone());
     app.db.write(move |txn| Box::pin(async move { wanted(txn, &caller, &change).await })).await
 }

@@ -8,8 +8,10 @@
 
 mod addons;
 mod cancel;
+mod catalogue;
 mod change_plan;
 mod checkout;
+mod coupons;
 mod credits;
 mod customer;
 mod earlier;
@@ -21,14 +23,18 @@ mod promo_code;
 mod refund;
 mod subscribe;
 mod subscription;
+mod trial;
 
 pub use addons::{add_addon, remove_addon};
 pub use cancel::{Cancel, Feedback, cancel_subscription, pause_subscription, resume_subscription};
+pub use catalogue::{PublishPlan, PushPlan, publish_plan_to_stripe, publish_version, update_plan};
 pub use change_plan::{PlanChange, change_plan, undo_scheduled_change};
 pub use checkout::{Checkout, Purchase, open_billing_portal, start_checkout};
+pub use coupons::{NewCoupon, NewPromoCode, create_coupon, create_promo_code, deactivate_promo_code};
 pub use credits::{CreditPurchase, purchase_credits};
 pub use gift::{Bought, BuyGift, buy_gift, redeem_gift};
 pub use preview::{Preview, PreviewLine, preview_plan_change};
 pub use promo_code::apply_promo_code;
 pub use refund::{Approval, approve_refund};
 pub use subscribe::{Confirmable, NewSubscription, create_subscription};
+pub use trial::extend_trial;

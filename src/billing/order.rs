@@ -50,14 +50,18 @@ where
     I: Serialize,
     F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Call>> + Send + 'static,
 {
-    outbox::client(app)?;
     let request = Once::new(viewer.actor(), order.key, order.operation, order.input)?;
+    let is_set_up = outbox::client(app).is_ok();
     let (key_id, now) = (app.new_id(), app.now());
     let (place, deed) = (NewCall::by(app, viewer)?, Deed::by(app, viewer));
     let claim = app.db.write(move |txn| {
         Box::pin(once(txn, key_id, now, request, move |txn| {
             Box::pin(async move {
                 let call = prepare(txn).await?;
+                // Not before it is known that the caller may ask for this.
+                if !is_set_up {
+                    return Err(Error::NotConfigured("stripe_api_key"));
+                }
                 let (action, account_id, asked) = (call.operation, call.account_id, call.params.clone());
                 let id = place.write_down(txn, call).await?;
                 deed.record(txn, action, ("ProviderCall", id), account_id, (None::<()>, Some(asked))).await?;
@@ -78,9 +82,15 @@ pub(super) async fn again<I: Serialize>(app: &App, viewer: &Viewer, order: &Orde
 
 /// Has Stripe do what has to be there before, and does no harm by itself.
 pub(super) async fn ensure(app: &App, viewer: &Viewer, call: Call) -> Result<Done> {
+    settled(attempt(app, viewer, call).await?)
+}
+
+/// The same for who knows what to do about a refusal.
+pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Outcome> {
+    outbox::client(app)?;
     let place = NewCall::by(app, viewer)?;
     let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
-    settled(outbox::carry_out(app, call_id).await?)
+    outbox::carry_out(app, call_id).await
 }
 
 /// The same, where a refusal with this code says that it is there already.
@@ -138,6 +148,9 @@ pub(super) fn refusal(refused: Refused) -> Error {
             "PROMO_CODE_INVALID",
             "the promotion code cannot be used: it has ended, is used up, or is for others".into(),
         ),
+        code if code == "resource_already_exists" || param == "code" => {
+            ("CODE_TAKEN", "something at Stripe has this code already".into())
+        }
         code => ("PROVIDER_REFUSED", format!("Stripe refuses: {code}").into()),
     };
     Error::Refused(Refusal { code, field: &[], message, decline_code: refused.decline_code })

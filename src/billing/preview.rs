@@ -40,7 +40,6 @@ pub struct PreviewLine {
 
 /// What `change` would cost. Nothing is changed by asking.
 pub async fn preview_plan_change(app: &App, viewer: &Viewer, change: PlanChange) -> Result<Preview> {
-    let client = outbox::client(app)?;
     let at = change.proration_at.unwrap_or_else(|| app.now());
     let (caller, now) = (viewer.clone(), change.now);
     let (row, item, offer) = app
@@ -55,6 +54,7 @@ pub async fn preview_plan_change(app: &App, viewer: &Viewer, change: PlanChange)
             })
         })
         .await?;
+    let client = outbox::client(app)?;
     let renewal = asked(client.ask("invoices/create_preview", &invoice(&row, &item, &offer, None)).await)?;
     let mut preview = Preview {
         currency: offer.price.currency.clone(),

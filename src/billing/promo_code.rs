@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::outbox;
 use crate::payments::{self, Redeemable};
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::outbox_calls;
 use entity::subscriptions::Model;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -37,7 +38,8 @@ pub async fn apply_promo_code(
             let row = billed(txn, &caller, subscription_id).await?;
             let discounts = discounts(txn, row.account_id, &code, now).await?;
             // Stripe takes the discounts that are told for all there are.
-            if payments::has_discount(txn, row.id, now).await? {
+            let being_put_on = is_being_discounted(txn, &row, now).await?;
+            if being_put_on || payments::has_discount(txn, row.id, now).await? {
                 let message = "the subscription has a discount already; it ends before another can be had";
                 return Err(Error::refused("DISCOUNT_ALREADY_APPLIED", &["subscriptionId"], message));
             }
@@ -46,6 +48,14 @@ pub async fn apply_promo_code(
         })
     });
     mirrored(app, &done.await?.object_id).await
+}
+
+/// Whether another request, not answered yet, puts a discount on a subscription. Its account is locked.
+async fn is_being_discounted(txn: &Txn, row: &Model, now: DateTime<Utc>) -> Result<bool> {
+    let path = format!("subscriptions/{}", row.external_id);
+    let calls = outbox::under_way(txn, row.account_id, now - ARRIVES_WITHIN).await?;
+    let is_it = |call: &outbox_calls::Model| call.path == path && !call.params["discounts"].is_null();
+    Ok(calls.iter().any(|call| call.state == "pending" && is_it(call)))
 }
 
 /// The same as [`payments::redeemable`], for who holds the lock on the account's row: of two requests of one account

@@ -86,7 +86,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Schema = cli.command {
         return schema::run();
     }
-    let config = Config::from_process(cli.config.as_deref())?;
+    let mut config = Config::from_process(cli.config.as_deref())?;
+    if let Command::Demo(demo) = &cli.command {
+        demo.hush(&mut config);
+    }
     log_to_stderr(&config);
     match cli.command {
         Command::Serve(serve) => serve.run(config).await,

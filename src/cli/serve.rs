@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::config::{self, Config, Environment};
 use crate::error::Error;
 use crate::http::{self, Http};
+use crate::sandbox::Sandbox;
 use crate::security;
 use crate::worker::worker;
 use anyhow::Context;
@@ -27,7 +28,7 @@ impl Serve {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
         let app = prepare(config).await?;
         let listener = bind(&app.config).await?;
-        accept(app, listener, !self.no_worker).await
+        accept(app, listener, !self.no_worker, None).await
     }
 }
 
@@ -64,12 +65,21 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; set TOLLGATE_LISTEN"))
 }
 
-/// Serves a prepared app on a listener, and does its jobs unless others do, until told to stop.
-pub(super) async fn accept(app: Arc<App>, listener: TcpListener, working: bool) -> anyhow::Result<()> {
+/// Serves a prepared app on a listener, with a stand-in for Stripe beside it if there is one, and does its jobs unless
+/// others do, until told to stop.
+pub(super) async fn accept(
+    app: Arc<App>,
+    listener: TcpListener,
+    working: bool,
+    sandbox: Option<&Sandbox>,
+) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
     let http = Http::new(&app)?;
     let connections = Arc::clone(&http.connections);
-    let router = http::router(http)?;
+    let mut router = http::router(http)?;
+    if let Some(sandbox) = sandbox {
+        router = router.merge(sandbox.router());
+    }
     // Before it is said that we listen, so that who reads it may stop us.
     let (stop, told) = (http::terminated(), http::terminated());
     tracing::info!("listening on http://{}/graphql", listener.local_addr()?);

@@ -7,6 +7,7 @@ pub mod execute;
 mod inputs;
 mod loaders;
 mod node;
+pub use node::global_id_of;
 mod page;
 mod scalars;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod audit;
 mod batches;
 mod credit_mutations;
 mod credits;
+mod coupon_mutations;
 mod discounts;
 mod gift_mutations;
 mod gifts;
@@ -39,17 +41,20 @@ mod plan_parts;
 mod plan_payloads;
 mod plan_preview;
 mod plans;
+mod provider_calls;
 mod provider_customers;
 mod provider_prices;
 mod purchase_mutations;
 mod refund_mutations;
 mod refunds;
 mod security;
+mod stripe_catalogue;
 mod subscription_lists;
 mod subscription_mutations;
 mod subscription_parts;
 mod subscription_versions;
 mod subscriptions;
+mod trial_mutations;
 mod users;
 mod viewer;
 mod viewer_plan;
@@ -77,6 +82,7 @@ pub struct Query(
     licences::LicenceQuery,
     analytics::AnalyticsQuery,
     inbox::InboxQuery,
+    provider_calls::ProviderCallQuery,
     audit::AuditQuery,
     api_keys::ApiKeyQuery,
     security::SecurityQuery,
@@ -93,6 +99,9 @@ pub struct Mutation(
     security::SecurityMutation,
     inbox_mutations::InboxMutation,
     subscription_mutations::SubscriptionMutation,
+    trial_mutations::TrialMutation,
+    stripe_catalogue::StripeCatalogueMutation,
+    coupon_mutations::CouponMutation,
     plan_change_mutations::PlanChangeMutation,
     purchase_mutations::PurchaseMutation,
     refund_mutations::RefundMutation,
@@ -113,16 +122,21 @@ enum UserError {
     CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
     ChangePlan(plan_change_mutations::ChangePlanUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
+    CreateCoupon(coupon_mutations::CreateCouponUserError),
     CreateCreditUnit(plan_payloads::CreateCreditUnitUserError),
     CreateFeature(plan_payloads::CreateFeatureUserError),
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
+    CreatePromoCode(coupon_mutations::CreatePromoCodeUserError),
     CreateSubscription(purchase_mutations::CreateSubscriptionUserError),
+    DeactivatePromoCode(coupon_mutations::DeactivatePromoCodeUserError),
     DenyRefund(refund_mutations::DenyRefundUserError),
+    ExtendTrial(trial_mutations::ExtendTrialUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
     OpenBillingPortal(purchase_mutations::OpenBillingPortalUserError),
     PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
+    PublishPlanToStripe(stripe_catalogue::PublishPlanToStripeUserError),
     PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
     PurchaseCredits(purchase_mutations::PurchaseCreditsUserError),
     Reconcile(inbox_mutations::ReconcileUserError),

@@ -15,6 +15,7 @@ use super::members::AccountMember;
 use super::payments::Payment;
 use super::plan_parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
 use super::plans::{Plan, PlanVersion};
+use super::provider_calls::ProviderCall;
 use super::provider_customers::ProviderCustomer;
 use super::provider_prices::ProviderPrice;
 use super::refunds::{Dispute, Refund};
@@ -160,6 +161,7 @@ records! {
     PlanVersion => product_versions,
     Price => prices,
     PromoCode => promo_codes,
+    ProviderCall => outbox_calls,
     ProviderCustomer => provider_customers,
     ProviderPrice => provider_prices,
     Refund => refunds,

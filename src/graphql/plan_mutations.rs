@@ -11,6 +11,7 @@ use super::plan_payloads::{
 use super::plans::{Plan, PlanKind, PlanVersion};
 use super::scalars::{BigInt, Word};
 use super::user_error::settle;
+use crate::billing;
 use crate::plans::{
     self as feature, AllowanceSpec, FeatureSpec, NewCreditUnit, NewFeature, NewPlan, PlanChange, PriceSpec, VersionSpec,
 };
@@ -58,7 +59,7 @@ impl PlanMutation {
             rank: input.rank.map(|rank| rank.0),
             active: input.active,
         };
-        let (plan, user_errors) = settle(feature::update_plan(ctx.app(), ctx.viewer(), id, change).await)?;
+        let (plan, user_errors) = settle(billing::update_plan(ctx.app(), ctx.viewer(), id, change).await)?;
         Ok(UpdatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors })
     }
 
@@ -123,7 +124,7 @@ impl PlanMutation {
         #[graphql(desc = "Which draft.")] input: PublishPlanVersionInput,
     ) -> Result<PublishPlanVersionPayload> {
         let id = local_id::<PlanVersion>(&input.id)?;
-        let (version, user_errors) = settle(feature::publish_version(ctx.app(), ctx.viewer(), id).await)?;
+        let (version, user_errors) = settle(billing::publish_version(ctx.app(), ctx.viewer(), id).await)?;
         Ok(PublishPlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     graphql::error::code,
     inbox, jobs,
     meter::{FetchOutcome, WebhookOutcome},
+    outbox,
     providers::Provider,
 };
 
@@ -55,7 +56,8 @@ fn refusal(error: Error) -> Response {
 /// All figures: those that this process has counted, and those that the database knows for all.
 pub(super) async fn figures(app: &App, viewer: &Viewer) -> Result<String> {
     viewer.require(Permission::OperationsRead)?;
-    let (inbox, jobs) = tokio::try_join!(inbox::backlog(app, viewer), jobs::backlog(app.db.read()))?;
+    let (inbox, outbox, jobs) =
+        tokio::try_join!(inbox::backlog(app, viewer), outbox::backlog(app, viewer), jobs::backlog(app.db.read()))?;
     let mut text = String::new();
     family(&mut text, "tollgate_webhooks_total", "counter", "Webhooks that arrived at this process, by their fate.");
     for provider in Provider::ALL {
@@ -86,11 +88,31 @@ pub(super) async fn figures(app: &App, viewer: &Viewer) -> Result<String> {
     );
     let age = inbox.oldest_received_at.map_or(0, |oldest| (app.now() - oldest.to_utc()).num_seconds().max(0));
     sample(&mut text, name, "", u64::try_from(age).unwrap_or(0));
+    calls(&mut text, app, &outbox);
     family(&mut text, "tollgate_jobs", "gauge", "Jobs that are to be done, by state; those of schedules aside.");
     for (state, count) in jobs {
         sample(&mut text, "tollgate_jobs", &format!("state=\"{state}\""), count);
     }
     Ok(text)
+}
+
+fn calls(text: &mut String, app: &App, outbox: &outbox::Backlog) {
+    let name = "tollgate_provider_calls";
+    let help = "Changes asked of Stripe that are to be made, and those of the last day that came to nothing, by state.";
+    family(text, name, "gauge", help);
+    let states = [
+        ("pending", outbox.pending),
+        ("abandoned", outbox.abandoned),
+        ("refused", outbox.refused),
+        ("unresolved", outbox.unresolved),
+    ];
+    for (state, count) in states {
+        sample(text, name, &format!("state=\"{state}\""), count);
+    }
+    let name = "tollgate_provider_calls_oldest_pending_seconds";
+    family(text, name, "gauge", "Age of the oldest change that is to be asked of Stripe; 0 where there is none.");
+    let age = outbox.oldest_pending_at.map_or(0, |oldest| (app.now() - oldest).num_seconds().max(0));
+    sample(text, name, "", u64::try_from(age).unwrap_or(0));
 }
 
 fn family(text: &mut String, name: &str, kind: &str, help: &str) {

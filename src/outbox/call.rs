@@ -77,6 +77,7 @@ impl NewCall {
             url: Set(None),
             error_code: Set(None),
             decline_code: Set(None),
+            error_param: Set(None),
             created_at: Set(self.now.fixed_offset()),
             tried_at: Set(None),
             settled_at: Set(None),

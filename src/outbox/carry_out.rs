@@ -142,6 +142,7 @@ async fn refuse(app: &App, row: Model, refused: Refused) -> Result<Outcome> {
         state: Set("refused".to_owned()),
         error_code: Set(Some(refused.code.clone())),
         decline_code: Set(refused.decline_code.clone()),
+        error_param: Set(refused.param.clone()),
         ..Default::default()
     };
     let (change, clock, code) = (settled(app, &row, change), Arc::clone(&app.clock), refused.code.clone());
@@ -191,5 +192,6 @@ fn done(row: &Model, object: Option<Value>) -> Option<Outcome> {
 
 fn refusal(row: &Model) -> Refused {
     let code = row.error_code.clone().unwrap_or_default();
-    Refused { code, decline_code: row.decline_code.clone(), ..Refused::default() }
+    let (decline_code, param) = (row.decline_code.clone(), row.error_param.clone());
+    Refused { code, decline_code, param, ..Refused::default() }
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use entity::accounts;
 use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{ExprTrait as _, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
 impl Visible for Entity {
@@ -103,4 +103,34 @@ pub async fn under_way(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> Res
     let done = Column::State.eq("done").and(Column::CreatedAt.gt(since.fixed_offset()));
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     Ok(rows.filter(Column::State.eq("pending").or(done)).all(txn).await?)
+}
+
+/// The calls that somebody may have to look after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// How many are to be made.
+    pub pending: u64,
+    /// How many the caller has to ask for again, of those of the last day.
+    pub abandoned: u64,
+    /// How many Stripe refused, of those of the last day.
+    pub refused: u64,
+    /// Of how many it is not known what became of them, of those of the last day.
+    pub unresolved: u64,
+    /// When the oldest was written down that is to be made.
+    pub oldest_pending_at: Option<DateTime<Utc>>,
+}
+
+/// Counts them; `day` is when the last day began.
+pub(super) async fn backlog(db: &impl ConnectionTrait, day: DateTime<Utc>) -> Result<Backlog> {
+    let in_state = |state: &str| Entity::visible(Scope::Everything).filter(Column::State.eq(state));
+    let of_day = |state: &str| in_state(state).filter(Column::CreatedAt.gt(day.fixed_offset()));
+    let oldest = in_state("pending").order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).one(db).await?;
+    Ok(Backlog {
+        pending: in_state("pending").count(db).await?,
+        abandoned: of_day("abandoned").count(db).await?,
+        refused: of_day("refused").count(db).await?,
+        // One becomes this 23 hours after it was written down.
+        unresolved: in_state("unresolved").filter(Column::SettledAt.gt(day.fixed_offset())).count(db).await?,
+        oldest_pending_at: oldest.map(|call| call.created_at.to_utc()),
+    })
 }

@@ -22,5 +22,5 @@ pub use standing::{Standing, standing};
 pub use store::mirror::{by_external_id, has_coupon};
 pub use store::{
     Coupons, Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, PromoCodes, Redemptions, RedemptionsOf, Refunds,
-    RefundsOf,
+    RefundsOf, coupon_at_stripe, coupon_by_id, coupon_with_code, is_code_taken, promo_code_at_stripe, promo_code_by_id,
 };

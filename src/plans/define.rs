@@ -7,6 +7,7 @@ use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
 use crate::db::is_duplicate;
 use crate::error::{Error, Result};
+use crate::jobs::NewJob;
 use entity::{credit_units, features, products};
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use serde_json::json;
@@ -68,8 +69,17 @@ pub struct PlanChange {
     pub active: Option<bool>,
 }
 
-/// Changes what may change of a plan: how it is shown and whether it is sold.
-pub async fn update_plan(app: &App, viewer: &Viewer, id: Uuid, change: PlanChange) -> Result<products::Model> {
+/// Changes what may change of a plan: how it is shown and whether it is sold. What `follow` gives is to be done then.
+pub async fn update_plan<F>(
+    app: &App,
+    viewer: &Viewer,
+    id: Uuid,
+    change: PlanChange,
+    follow: F,
+) -> Result<products::Model>
+where
+    F: FnOnce(&products::Model) -> Result<Option<NewJob>> + Send + 'static,
+{
     viewer.require(Permission::CatalogueWrite)?;
     let name = change.name.map(|name| checked_name(&name, &["name"])).transpose()?;
     let now = app.now().fixed_offset();
@@ -89,6 +99,9 @@ pub async fn update_plan(app: &App, viewer: &Viewer, id: Uuid, change: PlanChang
                     ..Default::default()
                 };
                 let plan = products::Entity::update(row).exec(txn).await?;
+                if let Some(follow) = follow(&plan)? {
+                    follow.enqueue(txn).await?;
+                }
                 let states = (Some(summary(&before)), Some(summary(&plan)));
                 deed.record(txn, "plans.update", ("Plan", id), None, states).await?;
                 Ok(plan)

@@ -15,8 +15,8 @@ pub use define::{
 };
 pub use project::{KnownPrice, ObservedPrice, ObservedProduct, known_credit_unit, known_prices, project_price};
 pub use store::{
-    Allowances, Features, PlanOfVersion, Plans, Prices, ProviderPrices, ProviderPricesOf, Versions, credit_unit,
-    credits_of_pack, on_sale, sold_as, versions_of_plans,
+    Allowances, Features, PlanOfVersion, Plans, Prices, ProviderPrices, ProviderPricesOf, Sold, SoldThere, Versions,
+    credit_unit, credits_of_pack, on_sale, products_there, sold, sold_as, version_by_id, versions_of_plans,
 };
 pub use versions::{
     AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec, create_version, publish_version, update_version,

@@ -36,6 +36,8 @@ pub struct ObservedPrice {
     pub active: bool,
     /// How many credits one unit is, in the smallest step, where it is a pack.
     pub credits: Option<i64>,
+    /// Which price of ours it says it is.
+    pub own_id: Option<Uuid>,
     /// When it was made there.
     pub created_at: DateTime<Utc>,
 }
@@ -72,14 +74,20 @@ pub struct KnownPrice {
 ///   all, the newest by `created_at` and then by id, whichever arrives first. A description is left alone.
 /// - A price keeps the version that it was first seen to sell, as long as it names the same product; a new one sells the
 ///   version that is published.
+/// - One that names a price of ours which asks for the same, of a version that was ever on sale, is that price.
 /// - Of a version's prices made by hand, one of the same amount and interval that this provider does not sell yet is
 ///   taken for this one.
 /// - What a price asks for never changes: one that does at the provider becomes another here, for those who bought it.
 pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<Mirrored<provider_prices::Model>> {
     let found = store::lock_provider_price(mirror.txn, price.provider, &price.external_id).await?;
-    let product = product(mirror, price).await?;
-    let version_id = version(mirror, product.id, found.as_ref()).await?;
-    let price_id = own_price(mirror, price, version_id, found.as_ref()).await?;
+    let (product, version_id, price_id) = match named(mirror, price).await? {
+        Some((product, own)) => (product, own.product_version_id, Some(own.id)),
+        None => {
+            let product = product(mirror, price).await?;
+            let version_id = version(mirror, product.id, found.as_ref()).await?;
+            (product, version_id, own_price(mirror, price, version_id, found.as_ref()).await?)
+        }
+    };
     let before = found.as_ref().map(|found| (found.product_version_id, found.price_id));
     let wanted = provider_prices::ActiveModel {
         id: Set(mirror.clock.new_id()),
@@ -112,6 +120,24 @@ pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Re
         follow_providers(mirror, price_id).await?;
     }
     Ok(written)
+}
+
+/// The price of ours that a price says it is, with its product. What is said is copied with a price at the provider, so
+/// it counts only where the rest fits.
+async fn named(mirror: &Mirror<'_>, price: &ObservedPrice) -> Result<Option<(products::Model, prices::Model)>> {
+    let (Some(own_id), Some(amount)) = (price.own_id, price.unit_amount_minor) else { return Ok(None) };
+    let Some(own) = store::published_price(mirror.txn, own_id).await? else { return Ok(None) };
+    let is_alike = own.currency == price.currency
+        && own.unit_amount_minor == amount
+        && own.interval == price.interval
+        && own.interval_count == price.interval_count;
+    let product = store::lock_product_of(mirror.txn, own.product_version_id).await?;
+    // A pack is named in two ways: by its code, and by its code without what all codes of packs begin with.
+    let is_of = |product: &products::Model| match price.product.kind {
+        "credit_pack" => product.kind == "credit_pack",
+        _ => product.code == clean_code(&price.product.code),
+    };
+    Ok(product.filter(|product| is_alike && is_of(product)).map(|product| (product, own)))
 }
 
 /// The product that a price names, made where there is none.

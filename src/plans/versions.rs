@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
+use crate::jobs::NewJob;
 use crate::money::is_currency;
 use entity::{credit_allowances, prices, product_features, product_versions};
 use sea_orm::sea_query::ExprTrait;
@@ -145,8 +146,13 @@ pub async fn update_version(
         .await
 }
 
-/// Puts a draft on sale in place of the version before it, which those who have it keep.
-pub async fn publish_version(app: &App, viewer: &Viewer, id: Uuid) -> Result<product_versions::Model> {
+/// Puts a draft on sale in place of the version before it, which those who have it keep. `follow` is to be done then.
+pub async fn publish_version(
+    app: &App,
+    viewer: &Viewer,
+    id: Uuid,
+    follow: Option<NewJob>,
+) -> Result<product_versions::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
     app.db
@@ -171,6 +177,9 @@ pub async fn publish_version(app: &App, viewer: &Viewer, id: Uuid) -> Result<pro
                     ..Default::default()
                 };
                 let version = Entity::update(published).exec(txn).await?;
+                if let Some(follow) = follow {
+                    follow.enqueue(txn).await?;
+                }
                 let after = Some(serde_json::json!({"number": version.number, "publishedAt": now}));
                 deed.record(txn, "plan_versions.publish", ("PlanVersion", id), None, (None::<()>, after)).await?;
                 Ok(version)

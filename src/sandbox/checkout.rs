@@ -214,6 +214,13 @@ fn outcome(state: &mut State, intent: &str, method: &str) -> Outcome<Option<Stri
 fn subscribe(state: &mut State, session: &Value, method: &str) -> Outcome<Option<String>> {
     let id = text(session, "id");
     let notes = basket::of(state, id);
+    // A card that is kept for later is tried as well.
+    let refuses = matches!(cards::behaviour(state.get(method)), Card::Declined | Card::WithoutFunds);
+    if refuses && session["amount_total"] == 0 {
+        let error = json!({"type": "card_error", "code": "card_declined", "decline_code": "generic_decline",
+            "message": "Your card was declined."});
+        return Err(subscriptions::undone(&error, &Value::Null));
+    }
     let customer = notes["customer"].as_str().or(session["customer"].as_str()).unwrap_or_default().to_owned();
     let known = notes["subscription"].as_str().filter(|known| state.get(known)["status"] == "incomplete");
     let subscription = match known {

@@ -22,7 +22,8 @@ use super::{Held, Sandbox};
 const MOST_BYTES: usize = 1 << 20;
 
 impl Sandbox {
-    /// Its API under `/v1`, and its pages: `/pay/{session}`, `/confirm/{payment_intent}` and `/portal/{session}`.
+    /// Its API under `/v1`, and its pages: `/pay/{session}`, `/confirm/{payment_intent}` and `/portal/{session}`; and
+    /// `/paid`, for a seller who has no page to go on with.
     pub fn router(&self) -> Router {
         pages::router().route("/v1/{*path}", any(api)).with_state(self.clone())
     }

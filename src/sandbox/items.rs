@@ -44,6 +44,13 @@ pub(super) fn new_items(state: &mut State, subscription: &Value, params: &Params
         return Err(refused("", "items", "A subscription must have at least one active plan."));
     }
     same_terms(&items)?;
+    if items.iter().any(|item| item["price"]["currency"] != subscription["currency"]) {
+        let message = format!(
+            "You cannot combine currencies on a single customer. This customer has an active subscription with currency {}.",
+            text(subscription, "currency")
+        );
+        return Err(refused("", "", &message));
+    }
     Ok(items)
 }
 

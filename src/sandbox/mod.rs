@@ -137,6 +137,13 @@ impl Sandbox {
         self.held().desk.faults.push_back(fault);
     }
 
+    /// Nothing fails any more that was to fail.
+    pub fn clear_faults(&self) {
+        let mut held = self.held();
+        held.desk.faults.clear();
+        held.desk.dice = faults::Dice::default();
+    }
+
     /// From now on makes so many of a hundred requests that would change something fail, in ways that take no time.
     pub fn fail_with(&self, percent: u32, seed: u64) {
         self.fail_among(percent, seed, &Fault::QUICK);
@@ -206,6 +213,13 @@ impl Sandbox {
         } else {
             held.state.update(&id, &format!("{name}.updated"), |old| *old = object);
         }
+    }
+
+    /// Keeps an object that was there before anyone listened: nobody is told.
+    pub fn keep(&self, object: Value) {
+        let mut held = self.held();
+        held.state.put(object);
+        held.state.settle();
     }
 
     /// Tells of an object as it is now, in an event of this type.

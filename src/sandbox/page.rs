@@ -17,7 +17,8 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;mar
     td:last-child{text-align:right;white-space:nowrap}.sum td{font-weight:600;border-bottom:0}\
     button{font:inherit;padding:.5rem .9rem;margin:.2rem .3rem .2rem 0;border:1px solid #8a93a6;border-radius:6px;\
     background:#fff;cursor:pointer}button.main{background:#24417e;border-color:#24417e;color:#fff}\
-    input{font:inherit;padding:.45rem;border:1px solid #8a93a6;border-radius:6px}";
+    .stack button{display:block;width:100%;text-align:left;margin:.4rem 0}pre{background:#f3f5f9;border-radius:6px;\
+    padding:.7rem .9rem;overflow-x:auto}input{font:inherit;padding:.45rem;border:1px solid #8a93a6;border-radius:6px}";
 
 /// A text that stands for itself in HTML.
 pub(super) fn escape(text: &str) -> String {
@@ -50,6 +51,15 @@ pub(super) fn page(title: &str, body: &str) -> String {
 /// A page that says one thing.
 pub(super) fn message(title: &str, text: &str) -> String {
     page(title, &format!("<p>{}</p>", escape(text)))
+}
+
+/// Where a seller who has no page of their own sends who has paid.
+pub(super) fn paid() -> String {
+    let body = "<p>Here your application goes on. The gateway is told by a webhook, and a moment later has what was \
+                bought. Ask it as the one who paid:</p>\
+                <pre>{ viewer {\n  plan { status plan { name } trialEnd }\n  account { creditBalances { available } }\n} }</pre>\
+                <p><a href=\"/graphql\">Open GraphiQL</a></p>";
+    page("Thank you", body)
 }
 
 fn error(text: Option<&str>) -> String {
@@ -109,7 +119,7 @@ pub(super) fn checkout(state: &State, session: &Value, wrong: Option<&str>) -> S
         button("card", "authenticate", "Pay with a card that asks for confirmation", false),
     ];
     let body = format!(
-        "{}<table>{rows}</table>{trial}{code}<form method=\"post\">{}</form>{}",
+        "{}<table>{rows}</table>{trial}{code}<form method=\"post\" class=\"stack\">{}</form>{}",
         error(wrong),
         cards.concat(),
         link(text(session, "cancel_url"), "Cancel"),
@@ -150,7 +160,7 @@ pub(super) fn portal(state: &State, session: &Value, wrong: Option<&str>) -> Str
         button("card", "declined", "Use a card that is declined", false),
     ];
     let back = link(text(session, "return_url"), "Back");
-    _ = write!(body, "<h2>Card</h2><p>{card}</p><form method=\"post\">{}</form>{back}", cards.concat());
+    _ = write!(body, "<h2>Card</h2><p>{card}</p><form method=\"post\" class=\"stack\">{}</form>{back}", cards.concat());
     page("Your subscriptions", &body)
 }
 

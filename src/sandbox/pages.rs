@@ -23,6 +23,7 @@ pub(super) fn router() -> Router<Sandbox> {
         .route("/pay/{session}", get(show_checkout).post(pay))
         .route("/confirm/{payment_intent}", get(show_confirmation).post(confirm))
         .route("/portal/{session}", get(show_portal).post(change))
+        .route("/paid", get(|| async { html(StatusCode::OK, page::paid()) }))
 }
 
 fn html(status: StatusCode, page: String) -> Response {

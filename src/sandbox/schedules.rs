@@ -8,7 +8,7 @@ use super::form::{Params, bracketed};
 use super::items::put_items;
 use super::refusal::{Outcome, missing, no_such, refused};
 use super::state::{State, list, number, text};
-use super::subscriptions::{first_item, item, price, priced};
+use super::subscriptions::{first_item, item, price, priced_or_kept};
 use super::terms::period_end;
 
 /// `POST /v1/subscription_schedules`
@@ -95,6 +95,7 @@ pub(super) fn update(state: &mut State, id: &str, params: &Params) -> Outcome<Va
 
 fn phases(state: &State, schedule: &Value, params: &Params) -> Outcome<Vec<Value>> {
     let subscription = state.get(text(schedule, "subscription")).clone();
+    let kept: Vec<&Value> = list(&schedule["phases"][0]["items"]).iter().map(|item| &item["price"]).collect();
     let count = params.list("phases").len();
     let mut start = number(&schedule["phases"][0], "start_date");
     let mut phases = Vec::new();
@@ -112,7 +113,7 @@ fn phases(state: &State, schedule: &Value, params: &Params) -> Outcome<Vec<Value
             }
             (own, _) => start = own.unwrap_or(start),
         }
-        let items = priced(state, params, &format!("phases.{at}.items"))?;
+        let items = priced_or_kept(state, params, &format!("phases.{at}.items"), &kept)?;
         let ends = format!("phases.{at}.end_date");
         let end = match (params.number(&ends)?, params.number(&format!("phases.{at}.iterations"))?) {
             (Some(end), _) => end,

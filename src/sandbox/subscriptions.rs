@@ -123,11 +123,26 @@ pub(super) fn asks() -> Value {
 
 /// The prices and quantities of a list of items.
 pub(super) fn priced(state: &State, params: &Params, list: &str) -> Outcome<Vec<(Value, i64)>> {
+    priced_or_kept(state, params, list, &[])
+}
+
+/// The same; who has one of the prices in `kept` keeps it although it is sold no more.
+pub(super) fn priced_or_kept(
+    state: &State,
+    params: &Params,
+    list: &str,
+    kept: &[&Value],
+) -> Outcome<Vec<(Value, i64)>> {
     let mut items = Vec::new();
     for (at, entry) in params.list(list).iter().enumerate() {
         let param = form::bracketed(&format!("{list}.{at}.price"));
         let id = entry.text("price").ok_or_else(|| missing(&param))?;
-        items.push((price(state, id, &param)?, entry.number("quantity")?.unwrap_or(1)));
+        let price = if kept.iter().any(|kept| **kept == id) {
+            state.find("price", id, &param)?
+        } else {
+            price(state, id, &param)?
+        };
+        items.push((price, entry.number("quantity")?.unwrap_or(1)));
     }
     if items.is_empty() { Err(missing(list)) } else { Ok(items) }
 }

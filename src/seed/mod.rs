@@ -4,6 +4,7 @@
 //! rows depend neither on the size of a chunk nor on the database, and memory does not grow with the number of users.
 
 mod arr;
+pub mod at_stripe;
 mod billing;
 mod calendar;
 mod catalogue;
@@ -20,6 +21,7 @@ mod names;
 mod office;
 mod people;
 mod rows;
+pub mod samples;
 mod subscription;
 mod write;
 

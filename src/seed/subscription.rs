@@ -169,7 +169,7 @@ impl<'w> Subscription<'w> {
         let (inbox_event_id, recorded_at) = if self.row.provider == "manual" {
             (None, at)
         } else {
-            let object = self.object(&customer.reference);
+            let object = self.object(customer);
             let (id, recorded_at) = customer.inbox(at, self.row.updated_at, cause, object);
             (Some(id), recorded_at)
         };
@@ -241,14 +241,24 @@ impl<'w> Subscription<'w> {
         }
     }
 
-    fn object(&self, reference: &str) -> Value {
+    /// As the provider tells it, with prices whole: the history is read from there when the subscription changes.
+    fn object(&self, customer: &Customer<'_>) -> Value {
+        let item = |item: &Item| {
+            let recurring =
+                json!({"interval": item.price.interval.name(), "interval_count": 1, "usage_type": "licensed"});
+            let price = json!({
+                "id": customer.world.catalogue.reference(customer.provider, item.price.id), "object": "price",
+                "currency": item.price.currency.to_lowercase(), "recurring": recurring, "type": "recurring",
+                "unit_amount": item.price.amount_minor,
+            });
+            let end = self.period().1.timestamp();
+            json!({"id": item.external_id, "price": price, "quantity": item.quantity, "current_period_end": end})
+        };
+        let items: Vec<Value> = self.items.iter().map(item).collect();
         json!({
-            "id": self.row.external_id, "object": "subscription", "customer": reference, "status": self.row.status,
-            "cancel_at": self.row.cancel_at.map(|at| at.timestamp()),
-            "items": {"data": self.items.iter().map(|item| json!({
-                "id": item.external_id, "price": item.price.id, "quantity": item.quantity,
-                "current_period_end": self.period().1.timestamp(),
-            })).collect::<Vec<_>>()},
+            "id": self.row.external_id, "object": "subscription", "customer": customer.reference,
+            "status": self.row.status, "cancel_at": self.row.cancel_at.map(|at| at.timestamp()),
+            "items": {"data": items},
         })
     }
 }

@@ -6,9 +6,10 @@ const token = process.env.TOLLGATE_TOKEN;
 if (!token) throw new Error("set TOLLGATE_TOKEN to a user's token, such as the one that the demo prints");
 
 const { viewer: me } = await ask(url, token, MyPlanDocument, {});
-const plan = me.subscription;
+const { plan } = me;
 console.log(`${me.user?.fullName ?? "You"}: ${plan?.plan?.name ?? "no plan"}, ${plan?.status ?? "no subscription"}`);
-if (plan?.price) console.log(`  ${money(plan.price.amount)} per ${plan.price.interval.toLowerCase()}`);
+const price = plan?.subscription.price;
+if (price) console.log(`  ${money(price.amount)} per ${price.interval.toLowerCase()}`);
 
 const { viewer } = await ask(url, token, MyBalanceDocument, { unit: "credit", first: 3 });
 const balance = viewer.account?.creditBalance;

@@ -102,6 +102,7 @@ pub(in crate::inbox) fn price(price: &Object, product: Option<&Object>) -> Optio
         trial_days: trial_days(at(payload, "trial_period")),
         active: on_sale(price) && product.is_none_or(on_sale),
         credits: offer.credits().filter(|_| kind == Kind::CreditPack),
+        own_id: None,
         created_at: created_at(price),
     })
 }

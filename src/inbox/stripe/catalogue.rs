@@ -58,6 +58,7 @@ pub(in crate::inbox) fn price(object: &Object, product: Option<&Object>) -> Opti
         trial_days: minor(at(price, "recurring.trial_period_days")).filter(|days| *days > 0),
         active: at(price, "active") == &Value::Bool(true) && !object.deleted,
         credits: credits.filter(|_| kind == "credit_pack"),
+        own_id: text(price, "metadata.tollgate_price").and_then(|id| id.parse().ok()),
         created_at: seconds(at(price, "created")).unwrap_or(object.occurred_at),
     })
 }

@@ -12,3 +12,6 @@ pub(super) use refunds::{
 };
 
 pub use money::{Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, Refunds, RefundsOf};
+pub use redeem::{
+    coupon_at_stripe, coupon_by_id, coupon_with_code, is_code_taken, promo_code_at_stripe, promo_code_by_id,
+};

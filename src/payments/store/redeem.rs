@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use entity::{coupons, discount_redemptions, payments, promo_codes};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait as _;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 /// The codes at Stripe with these letters: those that can be used first, and of those the newest.
@@ -49,4 +49,43 @@ pub(crate) async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTime
     let rows = rows.filter(Column::SubscriptionId.eq(subscription_id));
     let lasts = Column::EndsAt.is_null().or(Column::EndsAt.gt(now));
     Ok(rows.filter(lasts).one(txn).await?.is_some())
+}
+
+/// The coupon with this id.
+pub async fn coupon_by_id(txn: &Txn, id: Uuid) -> Result<Option<coupons::Model>> {
+    Ok(coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Id.eq(id)).one(txn).await?)
+}
+
+/// The coupon with this code.
+pub async fn coupon_with_code(txn: &Txn, code: &str) -> Result<Option<coupons::Model>> {
+    Ok(coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Code.eq(code)).one(txn).await?)
+}
+
+/// The coupon with this id at Stripe.
+pub async fn coupon_at_stripe(db: &impl ConnectionTrait, external_id: &str) -> Result<Option<coupons::Model>> {
+    use coupons::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq("stripe"));
+    Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?)
+}
+
+/// The promotion code with this id.
+pub async fn promo_code_by_id(txn: &Txn, id: Uuid) -> Result<Option<promo_codes::Model>> {
+    Ok(promo_codes::Entity::visible(Scope::Everything).filter(promo_codes::Column::Id.eq(id)).one(txn).await?)
+}
+
+/// The promotion code with this id at Stripe.
+pub async fn promo_code_at_stripe(db: &impl ConnectionTrait, external_id: &str) -> Result<Option<promo_codes::Model>> {
+    use promo_codes::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq("stripe"));
+    Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?)
+}
+
+/// Whether a code that can be used has these letters, for everyone or for this customer.
+pub async fn is_code_taken(txn: &Txn, code: &str, customer: Option<&str>) -> Result<bool> {
+    let named = codes_with_letters(txn, &code.trim().to_lowercase()).await?;
+    let clashes = |code: &promo_codes::Model| match (&code.customer_external_id, customer) {
+        (Some(theirs), Some(customer)) => theirs == customer,
+        _ => true,
+    };
+    Ok(named.iter().any(|code| code.active && clashes(code)))
 }

@@ -77,6 +77,15 @@ pub(crate) async fn prices_like(
     Ok(rows.all(txn).await?)
 }
 
+/// The price with this id, of a version that is or was on sale.
+pub(crate) async fn published_price(txn: &Txn, id: Uuid) -> Result<Option<prices::Model>> {
+    let rows = prices::Entity::visible(Scope::Everything)
+        .inner_join(product_versions::Entity)
+        .filter(prices::Column::Id.eq(id))
+        .filter(product_versions::Column::Status.ne("draft"));
+    Ok(rows.one(txn).await?)
+}
+
 /// Those of these prices that some price of `provider` stands for.
 pub(crate) async fn prices_taken(txn: &Txn, provider: &str, ids: impl Iterator<Item = Uuid>) -> Result<HashSet<Uuid>> {
     use provider_prices::{Column, Entity};

@@ -4,9 +4,11 @@ pub(super) mod mirror;
 
 mod offers;
 mod provider_prices;
+mod sold;
 
 pub use offers::{credits_of_pack, on_sale, sold_as};
 pub use provider_prices::{ProviderPrices, ProviderPricesOf};
+pub use sold::{Sold, SoldThere, products_there, sold, version_by_id};
 
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};

@@ -31,20 +31,10 @@ pub(crate) fn at(hours: i64) -> DateTime<Utc> {
     "2025-06-01T00:00:00.123456Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(hours)
 }
 
-/// All of it, with ids and codes that hold `name`.
-pub(crate) fn everything(name: &str, event: Uuid) -> Vec<Observed> {
+/// A coupon and a code that gives it.
+fn discounts(name: &str) -> [Observed; 2] {
     let id = |id: &str| format!("{id}{name}");
-    let mut things = vec![
-        Observed::Customer(ObservedCustomer {
-            provider: "stripe",
-            external_id: id("cus"),
-            email: Some("zoë@example.com".to_owned()),
-            name: None,
-            delinquent: true,
-            deleted: false,
-            created_at: at(0),
-        }),
-        subscription(name, event),
+    [
         Observed::Coupon(ObservedCoupon {
             provider: "stripe",
             external_id: id("coupon"),
@@ -73,7 +63,25 @@ pub(crate) fn everything(name: &str, event: Uuid) -> Vec<Observed> {
             active: true,
             created_at: at(0),
         }),
+    ]
+}
+
+/// All of it, with ids and codes that hold `name`.
+pub(crate) fn everything(name: &str, event: Uuid) -> Vec<Observed> {
+    let id = |id: &str| format!("{id}{name}");
+    let mut things = vec![
+        Observed::Customer(ObservedCustomer {
+            provider: "stripe",
+            external_id: id("cus"),
+            email: Some("zoë@example.com".to_owned()),
+            name: None,
+            delinquent: true,
+            deleted: false,
+            created_at: at(0),
+        }),
+        subscription(name, event),
     ];
+    things.extend(discounts(name));
     for (redeemed, ended) in [(1, 40), (60, 90)] {
         things.push(Observed::Redemption(ObservedRedemption {
             provider: "stripe",
@@ -126,6 +134,7 @@ pub(crate) fn prices(name: &str) -> impl Iterator<Item = ObservedPrice> {
         trial_days: (hours == 4).then_some(14),
         active: hours != 4,
         credits: None,
+        own_id: None,
         created_at: at(hours),
     };
     [

@@ -1,0 +1,99 @@
+//! What the demo prints when it is ready.
+
+use super::shop::{Subscribed, near};
+use super::{CUSTOMER, NEWCOMER, token};
+use crate::app::App;
+use crate::auth::Role;
+use crate::graphql::global_id_of;
+use crate::seed::samples;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// What it tells of.
+pub(super) struct Welcome<'a> {
+    pub(super) app: &'a App,
+    pub(super) address: SocketAddr,
+    /// Whether there is a stand-in for Stripe.
+    pub(super) sells: bool,
+    /// The subscription of the customer.
+    pub(super) subscribed: Option<Subscribed>,
+    /// The page of the checkout that the newcomer has begun.
+    pub(super) checkout_url: Option<String>,
+    /// What ctrl-c does beside stopping.
+    pub(super) forgets: &'a str,
+}
+
+const QUERIES: &str = "\
+Three queries to paste:
+
+  # What is sold (no token needed)
+  { plans { nodes { code name currentVersion { prices { id amount { amount currency } interval } } } } }
+
+  # My plan, my balances, my last payments (customer)
+  { viewer { user { fullName subscription { status plan { name } currentPeriodEnd } }
+    account { creditBalances { unit { code } available }
+              payments(first: 3) { nodes { amount { amount currency } paymentStatus paidAt } } } } }
+
+  # Recurring revenue today (admin)
+  { analytics { recurringRevenue { mrr { amount currency } customerCount subscriptionCount } } }
+";
+
+impl Welcome<'_> {
+    pub(super) async fn written(&self) -> anyhow::Result<String> {
+        let address = near(self.address);
+        let header = |subject: &str, role| {
+            anyhow::Ok(format!("  {{\"Authorization\": \"Bearer {}\"}}", token(self.app, subject, role)?))
+        };
+        let customer = header(CUSTOMER, Role::User)?;
+        let mut text = format!(
+            "\nTollgate serves a made-up company at http://{address}/graphql\n\
+             Open it in a browser for GraphiQL, and paste this into its headers to be a customer:\n\n{customer}\n\n"
+        );
+        if self.sells {
+            let newcomer = header(NEWCOMER, Role::User)?;
+            _ = write!(text, "or this to be someone who has just come, without a plan:\n\n{newcomer}\n\n");
+        }
+        _ = write!(text, "or this to be an admin:\n\n{}\n\n", header("user_admin", Role::Admin)?);
+        if let Some(url) = &self.checkout_url {
+            _ = write!(
+                text,
+                "The one who has just come is about to buy. Open the page of the checkout, and pay: it belongs to a \
+                 stand-in\nfor Stripe, and no money moves.\n\n  {url}\n\n\
+                 What they have then (someone who has just come):\n\n  \
+                 {{ viewer {{ trialAvailable plan {{ status plan {{ name }} trialEnd }} }} }}\n\n"
+            );
+        }
+        text.push_str(QUERIES);
+        if self.sells {
+            text.push_str(&self.mutations(address).await?);
+        }
+        _ = write!(text, "\nctrl-c stops the demo{}.", self.forgets);
+        Ok(text)
+    }
+
+    async fn mutations(&self, address: SocketAddr) -> anyhow::Result<String> {
+        let mut text = "\nMutations to paste (customer):\n".to_owned();
+        let currency = self.subscribed.as_ref().map_or("USD", |it| &it.currency);
+        if let Some(pack) = samples::price(self.app.db.schema(), "credits_small", (currency, "one_time")).await? {
+            let id = global_id_of("Price", pack);
+            _ = write!(
+                text,
+                "\n  # Buy 100 credits: open the url that it gives, pay, and look at the balances again\n  \
+                 mutation {{ startCheckout(input: {{priceId: \"{}\", idempotencyKey: \"demo-1\",\n    \
+                 successUrl: \"http://{address}/paid\"}}) {{ checkout {{ url }} userErrors {{ code message }} }} }}\n",
+                *id
+            );
+        }
+        if let Some(subscribed) = &self.subscribed {
+            let id = global_id_of("Subscription", subscribed.id);
+            _ = write!(
+                text,
+                "\n  # End my plan when what is paid for ends; resumeSubscription takes that back\n  \
+                 mutation {{ cancelSubscription(input: {{subscriptionId: \"{}\", idempotencyKey: \"demo-2\"}}) {{\n    \
+                 subscription {{ status cancelAt }} userErrors {{ code message }} }} }}\n",
+                *id
+            );
+        }
+        Ok(text)
+    }
+}

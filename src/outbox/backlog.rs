@@ -1,0 +1,13 @@
+//! How many calls somebody may have to look after.
+
+use super::store;
+use crate::app::App;
+use crate::auth::{Permission, Viewer};
+use crate::error::Result;
+use chrono::TimeDelta;
+
+/// Counts the calls that are to be made, and those of the last day that came to nothing.
+pub async fn backlog(app: &App, viewer: &Viewer) -> Result<store::Backlog> {
+    viewer.require(Permission::OperationsRead)?;
+    store::backlog(app.db.read(), app.now() - TimeDelta::days(1)).await
+}

@@ -1,0 +1,36 @@
+//! What of the made-up company is shown to who looks at it for the first time.
+
+use ::entity::{prices, product_versions, products, subscriptions};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Our price of what has this code, in this currency and for this interval; `None` where it is not on sale.
+pub async fn price(
+    db: &DatabaseConnection,
+    code: &str,
+    (currency, interval): (&str, &str),
+) -> anyhow::Result<Option<Uuid>> {
+    let product = products::Entity::find().filter(products::Column::Code.eq(code)).one(db).await?;
+    let Some(product) = product else { return Ok(None) };
+    let published = product_versions::Entity::find()
+        .filter(product_versions::Column::ProductId.eq(product.id))
+        .filter(product_versions::Column::Status.eq("published"));
+    let Some(version) = published.one(db).await? else { return Ok(None) };
+    let price = prices::Entity::find()
+        .filter(prices::Column::ProductVersionId.eq(version.id))
+        .filter(prices::Column::Currency.eq(currency))
+        .filter(prices::Column::Interval.eq(interval))
+        .filter(prices::Column::Active.eq(true));
+    Ok(price.one(db).await?.map(|price| price.id))
+}
+
+/// Our id of the newest subscription among objects of Stripe; `None` where there is none that we know.
+pub async fn subscription(db: &DatabaseConnection, objects: &[Value]) -> anyhow::Result<Option<Uuid>> {
+    let ids = objects.iter().filter(|object| object["object"] == "subscription");
+    let ids = ids.filter_map(|object| object["id"].as_str());
+    let found = subscriptions::Entity::find()
+        .filter(subscriptions::Column::ExternalId.is_in(ids))
+        .order_by_desc(subscriptions::Column::Id);
+    Ok(found.one(db).await?.map(|row| row.id))
+}

@@ -1,0 +1,135 @@
+// Compares what Tollgate sends to Stripe with the types of Stripe's own SDK, and the stand-in's signature with what the
+// SDK takes. The requests are those of tests/it/stripe_requests.rs.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Stripe from 'stripe';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const read = (name) => JSON.parse(readFileSync(join(here, name), 'utf8'));
+
+// Method and path, with * for an id, and the type of the parameters.
+const TYPES = {
+  'POST customers': 'CustomerCreateParams',
+  'POST checkout/sessions': 'Checkout.SessionCreateParams',
+  'POST checkout/sessions/*/expire': 'Checkout.SessionExpireParams',
+  'POST billing_portal/sessions': 'BillingPortal.SessionCreateParams',
+  'POST subscriptions': 'SubscriptionCreateParams',
+  'POST subscriptions/*': 'SubscriptionUpdateParams',
+  'POST subscriptions/*/resume': 'SubscriptionResumeParams',
+  'DELETE subscriptions/*': 'SubscriptionCancelParams',
+  'POST subscription_schedules': 'SubscriptionScheduleCreateParams',
+  'POST subscription_schedules/*': 'SubscriptionScheduleUpdateParams',
+  'POST subscription_schedules/*/release': 'SubscriptionScheduleReleaseParams',
+  'POST invoices/create_preview': 'InvoiceCreatePreviewParams',
+  'POST payment_intents': 'PaymentIntentCreateParams',
+  'POST refunds': 'RefundCreateParams',
+  'POST products': 'ProductCreateParams',
+  'POST products/*': 'ProductUpdateParams',
+  'POST prices': 'PriceCreateParams',
+  'POST prices/*': 'PriceUpdateParams',
+  'POST coupons': 'CouponCreateParams',
+  'POST coupons/*': 'CouponUpdateParams',
+  'DELETE coupons/*': 'CouponDeleteParams',
+  'POST promotion_codes': 'PromotionCodeCreateParams',
+  'POST promotion_codes/*': 'PromotionCodeUpdateParams',
+};
+
+// Words of paths that are no ids.
+const WORDS = new Set(Object.keys(TYPES).flatMap((path) => path.split(/[ /]/)));
+
+function typeOf({ method, path }) {
+  const parts = path.replace(/^\/v1\//, '').split('/');
+  const key = `${method} ${parts.map((part) => (WORDS.has(part) ? part : '*')).join('/')}`;
+  if (!TYPES[key]) throw new Error(`no type is known for ${key}; add it to check.mjs`);
+  return TYPES[key];
+}
+
+// What stays a text whatever it looks like. Where the SDK wants something else there, it complains.
+const TEXTS = new Set(['metadata', 'name', 'description', 'code', 'nickname']);
+
+// Everything is sent as text. What looks like a number or a truth value is one.
+function typed(value, name = '') {
+  if (TEXTS.has(name)) return value;
+  if (Array.isArray(value)) return value.map((item) => typed(item));
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([inner, held]) => [inner, typed(held, inner)]));
+  }
+  if (/^-?(0|[1-9]\d*)(\.\d+)?$/.test(value)) return Number(value);
+  return { true: true, false: false }[value] ?? value;
+}
+
+// The types of `requests` are checked; gives what the compiler says, which is nothing where all are right.
+function complaints(requests) {
+  const directory = mkdtempSync(join(here, 'node_modules', '.check-'));
+  try {
+    const lines = requests.map((request, at) => {
+      const literal = JSON.stringify(typed(request.params), null, 2);
+      return `// ${request.method} ${request.path}\nexport const request${at} = ${literal} satisfies Stripe.${typeOf(request)};\n`;
+    });
+    const file = join(directory, 'requests.ts');
+    writeFileSync(file, `import type { Stripe } from 'stripe';\n\n${lines.join('\n')}`);
+    const tsc = join(here, 'node_modules', 'typescript', 'bin', 'tsc');
+    const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'nodenext'];
+    execFileSync(process.execPath, [tsc, ...flags, file], { encoding: 'utf8', cwd: here });
+    return '';
+  } catch (error) {
+    if (!error.stdout) throw error;
+    const text = readFileSync(join(directory, 'requests.ts'), 'utf8').split('\n');
+    // Each complaint with the request and the line that it is about.
+    return error.stdout.replace(/^.*requests\.ts\((\d+),\d+\): (.*)$/gm, (_, line, what) => {
+      const before = text.slice(0, line).findLastIndex((each) => each.startsWith('export const'));
+      const name = /request\d+/.exec(text[before])?.[0];
+      return `[${name}] ${text[before - 1]}: ${text[line - 1].trim()}\n    ${what}`;
+    });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function fail(why) {
+  console.error(why);
+  process.exitCode = 1;
+}
+
+const { version, requests } = read('requests.json');
+if (version !== Stripe.API_VERSION && version !== new Stripe('sk_test_1').getApiField('version')) {
+  fail(`Tollgate asks in version ${version}, and this SDK in ${new Stripe('sk_test_1').getApiField('version')}`);
+}
+
+const told = complaints(requests);
+if (told) fail(`What is sent is not what Stripe's SDK would send:\n${told}`);
+
+// A check that cannot fail is none: each of these is wrong in one way.
+const sessions = { method: 'POST', path: '/v1/checkout/sessions' };
+const wrong = [
+  { ...sessions, params: { mode: 'subscription', line_items: [{ price: 'price_1', amount: '5' }] } },
+  { ...sessions, params: { mode: 'rent' } },
+  { ...sessions, params: { expires_at: 'tomorrow' } },
+  { ...sessions, params: { metadata: { plan: { code: 'pro' } } } },
+  { method: 'POST', path: '/v1/subscriptions', params: { items: [] } },
+];
+const blamed = complaints(wrong);
+wrong.forEach((request, at) => {
+  if (!blamed.includes(`[request${at}]`)) fail(`the check lets pass what is wrong: ${JSON.stringify(request)}`);
+});
+try {
+  typeOf({ method: 'POST', path: '/v1/unheard/of' });
+  fail('the check lets pass a path that it does not know');
+} catch {
+  // As it should be.
+}
+
+const { secret, at, signature, body } = read('webhook.json');
+const stripe = new Stripe('sk_test_1');
+const event = stripe.webhooks.constructEvent(body, signature, secret, 300, undefined, at * 1000);
+if (event.type !== 'product.created') fail(`the SDK reads the event as ${event.type}`);
+try {
+  stripe.webhooks.constructEvent(`${body} `, signature, secret, 300, undefined, at * 1000);
+  fail('the SDK takes a body that was not signed');
+} catch (error) {
+  if (error.type !== 'StripeSignatureVerificationError') throw error;
+}
+
+if (!process.exitCode) console.log(`${requests.length} requests and a signature are as Stripe's SDK has them`);
