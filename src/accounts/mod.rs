@@ -13,5 +13,5 @@ pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
 pub use payer::{Payer, payer};
 pub use project::{ObservedCustomer, UserAppeared, account_of_customer, account_of_user, project_customer};
 pub use sign_in::sign_in;
-pub use store::payers::{customers_of, identities_of, owner_of};
+pub use store::payers::{customers_of, identities_of, lock_user, owner_of};
 pub use store::{Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists, user_by_id};

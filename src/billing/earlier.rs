@@ -5,6 +5,7 @@
 //! checkouts that are open. One that turns out to be paid is in our records before the next is decided on.
 
 use super::order::{Order, ensure, place};
+use crate::accounts;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
@@ -46,9 +47,11 @@ where
         }
         let prepare = prepare.clone();
         let placed = place(app, viewer, order, move |txn| {
-            Box::pin(
-                async move { if is_open(txn, person, since).await? { Err(under_way()) } else { prepare(txn).await } },
-            )
+            Box::pin(async move {
+                // Two who come at the same moment see each other only one after the other.
+                accounts::lock_user(txn, person).await?;
+                if is_open(txn, person, since).await? { Err(under_way()) } else { prepare(txn).await }
+            })
         });
         match placed.await {
             Err(Error::Refused(refusal)) if refusal.code == UNDER_WAY => {}

@@ -214,7 +214,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "coupon": world.id("Coupon", "shared"), "promoCode": world.id("PromoCode", "office"),
         "item": global_id("SubscriptionItem", uuid::Uuid::nil()),
         "event": world.id("SecurityEvent", "office"),
-        "told": world.id("WebhookEvent", "office"), "price": world.id("Price", "public"),
+        "told": world.id("WebhookEvent", "office"),
         "payment": world.id("Payment", "shared"), "refund": world.id("Refund", "shared"),
         "gift": world.id("Gift", "shared"),
     })

@@ -5,8 +5,8 @@ use crate::support::{Shop, TestApp, both_engines, local_id, sql, webhooks};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
-use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -249,7 +249,8 @@ impl Play<'_> {
         let mut events = self.shop.stripe.take_events();
         if let Some(seed) = seed {
             let mut dice = ChaCha8Rng::seed_from_u64(seed);
-            let again: Vec<Value> = events.iter().filter(|_| dice.random_bool(0.3)).cloned().collect();
+            let again: Vec<Value> =
+                events.iter().filter(|_| rand::RngExt::random_bool(&mut dice, 0.3)).cloned().collect();
             events.extend(again);
             events.shuffle(&mut dice);
         }

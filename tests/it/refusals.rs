@@ -7,6 +7,37 @@ use uuid::Uuid;
 
 both_engines!(every_user_error_is_given_and_names_its_field, a_refusal_leaves_nothing_behind);
 
+/// Mutations that say no only where there is a Stripe to ask: the tests that have one give their codes.
+const AT_STRIPE: &[&str] = &[
+    // checkouts.rs
+    "startCheckout",
+    "createSubscription",
+    "purchaseCredits",
+    "openBillingPortal",
+    // subscription_changes.rs
+    "cancelSubscription",
+    "resumeSubscription",
+    "pauseSubscription",
+    "changePlan",
+    "undoScheduledChange",
+    "addAddon",
+    "removeAddon",
+    "applyPromoCode",
+    // publishing.rs and coupons.rs
+    "publishPlanToStripe",
+    "createCoupon",
+    "createPromoCode",
+    "deactivatePromoCode",
+    "extendTrial",
+    // refunds_made.rs and gifts.rs
+    "requestRefund",
+    "approveRefund",
+    "denyRefund",
+    "buyGift",
+    "redeemGift",
+    "replaceGiftCode",
+];
+
 /// Mutation, code, field at fault, input. Words in capitals stand for rows of the world.
 const REFUSALS: &[(&str, &str, &str, &str)] = &[
     ("createPlan", "CODE_INVALID", "code", "code: \"No\", kind: PLAN, name: \"A\", rank: 1"),
@@ -195,7 +226,8 @@ async fn every_user_error_is_given_and_names_its_field(test: &TestApp) {
         assert_eq!(errors[0]["field"], field, "{mutation} {input}: {errors}");
         assert!(!errors[0]["message"].as_str().unwrap().is_empty());
     }
-    let promised: BTreeSet<(String, String)> = Schema::of(test).await.error_codes().into_iter().collect();
+    let mut promised: BTreeSet<(String, String)> = Schema::of(test).await.error_codes().into_iter().collect();
+    promised.retain(|(mutation, _)| !AT_STRIPE.contains(&mutation.as_str()));
     let given = REFUSALS.iter().map(|(mutation, code, ..)| ((*mutation).to_owned(), (*code).to_owned())).collect();
     assert_eq!(promised, given, "each code has an input here");
 }

@@ -14,7 +14,7 @@ pub(in crate::accounts) async fn lock_account(txn: &Txn, id: Uuid) -> Result<Opt
 }
 
 /// The user with this id, locked until the commit.
-pub(in crate::accounts) async fn lock_user(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
+pub async fn lock_user(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
     let rows = users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
 }

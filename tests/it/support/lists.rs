@@ -61,6 +61,7 @@ lists! {
     Query.invoices -> Invoice invoices where "TRUE", by desc created_at as CREATED_AT;
     Query.coupons -> Coupon coupons where "TRUE", by desc created_at as CREATED_AT;
     Query.webhookEvents -> WebhookEvent inbox_events where "TRUE", by desc received_at as RECEIVED_AT;
+    Query.providerCalls -> ProviderCall outbox_calls where "TRUE", by desc created_at as CREATED_AT;
     Query.auditLog -> AuditLogEntry audit_log where "TRUE", by desc at as AT;
     Query.licenseKeys -> LicenseKey license_keys where "TRUE", by desc created_at as ISSUED_AT;
     Query.securityEvents -> SecurityEvent security_events where "TRUE", by desc last_at as LAST_AT;

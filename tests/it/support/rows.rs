@@ -58,6 +58,40 @@ pub(crate) async fn suspicions(app: &App, count: i64) -> Vec<Uuid> {
     ids
 }
 
+/// So many things that were asked of Stripe, in every state; the newest last.
+pub(crate) async fn calls(app: &App, count: i64) -> Vec<Uuid> {
+    let rows = (0..count).zip(["pending", "done", "refused", "abandoned"].iter().cycle()).map(|(number, state)| {
+        let at = (app.now() - TimeDelta::days(count - number / 2)).fixed_offset();
+        let is_settled = *state != "pending";
+        outbox_calls::ActiveModel {
+            id: Set(app.new_id()),
+            account_id: Set(None),
+            actor: text("admin"),
+            operation: text("coupons.create"),
+            idempotency_key: Set(format!("call-{number}")),
+            method: text("POST"),
+            path: text("coupons"),
+            params: Set(serde_json::json!({})),
+            state: text(state),
+            persistent: Set(true),
+            attempts: Set(1),
+            object_kind: Set(None),
+            object_id: Set(None),
+            url: Set(None),
+            error_code: Set((*state == "refused").then(|| "resource_missing".to_owned())),
+            error_param: Set(None),
+            decline_code: Set(None),
+            created_at: Set(at),
+            tried_at: Set(Some(at)),
+            settled_at: Set(is_settled.then_some(at)),
+        }
+    });
+    let rows: Vec<_> = rows.collect();
+    let ids = rows.iter().map(|row| row.id.clone().unwrap()).collect();
+    outbox_calls::Entity::insert_many(rows).exec_without_returning(app.db.schema()).await.unwrap();
+    ids
+}
+
 /// A subscription with all that hangs on it, the money that was paid, and the discount that was given: what of each
 /// type was made.
 pub(crate) async fn billing(

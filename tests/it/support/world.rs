@@ -219,6 +219,9 @@ impl World {
         for suspicion in super::suspicions(&test.app, 1).await {
             self.put("office", "SecurityEvent", suspicion);
         }
+        for call in super::rows::calls(&test.app, 1).await {
+            self.put("office", "ProviderCall", call);
+        }
         for entry in audit_log::Entity::find().all(test.app.db.schema()).await.unwrap() {
             self.put("office", "AuditLogEntry", entry.id);
         }
