@@ -113,7 +113,7 @@ async fn a_subscription_is_paused_and_goes_on(shop: &Shop) {
 }
 
 async fn what_a_change_of_plan_costs_is_told_before(shop: &Shop) {
-    let (ann, id) = ann(shop).await;
+    let (_, id) = ann(shop).await;
     shop.advance(TimeDelta::days(10)).await;
     let ann = shop.test.user("ann");
     let preview = "query($id: ID!, $price: ID!) { previewPlanChange(subscriptionId: $id, priceId: $price) {
