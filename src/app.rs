@@ -10,6 +10,7 @@ use crate::meter::Meter;
 use crate::providers::stripe;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -19,6 +20,9 @@ const REMEMBERED_CALLERS: usize = 10_000;
 const MOST_SUSPICIONS: usize = 60;
 /// How many security events are told apart while they wait to be written.
 const MOST_SUSPECTS: usize = 1_000;
+
+/// How many codes of gifts one caller may try in a minute.
+const GIFT_TRIES: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
 
 /// One running Tollgate.
 pub struct App {
@@ -36,6 +40,8 @@ pub struct App {
     pub callers: Cache<(String, String), RememberedCaller>,
     /// How often an address may try licence keys, and how often one key may be tried.
     pub license_checks: RateLimit,
+    /// How often somebody may try codes of gifts.
+    pub gift_tries: RateLimit,
     /// Security events on their way to the database, by kind and subject, each with what was said last; see `security`.
     pub suspicions: Limiter<(&'static str, String), String>,
     /// What was counted since the start.
@@ -61,9 +67,11 @@ impl App {
         let tokens = Tokens::new(&config.jwt)?;
         let clock = clock.into();
         let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
+        let gift_tries = RateLimit::per_minute(GIFT_TRIES, Arc::clone(&clock));
         let callers = Cache::new(REMEMBERED_CALLERS);
         let suspicions = Limiter::new(MOST_SUSPICIONS, MOST_SUSPECTS, TimeDelta::minutes(1));
-        Ok(App { config, clock, db, stripe, tokens, callers, license_checks, suspicions, meter: Meter::default() })
+        let meter = Meter::default();
+        Ok(App { config, clock, db, stripe, tokens, callers, license_checks, gift_tries, suspicions, meter })
     }
 
     /// The present, in UTC, to the microsecond.

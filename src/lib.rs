@@ -28,6 +28,7 @@ pub mod credits;
 pub mod subscriptions;
 pub mod licences;
 pub mod payments;
+pub mod gifts;
 pub mod analytics;
 
 // Edges: used by nothing above.

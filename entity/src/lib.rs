@@ -14,6 +14,7 @@ pub mod devices;
 pub mod discount_redemptions;
 pub mod disputes;
 pub mod features;
+pub mod gifts;
 pub mod idempotency_keys;
 pub mod inbox_events;
 pub mod installation;

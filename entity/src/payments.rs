@@ -45,6 +45,8 @@ pub struct Model {
     pub credit_grants: HasMany<super::credit_grants::Entity>,
     #[sea_orm(has_many)]
     pub disputes: HasMany<super::disputes::Entity>,
+    #[sea_orm(has_many)]
+    pub gifts: HasMany<super::gifts::Entity>,
     #[sea_orm(belongs_to, from = "invoice_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub invoices: BelongsTo<Option<super::invoices::Entity>>,
     #[sea_orm(has_many)]

@@ -18,6 +18,8 @@ pub struct Model {
     pub trial_days: Option<i64>,
     pub active: bool,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(has_many)]
+    pub gifts: HasMany<super::gifts::Entity>,
     #[sea_orm(belongs_to, from = "product_version_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub product_versions: BelongsTo<super::product_versions::Entity>,
     #[sea_orm(has_many)]

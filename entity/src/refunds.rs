@@ -32,6 +32,11 @@ pub struct Model {
     pub charge_external_id: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub provider_status: Option<String>,
+    pub requested_minor: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub denial_reason: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub failure_code: Option<String>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "payment_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

@@ -44,6 +44,8 @@ pub struct Model {
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]
     pub discount_redemptions: HasMany<super::discount_redemptions::Entity>,
+    #[sea_orm(has_one)]
+    pub gifts: HasOne<super::gifts::Entity>,
     #[sea_orm(has_many)]
     pub invoices: HasMany<super::invoices::Entity>,
     #[sea_orm(has_many)]

@@ -28,6 +28,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub accounts: HasMany<super::accounts::Entity>,
     #[sea_orm(has_many)]
+    pub gifts: HasMany<super::gifts::Entity>,
+    #[sea_orm(has_many)]
     pub user_identities: HasMany<super::user_identities::Entity>,
 }
 

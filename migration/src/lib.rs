@@ -16,8 +16,10 @@ mod m0010_security_events;
 mod m0011_changes;
 mod m0012_outbox;
 mod m0013_trials;
+mod m0014_refunds;
 mod m0015_coupon_rules;
 mod m0016_outbox_param;
+mod m0017_gifts;
 mod runner;
 mod table;
 
@@ -70,7 +72,9 @@ pub fn changes() -> Vec<Change> {
         change!(m0011_changes),
         change!(m0012_outbox),
         change!(m0013_trials),
+        change!(m0014_refunds),
         change!(m0015_coupon_rules),
         change!(m0016_outbox_param),
+        change!(m0017_gifts),
     ]
 }

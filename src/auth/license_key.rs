@@ -1,8 +1,10 @@
-//! Licence keys: `TG-` and six groups of five characters, made to be read out and typed in.
+//! Licence keys, `TG-` and six groups of five characters, and codes of gifts, `TGG-` and the same: made to be read out
+//! and typed in.
 //!
 //! The first two groups find the row and may be shown, the rest is secret, and the last character checks the others.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use rand::CryptoRng;
 
@@ -13,8 +15,34 @@ const ALPHABET: [char; 32] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'M', 'N', 'P',
     'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
 ];
-/// What every licence key begins with, so that people and secret scanners can tell one.
-const MARK: &str = "TG";
+/// What such keys are for.
+pub trait Purpose {
+    /// What each begins with, so that people and secret scanners can tell one. Without I, L and O, which are read as
+    /// digits.
+    const MARK: &'static str;
+}
+
+/// For a licence.
+#[derive(Clone)]
+pub struct OfLicence;
+
+impl Purpose for OfLicence {
+    const MARK: &'static str = "TG";
+}
+
+/// For a gift.
+#[derive(Clone)]
+pub struct OfGift;
+
+impl Purpose for OfGift {
+    const MARK: &'static str = "TGG";
+}
+
+/// A licence key.
+pub type LicenseKeySecret = SpokenKey<OfLicence>;
+/// The code of a gift.
+pub type GiftCode = SpokenKey<OfGift>;
+
 const GROUP: usize = 5;
 /// The first two groups: 50 bits, so that two keys among millions hardly ever share them.
 const PREFIX_LENGTH: usize = 2 * GROUP;
@@ -23,26 +51,28 @@ const LENGTH: usize = 6 * GROUP;
 /// No key is longer as it is typed, with whatever stands between its groups.
 const LONGEST_INPUT: usize = 100;
 
-/// A whole licence key; it exists only while one is made or checked.
+/// A whole key; it exists only while one is made or checked.
 #[derive(Clone)]
-pub struct LicenseKeySecret {
+pub struct SpokenKey<P> {
     /// Its thirty characters, without mark and dashes.
     text: String,
+    purpose: PhantomData<P>,
 }
 
-impl LicenseKeySecret {
+impl<P: Purpose> SpokenKey<P> {
     /// A new key.
-    pub fn generate(rng: &mut impl CryptoRng) -> LicenseKeySecret {
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut drawn = [0; LENGTH - 1];
         rng.fill_bytes(&mut drawn);
         let mut values = drawn.map(|byte| byte % 32).to_vec();
         values.push(twice(checksum(&values)));
-        LicenseKeySecret { text: values.into_iter().map(|value| ALPHABET[usize::from(value)]).collect() }
+        let text = values.into_iter().map(|value| ALPHABET[usize::from(value)]).collect();
+        SpokenKey { text, purpose: PhantomData }
     }
 
     /// Reads a key as people type it: in any case, with or without dashes and spaces, with O for 0, and I or L for 1.
     /// `None` where it has another form or a character is wrong or out of place, so that no key can be meant.
-    pub fn parse(typed: &str) -> Option<LicenseKeySecret> {
+    pub fn parse(typed: &str) -> Option<Self> {
         if typed.len() > LONGEST_INPUT {
             return None;
         }
@@ -53,14 +83,15 @@ impl LicenseKeySecret {
                 other => other,
             });
         let plain: String = letters.collect();
-        let text = plain.strip_prefix(MARK)?;
+        let text = plain.strip_prefix(P::MARK)?;
         let values: Vec<u8> = text.chars().map(value).collect::<Option<_>>()?;
-        (values.len() == LENGTH && checksum(&values) == 0).then(|| LicenseKeySecret { text: text.to_owned() })
+        (values.len() == LENGTH && checksum(&values) == 0)
+            .then(|| SpokenKey { text: text.to_owned(), purpose: PhantomData })
     }
 
-    /// The public part, by which the key is found and listed: `TG-` and two groups.
+    /// The public part, by which the key is found and listed: the mark and two groups.
     pub fn prefix(&self) -> String {
-        grouped(&self.text[..PREFIX_LENGTH])
+        grouped(P::MARK, &self.text[..PREFIX_LENGTH])
     }
 
     /// What is stored: SHA-256 of the key in lower-case hex, with the prefix in it, so that no two keys can be tried at
@@ -76,18 +107,18 @@ impl LicenseKeySecret {
 
     /// The whole key, to be shown once, to whoever owns it.
     pub fn expose(&self) -> String {
-        grouped(&self.text)
+        grouped(P::MARK, &self.text)
     }
 }
 
-impl fmt::Debug for LicenseKeySecret {
+impl<P: Purpose> fmt::Debug for SpokenKey<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-[not shown]", self.prefix())
     }
 }
 
-fn grouped(text: &str) -> String {
-    let mut key = MARK.to_owned();
+fn grouped(mark: &str, text: &str) -> String {
+    let mut key = mark.to_owned();
     for (index, char) in text.chars().enumerate() {
         if index.is_multiple_of(GROUP) {
             key.push('-');
@@ -177,5 +208,13 @@ mod tests {
         {
             assert!(LicenseKeySecret::parse(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_licence_is_no_gift() {
+        let gift = GiftCode::generate(&mut ChaCha20Rng::seed_from_u64(4));
+        assert!(gift.expose().starts_with("TGG-") && gift.expose().len() == 3 + 6 * 6);
+        assert!(GiftCode::parse(&gift.expose().to_lowercase()).is_some_and(|read| read.matches(&gift.hash())));
+        assert!(LicenseKeySecret::parse(&gift.expose()).is_none() && GiftCode::parse(&key(3).expose()).is_none());
     }
 }

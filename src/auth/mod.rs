@@ -15,7 +15,7 @@ mod signature;
 mod testing;
 
 pub use key::ApiKeySecret;
-pub use license_key::LicenseKeySecret;
+pub use license_key::{GiftCode, LicenseKeySecret};
 pub use scope::{Permission, Permissions, Scope};
 pub use token::{Claims, MintRequest, Tokens};
 pub use viewer::{Role, Viewer};

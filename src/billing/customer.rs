@@ -1,9 +1,10 @@
 //! The customer that an account is at Stripe.
 
 use super::order::ensure;
-use crate::accounts::{Payer, customers_of, payer};
+use crate::accounts::{Payer, customers_of, owner_of, payer};
 use crate::app::App;
 use crate::auth::Viewer;
+use crate::db::Txn;
 use crate::error::Result;
 use crate::outbox::Call;
 use serde_json::{Value, json};
@@ -50,6 +51,15 @@ pub(super) async fn customer(app: &App, viewer: &Viewer, account_id: Option<Uuid
     };
     let made = ensure(app, viewer, call).await?;
     Ok(Customer { account_id, person, external_id: made.object_id, metadata })
+}
+
+/// What is written into things made at Stripe for an account whoever asks for them.
+pub(super) async fn metadata_of(txn: &Txn, account_id: Uuid) -> Result<Value> {
+    let mut metadata = json!({"tollgate_account": account_id});
+    if let Some(owner) = owner_of(txn, account_id).await? {
+        metadata["user_id"] = json!(owner.id);
+    }
+    Ok(metadata)
 }
 
 fn described(payer: Payer, metadata: &Value) -> Value {

@@ -93,6 +93,16 @@ pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Ou
     outbox::carry_out(app, call_id).await
 }
 
+/// The same, where a refusal with this code says that it is there already.
+pub(super) async fn ensure_unless(app: &App, viewer: &Viewer, call: Call, there: &str) -> Result<()> {
+    let place = NewCall::by(app, viewer)?;
+    let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
+    match outbox::carry_out(app, call_id).await? {
+        Outcome::Refused(refused) if refused.code == there => Ok(()),
+        outcome => settled(outcome).map(drop),
+    }
+}
+
 /// What Stripe answered when it was asked for something that leaves nothing behind.
 pub(super) fn asked(answer: Result<Value, CallError>) -> Result<Value> {
     answer.map_err(|error| match error {
@@ -107,6 +117,16 @@ fn settled(outcome: Outcome) -> Result<Done> {
     match outcome {
         Outcome::Done(done) => Ok(done),
         Outcome::Refused(refused) => Err(refusal(refused)),
+    }
+}
+
+/// The same where neither a card nor a code of the caller's is in play: whatever Stripe says, it refuses.
+pub(super) fn without_card(error: Error) -> Error {
+    match error {
+        Error::Refused(Refusal {
+            code: "AUTHENTICATION_REQUIRED" | "CARD_DECLINED" | "PROMO_CODE_INVALID", ..
+        }) => Error::refused("PROVIDER_REFUSED", &[], "Stripe refuses"),
+        other => other,
     }
 }
 

@@ -17,5 +17,5 @@ mod store;
 pub use expire::expire;
 pub use grant::{NewGrant, grant};
 pub use jobs::ExpireCredits;
-pub use purchase::{ObservedPurchase, project_purchase};
+pub use purchase::{ObservedPurchase, kept, project_purchase, taken_back};
 pub use store::{Balances, Entries, Grants};

@@ -3,7 +3,7 @@
 use super::post::{Bucket, Posting};
 use super::store;
 use crate::auth::Viewer;
-use crate::db::Mirror;
+use crate::db::{Mirror, Txn};
 use crate::error::{Error, Result};
 use crate::plans;
 use chrono::{DateTime, Utc};
@@ -70,8 +70,16 @@ pub async fn project_purchase(mirror: &mut Mirror<'_>, account_id: Uuid, purchas
     Ok(new || written.changed || moved != 0)
 }
 
+/// How many credits a purchase gave at first, and how many of them are taken back by now; `None` where there is no grant
+/// under this business key.
+pub async fn taken_back(txn: &Txn, business_key: &str) -> Result<Option<(i64, i64)>> {
+    let Some(grant) = store::grant_by_key(txn, business_key).await? else { return Ok(None) };
+    let taken = store::taken_back(txn, grant.id).await?;
+    Ok(Some((grant.amount, taken.iter().sum())))
+}
+
 /// What the customer keeps of `credits` that were paid with `amount`, of which `returned` went back.
-fn kept(credits: i64, amount: i64, returned: i64) -> i64 {
+pub fn kept(credits: i64, amount: i64, returned: i64) -> i64 {
     if amount <= 0 {
         return credits;
     }

@@ -2,6 +2,7 @@
 
 use super::credits::{CreditBalance, CreditGrant, GrantFilter, GrantOrder, LedgerBucket, LedgerEntry};
 use super::discounts::DiscountRedemption;
+use super::gifts::{Gift, GiftFilter, GiftOrder};
 use super::inputs::text;
 use super::invoices::{Invoice, InvoiceFilter, InvoiceOrder};
 use super::licences::{LicenseKey, LicenseKeyFilter, LicenseKeyOrder};
@@ -18,6 +19,7 @@ use super::subscriptions::Subscription;
 use super::users::User;
 use crate::accounts as feature;
 use crate::credits::{Balances, Entries};
+use crate::gifts::GiftsOf;
 use crate::payments::{InvoicesOf, PaymentsOf, Redemptions, RedemptionsOf, RefundsOf};
 use crate::subscriptions::Holder;
 use crate::words;
@@ -162,6 +164,36 @@ impl Account {
     ) -> Result<Connection<Refund>> {
         let list = RefundFilter::list(filter, order_by)?;
         under(ctx, RefundsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// The gifts it bought.
+    async fn gifts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the gifts that match.")] filter: Option<GiftFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<GiftOrder>,
+    ) -> Result<Connection<Gift>> {
+        let list = GiftFilter::list(filter, order_by)?;
+        under(ctx, GiftsOf::Buyer, self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// The gifts it redeemed.
+    async fn redeemed_gifts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the gifts that match.")] filter: Option<GiftFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<GiftOrder>,
+    ) -> Result<Connection<Gift>> {
+        let list = GiftFilter::list(filter, order_by)?;
+        under(ctx, GiftsOf::Redeemer, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Who is billed for it at the payment providers.

@@ -20,10 +20,12 @@ mod analytics;
 mod api_keys;
 mod audit;
 mod batches;
+mod coupon_mutations;
 mod credit_mutations;
 mod credits;
-mod coupon_mutations;
 mod discounts;
+mod gift_mutations;
+mod gifts;
 mod inbox;
 mod inbox_mutations;
 mod invoices;
@@ -43,6 +45,7 @@ mod provider_calls;
 mod provider_customers;
 mod provider_prices;
 mod purchase_mutations;
+mod refund_mutations;
 mod refunds;
 mod security;
 mod stripe_catalogue;
@@ -73,6 +76,7 @@ pub struct Query(
     provider_customers::ProviderCustomerQuery,
     payments::PaymentQuery,
     refunds::RefundQuery,
+    gifts::GiftQuery,
     invoices::InvoiceQuery,
     discounts::DiscountQuery,
     licences::LicenceQuery,
@@ -100,6 +104,8 @@ pub struct Mutation(
     coupon_mutations::CouponMutation,
     plan_change_mutations::PlanChangeMutation,
     purchase_mutations::PurchaseMutation,
+    refund_mutations::RefundMutation,
+    gift_mutations::GiftMutation,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -111,6 +117,8 @@ pub struct Mutation(
 enum UserError {
     AddAddon(plan_change_mutations::AddAddonUserError),
     ApplyPromoCode(plan_change_mutations::ApplyPromoCodeUserError),
+    ApproveRefund(refund_mutations::ApproveRefundUserError),
+    BuyGift(gift_mutations::BuyGiftUserError),
     CancelSubscription(subscription_mutations::CancelSubscriptionUserError),
     ChangePlan(plan_change_mutations::ChangePlanUserError),
     CreateApiKey(api_keys::CreateApiKeyUserError),
@@ -120,22 +128,26 @@ enum UserError {
     CreatePlan(plan_payloads::CreatePlanUserError),
     CreatePlanVersion(plan_payloads::CreatePlanVersionUserError),
     CreatePromoCode(coupon_mutations::CreatePromoCodeUserError),
+    CreateSubscription(purchase_mutations::CreateSubscriptionUserError),
     DeactivatePromoCode(coupon_mutations::DeactivatePromoCodeUserError),
+    DenyRefund(refund_mutations::DenyRefundUserError),
     ExtendTrial(trial_mutations::ExtendTrialUserError),
     GrantCredits(credit_mutations::GrantCreditsUserError),
     IssueLicenseKey(licence_payloads::IssueLicenseKeyUserError),
-    PublishPlanToStripe(stripe_catalogue::PublishPlanToStripeUserError),
-    PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
-    CreateSubscription(purchase_mutations::CreateSubscriptionUserError),
     OpenBillingPortal(purchase_mutations::OpenBillingPortalUserError),
     PauseSubscription(subscription_mutations::PauseSubscriptionUserError),
+    PublishPlanToStripe(stripe_catalogue::PublishPlanToStripeUserError),
+    PublishPlanVersion(plan_payloads::PublishPlanVersionUserError),
     PurchaseCredits(purchase_mutations::PurchaseCreditsUserError),
     Reconcile(inbox_mutations::ReconcileUserError),
+    RedeemGift(gift_mutations::RedeemGiftUserError),
     RegisterDevice(licence_payloads::RegisterDeviceUserError),
     RemoveAddon(plan_change_mutations::RemoveAddonUserError),
+    ReplaceGiftCode(gift_mutations::ReplaceGiftCodeUserError),
     ReplaceLicenseKey(licence_payloads::ReplaceLicenseKeyUserError),
     ReplayWebhookEvent(inbox_mutations::ReplayWebhookEventUserError),
     ReplayWebhookEvents(inbox_mutations::ReplayWebhookEventsUserError),
+    RequestRefund(refund_mutations::RequestRefundUserError),
     ResolveSecurityEvent(security::ResolveSecurityEventUserError),
     ResumeSubscription(subscription_mutations::ResumeSubscriptionUserError),
     ResyncAccount(inbox_mutations::ResyncAccountUserError),

@@ -6,6 +6,7 @@ use super::audit::AuditLogEntry;
 use super::context::ContextExt;
 use super::credits::{CreditBalance, CreditGrant, LedgerEntry, LedgerTransaction};
 use super::discounts::{Coupon, DiscountRedemption, PromoCode};
+use super::gifts::Gift;
 use super::inbox::WebhookEvent;
 use super::invoices::Invoice;
 use super::licences::{Device, LicenseKey};
@@ -149,6 +150,7 @@ records! {
     Device => devices,
     Dispute => disputes,
     Feature => features,
+    Gift => gifts,
     Invoice => invoices,
     LedgerEntry => ledger_entries,
     LedgerTransaction => ledger_txns,

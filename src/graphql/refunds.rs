@@ -73,14 +73,29 @@ impl Refund {
         self.0.provider_status.as_deref()
     }
 
-    /// How much.
+    /// How much: what was granted, or while it is not decided what was asked for.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
+    }
+
+    /// How much was asked for here; null where it was made at the provider.
+    async fn requested_amount(&self) -> Option<Money> {
+        self.0.requested_minor.map(|amount| Money::new(amount, &self.0.currency))
     }
 
     /// Why, for people; null where nobody said.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
+    }
+
+    /// Why it was not granted, for people; null where it was not denied, and where nobody said.
+    async fn denial_reason(&self) -> Option<&str> {
+        self.0.denial_reason.as_deref()
+    }
+
+    /// Why it failed, in the provider's words, e.g. `charge_disputed` or `lost_or_stolen_card`; null where it did not.
+    async fn failure_code(&self) -> Option<&str> {
+        self.0.failure_code.as_deref()
     }
 
     /// Who asked for it, as in the audit log; null where it was made at the provider.
@@ -93,7 +108,8 @@ impl Refund {
         self.0.decided_by.as_deref()
     }
 
-    /// How many credits went back with it, in the smallest step of their unit.
+    /// How many credits went back with it, in the smallest step of their unit: those that the money stands for, as far as
+    /// they were not spent.
     async fn credits_taken_back(&self) -> BigInt {
         BigInt(self.0.credits_taken_back)
     }

@@ -4,7 +4,7 @@
 //! `provider_objects`. Each of our records is then made what the states of the objects behind it say, as a whole: so the
 //! end is the same for every order of deliveries, and applying anything again changes nothing.
 
-use super::object::Object;
+use super::object::{Object, Ties};
 use super::order::{Sighting, newest};
 use super::records::Records;
 use super::store::Store;
@@ -61,6 +61,9 @@ impl Mode {
         if dry_run { Mode::Rehearsal } else { Mode::ForGood }
     }
 }
+
+/// The kinds of objects that may name a charge alone, and belong to its payment.
+const PART_OF_CHARGE: [&str; 2] = ["refund", "dispute"];
 
 /// One object, with what the transaction needs.
 #[derive(Clone)]
@@ -207,6 +210,9 @@ impl Apply {
         for older in pending.iter().rev().map(ties).chain(known.clone().map(|row| Object::from(row).ties)) {
             tied = tied.or(older);
         }
+        if PART_OF_CHARGE.contains(&kind) {
+            tied.payment = payment_of_charge(store, &tied).await?;
+        }
         let gone = pending.iter().chain(&last).any(|sighting| self.provider.is_obituary(&sighting.kind));
         let row = provider_objects::ActiveModel {
             id: Set(self.clock.new_id()),
@@ -239,6 +245,17 @@ impl Apply {
         };
         store.settle(&ids, outcome).await
     }
+}
+
+/// The payment of what is part of a charge: the one that it names, else that of the charge. A charge without an intent is
+/// a payment by itself, and one that is not here yet is taken for that until it comes.
+async fn payment_of_charge(store: Store<'_>, tied: &Ties) -> Result<Option<String>> {
+    let Some(charge) = tied.charge.as_ref().filter(|charge| tied.payment.as_ref().is_none_or(|id| id == *charge))
+    else {
+        return Ok(tied.payment.clone());
+    };
+    let payment = store.object(charge).await?.and_then(|charge| charge.ties.payment);
+    Ok(payment.or_else(|| Some(charge.clone())))
 }
 
 fn applied(waits_for: Option<String>, note: Option<String>, now: DateTime<Utc>) -> inbox_events::ActiveModel {

@@ -8,6 +8,7 @@ use super::records::{Record, Records, Step};
 use super::store::Tie;
 use super::{paddle, stripe};
 use crate::error::Result;
+use crate::gifts;
 use crate::plans::project_price;
 use crate::providers::Provider;
 use crate::subscriptions::{self, ObservedState};
@@ -32,6 +33,9 @@ impl Records<'_, '_> {
         let since = history.iter().rev().take_while(|state| state.paused).last().map(|state| state.effective_at);
         subscription.paused_at = subscription.paused_at.or(since);
         let mirrored = subscriptions::project_subscription(self.mirror, account_id, &subscription, &history).await?;
+        if let Some(gift_id) = stripe::gift(&object) {
+            gifts::note_subscription(self.mirror, gift_id, account_id, (mirrored.row.id, id)).await?;
+        }
         if mirrored.row.product_version_id.is_none() {
             let prices = subscription.items.iter().map(|item| item.price_external_id.as_str()).collect::<Vec<_>>();
             self.note = Some(format!("no plan is known by the price {}; nothing is granted", prices.join(", ")));

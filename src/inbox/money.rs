@@ -7,6 +7,7 @@ use super::store::Tie;
 use super::{paddle, stripe};
 use crate::credits::project_purchase;
 use crate::error::Result;
+use crate::gifts::{self, ObservedGift};
 use crate::licences::{self, ObservedLicences};
 use crate::payments::{self, ObservedPayment};
 use crate::providers::Provider;
@@ -87,8 +88,10 @@ impl Records<'_, '_> {
         }
         if mirrored.changed {
             let buying = |object: &&Object| object.kind == "checkout.session" || stripe::buys_credits(object);
-            let bought = tied.iter().filter(buying);
-            self.queue.extend(bought.map(|object| Record::Purchase(object.external_id.clone())));
+            for object in tied.iter().filter(buying) {
+                self.queue.extend([Record::Purchase(object.external_id.clone())]);
+                self.queue.extend(stripe::gift(object).map(|_| Record::Gift(object.external_id.clone())));
+            }
         }
         self.payments.insert(id.to_owned(), (mirrored.row.id, payment));
         Ok(Step::Made)
@@ -137,6 +140,20 @@ impl Records<'_, '_> {
             Owner::Unknown(key) => return Ok(Step::unowned(key, id)),
         };
         project_purchase(self.mirror, account_id, &purchase).await?;
+        if let Some((payment_id, _)) = paid {
+            let (amount, key) = (purchase.amount_minor, &purchase.business_key);
+            payments::note_credits_taken_back(self.mirror, payment_id, amount, key).await?;
+        }
+        Ok(Step::Made)
+    }
+
+    pub(super) async fn gift(&mut self, id: &str) -> Result<Step> {
+        let Some(object) = self.store.object(id).await? else { return Ok(Step::waits(id)) };
+        let Some(gift_id) = stripe::gift(&object) else { return Ok(Step::Made) };
+        let payment_id = self.paid(object.ties.payment.as_deref()).await?.map(|(id, _)| id);
+        let session_expired = stripe::is_expired(&object);
+        let observed = ObservedGift { gift_id, session_external_id: id.to_owned(), session_expired, payment_id };
+        gifts::project(self.mirror, &observed).await?;
         Ok(Step::Made)
     }
 

@@ -5,6 +5,7 @@
 
 use super::object::Object;
 use super::store::{Store, Tie};
+use super::stripe;
 use super::waiting::Waiting;
 use crate::accounts::account_of_customer;
 use crate::db::{Bell, Mirror};
@@ -29,6 +30,7 @@ pub(super) enum Record {
     Payment(String),
     Purchase(String),
     Licences(String),
+    Gift(String),
 }
 
 /// The kinds of objects that may name the user of their customer.
@@ -72,6 +74,10 @@ impl<'a, 'm> Records<'a, 'm> {
 
     /// Makes every record that `object` says something about, and those that hang on them.
     pub(super) async fn follow(&mut self, object: &Object) -> Result<Outcome> {
+        if object.kind == "charge" && object.ties.payment.as_ref() != Some(&object.external_id) {
+            // What named it alone could not tell which payment it is of.
+            self.waiting.wake(&format!("object:{}", object.external_id)).await?;
+        }
         let own = self.records_of(object).await?;
         self.queue.extend(own.iter().cloned());
         self.queue.extend(self.customer_named_by(object).await?);
@@ -123,7 +129,10 @@ impl<'a, 'm> Records<'a, 'm> {
                 ties.invoice.clone().map(Record::Invoice).into_iter().chain(payment(Record::Payment)).collect()
             }
             "payment_intent" | "charge" | "refund" | "dispute" => payment(Record::Payment).into_iter().collect(),
-            "checkout.session" => vec![Record::Purchase(own())],
+            "checkout.session" => {
+                let gift = stripe::gift(object).map(|_| Record::Gift(own()));
+                [Record::Purchase(own())].into_iter().chain(gift).collect()
+            }
             "transaction" => [Record::Invoice, Record::Payment, Record::Purchase, Record::Licences]
                 .map(|record| record(own()))
                 .to_vec(),
@@ -144,7 +153,8 @@ impl<'a, 'm> Records<'a, 'm> {
         | Record::Invoice(id)
         | Record::Payment(id)
         | Record::Purchase(id)
-        | Record::Licences(id)) = record;
+        | Record::Licences(id)
+        | Record::Gift(id)) = record;
         self.store.lock(&BTreeSet::from([id.clone()])).await?;
         match record {
             Record::Customer(id) => self.customer(id).await,
@@ -157,6 +167,7 @@ impl<'a, 'm> Records<'a, 'm> {
             Record::Payment(id) => self.payment(id).await,
             Record::Purchase(id) => self.purchase(id).await,
             Record::Licences(id) => self.licences(id).await,
+            Record::Gift(id) => self.gift(id).await,
         }
     }
 

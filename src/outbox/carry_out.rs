@@ -1,5 +1,6 @@
 //! Makes a call, and keeps what came of it.
 
+use super::refused::undo;
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -9,10 +10,14 @@ use chrono::TimeDelta;
 use entity::outbox_calls::{ActiveModel, Model};
 use sea_orm::ActiveValue::{NotSet, Set};
 use serde_json::Value;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long Stripe remembers a key for sure, less an hour. What is not known by then is for the mirror to tell.
 const REMEMBERED: TimeDelta = TimeDelta::hours(23);
+
+/// What a call is in whose outcome is still to be known.
+const OPEN: [&str; 2] = ["pending", "abandoned"];
 
 /// What came of a call.
 #[derive(Debug, Clone)]
@@ -131,6 +136,7 @@ async fn keep(app: &App, row: Model, changed: Changed) -> Result<Outcome> {
     done(&settled, Some(changed.object)).ok_or_else(|| Error::internal(anyhow::anyhow!("Stripe answers without an id")))
 }
 
+/// Keeps a refusal, and has undone what was done here for what is not to be.
 async fn refuse(app: &App, row: Model, refused: Refused) -> Result<Outcome> {
     let change = ActiveModel {
         state: Set("refused".to_owned()),
@@ -139,7 +145,16 @@ async fn refuse(app: &App, row: Model, refused: Refused) -> Result<Outcome> {
         error_param: Set(refused.param.clone()),
         ..Default::default()
     };
-    settle(app, &row, change).await?;
+    let (change, clock, code) = (settled(app, &row, change), Arc::clone(&app.clock), refused.code.clone());
+    let kept = app.db.write(move |txn| {
+        Box::pin(async move {
+            if store::change(txn, row.id, &OPEN, change).await? {
+                undo(txn, &clock, &row, &code).await?;
+            }
+            Ok(())
+        })
+    });
+    kept.await?;
     Ok(Outcome::Refused(refused))
 }
 
@@ -154,17 +169,20 @@ async fn put_off(app: &App, row: Model, asker: Asker, why: &str) -> Result<Error
 }
 
 async fn settle(app: &App, row: &Model, change: ActiveModel) -> Result<()> {
-    let (id, now) = (row.id, app.now().fixed_offset());
+    let (id, change) = (row.id, settled(app, row, change));
+    app.db.write(move |txn| Box::pin(async move { store::change(txn, id, &OPEN, change).await.map(drop) })).await
+}
+
+/// A change of a call after one more try of it.
+fn settled(app: &App, row: &Model, change: ActiveModel) -> ActiveModel {
+    let now = app.now().fixed_offset();
     let pending = change.state == Set("pending".to_owned());
-    let change = ActiveModel {
+    ActiveModel {
         attempts: Set(row.attempts + 1),
         tried_at: Set(Some(now)),
         settled_at: if pending { NotSet } else { Set(Some(now)) },
         ..change
-    };
-    app.db
-        .write(move |txn| Box::pin(async move { store::change(txn, id, &["pending", "abandoned"], change).await }))
-        .await
+    }
 }
 
 fn done(row: &Model, object: Option<Value>) -> Option<Outcome> {

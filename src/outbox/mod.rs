@@ -1,13 +1,14 @@
 //! What is asked of Stripe: written down first, then asked, then applied.
 //!
 //! Invariants: a call is committed before it is made; it is made under one idempotency key, however often; what Stripe
-//! answers goes through the inbox as all else does; a call that nobody finished is finished by a worker. No transaction
-//! is open while Stripe is asked.
+//! answers goes through the inbox as all else does; what Stripe refuses is undone here in the transaction that notes it;
+//! a call that nobody finished is finished by a worker. No transaction is open while Stripe is asked.
 
 mod backlog;
 mod call;
 mod carry_out;
 mod jobs;
+mod refused;
 mod store;
 
 pub use backlog::backlog;

@@ -91,11 +91,11 @@ pub(super) fn prefixed(key: &str) -> String {
     format!("tollgate-{key}")
 }
 
-/// Changes a call that is in one of these states; one that is not was settled by another.
-pub(super) async fn change(txn: &Txn, id: Uuid, from: &[&str], change: ActiveModel) -> Result<()> {
+/// Changes a call that is in one of these states, and tells whether it was: one that is not was settled by another.
+pub(super) async fn change(txn: &Txn, id: Uuid, from: &[&str], change: ActiveModel) -> Result<bool> {
     let rows = Entity::update_many().set(change).filter(Column::Id.eq(id));
-    rows.filter(Column::State.is_in(from.iter().copied())).exec(txn).await?;
-    Ok(())
+    let changed = rows.filter(Column::State.is_in(from.iter().copied())).exec(txn).await?;
+    Ok(changed.rows_affected == 1)
 }
 
 /// The calls for an account that are to be made, or were done after `since`.

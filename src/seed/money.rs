@@ -218,6 +218,9 @@ impl Customer<'_> {
             processed_at,
             charge_external_id: self.rows.payments[payment].charge_external_id.clone(),
             provider_status: refund_word(self.provider, status).map(str::to_owned),
+            requested_minor: Some(amount_minor),
+            denial_reason: (status == "denied").then(|| "it was used for most of the period".to_owned()),
+            failure_code: (status == "failed").then(|| "expired_or_canceled_card".to_owned()),
         };
         self.rows.refunds.push(row);
         if let Some(at) = processed_at {

@@ -32,6 +32,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("payment", "Payment", "query($id: ID!) { payment(id: $id) { id } }"),
     ("payments", "", "{ payments { nodes { id } } }"),
     ("refunds", "", "{ refunds { nodes { id } } }"),
+    ("gifts", "", "{ gifts { nodes { id buyer { id } redeemer { id } } } }"),
     ("invoices", "", "{ invoices { nodes { id } } }"),
     ("coupons", "", "{ coupons { nodes { id promoCodes { id } } } }"),
     ("licenseKeys", "", "{ licenseKeys { nodes { id account { id } devices { nodes { id } } } } }"),
@@ -84,6 +85,15 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("addAddon", "subscriptionId: $subscription, priceId: $price, idempotencyKey: $code"),
     ("removeAddon", "itemId: $item, idempotencyKey: $code"),
     ("applyPromoCode", "subscriptionId: $subscription, promoCode: $code, idempotencyKey: $code"),
+    ("requestRefund", "paymentId: $payment, amount: 1, idempotencyKey: $code"),
+    ("approveRefund", "refundId: $refund, idempotencyKey: $code"),
+    ("denyRefund", "refundId: $refund, idempotencyKey: $code"),
+    (
+        "buyGift",
+        "priceId: $price, successUrl: \"https://a.example\", cancelUrl: \"https://a.example\", idempotencyKey: $code",
+    ),
+    ("redeemGift", "code: $code, idempotencyKey: $code"),
+    ("replaceGiftCode", "giftId: $gift"),
     ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
 ];
 
@@ -202,9 +212,11 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
         "subscription": world.id("Subscription", "shared"),
         "coupon": world.id("Coupon", "shared"), "promoCode": world.id("PromoCode", "office"),
-        "price": global_id("Price", uuid::Uuid::nil()), "item": global_id("SubscriptionItem", uuid::Uuid::nil()),
+        "item": global_id("SubscriptionItem", uuid::Uuid::nil()),
         "event": world.id("SecurityEvent", "office"),
-        "told": world.id("WebhookEvent", "office"),
+        "told": world.id("WebhookEvent", "office"), "price": world.id("Price", "public"),
+        "payment": world.id("Payment", "shared"), "refund": world.id("Refund", "shared"),
+        "gift": world.id("Gift", "shared"),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::LISTS;
-use crate::support::{Client, Company, both_engines, licences, sql};
+use crate::support::{Client, Company, both_engines, gifts, licences, sql};
 use entity::subscriptions;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -163,6 +163,7 @@ fn root_of(owner: &str) -> Option<&'static str> {
 
 async fn every_parent_gets_its_own_rows_and_its_own_count(test: &Company<80>) {
     licences::for_some(&test.app).await;
+    gifts::for_some(&test.app).await;
     let admin = test.admin();
     for list in LISTS {
         let (owner, field) = list.field;

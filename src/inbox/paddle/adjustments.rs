@@ -58,12 +58,14 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
         Some(ObservedRefund {
             external_id: refund.external_id.clone(),
             charge_external_id: charge.map(str::to_owned),
+            refund_id: None,
             status,
             provider_status: told.to_owned(),
             amount_minor: Some(total(&refund.payload)).filter(|amount| *amount > 0)?,
             reason: text(&refund.payload, "reason").map(str::to_owned),
             created_at: created_at(refund),
             processed_at: (status == "processed").then(|| updated_at(refund)),
+            failure_code: None,
         })
     };
     with_reversals(adjustments, "refund").into_iter().filter_map(refund).collect()

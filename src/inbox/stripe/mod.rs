@@ -20,7 +20,7 @@ pub(super) use payment::{buys_credits, payment, purchase};
 pub(super) use subscription::{state, subscription};
 
 use super::json::{at, text};
-use super::object::Ties;
+use super::object::{Object, Ties};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -79,7 +79,6 @@ pub(super) fn ties(kind: &str, object: &Value) -> Ties {
             // Charges that were made without an intent are payments by themselves.
             ties.payment = ties.payment.or_else(own);
         }
-        "refund" | "dispute" => ties.payment = ties.payment.or_else(|| tie("charge")),
         _ => {}
     }
     ties
@@ -99,6 +98,17 @@ pub(super) fn user(object: &Value) -> Option<&str> {
             .into_iter()
             .find_map(|path| text(object, path))
     })
+}
+
+/// The gift here that an object is made for: the checkout that sells it, or the subscription that it was redeemed for.
+pub(super) fn gift(object: &Object) -> Option<Uuid> {
+    let made = ["checkout.session", "subscription"].contains(&object.kind.as_str());
+    Uuid::try_parse(text(&object.payload, "metadata.gift").filter(|_| made)?).ok()
+}
+
+/// Whether a checkout session ended without anything being bought.
+pub(super) fn is_expired(session: &Object) -> bool {
+    text(&session.payload, "status") == Some("expired")
 }
 
 /// How near the state of an object is to its end.

@@ -86,8 +86,9 @@ fn has_failed(intent: &Object) -> bool {
 }
 
 fn stream(tied: &[Object]) -> &'static str {
-    let session = tied.iter().find(|object| object.kind == "checkout.session");
-    let noted = |name: &str| session.is_some_and(|session| text(&session.payload, name).is_some());
+    // What we sell is noted on the intent too, which may be here before the session that it is paid in.
+    let selling = tied.iter().filter(|object| ["checkout.session", "payment_intent"].contains(&&*object.kind));
+    let noted = |name: &str| selling.clone().any(|object| text(&object.payload, name).is_some());
     if tied.iter().any(buys_credits) {
         return "credits";
     }
@@ -133,6 +134,7 @@ fn refund(object: &Object) -> Option<ObservedRefund> {
     Some(ObservedRefund {
         external_id: object.external_id.clone(),
         charge_external_id: object.ties.charge.clone(),
+        refund_id: text(refund, "metadata.tollgate_refund").and_then(|id| Uuid::try_parse(id).ok()),
         status,
         provider_status: provider_status.to_owned(),
         amount_minor: minor(at(refund, "amount")).filter(|amount| *amount > 0)?,
@@ -140,6 +142,7 @@ fn refund(object: &Object) -> Option<ObservedRefund> {
         created_at,
         // Stripe does not say when; to the customer it counts from when it was made.
         processed_at: (status == "processed").then_some(created_at),
+        failure_code: text(refund, "failure_reason").map(str::to_owned),
     })
 }
 

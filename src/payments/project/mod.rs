@@ -3,12 +3,15 @@
 mod discount;
 mod invoice;
 mod payment;
+mod refund;
 
 pub use discount::{project_coupon, project_promo_code, project_redemption};
 pub use invoice::project_invoice;
 pub use payment::project_payment;
+pub use refund::note_credits_taken_back;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// An invoice at a payment provider, as it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +116,8 @@ pub struct ObservedRefund {
     pub external_id: String,
     /// The id there of the charge that it takes from.
     pub charge_external_id: Option<String>,
+    /// The refund here that it carries out; `None` for one that was made there.
+    pub refund_id: Option<Uuid>,
     /// `requested`, `approved`, `denied`, `processed` or `failed`.
     pub status: &'static str,
     /// The provider's own word for it.
@@ -125,6 +130,8 @@ pub struct ObservedRefund {
     pub created_at: DateTime<Utc>,
     /// When it was carried out; set exactly when the status is `processed`.
     pub processed_at: Option<DateTime<Utc>>,
+    /// Why it failed, in the provider's word.
+    pub failure_code: Option<String>,
 }
 
 /// A dispute at a payment provider, as it is there.

@@ -1,14 +1,15 @@
 //! Payments, with what was paid back or disputed.
 
 use super::invoice::or_known;
-use super::{ObservedDispute, ObservedPayment, ObservedRefund};
+use super::refund::project_refund;
+use super::{ObservedDispute, ObservedPayment};
 use crate::changes::{self, Change};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
 use crate::payments::store::mirror as store;
 use crate::subscriptions;
-use entity::{disputes, invoices, payments, refunds};
-use sea_orm::ActiveValue::{NotSet, Set};
+use entity::{disputes, invoices, payments};
+use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
 /// Mirrors a payment of `account_id` with its refunds and disputes.
@@ -92,44 +93,6 @@ fn row(
         disputed: Set(payment.disputed || !payment.disputes.is_empty() || known.is_some_and(|known| known.disputed)),
         failed_attempts: Set(payment.failed_attempts.max(0)),
     }
-}
-
-/// Mirrors a refund; whether anything changed.
-///
-/// One that was asked for here, and that the provider has not been heard of about, is taken for the first approved one
-/// of the same amount.
-async fn project_refund(mirror: &mut Mirror<'_>, payment: &payments::Model, refund: &ObservedRefund) -> Result<bool> {
-    // There is no refund of nothing, and the table has no place for one.
-    if refund.amount_minor <= 0 {
-        return Ok(false);
-    }
-    let mut found = store::refund(mirror.txn, &payment.provider, &refund.external_id).await?;
-    if found.is_none() {
-        found = store::approved_refund(mirror.txn, payment.id, refund.amount_minor).await?;
-    }
-    let known = found.as_ref();
-    let processed = (refund.status == "processed").then(|| refund.processed_at.unwrap_or(refund.created_at));
-    let asked_here = known.is_some_and(|known| known.requested_by.is_some());
-    let wanted = refunds::ActiveModel {
-        id: Set(mirror.clock.new_id()),
-        account_id: Set(payment.account_id),
-        payment_id: Set(payment.id),
-        provider: Set(payment.provider.clone()),
-        external_id: Set(Some(refund.external_id.clone())),
-        status: Set(refund.status.to_owned()),
-        currency: Set(payment.currency.clone()),
-        amount_minor: Set(refund.amount_minor),
-        // The words of the person who asked here say more than the provider's.
-        reason: if asked_here { NotSet } else { Set(refund.reason.clone()) },
-        requested_by: if known.is_some() { NotSet } else { Set(None) },
-        decided_by: if known.is_some() { NotSet } else { Set(None) },
-        credits_taken_back: if known.is_some() { NotSet } else { Set(0) },
-        created_at: if asked_here { NotSet } else { Set(refund.created_at.fixed_offset()) },
-        processed_at: Set(processed.map(|at| at.fixed_offset())),
-        charge_external_id: Set(or_known(&refund.charge_external_id, known, |row| &row.charge_external_id)),
-        provider_status: Set(Some(refund.provider_status.clone())),
-    };
-    Ok(mirror.write::<refunds::Entity>(&refund.external_id, found, wanted).await?.changed)
 }
 
 /// Mirrors a dispute; whether anything changed.

@@ -5,7 +5,7 @@ use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
 use entity::{coupons, discount_redemptions, disputes, invoices, payments, promo_codes, refunds};
-use sea_orm::{ColumnTrait, DatabaseConnection, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// Reads the row of a table that mirrors what a provider knows by an id.
@@ -78,19 +78,6 @@ pub(crate) async fn invoice_paid_by(
     Ok(rows.one(txn).await?)
 }
 
-/// The first approved refund of a payment, of this amount, that the provider has no id for yet.
-pub(crate) async fn approved_refund(txn: &Txn, payment_id: Uuid, amount: i64) -> Result<Option<refunds::Model>> {
-    use refunds::{Column, Entity};
-    let rows = Entity::visible(Scope::Everything)
-        .filter(Column::PaymentId.eq(payment_id))
-        .filter(Column::ExternalId.is_null())
-        .filter(Column::Status.eq("approved"))
-        .filter(Column::AmountMinor.eq(amount))
-        .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::Id);
-    Ok(rows.lock_exclusive().one(txn).await?)
-}
-
 /// The mirror of a coupon, not locked.
 pub(crate) async fn coupon(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<coupons::Model>> {
     use coupons::{Column, Entity};
@@ -142,4 +129,11 @@ pub(crate) async fn lock_redemption(
         None => rows.filter(Column::SubscriptionId.is_null()),
     };
     Ok(rows.order_by_asc(Column::Id).lock_exclusive().one(txn).await?)
+}
+
+/// Whether a coupon is at a provider and can be used there.
+pub async fn has_coupon(db: &impl ConnectionTrait, provider: &str, external_id: &str) -> Result<bool> {
+    use coupons::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider)).filter(Column::Active.eq(true));
+    Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?.is_some())
 }

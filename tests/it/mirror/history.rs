@@ -148,6 +148,10 @@ async fn a_refund_asked_for_here_is_recognised(test: &TestApp) {
         };
         refunds::Entity::insert(row).exec(test.app.db.schema()).await.unwrap();
     }
+    let sent = refunds::Entity::find().order_by_asc(refunds::Column::Id).all(test.app.db.read()).await.unwrap();
+    let mut paid = paid;
+    // That of the other is as large, and is not taken for it.
+    paid.refunds[0].refund_id = Some(sent[2].id);
     for _ in 0..2 {
         apply(test, account, &Observed::Payment(paid.clone())).await;
     }
@@ -158,8 +162,8 @@ async fn a_refund_asked_for_here_is_recognised(test: &TestApp) {
         .collect();
     let expected = [
         json!([null, "denied", 100, "She asked nicely", 7]),
-        json!(["re_1", "processed", 100, "She asked nicely", 7]),
         json!([null, "approved", 100, "She asked nicely", 7]),
+        json!(["re_1", "processed", 100, "She asked nicely", 7]),
         json!(["re_2", "failed", 50, "requested_by_customer", 0]),
     ];
     assert_eq!(told, expected);

@@ -278,12 +278,14 @@ pub(crate) fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
     let refund = |refund: &str, status, amount_minor| ObservedRefund {
         external_id: id(refund),
         charge_external_id: Some(id("ch_pi_2")),
+        refund_id: None,
         status,
         provider_status: status.to_owned(),
         amount_minor,
         reason: Some("requested_by_customer".to_owned()),
         created_at: at(70),
         processed_at: (status == "processed").then(|| at(71)),
+        failure_code: None,
     };
     let dispute = ObservedDispute {
         external_id: id("dp"),

@@ -57,6 +57,7 @@ lists! {
     Query.providerCustomers -> ProviderCustomer provider_customers where "TRUE", by desc created_at as CREATED_AT;
     Query.payments -> Payment payments where "TRUE", by desc created_at as CREATED_AT;
     Query.refunds -> Refund refunds where "TRUE", by desc created_at as CREATED_AT;
+    Query.gifts -> Gift gifts where "TRUE", by desc created_at as CREATED_AT;
     Query.invoices -> Invoice invoices where "TRUE", by desc created_at as CREATED_AT;
     Query.coupons -> Coupon coupons where "TRUE", by desc created_at as CREATED_AT;
     Query.webhookEvents -> WebhookEvent inbox_events where "TRUE", by desc received_at as RECEIVED_AT;
@@ -69,6 +70,8 @@ lists! {
     Account.payments -> Payment payments where "account_id = $1", by desc created_at as CREATED_AT;
     Account.invoices -> Invoice invoices where "account_id = $1", by desc created_at as CREATED_AT;
     Account.refunds -> Refund refunds where "account_id = $1", by desc created_at as CREATED_AT;
+    Account.gifts -> Gift gifts where "account_id = $1", by desc created_at as CREATED_AT;
+    Account.redeemedGifts -> Gift gifts where "redeemed_account_id = $1", by desc created_at as CREATED_AT;
     Account.providerCustomers -> ProviderCustomer provider_customers
         where "account_id = $1", by desc created_at as CREATED_AT;
     Account.discountRedemptions -> DiscountRedemption discount_redemptions

@@ -3,11 +3,13 @@
 mod app;
 pub(crate) mod chores;
 pub(crate) mod company;
+pub(crate) mod gifts;
 mod introspection;
 pub(crate) mod licences;
 pub(crate) mod lists;
 pub(crate) mod live;
 mod postgres;
+pub(crate) mod refunds;
 pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod shop;

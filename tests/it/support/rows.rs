@@ -70,7 +70,8 @@ pub(crate) async fn billing(
     let subscription = subscription(app, account, (version, price), event).await;
     let discount = discount(app, account, subscription[0].1).await;
     let money = money(app, account, subscription[0].1).await;
-    [customer, subscription, discount, money].concat()
+    let gift = vec![("Gift", super::gifts::row(app, account, price).await)];
+    [customer, subscription, discount, money, gift].concat()
 }
 
 /// Who is billed at the provider, and the price there.

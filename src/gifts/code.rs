@@ -1,0 +1,64 @@
+//! The code of a gift: made when its checkout is, and replaced while it can still be used.
+
+use super::store;
+use crate::accounts::payer;
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{GiftCode, Permission, Viewer};
+use crate::error::{Error, Result};
+use entity::gifts::{ActiveModel, Entity, Model};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Makes the code of a gift that has none yet; `None` for one that has, as its code was shown before.
+pub async fn first_code(app: &App, id: Uuid) -> Result<Option<GiftCode>> {
+    let code = GiftCode::generate(&mut rand::rng());
+    let change = with_code(id, &code);
+    let written = app.db.write(move |txn| {
+        Box::pin(async move {
+            let gift = store::lock_by_id(txn, id).await?;
+            if gift.is_none_or(|gift| gift.hash.is_some()) {
+                return Ok(false);
+            }
+            Entity::update(change).exec(txn).await?;
+            Ok(true)
+        })
+    });
+    Ok(written.await?.then_some(code))
+}
+
+/// Makes a new code for a gift that was not redeemed, for whoever may have its buyer billed. The old one is worth nothing
+/// from then on.
+pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model, GiftCode)> {
+    if viewer.user_id().is_none() {
+        viewer.require(Permission::BillingWrite)?;
+    }
+    let code = GiftCode::generate(&mut rand::rng());
+    let (change, caller, deed) = (with_code(id, &code), viewer.clone(), Deed::by(app, viewer));
+    let written = app.db.write(move |txn| {
+        Box::pin(async move {
+            let unknown = || Error::refused("GIFT_NOT_FOUND", &["giftId"], "there is no such gift of yours");
+            let gift = store::lock_by_id(txn, id).await?.ok_or_else(unknown)?;
+            match payer(txn, &caller, Some(gift.account_id)).await {
+                Ok(_) => {}
+                Err(Error::Refused(_)) => return Err(unknown()),
+                Err(error) => return Err(error),
+            }
+            if !["open", "paid"].contains(&&*gift.status) {
+                let message = format!("the gift is {}", gift.status);
+                return Err(Error::refused("GIFT_OVER", &["giftId"], message));
+            }
+            let row = Entity::update(change).exec(txn).await?;
+            let shown = |row: &Model| json!({"codePrefix": row.prefix});
+            let (before, after) = (Some(shown(&gift)), Some(shown(&row)));
+            deed.record(txn, "gifts.replace_code", ("Gift", id), Some(row.account_id), (before, after)).await?;
+            Ok(row)
+        })
+    });
+    Ok((written.await?, code))
+}
+
+fn with_code(id: Uuid, code: &GiftCode) -> ActiveModel {
+    ActiveModel { id: Set(id), prefix: Set(Some(code.prefix())), hash: Set(Some(code.hash())), ..Default::default() }
+}

@@ -1,0 +1,69 @@
+//! What became of a gift at Stripe.
+
+use super::store;
+use crate::db::Mirror;
+use crate::error::Result;
+use crate::payments::{self, Standing};
+use entity::gifts::{ActiveModel, Entity};
+use sea_orm::ActiveValue::{NotSet, Set};
+use uuid::Uuid;
+
+/// The checkout of a gift and its payment, as they are at Stripe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedGift {
+    /// Which gift.
+    pub gift_id: Uuid,
+    /// The id of the checkout there.
+    pub session_external_id: String,
+    /// Whether the checkout ended without a payment.
+    pub session_expired: bool,
+    /// The payment here; `None` where there is none yet.
+    pub payment_id: Option<Uuid>,
+}
+
+/// Makes the row of a gift what its checkout and payment say. One that is redeemed stays so, whatever becomes of the
+/// money: what was given is not taken from whoever has it.
+pub async fn project(mirror: &mut Mirror<'_>, observed: &ObservedGift) -> Result<()> {
+    let Some(gift) = store::lock_by_id(mirror.txn, observed.gift_id).await? else { return Ok(()) };
+    // A gift has one checkout. Another that names it was not made here.
+    if gift.session_external_id.as_ref().is_some_and(|known| *known != observed.session_external_id) {
+        return Ok(());
+    }
+    let payment = payments::standing(mirror.txn, observed.payment_id.or(gift.payment_id)).await?;
+    let status = match payment {
+        _ if gift.status == "redeemed" => "redeemed",
+        Standing::Returned(_) => "refunded",
+        Standing::Paid(_) => "paid",
+        Standing::Unpaid if observed.session_expired => "abandoned",
+        Standing::Unpaid => "open",
+    };
+    let paid_at = match payment {
+        Standing::Paid(at) | Standing::Returned(at) => Set(Some(at)),
+        Standing::Unpaid => NotSet,
+    };
+    let wanted = ActiveModel {
+        status: Set(status.to_owned()),
+        session_external_id: Set(Some(observed.session_external_id.clone())),
+        payment_id: observed.payment_id.map_or(NotSet, |id| Set(Some(id))),
+        paid_at,
+        ..Default::default()
+    };
+    mirror.write::<Entity>(&observed.session_external_id, Some(gift), wanted).await?;
+    Ok(())
+}
+
+/// Notes the subscription that a gift was redeemed for, which names the gift and is of `account_id`.
+pub async fn note_subscription(
+    mirror: &mut Mirror<'_>,
+    gift_id: Uuid,
+    account_id: Uuid,
+    (subscription_id, external_id): (Uuid, &str),
+) -> Result<()> {
+    let Some(gift) = store::lock_by_id(mirror.txn, gift_id).await? else { return Ok(()) };
+    if gift.redeemed_account_id != Some(account_id) || gift.subscription_id.is_some() {
+        return Ok(());
+    }
+    let wanted = ActiveModel { subscription_id: Set(Some(subscription_id)), ..Default::default() };
+    mirror.write::<Entity>(external_id, Some(gift), wanted).await?;
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Refunds that are asked for and decided here, as far as they need nobody else.
+//!
+//! What can go back is counted under the lock on the payment, which everyone takes first who changes its refunds.
+
+use super::store;
+use crate::accounts::payer;
+use crate::app::App;
+use crate::audit::Deed;
+use crate::auth::{Permission, Viewer};
+use crate::changes::{self, Change};
+use crate::clock::Clock;
+use crate::db::{Once, Txn, once};
+use crate::error::{Error, Result};
+use entity::refunds::{ActiveModel, Entity, Model};
+use entity::{payments, refunds};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use serde::Serialize;
+use serde_json::json;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The longest reason that people may give.
+const LONGEST_REASON: usize = 500;
+/// The verb of the call that carries a refund out.
+pub const CARRY_OUT_REFUND: &str = "refunds.create";
+/// What a refund is in while its money goes back, may go back, or has gone back.
+pub(super) const LIVE: [&str; 3] = ["requested", "approved", "processed"];
+
+/// A refund that is asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefundRequest {
+    /// Of which payment.
+    pub payment_id: Uuid,
+    /// How much, in the payment's smallest unit; `None` for all that is left.
+    pub amount_minor: Option<i64>,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// A refund that is not granted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Denial {
+    /// Which one.
+    pub refund_id: Uuid,
+    /// Why not, for people.
+    pub reason: Option<String>,
+}
+
+/// Asks for a refund, for an owner or admin of the payment's account. Nothing is sent to the provider before somebody
+/// approves it.
+pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key: &str) -> Result<Model> {
+    if viewer.user_id().is_none() {
+        viewer.require(Permission::BillingWrite)?;
+    }
+    checked_reason(new.reason.as_deref())?;
+    let request = Once::new(viewer.actor(), key, "refunds.request", &new)?;
+    let (key_id, id, now) = (app.new_id(), app.new_id(), app.now());
+    let (caller, clock, deed) = (viewer.clone(), Arc::clone(&app.clock), Deed::by(app, viewer));
+    let work = async move |txn: &Txn| {
+        let payment = store::lock_payment_by_id(txn, new.payment_id).await?.ok_or_else(unknown_payment)?;
+        match payer(txn, &caller, Some(payment.account_id)).await {
+            Ok(_) => {}
+            Err(Error::Refused(_)) => return Err(unknown_payment()),
+            Err(error) => return Err(error),
+        }
+        let left = left(&payment, &store::refunds_of(txn, payment.id).await?, None)?;
+        let amount = checked_amount(new.amount_minor.unwrap_or(left), left)?;
+        let row = ActiveModel {
+            id: Set(id),
+            account_id: Set(payment.account_id),
+            payment_id: Set(payment.id),
+            provider: Set(payment.provider.clone()),
+            external_id: Set(None),
+            status: Set("requested".to_owned()),
+            currency: Set(payment.currency.clone()),
+            amount_minor: Set(amount),
+            reason: Set(new.reason),
+            requested_by: Set(Some(caller.actor().to_owned())),
+            decided_by: Set(None),
+            credits_taken_back: Set(0),
+            created_at: Set(now.fixed_offset()),
+            processed_at: Set(None),
+            charge_external_id: Set(payment.charge_external_id.clone()),
+            provider_status: Set(None),
+            requested_minor: Set(Some(amount)),
+            denial_reason: Set(None),
+            failure_code: Set(None),
+        };
+        let refund = Entity::insert(row).exec_with_returning(txn).await?;
+        told(txn, &clock, deed, "refunds.request", (None, &refund)).await?;
+        Ok(id)
+    };
+    let asked = app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work(txn)))));
+    refund(app, asked.await?).await
+}
+
+/// Says no to a refund that was asked for.
+pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) -> Result<Model> {
+    viewer.require(Permission::BillingWrite)?;
+    checked_reason(denial.reason.as_deref())?;
+    let request = Once::new(viewer.actor(), key, "refunds.deny", &denial)?;
+    let (key_id, now, actor) = (app.new_id(), app.now(), viewer.actor().to_owned());
+    let (clock, deed) = (Arc::clone(&app.clock), Deed::by(app, viewer));
+    let work = async move |txn: &Txn| {
+        let (_, asked) = lock_requested(txn, denial.refund_id).await?;
+        let change = ActiveModel {
+            id: Set(asked.id),
+            status: Set("denied".to_owned()),
+            decided_by: Set(Some(actor)),
+            denial_reason: Set(denial.reason),
+            ..Default::default()
+        };
+        let refund = Entity::update(change).exec(txn).await?;
+        told(txn, &clock, deed, "refunds.deny", (Some(&asked), &refund)).await?;
+        Ok(refund.id)
+    };
+    let denied = app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work(txn)))));
+    refund(app, denied.await?).await
+}
+
+/// Approves a refund that was asked for, in the transaction that writes down the call which carries it out.
+pub async fn approve_refund(
+    txn: &Txn,
+    clock: &Clock,
+    (actor, deed): (String, Deed),
+    (refund_id, amount_minor): (Uuid, Option<i64>),
+) -> Result<(payments::Model, Model)> {
+    let (payment, asked) = lock_requested(txn, refund_id).await?;
+    let others = left(&payment, &store::refunds_of(txn, payment.id).await?, Some(asked.id))?;
+    let amount = checked_amount(amount_minor.unwrap_or(asked.amount_minor), others.min(asked.amount_minor))?;
+    let change = ActiveModel {
+        id: Set(asked.id),
+        status: Set("approved".to_owned()),
+        amount_minor: Set(amount),
+        decided_by: Set(Some(actor)),
+        ..Default::default()
+    };
+    let refund = Entity::update(change).exec(txn).await?;
+    told(txn, clock, deed, "refunds.approve", (Some(&asked), &refund)).await?;
+    Ok((payment, refund))
+}
+
+/// Notes that the provider refuses a refund that was approved, and why in its word: it has failed.
+pub async fn refund_refused(txn: &Txn, clock: &Clock, refund_id: Uuid, code: &str) -> Result<()> {
+    let Some((_, refund)) = lock(txn, refund_id).await? else { return Ok(()) };
+    if refund.status != "approved" || refund.external_id.is_some() {
+        return Ok(());
+    }
+    let change = ActiveModel {
+        id: Set(refund.id),
+        status: Set("failed".to_owned()),
+        failure_code: Set(Some(code.to_owned())),
+        ..Default::default()
+    };
+    Entity::update(change).exec(txn).await?;
+    changes::record(txn, clock, Change::PaymentRecorded(refund.payment_id, refund.account_id)).await
+}
+
+/// The refund with this id, which is known to be there.
+pub async fn refund(app: &App, id: Uuid) -> Result<Model> {
+    let found = store::refund_by_id(app.db.read(), id).await?;
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a refund vanished")))
+}
+
+/// A refund with its payment, both locked: first the payment, as everyone does.
+async fn lock(txn: &Txn, refund_id: Uuid) -> Result<Option<(payments::Model, Model)>> {
+    let Some(found) = store::refund_by_id(txn, refund_id).await? else { return Ok(None) };
+    let payment = store::lock_payment_by_id(txn, found.payment_id).await?;
+    let refund = store::lock_refund_by_id(txn, refund_id).await?;
+    Ok(payment.zip(refund))
+}
+
+async fn lock_requested(txn: &Txn, refund_id: Uuid) -> Result<(payments::Model, Model)> {
+    let unknown = || Error::refused("REFUND_NOT_FOUND", &["refundId"], "there is no such refund");
+    let (payment, refund) = lock(txn, refund_id).await?.ok_or_else(unknown)?;
+    if refund.provider != "stripe" {
+        let message = "its provider is another, which decides by itself";
+        return Err(Error::refused("NOT_AT_STRIPE", &["refundId"], message));
+    }
+    if refund.status != "requested" {
+        let message = format!("it is {} already", refund.status);
+        return Err(Error::refused("REFUND_DECIDED", &["refundId"], message));
+    }
+    Ok((payment, refund))
+}
+
+/// How much of a payment can still go back, the refund called `but` left out.
+///
+/// Refunds made elsewhere are told twice, by the payment's own figure and by rows of their own, and either may be the
+/// first to come. So the greater counts: the sum of all rows, or the figure with those that only we know of.
+fn left(payment: &payments::Model, refunds: &[refunds::Model], but: Option<Uuid>) -> Result<i64> {
+    if payment.provider != "stripe" {
+        let message = "its provider is another, which has to be asked for refunds";
+        return Err(Error::refused("NOT_AT_STRIPE", &["paymentId"], message));
+    }
+    if payment.status != "succeeded" {
+        return Err(Error::refused("PAYMENT_NOT_SUCCEEDED", &["paymentId"], "no money has arrived that could go back"));
+    }
+    let live = || refunds.iter().filter(|refund| Some(refund.id) != but && LIVE.contains(&&*refund.status));
+    let sum =
+        |rows: &mut dyn Iterator<Item = &Model>| rows.fold(0_i64, |sum, row| sum.saturating_add(row.amount_minor));
+    let ours = sum(&mut live().filter(|refund| refund.external_id.is_none()));
+    let gone = sum(&mut live()).max(payment.refunded_minor.saturating_add(ours));
+    Ok(payment.received_minor.min(payment.amount_minor).saturating_sub(gone).max(0))
+}
+
+fn checked_amount(amount: i64, left: i64) -> Result<i64> {
+    if left == 0 {
+        return Err(Error::refused("NOTHING_LEFT", &["amount"], "all of it has gone back, or is to go back"));
+    }
+    if amount < 1 {
+        return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is at least 1"));
+    }
+    if amount > left {
+        return Err(Error::refused("AMOUNT_TOO_LARGE", &["amount"], format!("it is at most {left}")));
+    }
+    Ok(amount)
+}
+
+fn checked_reason(reason: Option<&str>) -> Result<()> {
+    if reason.is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
+    }
+    Ok(())
+}
+
+fn unknown_payment() -> Error {
+    Error::refused("PAYMENT_NOT_FOUND", &["paymentId"], "there is no such payment of yours")
+}
+
+/// Records what was done to a refund, and tells those who watch its payment.
+async fn told(
+    txn: &Txn,
+    clock: &Clock,
+    deed: Deed,
+    action: &str,
+    (before, after): (Option<&Model>, &Model),
+) -> Result<()> {
+    let shown = |row: &Model| json!({"status": row.status, "amountMinor": row.amount_minor});
+    let change = (before.map(shown), Some(shown(after)));
+    deed.record(txn, action, ("Refund", after.id), Some(after.account_id), change).await?;
+    changes::record(txn, clock, Change::PaymentRecorded(after.payment_id, after.account_id)).await
+}

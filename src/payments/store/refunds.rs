@@ -1,0 +1,46 @@
+//! Refunds and their payments, as those look for them who decide.
+
+use crate::auth::Scope;
+use crate::db::{Txn, Visible};
+use crate::error::Result;
+use entity::{disputes, payments, refunds};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+/// The payment with this id.
+pub(in crate::payments) async fn payment_by_id(txn: &Txn, id: Uuid) -> Result<Option<payments::Model>> {
+    Ok(payments::Entity::visible(Scope::Everything).filter(payments::Column::Id.eq(id)).one(txn).await?)
+}
+
+/// How much of a payment went back by disputes that are lost.
+pub(in crate::payments) async fn lost_in_disputes(txn: &Txn, payment_id: Uuid) -> Result<i64> {
+    use disputes::Column;
+    let rows = disputes::Entity::visible(Scope::Everything).filter(Column::PaymentId.eq(payment_id));
+    let lost = rows.filter(Column::Status.eq("lost")).all(txn).await?;
+    Ok(lost.iter().fold(0, |sum: i64, dispute| sum.saturating_add(dispute.amount_minor)))
+}
+
+/// The payment with this id, locked until the commit.
+pub(in crate::payments) async fn lock_payment_by_id(txn: &Txn, id: Uuid) -> Result<Option<payments::Model>> {
+    let rows = payments::Entity::visible(Scope::Everything).filter(payments::Column::Id.eq(id));
+    Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// The refund with this id, whoever asks.
+pub(in crate::payments) async fn refund_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<refunds::Model>> {
+    let rows = refunds::Entity::visible(Scope::Everything).filter(refunds::Column::Id.eq(id));
+    Ok(rows.one(db).await?)
+}
+
+/// The refund with this id, locked until the commit.
+pub(in crate::payments) async fn lock_refund_by_id(txn: &Txn, id: Uuid) -> Result<Option<refunds::Model>> {
+    let rows = refunds::Entity::visible(Scope::Everything).filter(refunds::Column::Id.eq(id));
+    Ok(rows.lock_exclusive().one(txn).await?)
+}
+
+/// Every refund of a payment, in the order in which they were asked for. Under the lock on the payment none is added.
+pub(in crate::payments) async fn refunds_of(txn: &Txn, payment_id: Uuid) -> Result<Vec<refunds::Model>> {
+    use refunds::Column;
+    let rows = refunds::Entity::visible(Scope::Everything).filter(Column::PaymentId.eq(payment_id));
+    Ok(rows.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(txn).await?)
+}
