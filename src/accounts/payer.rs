@@ -27,9 +27,12 @@ pub async fn payer(txn: &Txn, viewer: &Viewer, account_id: Option<Uuid>) -> Resu
         None => store::own_account(txn, viewer.require_user()?).await?,
     };
     let unknown = || Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account of yours");
-    let account = store::lock_account(txn, account_id.ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
-    let owner = store::lock_user(txn, account.owner_id).await?;
+    let account_id = account_id.ok_or_else(unknown)?;
+    let owner = store::payers::owner_of(txn, account_id).await?.ok_or_else(unknown)?;
+    // The person before the account, as everyone does.
+    let owner = store::lock_user(txn, owner.id).await?;
     let owner = owner.filter(|owner| owner.erased_at.is_none()).ok_or_else(unknown)?;
+    let account = store::lock_account(txn, account_id).await?.ok_or_else(unknown)?;
     Ok(Payer { account, owner })
 }
 
