@@ -40,7 +40,7 @@ impl ProviderCall {
     }
 
     /// The account that it is for; null where it is for none, and where the caller may not see it.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
+    async fn billed_account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         to_one(ctx, self.0.account_id).await
     }
 
@@ -50,7 +50,7 @@ impl ProviderCall {
     }
 
     /// Which verb asked, e.g. `subscriptions.cancel`.
-    async fn operation(&self) -> &str {
+    async fn call_operation(&self) -> &str {
         &self.0.operation
     }
 
@@ -76,7 +76,7 @@ impl ProviderCall {
     }
 
     /// Where it stands.
-    async fn state(&self) -> Result<ProviderCallState> {
+    async fn call_state(&self) -> Result<ProviderCallState> {
         Ok(ProviderCallState::read(&self.0.state)?)
     }
 

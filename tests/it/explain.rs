@@ -2,7 +2,7 @@
 //! needs a sort of more than its own rows.
 
 use crate::support::lists::LISTS;
-use crate::support::{Company, both_engines, gifts, licences, sql};
+use crate::support::{Company, both_engines, gifts, licences, rows, sql};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use std::mem::take;
@@ -37,6 +37,7 @@ impl<'a> Explained<'a> {
         test.app.db.observe(move |statement| kept.lock().unwrap().push(statement.clone()));
         licences::for_some(&test.app).await;
         gifts::for_some(&test.app).await;
+        rows::calls(&test.app, 30).await;
         if test.db().get_database_backend() == DbBackend::Postgres {
             sql::execute(test.db(), "ANALYZE").await;
         }
@@ -189,6 +190,8 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("payments", "{createdAt: SPAN}", "created_at"),
         ("refunds", "{status: DENIED}", "status"),
         ("refunds", "{createdAt: SPAN}", "created_at"),
+        ("providerCalls", "{state: REFUSED}", "state"),
+        ("providerCalls", "{createdAt: SPAN}", "created_at"),
         ("gifts", "{status: REFUNDED}", "status"),
         ("gifts", "{createdAt: SPAN}", "created_at"),
         ("invoices", "{status: OPEN}", "status"),

@@ -9,9 +9,9 @@ use tollgate::sandbox::Fault;
 both_engines!(calls_are_listed_with_what_came_of_them, who_may_see_calls_may_not_see_people, the_metrics_count_calls);
 
 const CALLS: &str =
-    "query($filter: ProviderCallFilter) { providerCalls(filter: $filter) { totalCount nodes { id operation
-    actor state attempts method path params objectType objectId errorCode createdAt triedAt settledAt
-    account { id } } } }";
+    "query($filter: ProviderCallFilter) { providerCalls(filter: $filter) { totalCount nodes { id callOperation
+    actor callState attempts method path params objectType objectId errorCode createdAt triedAt settledAt
+    billedAccount { id } } } }";
 const COUPON: &str = "mutation($input: CreateCouponInput!) { createCoupon(input: $input) { userErrors { code } } }";
 const PORTAL_CUSTOMER: &str = "mutation($input: CreatePromoCodeInput!) { createPromoCode(input: $input) {
     userErrors { code } } }";
@@ -37,19 +37,19 @@ async fn calls_are_listed_with_what_came_of_them(shop: &Shop) {
     calls(shop).await;
     let all = shop.test.admin().data(CALLS, json!({})).await["providerCalls"].take();
     let nodes = all["nodes"].as_array().unwrap();
-    let states: Vec<&Value> = nodes.iter().map(|node| &node["state"]).collect();
+    let states: Vec<&Value> = nodes.iter().map(|node| &node["callState"]).collect();
     assert_eq!(states, ["PENDING", "REFUSED", "DONE"], "newest first");
     assert_eq!(all["totalCount"], 3);
     let done = &nodes[2];
     assert_eq!(
-        (&done["operation"], &done["path"], &done["method"]),
+        (&done["callOperation"], &done["path"], &done["method"]),
         (&json!("coupons.create"), &json!("coupons"), &json!("POST"))
     );
     assert_eq!(
         (&done["objectType"], &done["objectId"], &done["attempts"]),
         (&json!("coupon"), &json!("DONE"), &json!("1"))
     );
-    assert_eq!((&done["params"]["id"], &done["account"]), (&json!("DONE"), &Value::Null));
+    assert_eq!((&done["params"]["id"], &done["billedAccount"]), (&json!("DONE"), &Value::Null));
     assert_eq!((&nodes[0]["settledAt"], &nodes[0]["objectId"]), (&Value::Null, &Value::Null));
     assert!(nodes[1]["errorCode"].is_string() && nodes[0]["triedAt"].is_string());
     for (filter, count) in [
