@@ -60,9 +60,9 @@ async fn calls_are_listed_with_what_came_of_them(shop: &Shop) {
         let found = shop.test.admin().data(CALLS, json!({"filter": filter})).await;
         assert_eq!(found["providerCalls"]["totalCount"], count, "{filter}");
     }
-    let node = "query($id: ID!) { node(id: $id) { id ... on ProviderCall { state } } }";
+    let node = "query($id: ID!) { node(id: $id) { id ... on ProviderCall { callState } } }";
     let found = shop.test.admin().data(node, json!({"id": done["id"]})).await;
-    assert_eq!(found["node"]["state"], "DONE");
+    assert_eq!(found["node"]["callState"], "DONE");
     assert_eq!(shop.test.user("ann").data(node, json!({"id": done["id"]})).await["node"], Value::Null);
     shop.advance(TimeDelta::hours(1)).await;
     shop.deliver().await;
@@ -79,12 +79,12 @@ async fn who_may_see_calls_may_not_see_people(shop: &Shop) {
     shop.test.admin().data(PORTAL_CUSTOMER, json!({"input": input})).await;
     let filter = json!({"filter": {"accountId": ann["viewer"]["account"]["id"]}});
     let whole = shop.test.admin().data(CALLS, filter.clone()).await["providerCalls"]["nodes"].take();
-    assert_eq!(whole[0]["operation"], "customers.create");
-    assert_eq!(whole[0]["account"], ann["viewer"]["account"]);
+    assert_eq!(whole[0]["callOperation"], "customers.create");
+    assert_eq!(whole[0]["billedAccount"], ann["viewer"]["account"]);
     assert!(whole[0]["params"]["metadata"].is_object());
     let operator = shop.test.service(&[Permission::OperationsRead]);
     let part = operator.data(CALLS, filter.clone()).await["providerCalls"]["nodes"].take();
-    assert_eq!((&part[0]["params"], &part[0]["account"]), (&Value::Null, &Value::Null));
+    assert_eq!((&part[0]["params"], &part[0]["billedAccount"]), (&Value::Null, &Value::Null));
     assert_eq!(part[0]["objectId"], whole[0]["objectId"]);
     for caller in [shop.test.service(&[Permission::BillingRead]), shop.test.user("ann")] {
         assert_eq!(caller.code(CALLS, filter.clone()).await, "FORBIDDEN");
