@@ -114,12 +114,14 @@ impl Names {
     }
 }
 
-/// What mutations make whose id is needed later.
-const MADE: [(&str, &str); 4] = [
-    ("createCoupon", "coupon"),
-    ("createPromoCode", "promoCode"),
-    ("createPlan", "plan"),
-    ("createPlanVersion", "planVersion"),
+/// What is needed later of what mutations make.
+const MADE: [(&str, &str); 6] = [
+    ("createCoupon", "coupon { id }"),
+    ("createPromoCode", "promoCode { id }"),
+    ("createPlan", "plan { id }"),
+    ("createPlanVersion", "planVersion { id }"),
+    ("requestRefund", "refund { id }"),
+    ("buyGift", "code"),
 ];
 
 /// Mutations that take no idempotency key.
@@ -183,6 +185,21 @@ impl Story<'_> {
         self.ask("bob", "undoScheduledChange", json!({"subscriptionId": ""})).await;
         self.ask("bob", "changePlan", with(&pro, json!({"prorationAt": shop.test.app.now()}))).await;
         self.catalogue().await;
+        self.gifts_and_refunds().await;
+    }
+
+    async fn gifts_and_refunds(&self) {
+        let url = "https://app.example.com/";
+        let gift = json!({"priceId": "price:price_basic", "message": "Enjoy", "successUrl": url, "cancelUrl": url});
+        let code = self.ask("ann", "buyGift", gift).await["code"].take();
+        self.pay().await;
+        self.ask("cat", "redeemGift", json!({"code": code})).await;
+        let document = "{ viewer { account { payments(first: 1) { nodes { id } } } } }";
+        let paid = self.shop.test.user("ann").data(document, json!({})).await;
+        let payment = &paid["viewer"]["account"]["payments"]["nodes"][0]["id"];
+        let wish = json!({"paymentId": payment, "amount": "300", "reason": "not for me"});
+        let refund = self.ask("ann", "requestRefund", wish).await["refund"]["id"].take();
+        self.ask("admin", "approveRefund", json!({"refundId": refund})).await;
     }
 
     /// What admins sell.
@@ -225,8 +242,7 @@ impl Story<'_> {
         if fields.get("subscriptionId").is_some_and(|id| id == "") {
             fields.insert("subscriptionId".to_owned(), self.subscription(&caller).await["id"].clone());
         }
-        let made = MADE.iter().find(|(name, _)| *name == mutation).map(|(_, made)| format!("{made} {{ id }}"));
-        let made = made.unwrap_or_default();
+        let made = MADE.iter().find(|(name, _)| *name == mutation).map_or("", |(_, made)| made);
         if !WITHOUT_KEY.contains(&mutation) {
             fields.insert("idempotencyKey".to_owned(), json!(format!("step {}", self.steps.get())));
         }
