@@ -37,21 +37,21 @@ pub struct Model {
     #[sea_orm(
         belongs_to,
         relation_enum = "Accounts2",
-        from = "redeemed_account_id",
-        to = "id",
-        on_update = "NoAction",
-        on_delete = "NoAction"
-    )]
-    pub accounts_2: BelongsTo<Option<super::accounts::Entity>>,
-    #[sea_orm(
-        belongs_to,
-        relation_enum = "Accounts1",
         from = "account_id",
         to = "id",
         on_update = "NoAction",
         on_delete = "NoAction"
     )]
-    pub accounts_1: BelongsTo<super::accounts::Entity>,
+    pub accounts_2: BelongsTo<super::accounts::Entity>,
+    #[sea_orm(
+        belongs_to,
+        relation_enum = "Accounts1",
+        from = "redeemed_account_id",
+        to = "id",
+        on_update = "NoAction",
+        on_delete = "NoAction"
+    )]
+    pub accounts_1: BelongsTo<Option<super::accounts::Entity>>,
     #[sea_orm(belongs_to, from = "payment_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub payments: BelongsTo<Option<super::payments::Entity>>,
     #[sea_orm(belongs_to, from = "price_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

@@ -1,6 +1,8 @@
 //! Writes the entity crate from a migrated database.
 //!
 //! Partial indexes are left out: they are no promise over the whole table, and would turn a relation into a has-one.
+//! The keys of a table are put in the order of their columns, as each engine lists them in another, and those to one and
+//! the same table are numbered by it.
 
 use sea_orm_codegen::{EntityTransformer, EntityWriterContext};
 use sea_orm_migration::prelude::TableCreateStatement;
@@ -28,7 +30,10 @@ async fn sqlite_tables(db: &DatabaseConnection) -> Result<Vec<(String, TableCrea
     let schema = sqlite::discovery::SchemaDiscovery::new(pool).discover().await.map_err(|error| error.to_string())?;
     let mut schema = schema;
     schema.indexes.retain(|index| index.partial == 0);
-    let tables = schema.merge_indexes_into_table().tables;
+    let mut tables = schema.merge_indexes_into_table().tables;
+    for table in &mut tables {
+        table.foreign_keys.sort_by(|one, other| one.from.cmp(&other.from));
+    }
     Ok(tables.iter().map(|table| (table.name.clone(), table.write())).collect())
 }
 
@@ -37,6 +42,7 @@ async fn postgres_tables(db: &DatabaseConnection) -> Result<Vec<(String, TableCr
     let schema = postgres::discovery::SchemaDiscovery::new(pool, "public").discover().await?;
     let tables = schema.tables.into_iter().map(|mut table| {
         table.unique_constraints.retain(|constraint| !constraint.is_partial);
+        table.reference_constraints.sort_by(|one, other| one.columns.cmp(&other.columns));
         (table.info.name.clone(), table.write())
     });
     Ok(tables.collect())
