@@ -36,6 +36,15 @@ pub async fn payer(txn: &Txn, viewer: &Viewer, account_id: Option<Uuid>) -> Resu
     Ok(Payer { account, owner })
 }
 
+/// The same for what belongs to an account: where it is not the caller's to have billed, what belongs to it is answered as
+/// `unknown`.
+pub async fn payer_of(txn: &Txn, viewer: &Viewer, account_id: Uuid, unknown: impl Fn() -> Error) -> Result<Payer> {
+    match payer(txn, viewer, Some(account_id)).await {
+        Err(Error::Refused(_)) => Err(unknown()),
+        outcome => outcome,
+    }
+}
+
 async fn allowed(txn: &Txn, viewer: &Viewer, account_id: Uuid) -> Result<Option<Uuid>> {
     let Some(user_id) = viewer.user_id().filter(|_| !viewer.permissions().contains(Permission::BillingWrite)) else {
         viewer.require(Permission::BillingWrite)?;

@@ -95,9 +95,7 @@ pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Ou
 
 /// The same, where a refusal with this code says that it is there already.
 pub(super) async fn ensure_unless(app: &App, viewer: &Viewer, call: Call, there: &str) -> Result<()> {
-    let place = NewCall::by(app, viewer)?;
-    let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
-    match outbox::carry_out(app, call_id).await? {
+    match attempt(app, viewer, call).await? {
         Outcome::Refused(refused) if refused.code == there => Ok(()),
         outcome => settled(outcome).map(drop),
     }

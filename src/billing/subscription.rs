@@ -1,6 +1,6 @@
 //! The subscription that a verb is about.
 
-use crate::accounts::payer;
+use crate::accounts::payer_of;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
@@ -20,11 +20,7 @@ pub(super) async fn billed(txn: &Txn, viewer: &Viewer, id: Uuid) -> Result<Model
     let unknown =
         || Error::refused("SUBSCRIPTION_NOT_FOUND", &["subscriptionId"], "there is no such subscription of yours");
     let found = subscriptions::by_id(txn, id).await?.ok_or_else(unknown)?;
-    match payer(txn, viewer, Some(found.account_id)).await {
-        Ok(_) => {}
-        Err(Error::Refused(_)) => return Err(unknown()),
-        Err(error) => return Err(error),
-    }
+    payer_of(txn, viewer, found.account_id, unknown).await?;
     // As it is under the lock.
     let found = subscriptions::by_id(txn, id).await?.ok_or_else(unknown)?;
     if found.provider != "stripe" {

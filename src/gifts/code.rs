@@ -1,7 +1,7 @@
 //! The code of a gift: made when its checkout is, and replaced while it can still be used.
 
 use super::store;
-use crate::accounts::payer;
+use crate::accounts::payer_of;
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{GiftCode, Permission, Viewer};
@@ -40,11 +40,7 @@ pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model
         Box::pin(async move {
             let unknown = || Error::refused("GIFT_NOT_FOUND", &["giftId"], "there is no such gift of yours");
             let gift = store::lock_by_id(txn, id).await?.ok_or_else(unknown)?;
-            match payer(txn, &caller, Some(gift.account_id)).await {
-                Ok(_) => {}
-                Err(Error::Refused(_)) => return Err(unknown()),
-                Err(error) => return Err(error),
-            }
+            payer_of(txn, &caller, gift.account_id, unknown).await?;
             if !["open", "paid"].contains(&&*gift.status) {
                 let message = format!("the gift is {}", gift.status);
                 return Err(Error::refused("GIFT_OVER", &["giftId"], message));

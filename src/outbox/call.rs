@@ -40,7 +40,7 @@ pub struct Call {
 /// A place for a call: prepared before the transaction, filled inside it.
 pub struct NewCall {
     /// The id that the call will have.
-    pub id: Uuid,
+    id: Uuid,
     actor: String,
     now: chrono::DateTime<chrono::Utc>,
     finish: NewJob,

@@ -3,7 +3,7 @@
 //! What can go back is counted under the lock on the payment, which everyone takes first who changes its refunds.
 
 use super::store;
-use crate::accounts::payer;
+use crate::accounts::payer_of;
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
@@ -58,11 +58,7 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
     let (caller, clock, deed) = (viewer.clone(), Arc::clone(&app.clock), Deed::by(app, viewer));
     let work = async move |txn: &Txn| {
         let payment = store::lock_payment_by_id(txn, new.payment_id).await?.ok_or_else(unknown_payment)?;
-        match payer(txn, &caller, Some(payment.account_id)).await {
-            Ok(_) => {}
-            Err(Error::Refused(_)) => return Err(unknown_payment()),
-            Err(error) => return Err(error),
-        }
+        payer_of(txn, &caller, payment.account_id, unknown_payment).await?;
         let left = left(&payment, &store::refunds_of(txn, payment.id).await?, None)?;
         let amount = checked_amount(new.amount_minor.unwrap_or(left), left)?;
         let row = ActiveModel {
