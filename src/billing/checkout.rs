@@ -1,7 +1,7 @@
 //! Buying in a checkout at Stripe, and the portal where customers see to their cards and invoices.
 
 use super::customer::{Customer, customer};
-use super::earlier::{CHECKOUT, OPEN, place_alone};
+use super::earlier::{CHECKOUT, OPEN, PURCHASES, place_alone};
 use super::offer::{Offer, offer};
 use super::order::{Order, again, asked, place};
 use super::promo_code::discounts;
@@ -65,7 +65,7 @@ pub async fn start_checkout(app: &App, viewer: &Viewer, purchase: Purchase, key:
     let recurs = app.db.write(move |txn| Box::pin(async move { Ok(wanted(txn, price_id, quantity).await?.recurs()) }));
     let begin = Begin { viewer: viewer.clone(), customer: customer.clone(), purchase, now: app.now() };
     let done = if recurs.await? {
-        place_alone(app, viewer, customer.person, order, move |txn| Box::pin(begin.prepare(txn))).await?
+        place_alone(app, viewer, (customer.person, PURCHASES), order, move |txn| Box::pin(begin.prepare(txn))).await?
     } else {
         place(app, viewer, order, move |txn| Box::pin(begin.prepare(txn))).await?
     };

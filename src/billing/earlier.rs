@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
 use crate::error::{Error, Result};
+use crate::gifts::REDEEM;
 use crate::inbox;
 use crate::outbox::{self, Call, Done};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,14 +26,19 @@ pub(super) const OPEN: TimeDelta = TimeDelta::hours(23);
 pub(super) const CHECKOUT: &str = "checkout.subscribe";
 /// The same without a checkout.
 pub(super) const CREATE: &str = "subscriptions.create";
+/// What gives a plan, once it is done: what is to be finished before a purchase.
+pub(super) const PURCHASES: &[&str] = &[CHECKOUT, CREATE, REDEEM];
+/// The same for who redeems a gift. Redemptions keep apart from each other by themselves, and one that is asked for again
+/// goes on where it was.
+pub(super) const BEFORE_GIFTS: &[&str] = &[CHECKOUT, CREATE];
 /// How often it is tried again when the same person begins another purchase meanwhile.
 const TRIES: usize = 4;
 
-/// Places an order for a plan of a person, after what they began before is finished.
+/// Places an order for a plan of a person, after what they began of `earlier` is finished.
 pub(super) async fn place_alone<I, F>(
     app: &App,
     viewer: &Viewer,
-    person: Uuid,
+    (person, earlier): (Uuid, &'static [&'static str]),
     order: Order<'_, I>,
     prepare: F,
 ) -> Result<Done>
@@ -42,7 +48,7 @@ where
 {
     let since = app.now() - OPEN;
     for _ in 0..TRIES {
-        for call in outbox::of_person(app.db.read(), person, &[CHECKOUT, CREATE], since).await? {
+        for call in outbox::of_person(app.db.read(), person, earlier, since).await? {
             close(app, viewer, call).await?;
         }
         let prepare = prepare.clone();
@@ -50,7 +56,7 @@ where
             Box::pin(async move {
                 // Two who come at the same moment see each other only one after the other.
                 accounts::lock_user(txn, person).await?;
-                if is_open(txn, person, since).await? { Err(under_way()) } else { prepare(txn).await }
+                if is_open(txn, (person, earlier), since).await? { Err(under_way()) } else { prepare(txn).await }
             })
         });
         match placed.await {
@@ -67,8 +73,8 @@ fn under_way() -> Error {
     Error::refused(UNDER_WAY, &[], "another purchase of a plan is under way; try again in a moment")
 }
 
-async fn is_open(txn: &Txn, person: Uuid, since: DateTime<Utc>) -> Result<bool> {
-    for call in outbox::of_person(txn, person, &[CHECKOUT, CREATE], since).await? {
+async fn is_open(txn: &Txn, (person, earlier): (Uuid, &[&str]), since: DateTime<Utc>) -> Result<bool> {
+    for call in outbox::of_person(txn, person, earlier, since).await? {
         match (&*call.state, &*call.operation) {
             ("pending" | "abandoned", _) => return Ok(true),
             ("done", CHECKOUT) if !outbox::is_settled(txn, &closing_key(&call)).await? => return Ok(true),

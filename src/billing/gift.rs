@@ -2,6 +2,7 @@
 
 use super::checkout::checked_url;
 use super::customer::{Customer, customer};
+use super::earlier::{BEFORE_GIFTS, place_alone};
 use super::offer::offer;
 use super::order::{Order, again, ensure_unless, place, without_card};
 use super::subscription::mirrored;
@@ -119,8 +120,9 @@ pub async fn redeem_gift(
             let customer = customer(app, viewer, account_id).await?;
             gifts::check_redeemable(&gift, customer.account_id, app.now())?;
             ensure_coupon(app, viewer).await?;
+            let person = (customer.person, BEFORE_GIFTS);
             let redemption = Redemption { viewer: viewer.clone(), code: code.clone(), customer, now: app.now() };
-            let placed = place(app, viewer, order, move |txn| Box::pin(redemption.prepare(txn)));
+            let placed = place_alone(app, viewer, person, order, move |txn| Box::pin(redemption.prepare(txn)));
             placed.await.map_err(without_card)?
         }
     };
@@ -129,6 +131,7 @@ pub async fn redeem_gift(
     Ok((gift, subscription))
 }
 
+#[derive(Clone)]
 struct Redemption {
     viewer: Viewer,
     code: GiftCode,

@@ -2,7 +2,7 @@
 
 use super::checkout::{may_subscribe, trial_days};
 use super::customer::{Customer, customer};
-use super::earlier::{CREATE, place_alone};
+use super::earlier::{CREATE, PURCHASES, place_alone};
 use super::offer::offer;
 use super::order::{Order, again};
 use super::promo_code::discounts;
@@ -62,7 +62,7 @@ pub async fn create_subscription(
         None => {
             let customer = customer(app, viewer, new.account_id).await?;
             let (person, create) = (customer.person, Create { viewer: viewer.clone(), customer, new, now: app.now() });
-            place_alone(app, viewer, person, order, move |txn| Box::pin(create.prepare(txn))).await?
+            place_alone(app, viewer, (person, PURCHASES), order, move |txn| Box::pin(create.prepare(txn))).await?
         }
     };
     let row = mirrored(app, &done.object_id).await?;

@@ -208,6 +208,8 @@ user_error! {
         AccountNotFound = "ACCOUNT_NOT_FOUND",
         /// The account has a plan.
         AlreadySubscribed = "ALREADY_SUBSCRIBED",
+        /// A purchase of a plan is under way.
+        PurchaseUnderWay = "PURCHASE_UNDER_WAY",
         /// What it gives is not sold at Stripe any more.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
         /// Stripe says no, for a reason that the message names; the gift can be redeemed still.

@@ -1,5 +1,6 @@
 //! Gifts: bought in a checkout, redeemed by a code.
 
+use crate::checkouts::{CHECKOUT, order};
 use crate::support::gifts::{
     BUSY, BUY, REDEEM, REFUSED, REPLACE, begun, codes, input, last_session, paid, redeem, status,
 };
@@ -27,6 +28,7 @@ both_engines!(
     a_gift_that_stripe_refuses_can_be_redeemed_again,
     a_gift_ends_with_its_money,
     a_coupon_that_is_there_already_will_do,
+    a_gift_and_a_checkout_are_one_plan,
 );
 
 async fn a_gift_is_bought_paid_and_redeemed(shop: &Shop) {
@@ -282,4 +284,33 @@ async fn a_coupon_that_is_there_already_will_do(shop: &Shop) {
     let done = redeem(shop, &shop.test.user("bob"), &code).await;
     assert_eq!(done["subscription"]["status"], "ACTIVE", "{done}");
     shop.deliver().await;
+}
+
+async fn a_gift_and_a_checkout_are_one_plan(shop: &Shop) {
+    let (ann, bob) = (shop.test.user("ann"), shop.test.user("bob"));
+    let (_, code) = paid(shop, &ann).await;
+    let price = shop.price("price_basic").await;
+    let begun = shop.ask(&bob, CHECKOUT, order(&price, "one")).await;
+    assert_eq!(redeem(shop, &bob, &code).await["userErrors"], json!([]));
+    // What was begun before the gift cannot be paid any more.
+    let session = begun["checkout"]["sessionExternalId"].as_str().unwrap();
+    assert!(shop.stripe.pay(session, Card::Good).is_err());
+    assert_eq!(shop.stripe.objects("subscription").len(), 1);
+    shop.deliver().await;
+
+    // One that Stripe has done and nobody has heard of counts as well.
+    let eve = shop.test.user("eve");
+    let (_, code) = paid(shop, &ann).await;
+    // She is a customer already, so that what fails is the redemption itself.
+    let portal = "mutation { openBillingPortal(input: {returnUrl: \"https://a.example/\"}) { url } }";
+    eve.data(portal, json!({})).await;
+    (0..3).for_each(|_| shop.stripe.fail_next(Fault::CutAfter));
+    let input = json!({"code": code, "idempotencyKey": "gift"});
+    assert_eq!(eve.code(REDEEM, json!({"input": input})).await, "PROVIDER_UNAVAILABLE");
+    assert_eq!(shop.stripe.objects("subscription").len(), 2);
+    let node = shop.another_node().await;
+    let refused = shop.ask(&node.user("eve"), CHECKOUT, order(&price, "two")).await;
+    assert_eq!(codes(&refused), ["ALREADY_SUBSCRIBED"]);
+    assert_eq!(shop.stripe.objects("subscription").len(), 2);
+    shop.deliver_to(&node).await;
 }
