@@ -1,14 +1,14 @@
 //! What happens, as it happens. Each event is an operation of its own: signed in anew, with loaders of its own, under the
 //! limits of a query. Its row is read as any reader's, so that what the caller may not see is passed over.
 
-use super::accounts::Account;
-use super::context::ContextExt;
-use super::inbox::WebhookEvent;
-use super::node::{Record, is_refusal, local_id, to_exactly_one, to_one};
-use super::payments::Payment;
-use super::subscriptions::Subscription;
+use super::accounts::account::Account;
+use super::engine::errors::is_refusal;
+use super::operations::webhook_events::WebhookEvent;
+use super::payments::payment::Payment;
+use super::subscriptions::subscription::Subscription;
 use crate::changes::{Change, Interest, Kind};
 use crate::db::rows_for;
+use crate::graphql::common::{ContextExt, Record, local_id, to_exactly_one, to_one};
 use async_graphql::{Context, Description, ID, Result};
 use futures_util::stream::{Iter, iter};
 use sea_orm::EntityTrait;

@@ -1,104 +1,32 @@
-//! Global ids, and the things that have them.
+//! The types that have a global id, and `node`, which finds a row by one.
 
-use super::accounts::Account;
-use super::api_keys::ApiKey;
-use super::audit::AuditLogEntry;
-use super::context::ContextExt;
-use super::credits::{CreditBalance, CreditGrant, LedgerEntry, LedgerTransaction};
-use super::discounts::{Coupon, DiscountRedemption, PromoCode};
-use super::gifts::Gift;
-use super::inbox::WebhookEvent;
-use super::invoices::Invoice;
-use super::licences::{Device, LicenseKey};
-use super::loaders::Row;
-use super::members::AccountMember;
-use super::payments::Payment;
-use super::plan_parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
-use super::plans::{Plan, PlanVersion};
-use super::provider_calls::ProviderCall;
-use super::provider_customers::ProviderCustomer;
-use super::provider_prices::ProviderPrice;
-use super::refunds::{Dispute, Refund};
-use super::security::SecurityEvent;
-use super::subscription_parts::{ScheduledChange, SubscriptionItem};
-use super::subscription_versions::SubscriptionVersion;
-use super::subscriptions::Subscription;
-use super::users::User;
-use crate::db::Visible;
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::graphql::accounts::account::Account;
+use crate::graphql::accounts::member::AccountMember;
+use crate::graphql::accounts::provider_customer::ProviderCustomer;
+use crate::graphql::accounts::user::User;
+use crate::graphql::common::{Record, Row, split_global_id, to_one};
+use crate::graphql::coupons::coupon::{Coupon, DiscountRedemption, PromoCode};
+use crate::graphql::credits::ledger::{CreditBalance, CreditGrant, LedgerEntry, LedgerTransaction};
+use crate::graphql::engine::errors::is_refusal;
+use crate::graphql::gifts::gift::Gift;
+use crate::graphql::licences::license_key::{Device, LicenseKey};
+use crate::graphql::operations::api_keys::ApiKey;
+use crate::graphql::operations::audit_log::AuditLogEntry;
+use crate::graphql::operations::provider_calls::ProviderCall;
+use crate::graphql::operations::security_events::SecurityEvent;
+use crate::graphql::operations::webhook_events::WebhookEvent;
+use crate::graphql::payments::invoice::Invoice;
+use crate::graphql::payments::payment::Payment;
+use crate::graphql::payments::refund::{Dispute, Refund};
+use crate::graphql::plans::parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
+use crate::graphql::plans::plan::{Plan, PlanVersion};
+use crate::graphql::plans::provider_price::ProviderPrice;
+use crate::graphql::subscriptions::parts::{ScheduledChange, SubscriptionItem};
+use crate::graphql::subscriptions::subscription::Subscription;
+use crate::graphql::subscriptions::version::SubscriptionVersion;
 use async_graphql::{Context, ID, Interface};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join_all;
-use uuid::Uuid;
-
-/// A type of the API that shows the rows of one table.
-pub trait Record: From<Row<Self::Entity>> + Send + Sync + 'static {
-    /// The table.
-    type Entity: Visible;
-    /// The name of the type.
-    const NAME: &'static str;
-
-    /// The row itself.
-    fn row(&self) -> &Row<Self::Entity>;
-}
-
-/// The global id of the row of `T` with this id.
-pub fn global_id<T: Record>(id: Uuid) -> ID {
-    global_id_of(T::NAME, id)
-}
-
-/// The global id of the row with this id, of a type known by name alone.
-pub fn global_id_of(name: &str, id: Uuid) -> ID {
-    ID(STANDARD.encode(format!("{name}:{id}")))
-}
-
-fn parts(id: &str) -> Option<(String, Uuid)> {
-    let text = String::from_utf8(STANDARD.decode(id).ok()?).ok()?;
-    let (name, id) = text.split_once(':')?;
-    // One form alone, so that equal things have equal ids.
-    let uuid = Uuid::try_parse(id).ok().filter(|uuid| uuid.to_string() == id)?;
-    Some((name.to_owned(), uuid))
-}
-
-/// The id in the table of a row of `T`, from a global id that an argument holds.
-pub fn local_id<T: Record>(id: &ID) -> Result<Uuid> {
-    match parts(id) {
-        Some((name, uuid)) if name == T::NAME => Ok(uuid),
-        Some((name, _)) => {
-            Err(Error::bad_input(format!("this id is one of the type {}, not {}", printable(&name), T::NAME)))
-        }
-        None => Err(Error::bad_input(format!("this is not an id; take one of the type {} from the field id", T::NAME))),
-    }
-}
-
-/// The id in the table from a global id of whatever type.
-pub fn any_local_id(id: &ID) -> Result<Uuid> {
-    let parts = parts(id).ok_or_else(|| Error::bad_input("this is not an id; take it from a field id"))?;
-    Ok(parts.1)
-}
-
-/// A caller's text in a message: short, and nothing but letters.
-fn printable(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).take(40).collect()
-}
-
-/// The row behind a field, or null where there is none or the caller may not see it.
-pub async fn to_one<T: Record>(ctx: &Context<'_>, id: Option<Uuid>) -> async_graphql::Result<Option<T>>
-where
-    <T::Entity as sea_orm::EntityTrait>::Model: Send + Sync,
-{
-    let Some(id) = id else { return Ok(None) };
-    Ok(ctx.loaders().row::<T::Entity>(id).await?.map(T::from))
-}
-
-/// The row behind a field that a foreign key promises.
-pub async fn to_exactly_one<T: Record>(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<T>
-where
-    <T::Entity as sea_orm::EntityTrait>::Model: Send + Sync,
-{
-    Ok(to_one(ctx, Some(id)).await?.ok_or(Error::NotFound(T::NAME))?)
-}
 
 /// Declares which tables the types of the API show, and the interface that they share.
 macro_rules! records {
@@ -127,7 +55,7 @@ macro_rules! records {
 
         /// Finds what a global id stands for: null for nothing, and for what the caller may not see.
         pub async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
-            let Some((name, id)) = parts(id) else { return Ok(None) };
+            let Some((name, id)) = split_global_id(id) else { return Ok(None) };
             match name.as_str() {
                 $($name::NAME => found(to_one::<$name>(ctx, Some(id)).await, Node::$name),)*
                 _ => Ok(None),
@@ -180,12 +108,6 @@ fn found<T>(row: async_graphql::Result<Option<T>>, node: fn(T) -> Node) -> async
         Err(error) if is_refusal(&error) => Ok(None),
         row => Ok(row?.map(node)),
     }
-}
-
-/// Whether the caller may not know what was asked for.
-pub(super) fn is_refusal(error: &async_graphql::Error) -> bool {
-    let cause = super::error::cause(error.source.as_deref());
-    matches!(cause, Some(Error::Forbidden(_) | Error::Unauthenticated(_)))
 }
 
 /// The most ids that are looked up at once.

@@ -10,7 +10,7 @@ use axum::{
 use sha2::{Digest as _, Sha256};
 
 use super::{Http, graphql::authentication_failed, negotiate::Media, observe::RequestId, problem::problem};
-use crate::graphql::error::code;
+use crate::graphql::engine::errors::code;
 
 /// Only our own scripts run, and no other page may frame ours; styles are written inline by GraphiQL's editor.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \

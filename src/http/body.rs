@@ -10,7 +10,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 
 use super::problem::problem;
-use crate::graphql::error::code;
+use crate::graphql::engine::errors::code;
 
 /// How many times the limit is read of a body that is too long. A connection that is closed while the client still
 /// sends is reset, and the client never sees the refusal.

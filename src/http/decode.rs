@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use crate::graphql::{
-    error::{RequestError, code},
+use crate::graphql::engine::{
+    errors::{RequestError, code},
     execute::{Operation, Outcome, Reply},
 };
 

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     error::Error,
-    graphql::{
-        error::{code, present},
+    graphql::engine::{
+        errors::{code, present},
         execute::{Outcome, Reply, Terms},
     },
 };

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     auth::{Permission, Viewer},
     error::{Error, Result},
-    graphql::error::code,
+    graphql::engine::errors::code,
     inbox, jobs,
     meter::{FetchOutcome, WebhookOutcome},
     outbox,

@@ -36,7 +36,7 @@ pub use self::{
 use crate::{
     changes::{Interest, Watcher},
     error::Result,
-    graphql::execute::{Attach, Engine},
+    graphql::engine::execute::{Attach, Engine},
     inbox::{Declined, Delivery, Receipt},
 };
 

@@ -19,7 +19,7 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
 use super::{Http, problem::problem};
-use crate::graphql::error::code;
+use crate::graphql::engine::errors::code;
 
 /// The header that carries the id, in requests and in replies.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

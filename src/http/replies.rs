@@ -12,8 +12,8 @@ use super::{Caller, Http, observe::RequestId};
 use crate::{
     changes::Watcher,
     error::Error,
-    graphql::{
-        error::{RequestError, code, present},
+    graphql::engine::{
+        errors::{RequestError, code, present},
         execute::{Accepted, Operation, Outcome, Reply, Terms},
     },
 };

@@ -21,7 +21,7 @@ use super::{
     problem::problem,
     webhooks,
 };
-use crate::graphql::error::code;
+use crate::graphql::engine::errors::code;
 
 /// How long browsers may remember the answer to a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);

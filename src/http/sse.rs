@@ -22,8 +22,8 @@ use super::{
     observe::RequestId,
     replies::{Asker, Begun, Told},
 };
-use crate::graphql::{
-    error::present,
+use crate::graphql::engine::{
+    errors::present,
     execute::{Operation, Outcome, Reply},
 };
 

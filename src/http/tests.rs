@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use super::{Caller, Connections, Http, Introspection, Settings, router};
 use crate::{
     error::Error,
-    graphql::{document::Limits, execute::Engine, toy},
+    graphql::engine::{documents::Limits, execute::Engine, test_schema},
     inbox::Declined,
 };
 
@@ -21,7 +21,7 @@ const GRAPHQL: &str = "application/graphql-response+json";
 
 fn app(settings: Settings) -> Router {
     let http = Http {
-        engine: Engine::new(toy::schema(), &Limits::default(), Duration::from_millis(200)).unwrap(),
+        engine: Engine::new(test_schema::schema(), &Limits::default(), Duration::from_millis(200)).unwrap(),
         authenticate: Arc::new(|headers, _| authenticate(headers).boxed()),
         ready: Arc::new(|| async { Err("the database does not answer".to_owned()) }.boxed()),
         receive: Arc::new(|_| async { Err(Declined::NotConfigured) }.boxed()),
@@ -115,7 +115,7 @@ async fn the_reply_is_of_the_type_that_the_client_wants_most() {
 /// Why the handler is our own: where the stock one comes to run a field once as well, it may take its place.
 #[tokio::test]
 async fn a_field_written_twice_runs_once_and_with_the_stock_handler_twice() {
-    let stock = Router::new().route_service("/graphql", async_graphql_axum::GraphQL::new(toy::schema()));
+    let stock = Router::new().route_service("/graphql", async_graphql_axum::GraphQL::new(test_schema::schema()));
     let twice = "mutation { bump ...Again } fragment Again on Mutation { bump }";
     for (app, runs) in [(app(Settings::default()), 1), (stock, 2)] {
         post(&app, JSON, json!({ "query": twice })).await;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    graphql::error::code,
+    graphql::engine::errors::code,
     inbox::{Declined, Delivery},
     providers::Provider,
 };

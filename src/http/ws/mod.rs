@@ -14,7 +14,7 @@ use url::Url;
 
 use self::session::Session;
 use super::{Http, Settings, graphql::full, observe::RequestId, problem::problem};
-use crate::graphql::error::code;
+use crate::graphql::engine::errors::code;
 
 /// How much longer than allowed a message may be to be refused in words instead of by hanging up.
 const READ_OF_TOO_LONG: usize = 2;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    graphql::execute::{Outcome, Reply},
+    graphql::engine::execute::{Outcome, Reply},
     http::decode::{self, Decoded},
 };
 

@@ -17,8 +17,8 @@ use tokio::time::{Instant, interval_at, sleep_until, timeout};
 use super::protocol::{self, Close, Said};
 use crate::{
     error::Error,
-    graphql::{
-        error::{RequestError, code},
+    graphql::engine::{
+        errors::{RequestError, code},
         execute::{Operation, Reply},
     },
     http::{

@@ -20,7 +20,7 @@ use tollgate::changes::Change;
 use tollgate::clock::Clock;
 use tollgate::config::{Config, DatabaseUrl};
 use tollgate::graphql;
-use tollgate::graphql::execute::{Engine, Operation, Terms};
+use tollgate::graphql::engine::execute::{Engine, Operation, Terms};
 use tollgate::http::{Http, router};
 use tollgate::jobs::{Job, SCHEDULE};
 use tollgate::worker::worker;

@@ -1,0 +1,14 @@
+//! Users, the accounts they bill through, and their customers at providers.
+
+pub mod account;
+pub mod lists;
+pub mod member;
+pub mod provider_customer;
+pub mod user;
+
+use async_graphql::MergedObject;
+
+/// The query roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "AccountsQuery")]
+pub struct Query(user::UserQuery, lists::AccountQuery, provider_customer::ProviderCustomerQuery);

@@ -1,0 +1,179 @@
+//! The scalars of the API, and the words of our tables as enums.
+
+use crate::error::{Error, Result};
+use crate::money;
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, SecondsFormat, Utc};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BigInt(pub i64);
+
+/// A whole number of up to 64 bits as a decimal string, since JSON numbers lose digits past 2^53. As input a JSON
+/// integer is accepted too.
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
+impl ScalarType for BigInt {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let parsed = match &value {
+            Value::String(digits) if is_decimal(digits) => digits.parse().ok(),
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        parsed.map(BigInt).ok_or_else(|| invalid("a whole number of up to 64 bits, as a decimal string"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instant(pub DateTime<Utc>);
+
+/// An instant, in UTC, by RFC 3339, to the microsecond. As input any offset is accepted.
+#[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
+impl ScalarType for Instant {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let parsed = match &value {
+            Value::String(text) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc()),
+            _ => None,
+        };
+        let stored = parsed.filter(|at| (1970..=9999).contains(&at.year()));
+        let whole = stored.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
+        whole.map(Instant).ok_or_else(|| invalid("an instant by RFC 3339 such as 2026-01-31T12:00:00Z, from 1970 on"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl From<DateTime<FixedOffset>> for Instant {
+    fn from(at: DateTime<FixedOffset>) -> Self {
+        Instant(at.to_utc())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Date(pub NaiveDate);
+
+/// A day of the UTC calendar, as YYYY-MM-DD.
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let parsed = match &value {
+            Value::String(text) if text.len() == 10 => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok(),
+            _ => None,
+        };
+        parsed.map(Date).ok_or_else(|| invalid("a day such as 2026-01-31"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Currency(pub String);
+
+/// A currency by ISO 4217: three letters in upper case, such as USD.
+#[Scalar(specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
+impl ScalarType for Currency {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(code) if money::is_currency(&code) => Ok(Currency(code)),
+            _ => Err(invalid("a currency by ISO 4217 in upper case, such as USD")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Json(pub serde_json::Value);
+
+/// Any JSON value.
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Json(value.into_json()?))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or(Value::Null)
+    }
+}
+
+fn invalid<T>(expected: &str) -> InputValueError<T>
+where
+    T: async_graphql::InputType,
+{
+    InputValueError::custom(format!("expected {expected}")).with_extension("code", "BAD_USER_INPUT")
+}
+
+/// An amount of money in one currency. Amounts of different currencies are never added.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Money {
+    /// Minor units: cents for USD, yen for JPY.
+    pub amount: BigInt,
+    /// The currency.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// An amount as our tables hold it.
+    pub fn new(amount_minor: i64, currency: &str) -> Self {
+        Money { amount: BigInt(amount_minor), currency: Currency(currency.to_owned()) }
+    }
+}
+
+/// An enum whose values stand in a text column of ours.
+pub trait Word: Copy + PartialEq + Sized + 'static {
+    /// Every value, with its word in the tables.
+    const WORDS: &'static [(Self, &'static str)];
+
+    /// The word in the tables.
+    fn word(self) -> &'static str;
+
+    /// The words of a list in an argument, each once, however long the list is.
+    fn words(values: Option<Vec<Self>>) -> Vec<&'static str> {
+        let values = values.unwrap_or_default();
+        Self::WORDS.iter().filter(|(value, _)| values.contains(value)).map(|(_, word)| *word).collect()
+    }
+
+    /// Reads a word that a CHECK has let into the table.
+    fn read(word: &str) -> Result<Self> {
+        let found = Self::WORDS.iter().find(|(_, known)| *known == word);
+        let unknown = || Error::internal(anyhow::anyhow!("{word:?} is none of the words of this column"));
+        found.map(|(value, _)| *value).ok_or_else(unknown)
+    }
+
+    /// Reads the word of a column that may be empty.
+    fn read_option(word: Option<&str>) -> Result<Option<Self>> {
+        word.map(Self::read).transpose()
+    }
+}
+
+/// Declares an enum of the API with the word that each value has in our tables.
+#[macro_export]
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
+        pub enum $name { $($(#[$value_doc])* $value,)* }
+
+        impl $crate::graphql::common::Word for $name {
+            const WORDS: &'static [(Self, &'static str)] = &[$(($name::$value, $word),)*];
+
+            fn word(self) -> &'static str {
+                match self { $($name::$value => $word,)* }
+            }
+        }
+    };
+}

@@ -1,0 +1,11 @@
+//! Credit balances, grants and the ledger.
+
+pub mod ledger;
+pub mod mutations;
+
+use async_graphql::MergedObject;
+
+/// The mutation roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "CreditsMutation")]
+pub struct Mutation(mutations::CreditMutation);

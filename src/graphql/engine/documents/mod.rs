@@ -1,0 +1,267 @@
+//! Text in, executable document out. apollo-compiler parses, validates and coerces, as async-graphql's own front end
+//! lets through what the specification refuses and runs a duplicated field twice; the merged result is kept, so that a
+//! repeated query costs one look-up.
+//!
+//! The steps, one file each: count (`limits`), parse and validate (here), coerce variables (`variables`), merge under
+//! the conditions (`collect` and `normalise` into a `plan`), put in the variables (`bind`), and shape the data (`answer`).
+
+mod answer;
+mod bind;
+mod collect;
+mod limits;
+mod normalise;
+mod one_of;
+mod plan;
+#[cfg(test)]
+mod random_tests;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use anyhow::Context as _;
+use apollo_compiler::{
+    ExecutableDocument, Name, Node, Schema,
+    diagnostic::{Diagnostic, ToCliReport as _},
+    executable::Operation,
+    parser::{Parser, SourceMap, SourceSpan},
+    schema::Implementers,
+    validation::{DiagnosticData, DiagnosticList, Valid},
+};
+use async_graphql::{Pos, Request, Response, parser::types::OperationType};
+use quick_cache::{Weighter, sync::Cache};
+use serde_json::{Map, Value as Json};
+
+pub use self::{answer::Answer, limits::Limits};
+use self::{bind::Variables, plan::Plan};
+use super::errors::{RequestError, code};
+
+/// Plans kept for each operation: one for each combination of its conditions that clients send.
+const PLANS_PER_OPERATION: usize = 16;
+
+/// Every document that was accepted lately, and what it takes to accept another.
+pub struct Documents {
+    schema: Valid<Schema>,
+    implementers: apollo_compiler::collections::HashMap<Name, Implementers>,
+    limits: Limits,
+    cache: Cache<Box<str>, Arc<Document>, ByLength>,
+}
+
+/// A valid document.
+struct Document {
+    source: Valid<ExecutableDocument>,
+    operations: HashMap<Option<String>, PreparedOperation>,
+}
+
+/// The values of an operation's condition variables; none for null, which is an error only where the value matters.
+type Conditions = Vec<Option<bool>>;
+
+struct PreparedOperation {
+    source: Node<Operation>,
+    /// The variables that decide what is skipped and included.
+    conditions: Vec<Name>,
+    /// The plans so far, by the values of the conditions.
+    plans: RwLock<Vec<(Conditions, Arc<Plan>)>>,
+}
+
+#[derive(Clone)]
+struct ByLength;
+
+impl Weighter<Box<str>, Arc<Document>> for ByLength {
+    fn weight(&self, text: &Box<str>, _: &Arc<Document>) -> u64 {
+        u64::try_from(text.len()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// An operation that may be executed, once.
+pub struct Prepared {
+    plan: Arc<Plan>,
+    variables: Variables,
+}
+
+impl Prepared {
+    /// Whether it is a query, a mutation or a subscription.
+    pub fn operation_type(&self) -> OperationType {
+        self.plan.operation
+    }
+
+    /// The name that the document gives the operation.
+    pub fn operation_name(&self) -> Option<&str> {
+        self.plan.name.as_deref()
+    }
+
+    /// Whether `__schema` or `__type` is asked for.
+    pub fn asks_introspection(&self) -> bool {
+        self.plan.introspection
+    }
+
+    /// The request for async-graphql; its text and variables are empty, as all is in the parsed document.
+    pub fn request(&self) -> Request {
+        let mut request = Request::new("");
+        request.set_parsed_query(bind::bind(&self.plan, &self.variables));
+        request
+    }
+
+    /// The `data` of the reply, out of what async-graphql answered to [`Prepared::request`].
+    pub fn answer(&self, response: &mut Response) -> Answer {
+        Answer::new(Arc::clone(&self.plan), std::mem::take(&mut response.data), &response.errors)
+    }
+}
+
+impl Documents {
+    /// Accepts documents for the schema that `sdl` describes, as async-graphql prints it.
+    pub fn new(sdl: &str, limits: &Limits) -> anyhow::Result<Self> {
+        let mut schema = Schema::parse(sdl, "schema.graphql").map_err(|error| anyhow::anyhow!("{error}"))?;
+        one_of::add_introspection_field(&mut schema);
+        let schema =
+            schema.validate().map_err(|error| anyhow::anyhow!("{error}")).context("the schema is not valid")?;
+        let implementers = schema.implementers_map();
+        let cache = Cache::with_weighter(1_000, limits.cache_bytes, ByLength);
+        Ok(Documents { schema, implementers, limits: limits.clone(), cache })
+    }
+
+    /// The operation that a client asks for, checked in every respect, or what is wrong with it.
+    pub fn prepare(
+        &self,
+        text: &str,
+        operation_name: Option<&str>,
+        variables: Map<String, Json>,
+    ) -> Result<Prepared, Vec<RequestError>> {
+        let prepared = self.document(text).and_then(|document| {
+            let operation = document.operation(operation_name)?;
+            let variables = variables::coerce(&self.schema, &document.source, &operation.source, variables)?;
+            let plan = self.plan(&document, operation, &variables)?;
+            Ok(Prepared { plan, variables })
+        });
+        prepared.map_err(|mut errors| {
+            errors.truncate(self.limits.errors);
+            errors
+        })
+    }
+
+    fn document(&self, text: &str) -> Result<Arc<Document>, Vec<RequestError>> {
+        if let Some(document) = self.cache.get(text) {
+            return Ok(document);
+        }
+        let document = Arc::new(self.check(text)?);
+        if text.len() <= self.limits.cached_text_bytes {
+            self.cache.insert(text.into(), Arc::clone(&document));
+        }
+        Ok(document)
+    }
+
+    fn check(&self, text: &str) -> Result<Document, Vec<RequestError>> {
+        let tokens = limits::count_tokens(text, self.limits.tokens);
+        if tokens > self.limits.tokens {
+            let limit = self.limits.tokens;
+            let message = format!("the document has more than {limit} tokens; the limit is {limit}");
+            return Err(vec![RequestError::new(code::PARSE, message)]);
+        }
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        let ast = (Parser::new().recursion_limit(self.limits.recursion))
+            .parse_ast(text, "document.graphql")
+            .map_err(|error| self.diagnosed(code::PARSE, &error.errors))?;
+        self.limits.check(&ast)?;
+        let source = ast
+            .to_executable_validate(&self.schema)
+            .map_err(|error| self.diagnosed(code::VALIDATION, &error.errors))?;
+        one_of::check(&self.schema, &source)?;
+        let mut operations = HashMap::new();
+        for operation in source.operations.iter() {
+            if operation.operation_type.is_query() {
+                apollo_compiler::introspection::check_max_depth(&source, operation).map_err(|error| {
+                    let error = RequestError::new(code::VALIDATION, error.message().to_string())
+                        .at(position(error.location(), &source.sources));
+                    vec![error]
+                })?;
+            }
+            let prepared = PreparedOperation {
+                source: operation.clone(),
+                conditions: collect::condition_variables(&source, operation),
+                plans: RwLock::default(),
+            };
+            operations.insert(operation.name.as_ref().map(Name::to_string), prepared);
+        }
+        Ok(Document { source, operations })
+    }
+
+    fn plan(
+        &self,
+        document: &Document,
+        operation: &PreparedOperation,
+        variables: &Variables,
+    ) -> Result<Arc<Plan>, Vec<RequestError>> {
+        let values: Conditions = (operation.conditions.iter())
+            .map(|name| match variables.get(name.as_str()) {
+                Some(async_graphql::Value::Boolean(value)) => Some(*value),
+                _ => None,
+            })
+            .collect();
+        let kept = operation.plans.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, plan)) = kept.iter().find(|(of, _)| *of == values) {
+            return Ok(Arc::clone(plan));
+        }
+        drop(kept);
+        let named = operation.conditions.iter().map(Name::as_str).zip(&values);
+        let source = collect::Source {
+            schema: &self.schema,
+            implementers: &self.implementers,
+            document: &document.source,
+            conditions: &named.filter_map(|(name, value)| Some((name, (*value)?))).collect(),
+            selections_limit: self.limits.selections,
+        };
+        let plan = Arc::new(normalise::plan(&source, &operation.source).map_err(|error| vec![error])?);
+        let mut kept = operation.plans.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < PLANS_PER_OPERATION {
+            kept.push((values, Arc::clone(&plan)));
+        }
+        Ok(plan)
+    }
+
+    fn diagnosed(&self, code: &'static str, diagnostics: &DiagnosticList) -> Vec<RequestError> {
+        let told = diagnostics.iter().filter(|it| !follows_from_another(it)).take(self.limits.errors);
+        let errors = told.map(|diagnostic| {
+            let at =
+                diagnostic.line_column_range().map(|range| Pos { line: range.start.line, column: range.start.column });
+            RequestError::new(code, diagnostic.error.to_string()).at(at)
+        });
+        errors.collect()
+    }
+}
+
+/// Whether `diagnostic` misses a selection set that is there: all in it was wrong, and is reported on its own.
+fn follows_from_another(diagnostic: &Diagnostic<'_, DiagnosticData>) -> bool {
+    let text = diagnostic.error.location().and_then(|span| {
+        let source = diagnostic.sources.get(&span.file_id())?;
+        source.source_text().get(span.offset()..span.end_offset())
+    });
+    text.is_some_and(|text| text.ends_with('}'))
+        && diagnostic.error.to_string().ends_with("must have a subselection set")
+}
+
+impl Document {
+    fn operation(&self, name: Option<&str>) -> Result<&PreparedOperation, Vec<RequestError>> {
+        let found = match name {
+            Some(name) => self.operations.get(&Some(name.to_owned())),
+            None if self.operations.len() == 1 => self.operations.values().next(),
+            None => None,
+        };
+        found.ok_or_else(|| {
+            let message = match name {
+                Some(name) => format!("the document has no operation named \"{name}\""),
+                None if self.operations.is_empty() => "the document has no operation".to_owned(),
+                None => "the document has several operations; say in operationName which one to run".to_owned(),
+            };
+            vec![RequestError::new(code::VALIDATION, message)]
+        })
+    }
+}
+
+/// Where `span` starts, for the `locations` of an error.
+fn position(span: Option<SourceSpan>, sources: &SourceMap) -> Option<Pos> {
+    span?.line_column(sources).map(|at| Pos { line: at.line, column: at.column })
+}

@@ -1,0 +1,323 @@
+//! One operation from its text to its reply: the only way into the schema, whatever the transport.
+
+use std::{
+    any::TypeId,
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_graphql::{
+    ObjectType, Request, Response, SDLExportOptions, Schema, ServerError, SubscriptionType, Value,
+    parser::types::OperationType,
+};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    documents::{Answer, Documents, Limits, Prepared},
+    errors::{RequestError, code, internal, present_all, retry_after_seconds},
+};
+use crate::changes::{Change, Interest};
+use crate::graphql::{common::Loaders, live::Occasion};
+
+/// Puts into a request what its resolvers look up, as the caller and fresh loaders; called once for each operation.
+pub type Attach = Box<dyn Fn(Request) -> Request + Send + Sync>;
+
+type Run = Box<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
+type Stream = Box<dyn Fn(Request) -> BoxStream<'static, Response> + Send + Sync>;
+
+/// The schema with everything that stands between it and a client's text.
+pub struct Engine {
+    documents: Documents,
+    run: Run,
+    stream: Stream,
+    sdl: String,
+    time_limit: Duration,
+    errors_limit: usize,
+}
+
+/// What a client asks for.
+#[derive(Debug, Default)]
+pub struct Operation {
+    /// The document.
+    pub query: String,
+    /// Which operation of the document; needed only where there are several.
+    pub operation_name: Option<String>,
+    /// Values for the variables that the operation declares.
+    pub variables: Map<String, Json>,
+}
+
+/// An operation that may be run: a query or mutation once, a subscription for each event.
+pub struct Accepted(Prepared);
+
+/// What a request may do, by its transport and its caller.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Whether mutations may run; not over GET, which crawlers and prefetching browsers send at will.
+    pub mutations: bool,
+    /// Whether `__schema` and `__type` may be asked for.
+    pub introspection: bool,
+}
+
+/// How far an operation came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It ran; there may be errors beside the data.
+    Executed,
+    /// Nothing ran: what was sent holds no operation.
+    Malformed,
+    /// Nothing ran: the document, the variables or the terms do not allow it.
+    Rejected,
+    /// Nothing ran: mutations are not accepted this way.
+    MutationRefused,
+    /// It was stopped at the time limit; what it wrote by then may stand.
+    TimedOut,
+    /// A resolver panicked; what was written by then may stand.
+    Crashed,
+}
+
+/// The answer to one operation; serialises to the JSON that clients get.
+#[derive(Debug)]
+pub struct Reply {
+    /// How far the operation came.
+    pub outcome: Outcome,
+    /// The name of the operation, for logs.
+    pub operation_name: Option<String>,
+    data: Option<Answer>,
+    errors: Vec<ServerError>,
+    extensions: BTreeMap<String, Value>,
+}
+
+impl Engine {
+    /// Serves `schema`, which is to be built with `ValidationMode::Fast` and `limit_recursive_depth(usize::MAX)`: its
+    /// own checks come too late and would refuse what the limits here allow.
+    pub fn new<Q, M, S>(schema: Schema<Q, M, S>, limits: &Limits, time_limit: Duration) -> anyhow::Result<Self>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        let sdl = sdl(&schema);
+        let documents = Documents::new(&sdl, limits)?;
+        let streamed = schema.clone();
+        let run: Run = Box::new(move |request| {
+            let schema = schema.clone();
+            async move { schema.execute(request).await }.boxed()
+        });
+        let stream: Stream = Box::new(move |request| streamed.execute_stream(request));
+        Ok(Engine { documents, run, stream, sdl, time_limit, errors_limit: limits.errors })
+    }
+
+    /// The schema in its definition language.
+    pub fn sdl(&self) -> &str {
+        &self.sdl
+    }
+
+    /// Runs one query or mutation. The reply is always there: a panic or a timeout is an error in it.
+    pub async fn execute(&self, operation: Operation, terms: Terms, attach: &Attach, request_id: &str) -> Reply {
+        let accepted = match self.accept(operation, terms) {
+            Ok(accepted) => accepted,
+            Err(reply) => return *reply,
+        };
+        if accepted.is_subscription() {
+            let message =
+                "a subscription goes over a WebSocket (graphql-transport-ws), or with Accept: text/event-stream";
+            return accepted.named(Reply::rejected(vec![RequestError::new(code::BAD_REQUEST, message)]));
+        }
+        self.run(&accepted, attach, request_id).await
+    }
+
+    /// The operation if it may be run, or the reply that says what is wrong with it.
+    pub fn accept(&self, operation: Operation, terms: Terms) -> Result<Accepted, Box<Reply>> {
+        let Operation { query, operation_name, variables } = operation;
+        let prepared = self.documents.prepare(&query, operation_name.as_deref(), variables);
+        let accepted = Accepted(prepared.map_err(|errors| Box::new(Reply::rejected(errors)))?);
+        match refusal(&accepted.0, terms) {
+            Some((outcome, error)) => {
+                let reply = Reply { outcome, ..Reply::rejected(vec![error]) };
+                Err(Box::new(accepted.named(reply)))
+            }
+            None => Ok(accepted),
+        }
+    }
+
+    /// Runs a query or mutation that was accepted.
+    pub async fn run(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
+        let request = attach(accepted.0.request());
+        let loaders = loaders(&request);
+        let ran = self.guarded(&accepted.0, driven(loaders, (self.run)(request)), request_id).await;
+        let reply = ran.map(|response| self.reply(&accepted.0, response, request_id)).unwrap_or_else(|failed| *failed);
+        accepted.named(reply)
+    }
+
+    /// What a subscription watches for, or the reply that says why it may not.
+    pub async fn open(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Result<Interest, Box<Reply>> {
+        let found = Arc::new(OnceLock::new());
+        let refused = self.event(accepted, Occasion::Opening(Arc::clone(&found)), attach, request_id).await;
+        match (found.get(), refused) {
+            (Some(interest), None) => Ok(*interest),
+            (_, Some(reply)) if reply.outcome == Outcome::Executed => {
+                Err(Box::new(Reply { outcome: Outcome::Rejected, data: None, ..reply }))
+            }
+            (_, Some(reply)) => Err(Box::new(reply)),
+            (None, None) => Err(Box::new(Reply::failed(Outcome::Crashed, internal(request_id)))),
+        }
+    }
+
+    /// What a subscription has to tell of a change; nothing where the caller may not see it.
+    pub async fn tell(&self, accepted: &Accepted, change: Change, attach: &Attach, request_id: &str) -> Option<Reply> {
+        self.event(accepted, Occasion::Event(change), attach, request_id).await
+    }
+
+    /// The first that the stream of a subscription has to say: its resolvers give at most one item for an occasion.
+    async fn event(&self, accepted: &Accepted, occasion: Occasion, attach: &Attach, request_id: &str) -> Option<Reply> {
+        let request = attach(accepted.0.request()).data(occasion);
+        let loaders = loaders(&request);
+        let mut events = (self.stream)(request);
+        let first = async move { events.next().await };
+        let reply = match self.guarded(&accepted.0, driven(loaders, first), request_id).await {
+            Ok(response) => self.reply(&accepted.0, response?, request_id),
+            Err(failed) => *failed,
+        };
+        Some(accepted.named(reply))
+    }
+
+    /// What `running` answers within the time limit.
+    async fn guarded<T>(
+        &self,
+        prepared: &Prepared,
+        running: impl Future<Output = T>,
+        request_id: &str,
+    ) -> Result<T, Box<Reply>> {
+        let running = AssertUnwindSafe(running).catch_unwind();
+        let failed = match tokio::time::timeout(self.time_limit, running).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(panic)) => {
+                tracing::error!(request_id, cause = panic_message(&*panic), "resolver panicked");
+                Reply::failed(Outcome::Crashed, internal(request_id))
+            }
+            Err(_) => Reply::failed(Outcome::TimedOut, self.timeout(prepared).into()),
+        };
+        Err(Box::new(failed))
+    }
+
+    fn reply(&self, prepared: &Prepared, mut response: Response, request_id: &str) -> Reply {
+        let data = prepared.answer(&mut response);
+        present_all(&mut response.errors, self.errors_limit, request_id);
+        let Response { errors, extensions, .. } = response;
+        Reply { outcome: Outcome::Executed, operation_name: None, data: Some(data), errors, extensions }
+    }
+
+    fn timeout(&self, prepared: &Prepared) -> RequestError {
+        let advice = match prepared.operation_type() {
+            OperationType::Mutation => {
+                "it may have taken effect: send it again with the same idempotency key to learn its result"
+            }
+            _ => "ask for less at once, or try again",
+        };
+        let seconds = self.time_limit.as_secs();
+        RequestError::new(code::TIMEOUT, format!("the operation took longer than {seconds} s; {advice}"))
+    }
+}
+
+impl Accepted {
+    /// Whether it goes on until it is ended.
+    pub fn is_subscription(&self) -> bool {
+        self.0.operation_type() == OperationType::Subscription
+    }
+
+    fn named(&self, reply: Reply) -> Reply {
+        Reply { operation_name: self.0.operation_name().map(str::to_owned), ..reply }
+    }
+}
+
+fn loaders(request: &Request) -> Option<Arc<Loaders>> {
+    request.data.get(&TypeId::of::<Arc<Loaders>>())?.downcast_ref().cloned()
+}
+
+/// Runs an operation with its loaders, where it has any.
+async fn driven<T>(loaders: Option<Arc<Loaders>>, operation: impl Future<Output = T>) -> T {
+    match loaders {
+        Some(loaders) => loaders.drive(operation).await,
+        None => operation.await,
+    }
+}
+
+impl Reply {
+    /// A reply to an operation of which nothing ran.
+    pub fn rejected(errors: Vec<RequestError>) -> Self {
+        Reply {
+            outcome: Outcome::Rejected,
+            operation_name: None,
+            data: None,
+            errors: errors.into_iter().map(ServerError::from).collect(),
+            extensions: BTreeMap::new(),
+        }
+    }
+
+    /// A reply that consists of one error.
+    pub fn failed(outcome: Outcome, error: ServerError) -> Self {
+        Reply { outcome, errors: vec![error], ..Reply::rejected(Vec::new()) }
+    }
+
+    /// How many seconds to wait before asking again, where something was refused because it was asked too often.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        retry_after_seconds(&self.errors)
+    }
+
+    /// The errors, in the form that clients get.
+    pub fn errors(&self) -> &(impl Serialize + use<>) {
+        &self.errors
+    }
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(data) = &self.data {
+            map.serialize_entry("data", data)?;
+        }
+        if !self.errors.is_empty() {
+            map.serialize_entry("errors", &self.errors)?;
+        }
+        if !self.extensions.is_empty() {
+            map.serialize_entry("extensions", &self.extensions)?;
+        }
+        map.end()
+    }
+}
+
+fn refusal(prepared: &Prepared, terms: Terms) -> Option<(Outcome, RequestError)> {
+    match prepared.operation_type() {
+        OperationType::Mutation if !terms.mutations => {
+            let error = RequestError::new(code::BAD_REQUEST, "mutations are accepted by POST only");
+            return Some((Outcome::MutationRefused, error));
+        }
+        _ => {}
+    }
+    let refused = prepared.asks_introspection() && !terms.introspection;
+    refused.then(|| {
+        let message = "introspection is not open to this caller; sign in, or use the published schema";
+        (Outcome::Rejected, RequestError::new(code::FORBIDDEN, message))
+    })
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    match panic.downcast_ref::<String>() {
+        Some(message) => message,
+        None => panic.downcast_ref::<&str>().copied().unwrap_or("a panic without a message"),
+    }
+}
+
+/// A schema in its definition language.
+pub fn sdl<Q, M, S>(schema: &Schema<Q, M, S>) -> String
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    schema.sdl_with_options(SDLExportOptions::new().include_specified_by())
+}

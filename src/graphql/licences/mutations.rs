@@ -1,0 +1,106 @@
+//! Changes to licences and devices.
+
+use super::license_key::{Device, LicenseKey};
+use super::payloads::{
+    DeviceRegistration, IssueLicenseKeyInput, IssueLicenseKeyPayload, RegisterDeviceInput, RegisterDevicePayload,
+    ReplaceLicenseKeyInput, ReplaceLicenseKeyPayload, RevealLicenseKeyInput, RevealLicenseKeyPayload,
+    RevokeDeviceInput, RevokeDevicePayload, RevokeLicenseKeyInput, RevokeLicenseKeyPayload,
+};
+use crate::graphql::accounts::account::Account;
+use crate::graphql::common::{ContextExt, local_id, optional_text, settle, text};
+use crate::licences::{self as feature, NewDevice, NewLicence};
+use async_graphql::{Context, Object, Result};
+use std::sync::Arc;
+
+/// What can be done with licences.
+#[derive(Default)]
+pub struct LicenceMutation;
+
+#[Object]
+impl LicenceMutation {
+    /// Issues a licence, and shows its key this once: the same idempotency key again gives the licence and no key. Needs
+    /// the scope `keys:write`.
+    async fn issue_license_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who gets it.")] input: IssueLicenseKeyInput,
+    ) -> Result<IssueLicenseKeyPayload> {
+        let new = NewLicence {
+            account_id: local_id::<Account>(&input.account_id)?,
+            max_devices: input.max_devices.map_or(ctx.app().config.licences.max_devices, i64::from),
+        };
+        let issued = feature::issue(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
+        let (issued, user_errors) = settle(issued)?;
+        let (license_key, key) = issued.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret)).unzip();
+        Ok(IssueLicenseKeyPayload { license_key, key: key.flatten().map(|secret| secret.expose()), user_errors })
+    }
+
+    /// Makes the key of a licence that was bought or issued without one, and shows it this once. Open to those who
+    /// belong to its account, and with the scope `keys:write`.
+    async fn reveal_license_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which licence.")] input: RevealLicenseKeyInput,
+    ) -> Result<RevealLicenseKeyPayload> {
+        let id = local_id::<LicenseKey>(&input.license_key_id)?;
+        let (shown, user_errors) = settle(feature::reveal(ctx.app(), ctx.viewer(), id).await)?;
+        let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
+        Ok(RevealLicenseKeyPayload { license_key, key, user_errors })
+    }
+
+    /// Makes a new key for a licence, and shows it this once; the old key is unknown from then on, and devices keep their
+    /// places. Open to those who belong to its account, and with the scope `keys:write`.
+    async fn replace_license_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which licence.")] input: ReplaceLicenseKeyInput,
+    ) -> Result<ReplaceLicenseKeyPayload> {
+        let id = local_id::<LicenseKey>(&input.license_key_id)?;
+        let (shown, user_errors) = settle(feature::replace(ctx.app(), ctx.viewer(), id).await)?;
+        let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
+        Ok(ReplaceLicenseKeyPayload { license_key, key, user_errors })
+    }
+
+    /// Revokes a licence, from the next check on, and for good: a payment does not bring it back. Revoking it again
+    /// changes nothing. Needs the scope `keys:write`.
+    async fn revoke_license_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which licence, and why.")] input: RevokeLicenseKeyInput,
+    ) -> Result<RevokeLicenseKeyPayload> {
+        let id = local_id::<LicenseKey>(&input.license_key_id)?;
+        let reason = optional_text("reason", input.reason)?;
+        let (row, user_errors) = settle(feature::revoke(ctx.app(), ctx.viewer(), id, reason).await)?;
+        Ok(RevokeLicenseKeyPayload { license_key: row.map(|row| LicenseKey(Arc::new(row))), user_errors })
+    }
+
+    /// Gives a device a place on the licence of a key; one that has a place keeps it, and is seen again. Open to everyone:
+    /// the key is the credential. Limited as `licenseStatus` is, and with it.
+    async fn register_device(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key, and which device.")] input: RegisterDeviceInput,
+    ) -> Result<RegisterDevicePayload> {
+        let new = NewDevice {
+            fingerprint: text("fingerprint", input.fingerprint)?,
+            name: optional_text("name", input.name)?,
+            os: optional_text("os", input.os)?,
+            app_version: optional_text("appVersion", input.app_version)?,
+        };
+        let registered = feature::register_device(ctx.app(), ctx.viewer(), &input.key, new).await;
+        let (registration, user_errors) = settle(registered)?;
+        Ok(RegisterDevicePayload { registration: registration.map(DeviceRegistration::from), user_errors })
+    }
+
+    /// Takes a device's place on a licence away, so that another may have it. Doing so again changes nothing. Open to
+    /// those who belong to the licence's account, and with the scope `keys:write`.
+    async fn revoke_device(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which device.")] input: RevokeDeviceInput,
+    ) -> Result<RevokeDevicePayload> {
+        let id = local_id::<Device>(&input.device_id)?;
+        let (row, user_errors) = settle(feature::revoke_device(ctx.app(), ctx.viewer(), id).await)?;
+        Ok(RevokeDevicePayload { device: row.map(|row| Device(Arc::new(row))), user_errors })
+    }
+}

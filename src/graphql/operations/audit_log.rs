@@ -1,0 +1,109 @@
+//! Who did what.
+
+use crate::audit::AuditLog;
+use crate::graphql::common::{
+    Connection, DateTimeRange, Instant, Json, Row, global_id, listed, optional_text, page_args,
+};
+use crate::order_input;
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use entity::audit_log;
+
+pub struct AuditLogEntry(pub(crate) Row<audit_log::Entity>);
+
+/// Something that someone did. Entries are added, never changed.
+#[Object]
+impl AuditLogEntry {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        global_id::<AuditLogEntry>(self.0.id)
+    }
+
+    /// When it was done.
+    async fn at(&self) -> Instant {
+        self.0.at.into()
+    }
+
+    /// Who did it: `user:` with the id of a user, `service:` with a token's subject, `key:` with the prefix of an API
+    /// key, or `system:` with a part of Tollgate.
+    async fn actor(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// What was done, e.g. `credits.grant`.
+    async fn action(&self) -> &str {
+        &self.0.action
+    }
+
+    /// The type of what it was done to, e.g. `CreditGrant`.
+    async fn entity_type(&self) -> &str {
+        &self.0.entity_type
+    }
+
+    /// The global id of what it was done to.
+    async fn entity_id(&self) -> ID {
+        crate::graphql::common::global_id_of(&self.0.entity_type, self.0.entity_id)
+    }
+
+    /// What it was before, as far as it changed; null where it is new.
+    async fn before(&self) -> Option<Json> {
+        self.0.before.clone().map(Json)
+    }
+
+    /// What it was after, as far as it changed.
+    async fn after(&self) -> Option<Json> {
+        self.0.after.clone().map(Json)
+    }
+}
+
+/// Which entries of the audit log to list.
+#[derive(InputObject, Default)]
+pub struct AuditLogFilter {
+    /// Done by this actor.
+    actor: Option<String>,
+    /// This action alone.
+    action: Option<String>,
+    /// Done to what has this global id.
+    entity_id: Option<ID>,
+    /// Done in this span.
+    at: Option<DateTimeRange>,
+}
+
+order_input! {
+    /// How to order the audit log.
+    AuditLogOrder by
+    /// What the audit log can be ordered by.
+    AuditLogOrderField {
+        /// When it was done.
+        At,
+    }
+}
+
+/// What can be asked about what was done.
+#[derive(Default)]
+pub struct AuditQuery;
+
+#[Object]
+impl AuditQuery {
+    /// What was done, and by whom. Needs the scope `audit:read`.
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Keeps the entries that match.")] filter: Option<AuditLogFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AuditLogOrder>,
+    ) -> Result<Connection<AuditLogEntry>> {
+        let filter = filter.unwrap_or_default();
+        let entity_id = filter.entity_id.map(|id| crate::graphql::common::any_local_id(&id)).transpose()?;
+        let list = AuditLog {
+            actor: optional_text("actor", filter.actor)?,
+            action: optional_text("action", filter.action)?,
+            entity_id,
+            at: DateTimeRange::between(filter.at),
+            descending: AuditLogOrder::descending(order_by, true),
+        };
+        listed(ctx, list, page_args(first, after, last, before)).await
+    }
+}

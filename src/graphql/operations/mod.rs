@@ -1,0 +1,26 @@
+//! Running the service: API keys, the audit log, security events, webhook events and calls to providers.
+
+pub mod api_keys;
+pub mod audit_log;
+pub mod provider_calls;
+pub mod security_events;
+pub mod webhook_events;
+pub mod webhook_mutations;
+
+use async_graphql::MergedObject;
+
+/// The query roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "OperationsQuery")]
+pub struct Query(
+    webhook_events::InboxQuery,
+    provider_calls::ProviderCallQuery,
+    audit_log::AuditQuery,
+    api_keys::ApiKeyQuery,
+    security_events::SecurityQuery,
+);
+
+/// The mutation roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "OperationsMutation")]
+pub struct Mutation(api_keys::ApiKeyMutation, security_events::SecurityMutation, webhook_mutations::InboxMutation);

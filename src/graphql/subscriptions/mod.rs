@@ -1,0 +1,26 @@
+//! Subscriptions, their history, and the changes to them.
+
+pub mod lists;
+pub mod mutations;
+pub mod parts;
+pub mod plan_change_mutations;
+pub mod plan_preview;
+pub mod subscription;
+pub mod trial_mutations;
+pub mod version;
+
+use async_graphql::MergedObject;
+
+/// The query roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "SubscriptionsQuery")]
+pub struct Query(lists::SubscriptionQuery, plan_preview::PreviewQuery);
+
+/// The mutation roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "SubscriptionsMutation")]
+pub struct Mutation(
+    mutations::SubscriptionMutation,
+    trial_mutations::TrialMutation,
+    plan_change_mutations::PlanChangeMutation,
+);

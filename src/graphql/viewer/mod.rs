@@ -1,0 +1,11 @@
+//! The caller: their account, plan and subscription.
+
+pub mod plan;
+pub mod root;
+
+use async_graphql::MergedObject;
+
+/// The query roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "ViewerQuery")]
+pub struct Query(root::ViewerQuery);
