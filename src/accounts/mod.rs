@@ -8,6 +8,7 @@ mod payer;
 mod project;
 mod sign_in;
 mod store;
+mod values;
 
 pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
 pub use payer::{Payer, payer, payer_of};
@@ -15,3 +16,4 @@ pub use project::{ObservedCustomer, UserAppeared, account_of_customer, account_o
 pub use sign_in::sign_in;
 pub use store::payers::{customers_of, identities_of, lock_user, owner_of};
 pub use store::{Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists, user_by_id};
+pub use values::{AccountKind, MemberRole, UserRole};

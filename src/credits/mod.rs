@@ -13,9 +13,11 @@ mod jobs;
 mod post;
 mod purchase;
 mod store;
+mod values;
 
 pub use expire::expire;
 pub use grant::{NewGrant, grant};
 pub use jobs::ExpireCredits;
 pub use purchase::{ObservedPurchase, kept, project_purchase, taken_back};
 pub use store::{Balances, Entries, Grants};
+pub use values::{GrantSource, LedgerBucket, LedgerOperation};

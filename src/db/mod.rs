@@ -12,6 +12,7 @@ mod mirror;
 mod notices;
 mod once;
 mod page;
+mod text_enum;
 mod visible;
 mod write;
 

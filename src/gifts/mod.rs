@@ -7,10 +7,12 @@
 mod code;
 mod project;
 mod store;
+mod values;
 
 pub use code::{first_code, replace_code};
 pub use project::{ObservedGift, note_subscription, project};
 pub use store::{Gifts, GiftsOf, by_code, by_session};
+pub use values::GiftStatus;
 
 use crate::auth::{GiftCode, Viewer};
 use crate::db::Txn;

@@ -9,12 +9,14 @@ mod devices;
 mod project;
 mod status;
 mod store;
+mod values;
 
 pub use backfill::{Backfill, Issued, issue_missing};
 pub use devices::{NewDevice, Registration, register_device, revoke_device};
 pub use project::{ObservedLicences, project};
 pub use status::{Reason, State, Status, status};
 pub use store::{Devices, LicenseKeys};
+pub use values::{LicenseSource, LicenseStatus, RevokedBy};
 
 use crate::accounts;
 use crate::app::App;

@@ -8,6 +8,7 @@ mod redeem;
 mod refund;
 mod standing;
 mod store;
+mod values;
 
 pub use project::{
     ObservedCoupon, ObservedDispute, ObservedInvoice, ObservedPayment, ObservedPromoCode, ObservedRedemption,
@@ -24,3 +25,4 @@ pub use store::{
     Coupons, Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, PromoCodes, Redemptions, RedemptionsOf, Refunds,
     RefundsOf, coupon_at_stripe, coupon_by_id, coupon_with_code, is_code_taken, promo_code_at_stripe, promo_code_by_id,
 };
+pub use values::{DisputeStatus, InvoiceStatus, PaymentStatus, RefundStatus, RevenueStream};

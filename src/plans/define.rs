@@ -117,16 +117,13 @@ fn summary(plan: &products::Model) -> serde_json::Value {
     })
 }
 
-/// What a feature is about.
-pub type FeatureKind = &'static str;
-
 /// Something that versions of plans can grant.
 #[derive(Debug, Clone)]
 pub struct NewFeature {
     /// The stable name for machines.
     pub code: String,
     /// `switch`, `limit`, `config` or `credit`.
-    pub kind: FeatureKind,
+    pub kind: &'static str,
     /// The name for people.
     pub name: String,
     /// What a limit counts, e.g. `messages`; `None` for features that count nothing.

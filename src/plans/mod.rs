@@ -7,17 +7,18 @@ mod define;
 mod parts;
 mod project;
 mod store;
+mod values;
 mod versions;
 
 pub use define::{
-    FeatureKind, NewCreditUnit, NewFeature, NewPlan, PlanChange, create_credit_unit, create_feature, create_plan,
-    update_plan,
+    NewCreditUnit, NewFeature, NewPlan, PlanChange, create_credit_unit, create_feature, create_plan, update_plan,
 };
 pub use project::{KnownPrice, ObservedPrice, ObservedProduct, known_credit_unit, known_prices, project_price};
 pub use store::{
     Allowances, Features, PlanOfVersion, Plans, Prices, ProviderPrices, ProviderPricesOf, Sold, SoldThere, Versions,
     credit_unit, credits_of_pack, on_sale, products_there, sold, sold_as, version_by_id, versions_of_plans,
 };
+pub use values::{AllowanceCadence, FeatureKind, LimitWindow, OnExceed, PriceInterval, ProductKind, VersionStatus};
 pub use versions::{
     AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec, create_version, publish_version, update_version,
 };

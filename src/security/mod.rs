@@ -2,9 +2,11 @@
 
 mod resolve;
 mod store;
+mod values;
 
 pub use resolve::resolve_security_event;
 pub use store::SecurityEvents;
+pub use values::{SecurityEventKind, Severity};
 
 use crate::app::App;
 use crate::limiter::Held;

@@ -7,6 +7,7 @@
 mod project;
 mod store;
 mod trials;
+mod values;
 
 pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
@@ -15,3 +16,4 @@ pub use project::{
 pub use store::mirror::{billing_for, by_external_id, by_id, find, has_plan, item, items_of, mirrored};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};
 pub use trials::{had_trial, trial_available};
+pub use values::{DiscountDuration, ItemKind, ScheduledChangeKind, SubscriptionStatus};

@@ -1,0 +1,57 @@
+//! Values of the status and kind columns of invoices, payments, refunds and disputes.
+
+use crate::text_enum;
+
+text_enum! {
+    /// The status of an invoice.
+    InvoiceStatus {
+        Draft,
+        Open,
+        Paid,
+        Void,
+        Uncollectible,
+    }
+}
+
+text_enum! {
+    /// The status of a payment.
+    PaymentStatus {
+        Pending,
+        Succeeded,
+        Failed,
+        Canceled,
+    }
+}
+
+text_enum! {
+    /// The stream of revenue that a payment belongs to.
+    RevenueStream {
+        Subscription,
+        Addon,
+        Credits,
+        Gift,
+        Other,
+    }
+}
+
+text_enum! {
+    /// The status of a refund.
+    RefundStatus {
+        Requested,
+        Approved,
+        Denied,
+        Processed,
+        Failed,
+    }
+}
+
+text_enum! {
+    /// The status of a dispute.
+    DisputeStatus {
+        Warning,
+        NeedsResponse,
+        UnderReview,
+        Won,
+        Lost,
+    }
+}
