@@ -1,6 +1,7 @@
 //! Who may have an account billed.
 
 use super::store;
+use super::values::MemberRole;
 use crate::auth::{Permission, Viewer};
 use crate::db::Txn;
 use crate::error::{Error, Result};
@@ -50,9 +51,9 @@ async fn allowed(txn: &Txn, viewer: &Viewer, account_id: Uuid) -> Result<Option<
         viewer.require(Permission::BillingWrite)?;
         return Ok(Some(account_id));
     };
-    match store::role_in(txn, account_id, user_id).await?.as_deref() {
-        Some("owner" | "admin") => Ok(Some(account_id)),
-        Some(_) => Err(Error::Forbidden("this needs the role owner or admin in the account".into())),
+    match store::role_in(txn, account_id, user_id).await? {
+        Some(MemberRole::Owner | MemberRole::Admin) => Ok(Some(account_id)),
+        Some(MemberRole::Member) => Err(Error::Forbidden("this needs the role owner or admin in the account".into())),
         None => Ok(None),
     }
 }

@@ -1,5 +1,6 @@
 //! From a credential to a viewer.
 
+use super::values::{AccountKind, MemberRole, UserRole};
 use super::{UserAppeared, store};
 use crate::app::{App, RememberedCaller};
 use crate::auth::{ApiKeySecret, Claims, Permissions, Role, Viewer};
@@ -61,7 +62,8 @@ async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>
     if user.erased_at.is_some() {
         return Err(Error::Unauthenticated("the user whom this token stands for was erased".into()));
     }
-    let caller = RememberedCaller { user_id: user.id, admin: user.role == "admin", at: app.now() };
+    let caller =
+        RememberedCaller { user_id: user.id, admin: UserRole::parse(&user.role)? == UserRole::Admin, at: app.now() };
     app.callers.insert((claims.issuer.clone(), claims.subject.clone()), caller.clone());
     Ok(Some(caller))
 }
@@ -106,7 +108,7 @@ impl Newcomer {
             name: Set(self.claims.name),
             avatar_url: Set(None),
             locale: Set(None),
-            role: Set("user".to_owned()),
+            role: Set(UserRole::User.to_string()),
             created_at: Set(at),
             last_active_at: Set(None),
             erased_at: Set(None),
@@ -122,7 +124,7 @@ impl Newcomer {
         user_identities::Entity::insert(identity).exec_without_returning(txn).await?;
         let account = accounts::ActiveModel {
             id: Set(self.account_id),
-            kind: Set("individual".to_owned()),
+            kind: Set(AccountKind::Individual.to_string()),
             owner_id: Set(user.id),
             name: Set(None),
             currency: Set(None),
@@ -135,7 +137,7 @@ impl Newcomer {
             id: Set(self.member_id),
             account_id: Set(self.account_id),
             user_id: Set(user.id),
-            role: Set("owner".to_owned()),
+            role: Set(MemberRole::Owner.to_string()),
             joined_at: Set(at),
             left_at: Set(None),
         };

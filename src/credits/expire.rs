@@ -1,7 +1,8 @@
 //! Credits that nobody spent in time.
 
-use super::post::{Bucket, Posting, PostingIds};
+use super::post::{Posting, PostingIds};
 use super::store;
+use super::values::{LedgerBucket, LedgerOperation};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::db::Txn;
@@ -72,9 +73,9 @@ fn posting(
         account_id: grant.account_id,
         credit_unit_id: grant.credit_unit_id,
         grant_id: Some(grant.id),
-        kind: "expire",
-        from: Bucket::Available,
-        to: Bucket::Expired,
+        kind: LedgerOperation::Expire,
+        from: LedgerBucket::Available,
+        to: LedgerBucket::Expired,
         amount,
         business_key: format!("expire:{}", grant.id),
         effective_at: grant.expires_at.map_or(now, |at| at.to_utc()),

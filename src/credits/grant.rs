@@ -1,7 +1,8 @@
 //! Credits given by hand.
 
-use super::post::{Bucket, Posting, PostingIds};
+use super::post::{Posting, PostingIds};
 use super::store;
+use super::values::{GrantSource, LedgerBucket, LedgerOperation};
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
@@ -84,7 +85,7 @@ impl Grant {
             id: Set(grant_id),
             account_id: Set(new.account_id),
             credit_unit_id: Set(unit.id),
-            source: Set("admin".to_owned()),
+            source: Set(GrantSource::Admin.to_string()),
             amount: Set(new.amount),
             remaining: Set(new.amount),
             priority: Set(new.priority),
@@ -104,9 +105,9 @@ impl Grant {
             account_id: new.account_id,
             credit_unit_id: unit.id,
             grant_id: Some(grant_id),
-            kind: "grant",
-            from: Bucket::Issued,
-            to: Bucket::Available,
+            kind: LedgerOperation::Grant,
+            from: LedgerBucket::Issued,
+            to: LedgerBucket::Available,
             amount: new.amount,
             business_key: format!("grant:{grant_id}"),
             effective_at: at,

@@ -1,6 +1,7 @@
 //! The one function that writes to the ledger.
 
 use super::store;
+use super::values::{LedgerBucket, LedgerOperation};
 use crate::clock::Clock;
 use crate::db::Txn;
 use crate::error::{Error, Result};
@@ -9,36 +10,15 @@ use entity::{balances, ledger_entries, ledger_txns};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use uuid::Uuid;
 
-/// Where credits of an account are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bucket {
-    /// Given out so far; negative, the other side of everything.
-    Issued,
-    /// There to be spent.
-    Available,
-    /// Not spent in time.
-    Expired,
-    /// Taken back, with the money that was paid for them.
-    Revoked,
-}
-
-impl Bucket {
-    fn name(self) -> &'static str {
-        match self {
-            Bucket::Issued => "issued",
-            Bucket::Available => "available",
-            Bucket::Expired => "expired",
-            Bucket::Revoked => "revoked",
-        }
-    }
-
-    fn of(self, balance: &balances::Model) -> i64 {
-        match self {
-            Bucket::Issued => balance.issued,
-            Bucket::Available => balance.available,
-            Bucket::Expired => balance.expired,
-            Bucket::Revoked => balance.revoked,
-        }
+/// Returns the credits in a bucket.
+fn amount_in(bucket: LedgerBucket, balance: &balances::Model) -> i64 {
+    match bucket {
+        LedgerBucket::Issued => balance.issued,
+        LedgerBucket::Available => balance.available,
+        LedgerBucket::Held => balance.held,
+        LedgerBucket::Spent => balance.spent,
+        LedgerBucket::Expired => balance.expired,
+        LedgerBucket::Revoked => balance.revoked,
     }
 }
 
@@ -54,9 +34,9 @@ pub(super) struct Posting {
     pub(super) account_id: Uuid,
     pub(super) credit_unit_id: Uuid,
     pub(super) grant_id: Option<Uuid>,
-    pub(super) kind: &'static str,
-    pub(super) from: Bucket,
-    pub(super) to: Bucket,
+    pub(super) kind: LedgerOperation,
+    pub(super) from: LedgerBucket,
+    pub(super) to: LedgerBucket,
     /// In the smallest step of the unit; more than zero.
     pub(super) amount: i64,
     /// What makes this the same fact when it comes twice.
@@ -87,7 +67,7 @@ impl Posting {
         let seal = ledger_txns::ActiveModel {
             id: Set(self.txn_id),
             account_id: Set(self.account_id),
-            kind: Set(self.kind.to_owned()),
+            kind: Set(self.kind.to_string()),
             business_key: Set(self.business_key),
             effective_at: Set(self.effective_at.fixed_offset()),
             recorded_at: Set(self.at.fixed_offset()),
@@ -103,7 +83,7 @@ impl Posting {
     fn entry(
         &self,
         balance: &balances::Model,
-        bucket: Bucket,
+        bucket: LedgerBucket,
         amount: i64,
         index: usize,
     ) -> ledger_entries::ActiveModel {
@@ -114,16 +94,16 @@ impl Posting {
             account_id: Set(self.account_id),
             credit_unit_id: Set(self.credit_unit_id),
             grant_id: Set(self.grant_id),
-            bucket: Set(bucket.name().to_owned()),
+            bucket: Set(bucket.to_string()),
             amount: Set(amount),
-            balance_after: Set(bucket.of(balance)),
+            balance_after: Set(amount_in(bucket, balance)),
             seq: Set(balance.entry_count - before_last),
             recorded_at: Set(self.at.fixed_offset()),
         }
     }
 
     /// How the balance of `bucket` changes.
-    pub(super) fn change(&self, bucket: Bucket) -> i64 {
+    pub(super) fn change(&self, bucket: LedgerBucket) -> i64 {
         match bucket {
             bucket if bucket == self.from => -self.amount,
             bucket if bucket == self.to => self.amount,

@@ -1,7 +1,8 @@
 //! Credits that were bought, and taken back with the money.
 
-use super::post::{Bucket, Posting};
+use super::post::Posting;
 use super::store;
+use super::values::{GrantSource, LedgerBucket, LedgerOperation};
 use crate::auth::Viewer;
 use crate::db::{Mirror, Txn};
 use crate::error::{Error, Result};
@@ -98,7 +99,7 @@ async fn give(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurc
         id: Set(mirror.clock.new_id()),
         account_id: Set(account_id),
         credit_unit_id: Set(unit.id),
-        source: Set("purchase".to_owned()),
+        source: Set(GrantSource::Purchase.to_string()),
         amount: Set(purchase.credits),
         remaining: Set(purchase.credits),
         priority: Set(PRIORITY),
@@ -119,9 +120,9 @@ async fn give(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurc
         account_id,
         credit_unit_id: unit.id,
         grant_id: Some(grant.id),
-        kind: "grant",
-        from: Bucket::Issued,
-        to: Bucket::Available,
+        kind: LedgerOperation::Grant,
+        from: LedgerBucket::Issued,
+        to: LedgerBucket::Available,
         amount: purchase.credits,
         business_key: format!("grant:{}", grant.id),
         effective_at: purchase.paid_at,
@@ -144,10 +145,10 @@ async fn take(
     let (txn_id, entry_ids, balance_id) = Posting::ids(mirror.clock);
     let now = mirror.clock.now();
     let (from, to) = match (amount > 0, expired) {
-        (true, _) => (Bucket::Available, Bucket::Revoked),
-        (false, false) => (Bucket::Revoked, Bucket::Available),
+        (true, _) => (LedgerBucket::Available, LedgerBucket::Revoked),
+        (false, false) => (LedgerBucket::Revoked, LedgerBucket::Available),
         // What comes back too late is gone all the same.
-        (false, true) => (Bucket::Revoked, Bucket::Expired),
+        (false, true) => (LedgerBucket::Revoked, LedgerBucket::Expired),
     };
     let posting = Posting {
         txn_id,
@@ -156,7 +157,7 @@ async fn take(
         account_id: grant.account_id,
         credit_unit_id: grant.credit_unit_id,
         grant_id: Some(grant.id),
-        kind: "revoke",
+        kind: LedgerOperation::Revoke,
         from,
         to,
         amount: amount.abs(),

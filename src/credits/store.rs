@@ -1,6 +1,7 @@
 //! Every query on the credit ledger.
 
-use super::post::{Bucket, Posting};
+use super::post::Posting;
+use super::values::LedgerBucket;
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of};
 use crate::error::{Error, Result};
@@ -172,7 +173,7 @@ pub(super) async fn grant_by_key(txn: &Txn, business_key: &str) -> Result<Option
 pub(super) async fn taken_back(txn: &Txn, grant_id: Uuid) -> Result<Vec<i64>> {
     use ledger_entries::{Column, Entity};
     let entries = Entity::visible(Scope::Everything).filter(Column::GrantId.eq(grant_id));
-    let entries = entries.filter(Column::Bucket.eq("revoked")).all(txn).await?;
+    let entries = entries.filter(Column::Bucket.eq(LedgerBucket::Revoked)).all(txn).await?;
     Ok(entries.into_iter().map(|entry| entry.amount).collect())
 }
 
@@ -191,17 +192,17 @@ pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balance
         available = available + $4, expired = expired + $5, issued = issued + $6, revoked = revoked + $7 \
         WHERE account_id = $1 AND credit_unit_id = $2 RETURNING *";
     let (sql, id) = match posting.from {
-        Bucket::Issued => (OPEN, Some(posting.balance_id)),
-        Bucket::Available | Bucket::Expired | Bucket::Revoked => (MOVE, None),
+        LedgerBucket::Issued => (OPEN, Some(posting.balance_id)),
+        _ => (MOVE, None),
     };
     let values: [Value; 7] = [
         posting.account_id.into(),
         posting.credit_unit_id.into(),
         posting.at.fixed_offset().into(),
-        posting.change(Bucket::Available).into(),
-        posting.change(Bucket::Expired).into(),
-        posting.change(Bucket::Issued).into(),
-        posting.change(Bucket::Revoked).into(),
+        posting.change(LedgerBucket::Available).into(),
+        posting.change(LedgerBucket::Expired).into(),
+        posting.change(LedgerBucket::Issued).into(),
+        posting.change(LedgerBucket::Revoked).into(),
     ];
     let values = values.into_iter().chain(id.map(Value::from));
     let statement = Statement::from_sql_and_values(txn.get_database_backend(), sql, values);

@@ -1,6 +1,7 @@
 //! The code of a gift: made when its checkout is, and replaced while it can still be used.
 
 use super::store;
+use super::values::GiftStatus;
 use crate::accounts::payer_of;
 use crate::app::App;
 use crate::audit::Deed;
@@ -41,8 +42,9 @@ pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model
             let unknown = || Error::refused("GIFT_NOT_FOUND", &["giftId"], "there is no such gift of yours");
             let gift = store::lock_by_id(txn, id).await?.ok_or_else(unknown)?;
             payer_of(txn, &caller, gift.account_id, unknown).await?;
-            if !["open", "paid"].contains(&&*gift.status) {
-                let message = format!("the gift is {}", gift.status);
+            let status = GiftStatus::parse(&gift.status)?;
+            if !matches!(status, GiftStatus::Open | GiftStatus::Paid) {
+                let message = format!("the gift is {status}");
                 return Err(Error::refused("GIFT_OVER", &["giftId"], message));
             }
             let row = Entity::update(change).exec(txn).await?;

@@ -82,7 +82,7 @@ pub async fn open(
         hash: Set(None),
         recipient_email: Set(new.recipient_email),
         message: Set(new.message),
-        status: Set("open".to_owned()),
+        status: Set(GiftStatus::Open.to_string()),
         currency: Set(currency),
         amount_minor: Set(amount_minor),
         session_external_id: Set(None),
@@ -129,7 +129,7 @@ pub async fn claim(txn: &Txn, code: &GiftCode, redeemer: Redeemer, now: DateTime
     }
     let change = ActiveModel {
         id: Set(gift.id),
-        status: Set("redeemed".to_owned()),
+        status: Set(GiftStatus::Redeemed.to_string()),
         redeemed_by_user: Set(redeemer.user_id),
         redeemed_account_id: Set(Some(redeemer.account_id)),
         redeemed_at: Set(Some(now.fixed_offset())),
@@ -150,14 +150,14 @@ pub fn check_redeemable(gift: &Model, account_id: Uuid, now: DateTime<Utc>) -> R
         return Ok(());
     }
     let refused = |code, message| Err(Error::refused(code, &["code"], message));
-    match &*gift.status {
-        "open" | "abandoned" => refused("GIFT_NOT_PAID", "the gift is not paid yet"),
-        "redeemed" => refused("GIFT_REDEEMED", "the gift was redeemed before"),
-        "refunded" => refused("GIFT_REFUNDED", "its buyer has the money back"),
-        _ if gift.expires_at.is_some_and(|at| at <= now.fixed_offset()) => {
+    match GiftStatus::parse(&gift.status)? {
+        GiftStatus::Open | GiftStatus::Abandoned => refused("GIFT_NOT_PAID", "the gift is not paid yet"),
+        GiftStatus::Redeemed => refused("GIFT_REDEEMED", "the gift was redeemed before"),
+        GiftStatus::Refunded => refused("GIFT_REFUNDED", "its buyer has the money back"),
+        GiftStatus::Paid if gift.expires_at.is_some_and(|at| at <= now.fixed_offset()) => {
             refused("GIFT_EXPIRED", "the time in which it could be redeemed is over")
         }
-        _ => Ok(()),
+        GiftStatus::Paid => Ok(()),
     }
 }
 
@@ -170,19 +170,21 @@ fn is_begun(gift: &Model, account_id: Uuid) -> bool {
 /// was to be sold is not.
 pub async fn refused(txn: &Txn, id: Uuid, operation: &str) -> Result<()> {
     let Some(gift) = store::lock_by_id(txn, id).await? else { return Ok(()) };
-    let change = match (operation, &*gift.status) {
-        (REDEEM, "redeemed") if gift.subscription_id.is_none() => {
+    let change = match (operation, GiftStatus::parse(&gift.status)?) {
+        (REDEEM, GiftStatus::Redeemed) if gift.subscription_id.is_none() => {
             // Its money may have gone back meanwhile.
             let returned = matches!(payments::standing(txn, gift.payment_id).await?, Standing::Returned(_));
             ActiveModel {
-                status: Set(if returned { "refunded" } else { "paid" }.to_owned()),
+                status: Set(if returned { GiftStatus::Refunded } else { GiftStatus::Paid }.to_string()),
                 redeemed_by_user: Set(None),
                 redeemed_account_id: Set(None),
                 redeemed_at: Set(None),
                 ..Default::default()
             }
         }
-        (SELL, "open") => ActiveModel { status: Set("abandoned".to_owned()), ..Default::default() },
+        (SELL, GiftStatus::Open) => {
+            ActiveModel { status: Set(GiftStatus::Abandoned.to_string()), ..Default::default() }
+        }
         _ => return Ok(()),
     };
     Entity::update(ActiveModel { id: Set(id), ..change }).exec(txn).await?;

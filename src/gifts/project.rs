@@ -1,6 +1,7 @@
 //! What became of a gift at Stripe.
 
 use super::store;
+use super::values::GiftStatus;
 use crate::db::Mirror;
 use crate::error::Result;
 use crate::payments::{self, Standing};
@@ -31,18 +32,18 @@ pub async fn project(mirror: &mut Mirror<'_>, observed: &ObservedGift) -> Result
     }
     let payment = payments::standing(mirror.txn, observed.payment_id.or(gift.payment_id)).await?;
     let status = match payment {
-        _ if gift.status == "redeemed" => "redeemed",
-        Standing::Returned(_) => "refunded",
-        Standing::Paid(_) => "paid",
-        Standing::Unpaid if observed.session_expired => "abandoned",
-        Standing::Unpaid => "open",
+        _ if GiftStatus::parse(&gift.status)? == GiftStatus::Redeemed => GiftStatus::Redeemed,
+        Standing::Returned(_) => GiftStatus::Refunded,
+        Standing::Paid(_) => GiftStatus::Paid,
+        Standing::Unpaid if observed.session_expired => GiftStatus::Abandoned,
+        Standing::Unpaid => GiftStatus::Open,
     };
     let paid_at = match payment {
         Standing::Paid(at) | Standing::Returned(at) => Set(Some(at)),
         Standing::Unpaid => NotSet,
     };
     let wanted = ActiveModel {
-        status: Set(status.to_owned()),
+        status: Set(status.to_string()),
         session_external_id: Set(Some(observed.session_external_id.clone())),
         payment_id: observed.payment_id.map_or(NotSet, |id| Set(Some(id))),
         paid_at,

@@ -1,6 +1,6 @@
 //! Objects of the payment providers, as they were last seen.
 
-use crate::subscriptions::{ObservedDiscount, ObservedItem};
+use crate::subscriptions::{ObservedDiscount, ObservedItem, SubscriptionStatus};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -52,8 +52,8 @@ impl Ties {
 /// What one state of a subscription says, without when and why it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
-    /// One of our statuses.
-    pub(super) status: &'static str,
+    /// Its status.
+    pub(super) status: SubscriptionStatus,
     /// Whether nothing is collected.
     pub(super) paused: bool,
     /// What it billed for.

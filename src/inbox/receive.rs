@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::jobs::NewJob;
 use crate::meter::WebhookOutcome;
 use crate::providers::{Forgery, Provider, paddle, stripe};
-use crate::security::{self, Suspicion};
+use crate::security::{self, SecurityEventKind};
 use entity::inbox_events::{Column, Entity, Model};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
@@ -107,9 +107,9 @@ async fn report(app: &App, delivery: Delivery<'_>, forgery: Forgery) {
     let peer = delivery.peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_canonical().to_string());
     tracing::warn!(provider, peer, reason, "a webhook is refused");
     let suspicion = match forgery {
-        Forgery::Missing => Suspicion::WebhookUnsigned,
-        Forgery::TooOld | Forgery::FromTheFuture => Suspicion::WebhookMistimed,
-        Forgery::Malformed | Forgery::NoTimestamp | Forgery::NoMatch => Suspicion::WebhookForged,
+        Forgery::Missing => SecurityEventKind::WebhookUnsigned,
+        Forgery::TooOld | Forgery::FromTheFuture => SecurityEventKind::WebhookMistimed,
+        Forgery::Malformed | Forgery::NoTimestamp | Forgery::NoMatch => SecurityEventKind::WebhookForged,
     };
     security::record(app, suspicion, peer, format!("{provider}: {reason}")).await;
 }

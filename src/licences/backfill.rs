@@ -1,5 +1,6 @@
 //! Licences for those who were there before there were any.
 
+use super::values::LicenseSource;
 use super::{issued, store};
 use crate::app::App;
 use crate::audit::Deed;
@@ -97,7 +98,7 @@ async fn issue_to(
     max_devices: i64,
     at: DateTime<Utc>,
 ) -> Result<u64> {
-    let row = issued(id, account.id, max_devices, "backfill", at);
+    let row = issued(id, account.id, max_devices, LicenseSource::Backfill, at);
     let insert = license_keys::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
     let inserted = insert.exec_without_returning(txn).await?;
     if inserted == 1 {

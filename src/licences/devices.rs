@@ -1,5 +1,6 @@
 //! The machines that a licence is used on.
 
+use super::values::LicenseStatus;
 use super::{rows_to_change, status, store};
 use crate::app::App;
 use crate::audit::Deed;
@@ -47,7 +48,7 @@ pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevi
                 let licence = store::lock_licence_of_key(txn, &secret.prefix()).await?;
                 let known = licence.filter(|row| row.hash.as_ref().is_some_and(|hash| secret.matches(hash)));
                 let licence = known.ok_or_else(invalid)?;
-                if licence.status != "active" {
+                if LicenseStatus::parse(&licence.status)? != LicenseStatus::Active {
                     return Err(Error::refused("LICENSE_REVOKED", &["key"], "the licence was revoked"));
                 }
                 let max_devices = licence.max_devices;

@@ -56,7 +56,7 @@ pub async fn issue(
     let row = ActiveModel {
         prefix: Set(Some(secret.prefix())),
         hash: Set(Some(secret.hash())),
-        ..issued(id, new.account_id, new.max_devices, "admin", now)
+        ..issued(id, new.account_id, new.max_devices, LicenseSource::Admin, now)
     };
     let work = async move |txn: &crate::db::Txn| {
         if !accounts::account_exists(txn, new.account_id).await? {
@@ -80,7 +80,7 @@ fn issued(
     id: Uuid,
     account_id: Uuid,
     max_devices: i64,
-    source: &str,
+    source: LicenseSource,
     at: chrono::DateTime<chrono::Utc>,
 ) -> ActiveModel {
     ActiveModel {
@@ -88,9 +88,9 @@ fn issued(
         account_id: Set(account_id),
         prefix: Set(None),
         hash: Set(None),
-        status: Set("active".to_owned()),
+        status: Set(LicenseStatus::Active.to_string()),
         max_devices: Set(max_devices),
-        source: Set(source.to_owned()),
+        source: Set(source.to_string()),
         payment_id: Set(None),
         provider: Set(None),
         order_external_id: Set(None),
@@ -123,7 +123,7 @@ async fn make_key(app: &App, viewer: &Viewer, id: Uuid, replace: bool) -> Result
         .write(move |txn| {
             Box::pin(async move {
                 let found = store::lock_licence(txn, rows, id).await?.ok_or_else(unknown)?;
-                if found.status != "active" {
+                if LicenseStatus::parse(&found.status)? != LicenseStatus::Active {
                     return Err(Error::refused("LICENSE_REVOKED", ID, "the licence was revoked"));
                 }
                 if found.hash.is_some() && !replace {
@@ -156,14 +156,14 @@ pub async fn revoke(app: &App, viewer: &Viewer, id: Uuid, reason: Option<String>
         .write(move |txn| {
             Box::pin(async move {
                 let found = store::lock_licence(txn, rows, id).await?.ok_or_else(unknown)?;
-                if found.revoked_by.as_deref() == Some("admin") {
+                if is_revoked_by_admin(&found)? {
                     return Ok(found);
                 }
                 let change = ActiveModel {
                     id: Set(id),
-                    status: Set("revoked".to_owned()),
+                    status: Set(LicenseStatus::Revoked.to_string()),
                     revoked_at: Set(found.revoked_at.or(Some(now))),
-                    revoked_by: Set(Some("admin".to_owned())),
+                    revoked_by: Set(Some(RevokedBy::Admin.to_string())),
                     ..Default::default()
                 };
                 let licence = Entity::update(change).exec(txn).await?;
@@ -174,6 +174,12 @@ pub async fn revoke(app: &App, viewer: &Viewer, id: Uuid, reason: Option<String>
             })
         })
         .await
+}
+
+/// Whether an admin revoked a licence, which no provider undoes.
+fn is_revoked_by_admin(licence: &Model) -> Result<bool> {
+    let by = licence.revoked_by.as_deref().map(RevokedBy::parse).transpose()?;
+    Ok(by == Some(RevokedBy::Admin))
 }
 
 /// Where the mutations name the licence.

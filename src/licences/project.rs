@@ -1,6 +1,7 @@
 //! Licences that were bought, and taken back with the money.
 
-use super::{issued, store};
+use super::values::{LicenseSource, LicenseStatus, RevokedBy};
+use super::{is_revoked_by_admin, issued, store};
 use crate::db::Mirror;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
@@ -43,7 +44,7 @@ pub async fn project(
     for row in &found {
         let wanted = ActiveModel {
             payment_id: Set(payment_id.or(row.payment_id)),
-            ..standing(row, observed, mirror.clock.now())
+            ..standing(row, observed, mirror.clock.now())?
         };
         mirror.write::<Entity>(&label(observed, row.unit_number), Some(row.clone()), wanted).await?;
     }
@@ -57,10 +58,10 @@ pub async fn project(
             order_external_id: Set(Some(order.clone())),
             product_external_id: Set(Some(product.clone())),
             unit_number: Set(unit_number),
-            status: Set(if revoked { "revoked" } else { "active" }.to_owned()),
+            status: Set(status_of(revoked).to_string()),
             revoked_at: Set(revoked.then_some(now)),
-            revoked_by: Set(revoked.then(|| "provider".to_owned())),
-            ..issued(mirror.clock.new_id(), account_id, max_devices, "purchase", at)
+            revoked_by: Set(revoked.then(|| RevokedBy::Provider.to_string())),
+            ..issued(mirror.clock.new_id(), account_id, max_devices, LicenseSource::Purchase, at)
         };
         mirror.write::<Entity>(&label(observed, unit_number), None, row).await?;
     }
@@ -76,15 +77,19 @@ fn label(observed: &ObservedLicences, unit_number: i64) -> String {
     format!("{}/{}/{unit_number}", observed.order_external_id, observed.product_external_id)
 }
 
+fn status_of(revoked: bool) -> LicenseStatus {
+    if revoked { LicenseStatus::Revoked } else { LicenseStatus::Active }
+}
+
 /// How a licence stands by what is observed.
-fn standing(row: &Model, observed: &ObservedLicences, now: DateTime<Utc>) -> ActiveModel {
-    let by_admin = row.revoked_by.as_deref() == Some("admin");
+fn standing(row: &Model, observed: &ObservedLicences, now: DateTime<Utc>) -> Result<ActiveModel> {
+    let by_admin = is_revoked_by_admin(row)?;
     let revoked = by_admin || !is_good(observed, row.unit_number);
-    let by = if by_admin { "admin" } else { "provider" };
-    ActiveModel {
-        status: Set(if revoked { "revoked" } else { "active" }.to_owned()),
+    let by = if by_admin { RevokedBy::Admin } else { RevokedBy::Provider };
+    Ok(ActiveModel {
+        status: Set(status_of(revoked).to_string()),
         revoked_at: Set(revoked.then(|| row.revoked_at.unwrap_or(now.fixed_offset()))),
-        revoked_by: Set(revoked.then(|| by.to_owned())),
+        revoked_by: Set(revoked.then(|| by.to_string())),
         ..Default::default()
-    }
+    })
 }

@@ -1,6 +1,7 @@
 //! What a desktop application asks when it starts: may I run?
 
 use super::store;
+use super::values::LicenseStatus;
 use crate::app::App;
 use crate::auth::{LicenseKeySecret, Viewer};
 use crate::error::Result;
@@ -76,7 +77,7 @@ pub async fn status(app: &App, viewer: &Viewer, key: &str, fingerprint: &str) ->
     };
     let device = store::device(app.db.read(), licence.id, fingerprint).await?;
     let used = store::devices_used(app.db.read(), licence.id).await?;
-    let active = licence.status == "active";
+    let active = LicenseStatus::parse(&licence.status)? == LicenseStatus::Active;
     let reason = match &device {
         _ if !active => Some(Reason::LicenseRevoked),
         Some(_) => None,

@@ -3,6 +3,7 @@
 //! What can go back is counted under the lock on the payment, which everyone takes first who changes its refunds.
 
 use super::store;
+use super::values::{PaymentStatus, RefundStatus};
 use crate::accounts::payer_of;
 use crate::app::App;
 use crate::audit::Deed;
@@ -11,6 +12,7 @@ use crate::changes::{self, Change};
 use crate::clock::Clock;
 use crate::db::{Once, Txn, once};
 use crate::error::{Error, Result};
+use crate::providers::Provider;
 use entity::refunds::{ActiveModel, Entity, Model};
 use entity::{payments, refunds};
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -23,8 +25,6 @@ use uuid::Uuid;
 const LONGEST_REASON: usize = 500;
 /// The verb of the call that carries a refund out.
 pub const CARRY_OUT_REFUND: &str = "refunds.create";
-/// What a refund is in while its money goes back, may go back, or has gone back.
-pub(super) const LIVE: [&str; 3] = ["requested", "approved", "processed"];
 
 /// A refund that is asked for.
 #[derive(Debug, Clone, Serialize)]
@@ -67,7 +67,7 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
             payment_id: Set(payment.id),
             provider: Set(payment.provider.clone()),
             external_id: Set(None),
-            status: Set("requested".to_owned()),
+            status: Set(RefundStatus::Requested.to_string()),
             currency: Set(payment.currency.clone()),
             amount_minor: Set(amount),
             reason: Set(new.reason),
@@ -101,7 +101,7 @@ pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) 
         let (_, asked) = lock_requested(txn, denial.refund_id).await?;
         let change = ActiveModel {
             id: Set(asked.id),
-            status: Set("denied".to_owned()),
+            status: Set(RefundStatus::Denied.to_string()),
             decided_by: Set(Some(actor)),
             denial_reason: Set(denial.reason),
             ..Default::default()
@@ -126,7 +126,7 @@ pub async fn approve_refund(
     let amount = checked_amount(amount_minor.unwrap_or(asked.amount_minor), others.min(asked.amount_minor))?;
     let change = ActiveModel {
         id: Set(asked.id),
-        status: Set("approved".to_owned()),
+        status: Set(RefundStatus::Approved.to_string()),
         amount_minor: Set(amount),
         decided_by: Set(Some(actor)),
         ..Default::default()
@@ -139,12 +139,12 @@ pub async fn approve_refund(
 /// Notes that the provider refuses a refund that was approved, and why in its word: it has failed.
 pub async fn refund_refused(txn: &Txn, clock: &Clock, refund_id: Uuid, code: &str) -> Result<()> {
     let Some((_, refund)) = lock(txn, refund_id).await? else { return Ok(()) };
-    if refund.status != "approved" || refund.external_id.is_some() {
+    if RefundStatus::parse(&refund.status)? != RefundStatus::Approved || refund.external_id.is_some() {
         return Ok(());
     }
     let change = ActiveModel {
         id: Set(refund.id),
-        status: Set("failed".to_owned()),
+        status: Set(RefundStatus::Failed.to_string()),
         failure_code: Set(Some(code.to_owned())),
         ..Default::default()
     };
@@ -169,12 +169,13 @@ async fn lock(txn: &Txn, refund_id: Uuid) -> Result<Option<(payments::Model, Mod
 async fn lock_requested(txn: &Txn, refund_id: Uuid) -> Result<(payments::Model, Model)> {
     let unknown = || Error::refused("REFUND_NOT_FOUND", &["refundId"], "there is no such refund");
     let (payment, refund) = lock(txn, refund_id).await?.ok_or_else(unknown)?;
-    if refund.provider != "stripe" {
+    if Provider::named(&refund.provider) != Some(Provider::Stripe) {
         let message = "its provider is another, which decides by itself";
         return Err(Error::refused("NOT_AT_STRIPE", &["refundId"], message));
     }
-    if refund.status != "requested" {
-        let message = format!("it is {} already", refund.status);
+    let status = RefundStatus::parse(&refund.status)?;
+    if status != RefundStatus::Requested {
+        let message = format!("it is {status} already");
         return Err(Error::refused("REFUND_DECIDED", &["refundId"], message));
     }
     Ok((payment, refund))
@@ -185,18 +186,24 @@ async fn lock_requested(txn: &Txn, refund_id: Uuid) -> Result<(payments::Model, 
 /// Refunds made elsewhere are told twice, by the payment's own figure and by rows of their own, and either may be the
 /// first to come. So the greater counts: the sum of all rows, or the figure with those that only we know of.
 fn left(payment: &payments::Model, refunds: &[refunds::Model], but: Option<Uuid>) -> Result<i64> {
-    if payment.provider != "stripe" {
+    if Provider::named(&payment.provider) != Some(Provider::Stripe) {
         let message = "its provider is another, which has to be asked for refunds";
         return Err(Error::refused("NOT_AT_STRIPE", &["paymentId"], message));
     }
-    if payment.status != "succeeded" {
+    if PaymentStatus::parse(&payment.status)? != PaymentStatus::Succeeded {
         return Err(Error::refused("PAYMENT_NOT_SUCCEEDED", &["paymentId"], "no money has arrived that could go back"));
     }
-    let live = || refunds.iter().filter(|refund| Some(refund.id) != but && LIVE.contains(&&*refund.status));
-    let sum =
-        |rows: &mut dyn Iterator<Item = &Model>| rows.fold(0_i64, |sum, row| sum.saturating_add(row.amount_minor));
-    let ours = sum(&mut live().filter(|refund| refund.external_id.is_none()));
-    let gone = sum(&mut live()).max(payment.refunded_minor.saturating_add(ours));
+    let (mut all, mut ours) = (0_i64, 0_i64);
+    for refund in refunds.iter().filter(|refund| Some(refund.id) != but) {
+        // Its money goes back, may go back, or has gone back.
+        if let RefundStatus::Requested | RefundStatus::Approved | RefundStatus::Processed =
+            RefundStatus::parse(&refund.status)?
+        {
+            all = all.saturating_add(refund.amount_minor);
+            ours = ours.saturating_add(if refund.external_id.is_none() { refund.amount_minor } else { 0 });
+        }
+    }
+    let gone = all.max(payment.refunded_minor.saturating_add(ours));
     Ok(payment.received_minor.min(payment.amount_minor).saturating_sub(gone).max(0))
 }
 

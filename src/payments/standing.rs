@@ -1,6 +1,7 @@
 //! Whether the money of a payment is here.
 
 use super::store;
+use super::values::PaymentStatus;
 use crate::db::Txn;
 use crate::error::Result;
 use chrono::{DateTime, FixedOffset};
@@ -21,7 +22,8 @@ pub enum Standing {
 pub async fn standing(txn: &Txn, payment_id: Option<Uuid>) -> Result<Standing> {
     let Some(id) = payment_id else { return Ok(Standing::Unpaid) };
     let Some(payment) = store::payment_by_id(txn, id).await? else { return Ok(Standing::Unpaid) };
-    let Some(paid_at) = payment.paid_at.filter(|_| payment.status == "succeeded") else { return Ok(Standing::Unpaid) };
+    let succeeded = PaymentStatus::parse(&payment.status)? == PaymentStatus::Succeeded;
+    let Some(paid_at) = payment.paid_at.filter(|_| succeeded) else { return Ok(Standing::Unpaid) };
     let lost = store::lost_in_disputes(txn, id).await?;
     let returned = payment.refunded_minor.saturating_add(lost) >= payment.received_minor;
     Ok(if returned { Standing::Returned(paid_at) } else { Standing::Paid(paid_at) })

@@ -1,6 +1,7 @@
 //! The catalogue at the payment providers, and what of ours it sells.
 
 use super::store::mirror as store;
+use super::values::{PriceInterval, ProductKind, VersionStatus};
 use crate::db::{Mirror, Mirrored, Txn};
 use crate::error::Result;
 use crate::money::is_currency;
@@ -26,8 +27,8 @@ pub struct ObservedPrice {
     pub currency: String,
     /// The price of one unit in the currency's smallest; `None` where it is not one whole amount (tiers, fractions).
     pub unit_amount_minor: Option<i64>,
-    /// `day`, `week`, `month`, `year` or `one_time`.
-    pub interval: &'static str,
+    /// The unit of its billing period.
+    pub interval: PriceInterval,
     /// How many intervals one period has; 1 for `one_time`.
     pub interval_count: i64,
     /// How long it may be tried, in days.
@@ -47,8 +48,8 @@ pub struct ObservedPrice {
 pub struct ObservedProduct {
     /// Its code here, e.g. the `plan` in the price's metadata.
     pub code: String,
-    /// `plan`, `addon` or `credit_pack`.
-    pub kind: &'static str,
+    /// Its kind.
+    pub kind: ProductKind,
     /// The tier: of several plans, the highest wins.
     pub rank: i64,
     /// The name for people.
@@ -62,8 +63,8 @@ pub struct KnownPrice {
     pub product_version_id: Uuid,
     /// Our price; `None` where the provider's is not one amount for each unit.
     pub price_id: Option<Uuid>,
-    /// `plan`, `addon`, `credit_pack` or `gift`.
-    pub kind: String,
+    /// The product's kind.
+    pub kind: ProductKind,
     /// The product's tier.
     pub rank: i64,
 }
@@ -96,7 +97,7 @@ pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Re
         provider: Set(price.provider.to_owned()),
         external_id: Set(price.external_id.clone()),
         product_external_id: Set(price.product_external_id.clone()),
-        product_kind: Set(price.product.kind.to_owned()),
+        product_kind: Set(price.product.kind.to_string()),
         product_rank: Set(price.product.rank),
         product_name: Set(clean_name(&price.product.name, &product.code)),
         active: Set(price.active),
@@ -129,15 +130,16 @@ async fn named(mirror: &Mirror<'_>, price: &ObservedPrice) -> Result<Option<(pro
     let Some(own) = store::published_price(mirror.txn, own_id).await? else { return Ok(None) };
     let is_alike = own.currency == price.currency
         && own.unit_amount_minor == amount
-        && own.interval == price.interval
+        && PriceInterval::parse(&own.interval)? == price.interval
         && own.interval_count == price.interval_count;
     let product = store::lock_product_of(mirror.txn, own.product_version_id).await?;
     // A pack is named in two ways: by its code, and by its code without what all codes of packs begin with.
-    let is_of = |product: &products::Model| match price.product.kind {
-        "credit_pack" => product.kind == "credit_pack",
+    let Some(product) = product.filter(|_| is_alike) else { return Ok(None) };
+    let is_of = match price.product.kind {
+        ProductKind::CreditPack => ProductKind::parse(&product.kind)? == ProductKind::CreditPack,
         _ => product.code == clean_code(&price.product.code),
     };
-    Ok(product.filter(|product| is_alike && is_of(product)).map(|product| (product, own)))
+    Ok(is_of.then_some((product, own)))
 }
 
 /// The product that a price names, made where there is none.
@@ -150,7 +152,7 @@ async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<produ
     let row = products::ActiveModel {
         id: Set(mirror.clock.new_id()),
         code: Set(code.clone()),
-        kind: Set(price.product.kind.to_owned()),
+        kind: Set(price.product.kind.to_string()),
         rank: Set(price.product.rank),
         name: Set(clean_name(&price.product.name, &code)),
         description: Set(None),
@@ -183,16 +185,23 @@ async fn version(mirror: &mut Mirror<'_>, product_id: Uuid, found: Option<&provi
     {
         return Ok(found.product_version_id);
     }
-    let with = |status: &str| versions.iter().rev().find(|version| version.status == status);
-    if let Some(sold) = with("published").or_else(|| with("superseded")) {
-        return Ok(sold.id);
+    let mut superseded = None;
+    for version in &versions {
+        match VersionStatus::parse(&version.status)? {
+            VersionStatus::Draft => {}
+            VersionStatus::Published => return Ok(version.id),
+            VersionStatus::Superseded => superseded = Some(version.id),
+        }
+    }
+    if let Some(superseded) = superseded {
+        return Ok(superseded);
     }
     let now = mirror.clock.now().fixed_offset();
     let row = product_versions::ActiveModel {
         id: Set(mirror.clock.new_id()),
         product_id: Set(product_id),
         number: Set(versions.last().map_or(0, |version| version.number) + 1),
-        status: Set("published".to_owned()),
+        status: Set(VersionStatus::Published.to_string()),
         created_at: Set(now),
         published_at: Set(Some(now)),
     };
@@ -226,7 +235,7 @@ async fn own_price(
         product_version_id: Set(version_id),
         currency: Set(price.currency.clone()),
         unit_amount_minor: Set(amount),
-        interval: Set(price.interval.to_owned()),
+        interval: Set(price.interval.to_string()),
         interval_count: Set(price.interval_count),
         trial_days: Set(price.trial_days.filter(|days| *days > 0)),
         active: Set(price.active),

@@ -2,6 +2,7 @@
 
 use super::parts::Parts;
 use super::store::{has_price, lock_plan, lock_version, newest_version};
+use super::values::VersionStatus;
 use crate::app::App;
 use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
@@ -105,7 +106,7 @@ pub async fn create_version(
                     id: Set(id),
                     product_id: Set(plan_id),
                     number: Set(number),
-                    status: Set("draft".to_owned()),
+                    status: Set(VersionStatus::Draft.to_string()),
                     created_at: Set(now),
                     published_at: Set(None),
                 };
@@ -167,12 +168,13 @@ pub async fn publish_version(
                     let message = "a version needs a price to be sold; a free one has the price 0";
                     return Err(Error::refused("PRICE_MISSING", &["id"], message));
                 }
-                let superseded = ActiveModel { status: Set("superseded".to_owned()), ..Default::default() };
-                let before = Column::ProductId.eq(version.product_id).and(Column::Status.eq("published"));
+                let superseded =
+                    ActiveModel { status: Set(VersionStatus::Superseded.to_string()), ..Default::default() };
+                let before = Column::ProductId.eq(version.product_id).and(Column::Status.eq(VersionStatus::Published));
                 Entity::update_many().set(superseded).filter(before).exec(txn).await?;
                 let published = ActiveModel {
                     id: Set(id),
-                    status: Set("published".to_owned()),
+                    status: Set(VersionStatus::Published.to_string()),
                     published_at: Set(Some(now)),
                     ..Default::default()
                 };
@@ -190,7 +192,7 @@ pub async fn publish_version(
 
 fn draft(found: Option<product_versions::Model>) -> Result<product_versions::Model> {
     let version = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such version"))?;
-    if version.status != "draft" {
+    if VersionStatus::parse(&version.status)? != VersionStatus::Draft {
         let message = "a published version never changes, since someone may have bought it; draft a new one";
         return Err(Error::refused("ALREADY_PUBLISHED", &["id"], message));
     }

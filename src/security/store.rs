@@ -1,5 +1,6 @@
 //! Every query on security events.
 
+use super::values::{SecurityEventKind, Severity};
 use crate::auth::{Permission, Scope};
 use crate::db::{Between, Listing, Order, Txn, Visible, within};
 use crate::error::Result;
@@ -61,17 +62,17 @@ impl Listing for SecurityEvents {
 
 /// Occurrences that are to be written down.
 #[derive(Debug, Clone)]
-pub(super) struct Sighting {
+pub(super) struct Occurrences {
     /// The id of the row, should it be the first of its hour.
     pub(super) id: Uuid,
-    pub(super) kind: &'static str,
-    pub(super) severity: &'static str,
+    pub(super) kind: SecurityEventKind,
+    pub(super) severity: Severity,
     pub(super) subject: String,
     pub(super) held: Held<String>,
 }
 
 /// Adds occurrences to the rows of their hour. One that was resolved is open again: it has not ended.
-pub(super) async fn write(txn: &Txn, sightings: Vec<Sighting>) -> Result<()> {
+pub(super) async fn write(txn: &Txn, occurrences: Vec<Occurrences>) -> Result<()> {
     const SQL: &str = "INSERT INTO security_events \
         (id, kind, severity, subject, detail, occurrences, hour, first_at, last_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -84,9 +85,9 @@ pub(super) async fn write(txn: &Txn, sightings: Vec<Sighting>) -> Result<()> {
         last_at = CASE WHEN excluded.last_at > security_events.last_at THEN excluded.last_at \
             ELSE security_events.last_at END, \
         resolved_at = NULL, resolved_by = NULL";
-    for Sighting { id, kind, severity, subject, held } in sightings {
+    for Occurrences { id, kind, severity, subject, held } in occurrences {
         let hour = held.last_at.duration_trunc(TimeDelta::hours(1)).unwrap_or(held.last_at);
-        let severity = if held.count >= MANY { "high" } else { severity };
+        let severity = if held.count >= MANY { Severity::High } else { severity };
         let values: [Value; 10] = [
             id.into(),
             kind.into(),

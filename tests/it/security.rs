@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use entity::security_events;
 use serde_json::json;
 use tollgate::providers::Provider;
-use tollgate::security::{Suspicion, flush, record};
+use tollgate::security::{SecurityEventKind, flush, record};
 
 both_engines!(
     occurrences_of_an_hour_are_one_event,
@@ -20,7 +20,7 @@ async fn rows(test: &TestApp) -> Vec<security_events::Model> {
     sql::models(test.app.db.read(), "SELECT * FROM security_events ORDER BY last_at, subject").await
 }
 
-async fn suspect(test: &TestApp, suspicion: Suspicion, subject: &str) {
+async fn suspect(test: &TestApp, suspicion: SecurityEventKind, subject: &str) {
     record(&test.app, suspicion, subject.to_owned(), "stripe: x".to_owned()).await;
 }
 
@@ -43,14 +43,14 @@ async fn occurrences_of_an_hour_are_one_event(test: &TestApp) {
         (kind.to_owned(), severity.to_owned(), "unknown".to_owned(), occurrences, first)
     };
     assert_eq!(found, [row("webhook_unsigned", "low", 3, 0), row("webhook_forged", "medium", 1, 87)]);
-    suspect(test, Suspicion::WebhookUnsigned, "unknown").await;
+    suspect(test, SecurityEventKind::WebhookUnsigned, "unknown").await;
     assert_eq!(rows(test).await.len(), 3, "another hour");
 }
 
 async fn many_in_an_hour_are_grave(test: &TestApp) {
     for (number, severity) in [(1, "low"), (98, "low"), (1, "high"), (50, "high")] {
         for _ in 0..number {
-            suspect(test, Suspicion::WebhookUnsigned, "192.0.2.1").await;
+            suspect(test, SecurityEventKind::WebhookUnsigned, "192.0.2.1").await;
         }
         test.advance(TimeDelta::minutes(1));
         flush(&test.app).await;
@@ -58,7 +58,7 @@ async fn many_in_an_hour_are_grave(test: &TestApp) {
     }
     assert_eq!(rows(test).await[0].occurrences, 150);
     for _ in 0..200 {
-        suspect(test, Suspicion::WebhookForged, "192.0.2.2").await;
+        suspect(test, SecurityEventKind::WebhookForged, "192.0.2.2").await;
     }
     test.advance(TimeDelta::minutes(1));
     flush(&test.app).await;
@@ -68,12 +68,12 @@ async fn many_in_an_hour_are_grave(test: &TestApp) {
 async fn a_flood_is_counted_and_written_slowly(test: &TestApp) {
     const ADDRESSES: usize = 3_000;
     for number in 0..ADDRESSES {
-        suspect(test, Suspicion::WebhookForged, &format!("192.0.2.{number}")).await;
+        suspect(test, SecurityEventKind::WebhookForged, &format!("192.0.2.{number}")).await;
     }
     assert_eq!(rows(test).await.len(), 60);
     let before = test.app.db.statements();
     for number in 0..ADDRESSES {
-        suspect(test, Suspicion::WebhookForged, &format!("192.0.2.{number}")).await;
+        suspect(test, SecurityEventKind::WebhookForged, &format!("192.0.2.{number}")).await;
     }
     assert_eq!(test.app.db.statements(), before, "the rest costs the database nothing");
     for _ in 0..20 {
@@ -91,7 +91,7 @@ const RESOLVE: &str = "mutation($id: ID!, $resolution: String!) {
         securityEvent { suspicion severity subject occurrences resolvedAt resolvedBy resolution } userErrors { code field } } }";
 
 async fn what_is_settled_is_in_the_audit_log_and_opens_again(test: &TestApp) {
-    suspect(test, Suspicion::WebhookMistimed, "192.0.2.1").await;
+    suspect(test, SecurityEventKind::WebhookMistimed, "192.0.2.1").await;
     let list = "{ securityEvents { nodes { id detail resolvedAt resolvedBy resolution occurrences } } }";
     let admin = test.admin();
     let id = admin.data(list, json!({})).await["securityEvents"]["nodes"][0]["id"].take();
@@ -108,7 +108,7 @@ async fn what_is_settled_is_in_the_audit_log_and_opens_again(test: &TestApp) {
     assert_eq!((log.as_array().unwrap().len(), &log[0]["entityId"]), (1, &id));
     assert_eq!(log[0]["after"]["resolution"], "our clock was wrong");
 
-    suspect(test, Suspicion::WebhookMistimed, "192.0.2.1").await;
+    suspect(test, SecurityEventKind::WebhookMistimed, "192.0.2.1").await;
     let open = admin.data(list, json!({})).await["securityEvents"]["nodes"][0].take();
     assert_eq!(
         open,
@@ -120,7 +120,9 @@ async fn what_is_settled_is_in_the_audit_log_and_opens_again(test: &TestApp) {
 async fn events_are_filtered(test: &TestApp) {
     let admin = test.admin();
     for (number, suspicion) in
-        [Suspicion::WebhookUnsigned, Suspicion::WebhookForged, Suspicion::WebhookMistimed].into_iter().enumerate()
+        [SecurityEventKind::WebhookUnsigned, SecurityEventKind::WebhookForged, SecurityEventKind::WebhookMistimed]
+            .into_iter()
+            .enumerate()
     {
         suspect(test, suspicion, &format!("192.0.2.{number}")).await;
         test.advance(TimeDelta::minutes(10));

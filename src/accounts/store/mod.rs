@@ -4,6 +4,7 @@ pub(super) mod payers;
 
 pub(super) use payers::{lock_account, lock_user, role_in};
 
+use crate::accounts::values::AccountKind;
 use crate::auth::{Permission, Scope};
 use crate::db::{
     Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, known_as, only_everything, within,
@@ -169,7 +170,7 @@ impl Listing for OwnAccount {
     type Entity = accounts::Entity;
 
     fn filter(&self, rows: Select<accounts::Entity>) -> Select<accounts::Entity> {
-        rows.filter(accounts::Column::Kind.eq("individual"))
+        rows.filter(accounts::Column::Kind.eq(AccountKind::Individual))
     }
 
     fn order(&self) -> Order<accounts::Entity> {
@@ -287,7 +288,7 @@ pub async fn user_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<us
 /// The account that a user has of their own.
 pub(super) async fn own_account(txn: &Txn, user_id: Uuid) -> Result<Option<Uuid>> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::OwnerId.eq(user_id));
-    let account = rows.filter(accounts::Column::Kind.eq("individual")).one(txn).await?;
+    let account = rows.filter(accounts::Column::Kind.eq(AccountKind::Individual)).one(txn).await?;
     Ok(account.map(|account| account.id))
 }
 

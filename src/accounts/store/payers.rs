@@ -1,5 +1,6 @@
 //! What is to be known of who has an account billed.
 
+use crate::accounts::values::MemberRole;
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
@@ -35,11 +36,11 @@ pub async fn identities_of(db: &impl ConnectionTrait, user_id: Uuid) -> Result<V
 }
 
 /// The role that a user has in an account at present.
-pub(in crate::accounts) async fn role_in(txn: &Txn, account_id: Uuid, user_id: Uuid) -> Result<Option<String>> {
+pub(in crate::accounts) async fn role_in(txn: &Txn, account_id: Uuid, user_id: Uuid) -> Result<Option<MemberRole>> {
     use account_members::Column;
     let rows = account_members::Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     let rows = rows.filter(Column::UserId.eq(user_id)).filter(Column::LeftAt.is_null());
-    Ok(rows.one(txn).await?.map(|member| member.role))
+    rows.one(txn).await?.map(|member| MemberRole::parse(&member.role)).transpose()
 }
 
 /// The customers that an account is at a provider, newest first, those that were deleted there too.

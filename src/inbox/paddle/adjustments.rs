@@ -6,7 +6,7 @@
 use super::{created_at, natural, updated_at};
 use crate::inbox::json::{at, minor, text};
 use crate::inbox::object::Object;
-use crate::payments::{ObservedDispute, ObservedRefund};
+use crate::payments::{DisputeStatus, ObservedDispute, ObservedRefund, RefundStatus};
 use serde_json::Value;
 
 /// What of the transaction the customer has back in the end, by adjustments with one of these actions; of each,
@@ -49,10 +49,10 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
     let refund = |(refund, reversal): (&Object, Option<&Object>)| {
         let told = text(&refund.payload, "status")?;
         let status = match told {
-            "pending_approval" => "requested",
-            "approved" if reversal.is_none() => "processed",
-            "rejected" => "denied",
-            "approved" | "reversed" => "failed",
+            "pending_approval" => RefundStatus::Requested,
+            "approved" if reversal.is_none() => RefundStatus::Processed,
+            "rejected" => RefundStatus::Denied,
+            "approved" | "reversed" => RefundStatus::Failed,
             _ => return None,
         };
         Some(ObservedRefund {
@@ -64,7 +64,7 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
             amount_minor: Some(total(&refund.payload)).filter(|amount| *amount > 0)?,
             reason: text(&refund.payload, "reason").map(str::to_owned),
             created_at: created_at(refund),
-            processed_at: (status == "processed").then(|| updated_at(refund)),
+            processed_at: (status == RefundStatus::Processed).then(|| updated_at(refund)),
             failure_code: None,
         })
     };
@@ -77,11 +77,11 @@ pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obs
     let dispute = |action: &str, (dispute, reversal): (&Object, Option<&Object>)| {
         let told = text(&dispute.payload, "status")?;
         let status = match (told, action) {
-            ("reversed" | "rejected", _) => "won",
-            ("approved" | "pending_approval", _) if reversal.is_some() => "won",
-            ("approved" | "pending_approval", "chargeback_warning") => "warning",
-            ("approved", _) => "lost",
-            ("pending_approval", _) => "under_review",
+            ("reversed" | "rejected", _) => DisputeStatus::Won,
+            ("approved" | "pending_approval", _) if reversal.is_some() => DisputeStatus::Won,
+            ("approved" | "pending_approval", "chargeback_warning") => DisputeStatus::Warning,
+            ("approved", _) => DisputeStatus::Lost,
+            ("pending_approval", _) => DisputeStatus::UnderReview,
             _ => return None,
         };
         let closed_at = reversal.map_or_else(|| updated_at(dispute), created_at);
@@ -93,7 +93,7 @@ pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obs
             amount_minor: Some(total(&dispute.payload)).filter(|amount| *amount > 0)?,
             reason: text(&dispute.payload, "reason").map(str::to_owned),
             created_at: created_at(dispute),
-            closed_at: ["won", "lost"].contains(&status).then_some(closed_at),
+            closed_at: matches!(status, DisputeStatus::Won | DisputeStatus::Lost).then_some(closed_at),
         })
     };
     let of_action =

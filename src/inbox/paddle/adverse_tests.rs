@@ -74,8 +74,13 @@ fn outcome(sold: &Object, adjustments: &[Object]) -> (i64, Vec<&'static str>, Ve
     let adjustments: Vec<_> = adjustments.iter().collect();
     let paid = payment(sold, &adjustments).unwrap();
     let left = licences(sold, &adjustments).into_iter().map(|sold| sold.units - sold.revoked_units);
-    let refunds = paid.refunds.iter().map(|refund| refund.status).collect();
-    (paid.refunded_minor, refunds, paid.disputes.iter().map(|dispute| dispute.status).collect(), left.collect())
+    let refunds = paid.refunds.iter().map(|refund| refund.status.as_str()).collect();
+    (
+        paid.refunded_minor,
+        refunds,
+        paid.disputes.iter().map(|dispute| dispute.status.as_str()).collect(),
+        left.collect(),
+    )
 }
 
 #[test]
@@ -159,7 +164,7 @@ fn several_products_of_one_transaction_are_kept_apart() {
     assert_eq!((bought.business_key.as_str(), bought.unit.as_str(), bought.credits), ("paddle:txn_1", "token", 400));
     assert_eq!((bought.amount_minor, bought.returned_minor, bought.payment_id), (1_000, 300, None));
     let paid = payment(&sold, &[&refund]).unwrap();
-    assert_eq!((paid.stream, paid.description.as_deref()), ("other", Some("PRO_A, PRO_B, PRO_C")));
+    assert_eq!((paid.stream.as_str(), paid.description.as_deref()), ("other", Some("PRO_A, PRO_B, PRO_C")));
     assert_eq!((paid.amount_minor, paid.refunded_minor), (5_000, 3_299));
 
     let mut unpaid = sold;
@@ -175,7 +180,7 @@ fn credits_go_back_with_the_money_and_come_again() {
     let returned = |adjustments: &[&Object]| purchase(&sold, adjustments, "credit").unwrap().returned_minor;
     assert_eq!((returned(&[]), returned(&[&lost]), returned(&[&lost, &won])), (0, 4_000, 0));
     assert_eq!(purchase(&sold, &[], "credit").unwrap().credits, 2_000);
-    assert_eq!(payment(&sold, &[]).unwrap().stream, "credits");
+    assert_eq!(payment(&sold, &[]).unwrap().stream.as_str(), "credits");
     let allowance = transaction(&[("pro_p", json!({"kind": "plan", "plan": "pro", "credits": 50}), 1, 900)]);
     assert_eq!(purchase(&allowance, &[], "credit"), None);
     let endless = transaction(&[("pro_c", json!({"credits": i64::MAX}), 2, 1)]);
@@ -223,7 +228,10 @@ fn a_payment_exists_once_money_is_asked_for() {
         for (pointer, value) in changes.as_object().unwrap() {
             *sold.payload.pointer_mut(pointer).unwrap() = value.clone();
         }
-        (payment(&sold, &[]).map(|paid| (paid.status, paid.stream)), invoice(&sold).map(|invoice| invoice.status))
+        (
+            payment(&sold, &[]).map(|paid| (paid.status.as_str(), paid.stream.as_str())),
+            invoice(&sold).map(|invoice| invoice.status.as_str()),
+        )
     };
     let attempt = |status: &str| json!([{"status": status, "error_code": "declined"}]);
     let untried = json!({"/status": "ready", "/billed_at": null, "/payments": []});

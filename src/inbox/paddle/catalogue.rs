@@ -3,7 +3,7 @@
 use super::{PADDLE, created_at, currency, natural};
 use crate::inbox::json::{at, instant, list, minor, text};
 use crate::inbox::object::{Object, Ties};
-use crate::plans::{ObservedPrice, ObservedProduct};
+use crate::plans::{ObservedPrice, ObservedProduct, PriceInterval, ProductKind};
 use chrono::DateTime;
 use serde_json::Value;
 
@@ -78,10 +78,10 @@ pub(in crate::inbox) fn price(price: &Object, product: Option<&Object>) -> Optio
     let product_id = offer.product_id().or(product.map(|product| product.external_id.as_str()))?;
     let kind = offer.kind()?;
     let (kind_name, code) = match kind {
-        Kind::Plan => ("plan", offer.word("plan")?),
-        Kind::Addon => ("addon", offer.word("addon").unwrap_or(product_id)),
-        Kind::CreditPack => ("credit_pack", offer.word("pack").unwrap_or(product_id)),
-        Kind::Licence => ("addon", offer.word("license").unwrap_or(product_id)),
+        Kind::Plan => (ProductKind::Plan, offer.word("plan")?),
+        Kind::Addon => (ProductKind::Addon, offer.word("addon").unwrap_or(product_id)),
+        Kind::CreditPack => (ProductKind::CreditPack, offer.word("pack").unwrap_or(product_id)),
+        Kind::Licence => (ProductKind::Addon, offer.word("license").unwrap_or(product_id)),
     };
     let (interval, interval_count) = interval(at(payload, "billing_cycle"))?;
     let on_sale = |object: &Object| !object.deleted && text(&object.payload, "status") != Some("archived");
@@ -108,12 +108,11 @@ pub(in crate::inbox) fn price(price: &Object, product: Option<&Object>) -> Optio
 }
 
 /// How often a billing cycle comes; `None` for an interval that we do not know.
-pub(super) fn interval(cycle: &Value) -> Option<(&'static str, i64)> {
+pub(super) fn interval(cycle: &Value) -> Option<(PriceInterval, i64)> {
     if cycle.is_null() {
-        return Some(("one_time", 1));
+        return Some((PriceInterval::OneTime, 1));
     }
-    let told = text(cycle, "interval")?;
-    let interval = ["day", "week", "month", "year"].into_iter().find(|interval| *interval == told)?;
+    let interval = text(cycle, "interval")?.parse().ok().filter(|interval| *interval != PriceInterval::OneTime)?;
     Some((interval, natural(at(cycle, "frequency")).unwrap_or(1).max(1)))
 }
 

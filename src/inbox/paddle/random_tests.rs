@@ -4,6 +4,8 @@ use super::tests::states;
 use super::{customer, embedded_prices, invoice, is_terminal, kind, licences, payment, price, purchase, state};
 use super::{subscription, ties, user};
 use crate::inbox::object::{Object, Ties};
+use crate::payments::{DisputeStatus, PaymentStatus, RefundStatus};
+use crate::subscriptions::SubscriptionStatus;
 use chrono::DateTime;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -31,7 +33,7 @@ fn read(object: &Object, others: &[&Object]) {
     assert_eq!(state(object).is_some(), subscription(object).is_some());
     if let Some(subscription) = subscription(object) {
         assert!(subscription.trial.is_none_or(|(start, end)| start <= end));
-        assert_eq!(subscription.status == "canceled", subscription.ended_at.is_some());
+        assert_eq!(subscription.status == SubscriptionStatus::Canceled, subscription.ended_at.is_some());
         for item in &subscription.items {
             assert!(item.period.is_none_or(|(start, end)| start <= end), "{item:?}");
             assert!(item.quantity.is_some_and(|quantity| quantity >= 0) && item.interval_count > 0, "{item:?}");
@@ -59,14 +61,14 @@ fn money(object: &Object, others: &[&Object]) {
     assert_eq!(invoice.and_then(|invoice| invoice.payment_external_id).as_ref(), Some(&payment.external_id));
     assert!((0..=payment.amount_minor).contains(&payment.refunded_minor), "{payment:?}");
     assert!(payment.received_minor >= 0 && payment.fee_minor.is_none_or(|fee| fee >= 0), "{payment:?}");
-    assert_eq!(payment.status == "succeeded", payment.paid_at.is_some());
-    assert!(payment.status == "succeeded" || payment.refunded_minor == 0);
+    assert_eq!(payment.status == PaymentStatus::Succeeded, payment.paid_at.is_some());
+    assert!(payment.status == PaymentStatus::Succeeded || payment.refunded_minor == 0);
     for refund in &payment.refunds {
-        assert_eq!(refund.status == "processed", refund.processed_at.is_some());
+        assert_eq!(refund.status == RefundStatus::Processed, refund.processed_at.is_some());
         assert!(refund.amount_minor > 0);
     }
     for dispute in &payment.disputes {
-        assert_eq!(["won", "lost"].contains(&dispute.status), dispute.closed_at.is_some());
+        assert_eq!(matches!(dispute.status, DisputeStatus::Won | DisputeStatus::Lost), dispute.closed_at.is_some());
         assert!(dispute.amount_minor > 0 && payment.disputed);
     }
 }

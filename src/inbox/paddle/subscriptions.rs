@@ -4,7 +4,10 @@ use super::catalogue::interval;
 use super::{PADDLE, created_at, currency, natural, span};
 use crate::inbox::json::{at, instant, list, text};
 use crate::inbox::object::{Object, State};
-use crate::subscriptions::{ObservedChange, ObservedDiscount, ObservedItem, ObservedSubscription};
+use crate::subscriptions::{
+    DiscountDuration, ObservedChange, ObservedDiscount, ObservedItem, ObservedSubscription, ScheduledChangeKind,
+    SubscriptionStatus,
+};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -15,7 +18,8 @@ pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscrip
     let time = |path| instant(at(payload, path));
     let period = span(at(payload, "current_billing_period"));
     let scheduled = scheduled(at(payload, "scheduled_change"));
-    let cancel_at = scheduled.iter().find(|change| change.kind == "cancel").map(|change| change.effective_at);
+    let cancel_at =
+        scheduled.iter().find(|change| change.kind == ScheduledChangeKind::Cancel).map(|change| change.effective_at);
     let canceled_at = time("canceled_at");
     let metadata = at(payload, "custom_data");
     Some(ObservedSubscription {
@@ -29,7 +33,7 @@ pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscrip
         // Paddle has no such flag.
         cancel_at_period_end: cancel_at.is_some() && cancel_at == period.map(|(_, end)| end),
         canceled_at,
-        ended_at: (status == "canceled").then(|| canceled_at.unwrap_or(object.occurred_at)),
+        ended_at: (status == SubscriptionStatus::Canceled).then(|| canceled_at.unwrap_or(object.occurred_at)),
         paused_at: time("paused_at"),
         next_billed_at: time("next_billed_at"),
         schedule_external_id: None,
@@ -46,12 +50,18 @@ pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscrip
 /// The state that a subscription was in; `None` where its status is one that we do not know.
 pub(in crate::inbox) fn state(object: &Object) -> Option<State> {
     let status = status(&object.payload)?;
-    Some(State { status, paused: status == "paused", items: items(object), discounts: discounts(&object.payload) })
+    Some(State {
+        status,
+        paused: status == SubscriptionStatus::Paused,
+        items: items(object),
+        discounts: discounts(&object.payload),
+    })
 }
 
-fn status(payload: &Value) -> Option<&'static str> {
-    let told = text(payload, "status")?;
-    ["active", "canceled", "past_due", "paused", "trialing"].into_iter().find(|status| *status == told)
+fn status(payload: &Value) -> Option<SubscriptionStatus> {
+    use SubscriptionStatus::{Active, Canceled, PastDue, Paused, Trialing};
+    let status = text(payload, "status")?.parse().ok();
+    status.filter(|status| matches!(status, Active | Canceled | PastDue | Paused | Trialing))
 }
 
 /// From the first beginning to the last end of the items' trials: Paddle keeps them after the trial.
@@ -63,12 +73,12 @@ fn trial(payload: &Value) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
 /// What is to become of it. A pause may already know its end.
 fn scheduled(change: &Value) -> Vec<ObservedChange> {
     let planned = |kind, effective_at| ObservedChange { kind, effective_at, price_external_id: None, quantity: None };
-    let told = text(change, "action").unwrap_or_default();
-    let kind = ["cancel", "pause", "resume"].into_iter().find(|kind| *kind == told);
+    let kind = text(change, "action").and_then(|action| action.parse().ok());
+    let kind = kind.filter(|kind| *kind != ScheduledChangeKind::PlanChange);
     let change_at = instant(at(change, "effective_at"));
     let mut all: Vec<_> = kind.zip(change_at).map(|(kind, at)| planned(kind, at)).into_iter().collect();
-    if kind == Some("pause") {
-        all.extend(instant(at(change, "resume_at")).map(|resume_at| planned("resume", resume_at)));
+    if kind == Some(ScheduledChangeKind::Pause) {
+        all.extend(instant(at(change, "resume_at")).map(|resume_at| planned(ScheduledChangeKind::Resume, resume_at)));
     }
     all
 }
@@ -132,7 +142,7 @@ fn discounts(payload: &Value) -> Vec<ObservedDiscount> {
         coupon_external_id: id.to_owned(),
         percent_basis_points: None,
         amount_off_minor: None,
-        duration: if ends_at.is_some() { "repeating" } else { "forever" },
+        duration: if ends_at.is_some() { DiscountDuration::Repeating } else { DiscountDuration::Forever },
         starts_at: instant(at(discount, "starts_at")),
         ends_at,
     }]

@@ -6,7 +6,7 @@ use super::goods::{Line, lines};
 use super::{PADDLE, created_at, currency, natural, span, updated_at};
 use crate::inbox::json::{at, instant, list, minor, text};
 use crate::inbox::object::Object;
-use crate::payments::{ObservedInvoice, ObservedPayment};
+use crate::payments::{InvoiceStatus, ObservedInvoice, ObservedPayment, PaymentStatus, RevenueStream};
 use chrono::{DateTime, Datelike, Days, Months, Utc};
 use serde_json::Value;
 
@@ -26,10 +26,10 @@ struct Totals {
 pub(in crate::inbox) fn invoice(transaction: &Object) -> Option<ObservedInvoice> {
     let payload = &transaction.payload;
     let status = match text(payload, "status")? {
-        "draft" => "draft",
-        "ready" | "billed" | "past_due" => "open",
-        "paid" | "completed" => "paid",
-        "canceled" => "void",
+        "draft" => InvoiceStatus::Draft,
+        "ready" | "billed" | "past_due" => InvoiceStatus::Open,
+        "paid" | "completed" => InvoiceStatus::Paid,
+        "canceled" => InvoiceStatus::Void,
         _ => return None,
     };
     let Totals { currency, discount, tax, total, due, received } = totals(payload)?;
@@ -53,7 +53,7 @@ pub(in crate::inbox) fn invoice(transaction: &Object) -> Option<ObservedInvoice>
         attempt_count: i64::try_from(list(payload, "payments").len()).unwrap_or(i64::MAX),
         period: span(at(payload, "billing_period")),
         due_at: due_at(payload),
-        paid_at: (status == "paid").then(|| paid_at(transaction)),
+        paid_at: (status == InvoiceStatus::Paid).then(|| paid_at(transaction)),
         hosted_url: text(payload, "checkout.url").map(str::to_owned),
         created_at: created_at(transaction),
     })
@@ -75,15 +75,15 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
     let failed = attempts.iter().filter(|attempt| text(attempt, "status") == Some("error"));
     let newest = latest(attempts.iter(), "created_at");
     let status = match told {
-        "paid" | "completed" => "succeeded",
-        "canceled" => "canceled",
+        "paid" | "completed" => PaymentStatus::Succeeded,
+        "canceled" => PaymentStatus::Canceled,
         "draft" | "ready" | "billed" | "past_due" => {
             let failed = newest.is_some_and(|attempt| text(attempt, "status") == Some("error"));
-            if failed { "failed" } else { "pending" }
+            if failed { PaymentStatus::Failed } else { PaymentStatus::Pending }
         }
         _ => return None,
     };
-    let succeeded = status == "succeeded";
+    let succeeded = status == PaymentStatus::Succeeded;
     let charge = captured(payload).or(newest).and_then(|attempt| text(attempt, "payment_attempt_id"));
     let why = latest(failed.clone(), "created_at").and_then(|attempt| text(attempt, "error_code"));
     // Credits are left out: they lower what is owed or go to a balance, and no money returns. So are chargebacks, which
@@ -183,20 +183,20 @@ fn due_at(payload: &Value) -> Option<DateTime<Utc>> {
 }
 
 /// What the money is for: what all lines are, else the subscription.
-fn stream(payload: &Value, lines: &[Line<'_>]) -> &'static str {
+fn stream(payload: &Value, lines: &[Line<'_>]) -> RevenueStream {
     let all = |kind| !lines.is_empty() && lines.iter().all(|line| line.offer.kind() == Some(kind));
     let recurs =
         |line: &Line<'_>| line.offer.kind() == Some(Kind::Plan) || at(line.offer.price, "billing_cycle").is_object();
     if all(Kind::CreditPack) {
-        "credits"
+        RevenueStream::Credits
     } else if all(Kind::Addon) {
-        "addon"
+        RevenueStream::Addon
     } else if all(Kind::Licence) {
-        "other"
+        RevenueStream::Other
     } else if text(payload, "subscription_id").is_some() || lines.iter().any(recurs) {
-        "subscription"
+        RevenueStream::Subscription
     } else {
-        "other"
+        RevenueStream::Other
     }
 }
 

@@ -4,7 +4,7 @@ use super::{currency, id, interval};
 use crate::accounts::ObservedCustomer;
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::{Object, Ties};
-use crate::plans::{ObservedPrice, ObservedProduct};
+use crate::plans::{ObservedPrice, ObservedProduct, PriceInterval, ProductKind};
 use serde_json::Value;
 
 /// A customer; `None` where all we know is that there was one.
@@ -31,16 +31,18 @@ pub(in crate::inbox) fn price(object: &Object, product: Option<&Object>) -> Opti
     };
     let credits = noted("credits").and_then(|credits| credits.parse::<i64>().ok()).filter(|credits| *credits > 0);
     let (code, kind) = match (noted("plan"), noted("addon"), credits) {
-        (Some(plan), ..) => (plan, "plan"),
-        (None, Some(addon), _) => (addon, "addon"),
-        (None, None, Some(credits)) => {
-            (noted("pack").map_or_else(|| format!("credits-{credits}"), |pack| format!("pack-{pack}")), "credit_pack")
-        }
+        (Some(plan), ..) => (plan, ProductKind::Plan),
+        (None, Some(addon), _) => (addon, ProductKind::Addon),
+        (None, None, Some(credits)) => (
+            noted("pack").map_or_else(|| format!("credits-{credits}"), |pack| format!("pack-{pack}")),
+            ProductKind::CreditPack,
+        ),
         (None, None, None) => return None,
     };
     let name = product.and_then(|product| text(&product.payload, "name")).or_else(|| text(price, "nickname"));
     let interval = interval(price);
-    let count = minor(at(price, "recurring.interval_count")).filter(|count| *count > 0 && interval != "one_time");
+    let count =
+        minor(at(price, "recurring.interval_count")).filter(|count| *count > 0 && interval != PriceInterval::OneTime);
     Some(ObservedPrice {
         provider: "stripe",
         external_id: object.external_id.clone(),
@@ -57,7 +59,7 @@ pub(in crate::inbox) fn price(object: &Object, product: Option<&Object>) -> Opti
         interval_count: count.unwrap_or(1),
         trial_days: minor(at(price, "recurring.trial_period_days")).filter(|days| *days > 0),
         active: at(price, "active") == &Value::Bool(true) && !object.deleted,
-        credits: credits.filter(|_| kind == "credit_pack"),
+        credits: credits.filter(|_| kind == ProductKind::CreditPack),
         own_id: text(price, "metadata.tollgate_price").and_then(|id| id.parse().ok()),
         created_at: seconds(at(price, "created")).unwrap_or(object.occurred_at),
     })

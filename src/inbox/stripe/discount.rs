@@ -4,7 +4,7 @@ use super::{currency, id};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::Object;
 use crate::payments::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
-use crate::subscriptions::ObservedDiscount;
+use crate::subscriptions::{DiscountDuration, ObservedDiscount};
 use serde_json::Value;
 
 /// A coupon.
@@ -24,7 +24,7 @@ pub(in crate::inbox) fn coupon(object: &Object) -> Option<ObservedCoupon> {
         percent_basis_points,
         amount_off,
         duration,
-        duration_months: (duration == "repeating").then(|| months.unwrap_or(1)),
+        duration_months: (duration == DiscountDuration::Repeating).then(|| months.unwrap_or(1)),
         max_redemptions: minor(at(coupon, "max_redemptions")).filter(|most| *most > 0),
         redeem_by: seconds(at(coupon, "redeem_by")),
         times_redeemed: minor(at(coupon, "times_redeemed")).unwrap_or(0).max(0),
@@ -106,9 +106,8 @@ pub(in crate::inbox) fn coupon_of(discount: &Value) -> Option<String> {
     id(at(discount, "coupon")).or_else(|| id(at(discount, "source.coupon")))
 }
 
-fn duration(coupon: &Value) -> Option<&'static str> {
-    let duration = text(coupon, "duration")?;
-    ["once", "repeating", "forever"].into_iter().find(|known| *known == duration)
+fn duration(coupon: &Value) -> Option<DiscountDuration> {
+    text(coupon, "duration")?.parse().ok()
 }
 
 /// `percent_off` in hundredths of a percent, rounded half up: Stripe sends a number with up to four decimals.

@@ -3,7 +3,7 @@
 use super::currency;
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::Object;
-use crate::payments::ObservedInvoice;
+use crate::payments::{InvoiceStatus, ObservedInvoice};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -12,11 +12,11 @@ pub(in crate::inbox) fn invoice(object: &Object, payments: &[Object]) -> Option<
     let invoice = &object.payload;
     let amount = |name: &str| minor(at(invoice, name)).unwrap_or(0);
     let status = match text(invoice, "status") {
-        Some("open") => "open",
-        Some("paid") => "paid",
-        Some("void") => "void",
-        Some("uncollectible") => "uncollectible",
-        _ => "draft",
+        Some("open") => InvoiceStatus::Open,
+        Some("paid") => InvoiceStatus::Paid,
+        Some("void") => InvoiceStatus::Void,
+        Some("uncollectible") => InvoiceStatus::Uncollectible,
+        _ => InvoiceStatus::Draft,
     };
     let discounts = list(invoice, "total_discount_amounts").iter();
     let discount_minor = discounts.filter_map(|discount| minor(&discount["amount"])).sum::<i64>().max(0);
@@ -44,7 +44,7 @@ pub(in crate::inbox) fn invoice(object: &Object, payments: &[Object]) -> Option<
         attempt_count: amount("attempt_count").max(0),
         period: period(invoice),
         due_at: seconds(at(invoice, "due_date")),
-        paid_at: seconds(at(invoice, "status_transitions.paid_at")).filter(|_| status == "paid"),
+        paid_at: seconds(at(invoice, "status_transitions.paid_at")).filter(|_| status == InvoiceStatus::Paid),
         hosted_url: text(invoice, "hosted_invoice_url").map(str::to_owned),
         created_at: seconds(at(invoice, "created"))?,
     })

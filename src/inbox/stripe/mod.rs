@@ -21,6 +21,7 @@ pub(super) use subscription::{state, subscription};
 
 use super::json::{at, text};
 use super::object::{Object, Ties};
+use crate::plans::PriceInterval;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -150,7 +151,7 @@ fn currency(object: &Value) -> Option<String> {
 }
 
 /// How often a price is charged, in our words.
-fn interval(price: &Value) -> &'static str {
-    let interval = text(price, "recurring.interval");
-    ["day", "week", "month", "year"].into_iter().find(|known| Some(*known) == interval).unwrap_or("one_time")
+fn interval(price: &Value) -> PriceInterval {
+    let interval = text(price, "recurring.interval").and_then(|interval| interval.parse().ok());
+    interval.unwrap_or(PriceInterval::OneTime)
 }

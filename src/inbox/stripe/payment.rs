@@ -4,7 +4,9 @@ use super::currency;
 use crate::credits::ObservedPurchase;
 use crate::inbox::json::{at, minor, seconds, text};
 use crate::inbox::object::Object;
-use crate::payments::{ObservedDispute, ObservedPayment, ObservedRefund};
+use crate::payments::{
+    DisputeStatus, ObservedDispute, ObservedPayment, ObservedRefund, PaymentStatus, RefundStatus, RevenueStream,
+};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -27,7 +29,7 @@ pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<Ob
     let failure = ["last_payment_error.decline_code", "last_payment_error.code", "failure_code"]
         .into_iter()
         .find_map(failure)
-        .filter(|_| status != "succeeded");
+        .filter(|_| status != PaymentStatus::Succeeded);
     let refunds: Vec<_> = of_kind("refund").filter_map(refund).collect();
     let disputes: Vec<_> = of_kind("dispute").filter_map(dispute).collect();
     Some(ObservedPayment {
@@ -36,7 +38,7 @@ pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<Ob
         customer_external_id: tied.iter().find_map(|object| object.ties.customer.clone()),
         charge_external_id: text(&main.payload, "latest_charge")
             .or_else(|| charge.map(|charge| charge.external_id.as_str()))
-            .filter(|_| status == "succeeded")
+            .filter(|_| status == PaymentStatus::Succeeded)
             .map(str::to_owned),
         invoice_external_id: tied.iter().find_map(|object| object.ties.invoice.clone()),
         subscription_external_id: tied.iter().find_map(|object| object.ties.subscription.clone()),
@@ -45,14 +47,14 @@ pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<Ob
         provider_status: text(&main.payload, "status").map(str::to_owned),
         currency: currency(&main.payload)?,
         amount_minor,
-        received_minor: if status == "succeeded" { first_of(received).unwrap_or(amount_minor) } else { 0 },
-        refunded_minor: if status == "succeeded" { refunded(charge, tied) } else { 0 },
+        received_minor: if status == PaymentStatus::Succeeded { first_of(received).unwrap_or(amount_minor) } else { 0 },
+        refunded_minor: if status == PaymentStatus::Succeeded { refunded(charge, tied) } else { 0 },
         fee_minor: None,
         disputed: !disputes.is_empty() || charge.is_some_and(|charge| charge.payload["disputed"] == true),
         failed_attempts: count(of_kind("charge").filter(|charge| text(&charge.payload, "status") == Some("failed"))),
         failure_code: failure.map(str::to_owned),
         description: text(&main.payload, "description").map(str::to_owned),
-        paid_at: (status == "succeeded").then(|| charged_at.unwrap_or(created_at)),
+        paid_at: (status == PaymentStatus::Succeeded).then(|| charged_at.unwrap_or(created_at)),
         created_at,
         refunds,
         disputes,
@@ -70,14 +72,14 @@ fn charge<'a>(intent: Option<&Object>, tied: &'a [Object]) -> Option<&'a Object>
     tied.iter().filter(|object| object.kind == "charge").max_by_key(rank)
 }
 
-fn status(intent: Option<&Object>, charge: Option<&Object>) -> &'static str {
+fn status(intent: Option<&Object>, charge: Option<&Object>) -> PaymentStatus {
     let of = |object: Option<&Object>| object.and_then(|object| text(&object.payload, "status").map(str::to_owned));
     match (of(intent).as_deref(), of(charge).as_deref()) {
-        (Some("succeeded"), _) | (None, Some("succeeded")) => "succeeded",
-        (Some("canceled"), _) => "canceled",
-        (None, Some("failed")) => "failed",
-        (Some("requires_payment_method"), _) if intent.is_some_and(has_failed) => "failed",
-        _ => "pending",
+        (Some("succeeded"), _) | (None, Some("succeeded")) => PaymentStatus::Succeeded,
+        (Some("canceled"), _) => PaymentStatus::Canceled,
+        (None, Some("failed")) => PaymentStatus::Failed,
+        (Some("requires_payment_method"), _) if intent.is_some_and(has_failed) => PaymentStatus::Failed,
+        _ => PaymentStatus::Pending,
     }
 }
 
@@ -85,25 +87,25 @@ fn has_failed(intent: &Object) -> bool {
     !at(&intent.payload, "last_payment_error").is_null()
 }
 
-fn stream(tied: &[Object]) -> &'static str {
+fn stream(tied: &[Object]) -> RevenueStream {
     // What we sell is noted on the intent too, which may be here before the session that it is paid in.
     let selling = tied.iter().filter(|object| ["checkout.session", "payment_intent"].contains(&&*object.kind));
     let noted = |name: &str| selling.clone().any(|object| text(&object.payload, name).is_some());
     if tied.iter().any(buys_credits) {
-        return "credits";
+        return RevenueStream::Credits;
     }
     if tied.iter().any(|object| object.ties.subscription.is_some()) {
-        "subscription"
+        RevenueStream::Subscription
     } else if noted("metadata.credits") {
-        "credits"
+        RevenueStream::Credits
     } else if noted("metadata.addon") {
-        "addon"
+        RevenueStream::Addon
     } else if noted("metadata.gift") {
-        "gift"
+        RevenueStream::Gift
     } else {
         // Invoices are mostly of subscriptions; which one, an intent that was seen alone does not say.
         let billed = tied.iter().any(|object| object.ties.invoice.is_some());
-        if billed { "subscription" } else { "other" }
+        if billed { RevenueStream::Subscription } else { RevenueStream::Other }
     }
 }
 
@@ -126,9 +128,9 @@ fn refund(object: &Object) -> Option<ObservedRefund> {
     let refund = &object.payload;
     let provider_status = text(refund, "status").unwrap_or("pending");
     let status = match provider_status {
-        "succeeded" => "processed",
-        "failed" | "canceled" => "failed",
-        _ => "approved",
+        "succeeded" => RefundStatus::Processed,
+        "failed" | "canceled" => RefundStatus::Failed,
+        _ => RefundStatus::Approved,
     };
     let created_at = seconds(at(refund, "created"))?;
     Some(ObservedRefund {
@@ -141,7 +143,7 @@ fn refund(object: &Object) -> Option<ObservedRefund> {
         reason: text(refund, "reason").map(str::to_owned),
         created_at,
         // Stripe does not say when; to the customer it counts from when it was made.
-        processed_at: (status == "processed").then_some(created_at),
+        processed_at: (status == RefundStatus::Processed).then_some(created_at),
         failure_code: text(refund, "failure_reason").map(str::to_owned),
     })
 }
@@ -150,11 +152,11 @@ fn dispute(object: &Object) -> Option<ObservedDispute> {
     let dispute = &object.payload;
     let provider_status = text(dispute, "status")?;
     let status = match provider_status {
-        "needs_response" => "needs_response",
-        "under_review" => "under_review",
-        "won" => "won",
-        "lost" => "lost",
-        _ => "warning",
+        "needs_response" => DisputeStatus::NeedsResponse,
+        "under_review" => DisputeStatus::UnderReview,
+        "won" => DisputeStatus::Won,
+        "lost" => DisputeStatus::Lost,
+        _ => DisputeStatus::Warning,
     };
     Some(ObservedDispute {
         external_id: object.external_id.clone(),
@@ -164,7 +166,7 @@ fn dispute(object: &Object) -> Option<ObservedDispute> {
         amount_minor: minor(at(dispute, "amount")).filter(|amount| *amount > 0)?,
         reason: text(dispute, "reason").map(str::to_owned),
         created_at: seconds(at(dispute, "created"))?,
-        closed_at: matches!(status, "won" | "lost").then_some(object.occurred_at),
+        closed_at: matches!(status, DisputeStatus::Won | DisputeStatus::Lost).then_some(object.occurred_at),
     })
 }
 
@@ -195,7 +197,7 @@ pub(in crate::inbox) fn purchase(
     };
     let credits = minor(at(payload, credits)).filter(|credits| *credits > 0 && is_paid)?;
     let asked = minor(at(payload, amount)).unwrap_or(0).max(0);
-    let lost = |dispute: &&ObservedDispute| dispute.status == "lost";
+    let lost = |dispute: &&ObservedDispute| dispute.status == DisputeStatus::Lost;
     let returned = |payment: &ObservedPayment| {
         payment.refunded_minor + payment.disputes.iter().filter(lost).map(|dispute| dispute.amount_minor).sum::<i64>()
     };

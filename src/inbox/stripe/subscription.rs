@@ -4,7 +4,9 @@ use super::discount::discounts;
 use super::{currency, id, interval};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::{Object, State};
-use crate::subscriptions::{ObservedChange, ObservedItem, ObservedSubscription};
+use crate::subscriptions::{
+    ObservedChange, ObservedItem, ObservedSubscription, ScheduledChangeKind, SubscriptionStatus,
+};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -19,9 +21,9 @@ pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Opt
     let schedule_external_id = id(at(subscription, "schedule"));
     let ended_at = instant("ended_at");
     let mut scheduled: Vec<ObservedChange> = Vec::new();
-    if ended_at.is_none() && status != "canceled" && status != "incomplete_expired" {
+    if ended_at.is_none() && !matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired) {
         scheduled.extend(instant("cancel_at").map(|effective_at| ObservedChange {
-            kind: "cancel",
+            kind: ScheduledChangeKind::Cancel,
             effective_at,
             price_external_id: None,
             quantity: None,
@@ -57,17 +59,14 @@ pub(in crate::inbox) fn state(subscription: &Value, related: &[Object]) -> Optio
     let status = status(subscription)?;
     Some(State {
         status,
-        paused: status == "paused" || !at(subscription, "pause_collection").is_null(),
+        paused: status == SubscriptionStatus::Paused || !at(subscription, "pause_collection").is_null(),
         items: items(subscription),
         discounts: discounts(subscription, related),
     })
 }
 
-fn status(subscription: &Value) -> Option<&'static str> {
-    const STATUSES: [&str; 8] =
-        ["trialing", "active", "past_due", "unpaid", "paused", "incomplete", "incomplete_expired", "canceled"];
-    let status = text(subscription, "status")?;
-    STATUSES.into_iter().find(|known| *known == status)
+fn status(subscription: &Value) -> Option<SubscriptionStatus> {
+    text(subscription, "status")?.parse().ok()
 }
 
 fn items(subscription: &Value) -> Vec<ObservedItem> {
@@ -111,7 +110,7 @@ fn next_phase(schedule: &Value) -> Option<ObservedChange> {
     let (phase, effective_at) = next?;
     let item = at(phase, "items.0");
     Some(ObservedChange {
-        kind: "plan_change",
+        kind: ScheduledChangeKind::PlanChange,
         effective_at,
         price_external_id: Some(id(at(item, "price"))?),
         quantity: minor(at(item, "quantity")).filter(|quantity| *quantity >= 0),

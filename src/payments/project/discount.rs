@@ -4,7 +4,7 @@ use super::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
 use crate::db::{Mirror, Mirrored};
 use crate::error::{Error, Result};
 use crate::payments::store::mirror as store;
-use crate::subscriptions;
+use crate::subscriptions::{self, DiscountDuration};
 use entity::{coupons, discount_redemptions, promo_codes};
 use sea_orm::ActiveValue::{NotSet, Set};
 use uuid::Uuid;
@@ -28,8 +28,11 @@ pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) ->
         return Err(Error::internal(anyhow::anyhow!("the coupon {} takes nothing off", coupon.external_id)));
     }
     // One that repeats without an end lasts for ever.
-    let months = coupon.duration_months.filter(|months| coupon.duration == "repeating" && *months > 0);
-    let duration = if coupon.duration == "repeating" && months.is_none() { "forever" } else { coupon.duration };
+    let months = coupon.duration_months.filter(|months| coupon.duration == DiscountDuration::Repeating && *months > 0);
+    let duration = match coupon.duration {
+        DiscountDuration::Repeating if months.is_none() => DiscountDuration::Forever,
+        duration => duration,
+    };
     let wanted = coupons::ActiveModel {
         id: Set(mirror.clock.new_id()),
         name: Set(coupon.name.clone().unwrap_or_else(|| code.clone())),
@@ -37,7 +40,7 @@ pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) ->
         percent_basis_points: Set(percent),
         amount_off_minor: Set(amount.map(|(amount, _)| *amount)),
         currency: Set(amount.map(|(_, currency)| currency.clone())),
-        duration: Set(duration.to_owned()),
+        duration: Set(duration.to_string()),
         duration_months: Set(months),
         max_redemptions: Set(coupon.max_redemptions.filter(|most| *most > 0)),
         redeem_by: Set(coupon.redeem_by.map(|at| at.fixed_offset())),

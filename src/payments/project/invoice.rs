@@ -31,7 +31,7 @@ pub async fn project_invoice(
         provider: Set(invoice.provider.to_owned()),
         external_id: Set(invoice.external_id.clone()),
         number: Set(invoice.number.clone()),
-        status: Set(invoice.status.to_owned()),
+        status: Set(invoice.status.to_string()),
         currency: Set(invoice.currency.clone()),
         subtotal_minor: Set(invoice.total_minor.saturating_add(discount).saturating_sub(tax)),
         discount_minor: Set(discount),

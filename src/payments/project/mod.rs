@@ -10,6 +10,8 @@ pub use invoice::project_invoice;
 pub use payment::project_payment;
 pub use refund::note_credits_taken_back;
 
+use super::values::{DisputeStatus, InvoiceStatus, PaymentStatus, RefundStatus, RevenueStream};
+use crate::subscriptions::DiscountDuration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -28,8 +30,8 @@ pub struct ObservedInvoice {
     pub payment_external_id: Option<String>,
     /// Its number for people.
     pub number: Option<String>,
-    /// `draft`, `open`, `paid`, `void` or `uncollectible`.
-    pub status: &'static str,
+    /// Its status.
+    pub status: InvoiceStatus,
     /// Why it was made, in the provider's word.
     pub billing_reason: Option<String>,
     /// ISO 4217, upper case.
@@ -75,10 +77,10 @@ pub struct ObservedPayment {
     pub invoice_external_id: Option<String>,
     /// The id there of the subscription that it is for.
     pub subscription_external_id: Option<String>,
-    /// `subscription`, `addon`, `credits`, `gift` or `other`.
-    pub stream: &'static str,
-    /// `pending`, `succeeded`, `failed` or `canceled`.
-    pub status: &'static str,
+    /// The stream of revenue that it belongs to.
+    pub stream: RevenueStream,
+    /// Its status.
+    pub status: PaymentStatus,
     /// The provider's own word for it.
     pub provider_status: Option<String>,
     /// ISO 4217, upper case.
@@ -118,8 +120,8 @@ pub struct ObservedRefund {
     pub charge_external_id: Option<String>,
     /// The refund here that it carries out; `None` for one that was made there.
     pub refund_id: Option<Uuid>,
-    /// `requested`, `approved`, `denied`, `processed` or `failed`.
-    pub status: &'static str,
+    /// Its status.
+    pub status: RefundStatus,
     /// The provider's own word for it.
     pub provider_status: String,
     /// How much, in the payment's currency.
@@ -141,8 +143,8 @@ pub struct ObservedDispute {
     pub external_id: String,
     /// The id there of the charge that is disputed.
     pub charge_external_id: Option<String>,
-    /// `warning`, `needs_response`, `under_review`, `won` or `lost`.
-    pub status: &'static str,
+    /// Its status.
+    pub status: DisputeStatus,
     /// The provider's own word for it.
     pub provider_status: String,
     /// How much, in the payment's currency.
@@ -168,8 +170,8 @@ pub struct ObservedCoupon {
     pub percent_basis_points: Option<i64>,
     /// The amount that it takes off, with its currency in upper case.
     pub amount_off: Option<(i64, String)>,
-    /// `once`, `repeating` or `forever`.
-    pub duration: &'static str,
+    /// For how long it lowers what a subscription costs.
+    pub duration: DiscountDuration,
     /// For how many months it repeats.
     pub duration_months: Option<i64>,
     /// How often it may be redeemed.

@@ -7,6 +7,7 @@ use crate::changes::{self, Change};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
 use crate::payments::store::mirror as store;
+use crate::payments::values::{DisputeStatus, PaymentStatus};
 use crate::subscriptions;
 use entity::{disputes, invoices, payments};
 use sea_orm::ActiveValue::Set;
@@ -64,7 +65,7 @@ fn row(
     (subscription_id, invoice_id): (Option<Uuid>, Option<Uuid>),
     known: Option<&payments::Model>,
 ) -> payments::ActiveModel {
-    let succeeded = payment.status == "succeeded";
+    let succeeded = payment.status == PaymentStatus::Succeeded;
     let amount = payment.amount_minor.max(0);
     let refunded = if succeeded { payment.refunded_minor.clamp(0, amount) } else { 0 };
     let paid_at = succeeded.then(|| payment.paid_at.unwrap_or(payment.created_at).fixed_offset());
@@ -76,8 +77,8 @@ fn row(
         invoice_id: Set(invoice_id.or(known.and_then(|known| known.invoice_id))),
         provider: Set(payment.provider.to_owned()),
         external_id: Set(payment.external_id.clone()),
-        stream: Set(payment.stream.to_owned()),
-        status: Set(payment.status.to_owned()),
+        stream: Set(payment.stream.to_string()),
+        status: Set(payment.status.to_string()),
         currency: Set(payment.currency.clone()),
         amount_minor: Set(amount),
         fee_minor: Set(fee.or(known.and_then(|known| known.fee_minor))),
@@ -106,7 +107,7 @@ async fn project_dispute(
         return Ok(false);
     }
     let found = store::dispute(mirror.txn, &payment.provider, &dispute.external_id).await?;
-    let closed = ["won", "lost"].contains(&dispute.status);
+    let closed = matches!(dispute.status, DisputeStatus::Won | DisputeStatus::Lost);
     let closed_at = closed.then(|| dispute.closed_at.unwrap_or(dispute.created_at).fixed_offset());
     let known = found.as_ref();
     let wanted = disputes::ActiveModel {
@@ -115,7 +116,7 @@ async fn project_dispute(
         payment_id: Set(payment.id),
         provider: Set(payment.provider.clone()),
         external_id: Set(dispute.external_id.clone()),
-        status: Set(dispute.status.to_owned()),
+        status: Set(dispute.status.to_string()),
         currency: Set(payment.currency.clone()),
         amount_minor: Set(dispute.amount_minor),
         reason: Set(dispute.reason.clone()),

@@ -6,6 +6,7 @@ use crate::credits;
 use crate::db::Mirror;
 use crate::error::Result;
 use crate::payments::store::{self, mirror as mirrored};
+use crate::payments::values::RefundStatus;
 use chrono::{DateTime, FixedOffset};
 use entity::{payments, refunds};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -27,10 +28,15 @@ pub(super) async fn project_refund(
     let mut found = mirrored::refund(mirror.txn, &payment.provider, &refund.external_id).await?;
     if let (None, Some(id)) = (&found, refund.refund_id) {
         let sent = store::lock_refund_by_id(mirror.txn, id).await?;
-        found = sent.filter(|row| row.payment_id == payment.id && is_sent(row));
+        if let Some(row) = sent.filter(|row| row.payment_id == payment.id)
+            && is_sent(&row)?
+        {
+            found = Some(row);
+        }
     }
     let known = found.as_ref();
-    let processed = (refund.status == "processed").then(|| refund.processed_at.unwrap_or(refund.created_at));
+    let processed =
+        (refund.status == RefundStatus::Processed).then(|| refund.processed_at.unwrap_or(refund.created_at));
     let asked_here = known.is_some_and(|known| known.requested_by.is_some());
     let wanted = refunds::ActiveModel {
         id: Set(mirror.clock.new_id()),
@@ -38,7 +44,7 @@ pub(super) async fn project_refund(
         payment_id: Set(payment.id),
         provider: Set(payment.provider.clone()),
         external_id: Set(Some(refund.external_id.clone())),
-        status: Set(refund.status.to_owned()),
+        status: Set(refund.status.to_string()),
         currency: Set(payment.currency.clone()),
         amount_minor: Set(refund.amount_minor),
         // The words of the person who asked here say more than the provider's.
@@ -52,15 +58,16 @@ pub(super) async fn project_refund(
         provider_status: Set(Some(refund.provider_status.clone())),
         requested_minor: if known.is_some() { NotSet } else { Set(None) },
         denial_reason: if known.is_some() { NotSet } else { Set(None) },
-        failure_code: Set(refund.failure_code.clone().filter(|_| refund.status == "failed")),
+        failure_code: Set(refund.failure_code.clone().filter(|_| refund.status == RefundStatus::Failed)),
     };
     Ok(mirror.write::<refunds::Entity>(&refund.external_id, found, wanted).await?.changed)
 }
 
 /// Whether a refund may be at the provider without our knowing its id there. One that it refused is not, unless it says
 /// otherwise.
-fn is_sent(row: &refunds::Model) -> bool {
-    row.external_id.is_none() && ["approved", "failed"].contains(&&*row.status)
+fn is_sent(row: &refunds::Model) -> Result<bool> {
+    let status = RefundStatus::parse(&row.status)?;
+    Ok(row.external_id.is_none() && matches!(status, RefundStatus::Approved | RefundStatus::Failed))
 }
 
 /// Notes how many credits went back with each refund of a payment that bought credits, under `business_key`.
@@ -82,7 +89,7 @@ pub async fn note_credits_taken_back(
     refunds.sort_by_key(|refund| (went_at(refund), refund.external_id.clone()));
     for refund in refunds {
         let mut share = 0;
-        if ["approved", "processed"].contains(&&*refund.status) {
+        if matches!(RefundStatus::parse(&refund.status)?, RefundStatus::Approved | RefundStatus::Processed) {
             let before = credits::kept(granted, amount_minor, returned);
             returned = returned.saturating_add(refund.amount_minor);
             share = (before - credits::kept(granted, amount_minor, returned)).min(rest);

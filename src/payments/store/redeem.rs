@@ -3,6 +3,7 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::{Error, Result};
+use crate::payments::values::PaymentStatus;
 use entity::{coupons, discount_redemptions, payments, promo_codes};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait as _;
@@ -38,7 +39,7 @@ pub(crate) async fn has_redeemed(txn: &Txn, coupon_id: Uuid, account_id: Uuid) -
 pub(crate) async fn has_paid(txn: &Txn, account_id: Uuid) -> Result<bool> {
     use payments::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
-    let paid = rows.filter(Column::Status.eq("succeeded")).filter(Column::AmountMinor.gt(0));
+    let paid = rows.filter(Column::Status.eq(PaymentStatus::Succeeded)).filter(Column::AmountMinor.gt(0));
     Ok(paid.one(txn).await?.is_some())
 }
 

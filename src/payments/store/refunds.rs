@@ -3,6 +3,7 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
+use crate::payments::values::DisputeStatus;
 use entity::{disputes, payments, refunds};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -16,7 +17,7 @@ pub(in crate::payments) async fn payment_by_id(txn: &Txn, id: Uuid) -> Result<Op
 pub(in crate::payments) async fn lost_in_disputes(txn: &Txn, payment_id: Uuid) -> Result<i64> {
     use disputes::Column;
     let rows = disputes::Entity::visible(Scope::Everything).filter(Column::PaymentId.eq(payment_id));
-    let lost = rows.filter(Column::Status.eq("lost")).all(txn).await?;
+    let lost = rows.filter(Column::Status.eq(DisputeStatus::Lost)).all(txn).await?;
     Ok(lost.iter().fold(0, |sum: i64, dispute| sum.saturating_add(dispute.amount_minor)))
 }
 

@@ -3,6 +3,7 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
+use crate::plans::values::{ProductKind, VersionStatus};
 use crate::plans::{KnownPrice, ObservedPrice};
 use entity::{prices, product_versions, products, provider_prices};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -82,7 +83,7 @@ pub(crate) async fn published_price(txn: &Txn, id: Uuid) -> Result<Option<prices
     let rows = prices::Entity::visible(Scope::Everything)
         .inner_join(product_versions::Entity)
         .filter(prices::Column::Id.eq(id))
-        .filter(product_versions::Column::Status.ne("draft"));
+        .filter(product_versions::Column::Status.ne(VersionStatus::Draft));
     Ok(rows.one(txn).await?)
 }
 
@@ -126,7 +127,8 @@ pub(crate) async fn known_prices(
         .columns([products::Column::Kind, products::Column::Rank]);
     let rows: Vec<(String, Uuid, Option<Uuid>, String, i64)> = rows.into_tuple().all(txn).await?;
     let known = rows.into_iter().map(|(external_id, product_version_id, price_id, kind, rank)| {
-        (external_id, KnownPrice { product_version_id, price_id, kind, rank })
+        let kind = ProductKind::parse(&kind)?;
+        Ok((external_id, KnownPrice { product_version_id, price_id, kind, rank }))
     });
-    Ok(known.collect())
+    known.collect()
 }

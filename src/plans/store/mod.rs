@@ -14,6 +14,7 @@ use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
 use crate::error::Result;
 use crate::order;
+use crate::plans::values::VersionStatus;
 use entity::{credit_allowances, credit_units, features, prices, product_features, product_versions, products};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -31,7 +32,7 @@ fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
     let versions = Query::select()
         .column(product_versions::Column::Id)
         .from(product_versions::Entity)
-        .and_where(product_versions::Column::Status.ne("draft"))
+        .and_where(product_versions::Column::Status.ne(VersionStatus::Draft))
         .take();
     version.in_subquery(versions)
 }
@@ -48,7 +49,7 @@ impl Visible for products::Entity {
                 Query::select()
                     .column(product_versions::Column::ProductId)
                     .from(product_versions::Entity)
-                    .and_where(product_versions::Column::Status.ne("draft"))
+                    .and_where(product_versions::Column::Status.ne(VersionStatus::Draft))
                     .take(),
             ),
         )
@@ -60,7 +61,11 @@ impl Visible for product_versions::Entity {
 
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
-        if scope == Scope::Everything { rows } else { rows.filter(product_versions::Column::Status.ne("draft")) }
+        if scope == Scope::Everything {
+            rows
+        } else {
+            rows.filter(product_versions::Column::Status.ne(VersionStatus::Draft))
+        }
     }
 }
 
@@ -172,7 +177,7 @@ impl Listing for Versions {
     type Entity = product_versions::Entity;
 
     fn filter(&self, rows: Select<product_versions::Entity>) -> Select<product_versions::Entity> {
-        if self.current { rows.filter(product_versions::Column::Status.eq("published")) } else { rows }
+        if self.current { rows.filter(product_versions::Column::Status.eq(VersionStatus::Published)) } else { rows }
     }
 
     fn order(&self) -> Order<product_versions::Entity> {

@@ -3,6 +3,7 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
+use crate::plans::values::{AllowanceCadence, VersionStatus};
 use entity::{credit_allowances, credit_units, prices, product_versions, products, provider_prices};
 use sea_orm::{ColumnTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ pub async fn on_sale(txn: &Txn, price_id: Uuid) -> Result<Option<(prices::Model,
         .join(JoinType::InnerJoin, product_versions::Relation::Products.def())
         .filter(prices::Column::Id.eq(price_id))
         .filter(prices::Column::Active.eq(true))
-        .filter(product_versions::Column::Status.eq("published"))
+        .filter(product_versions::Column::Status.eq(VersionStatus::Published))
         .filter(products::Column::Active.eq(true))
         .select_also(products::Entity)
         .one(txn)
@@ -35,7 +36,7 @@ pub async fn credits_of_pack(txn: &Txn, version_id: Uuid) -> Result<Option<(Stri
     use credit_allowances::Column;
     let rows = credit_allowances::Entity::visible(Scope::Everything)
         .filter(Column::ProductVersionId.eq(version_id))
-        .filter(Column::Cadence.eq("once"))
+        .filter(Column::Cadence.eq(AllowanceCadence::Once))
         .join(JoinType::InnerJoin, credit_allowances::Relation::CreditUnits.def())
         .order_by_asc(Column::Id)
         .select_only()

@@ -3,6 +3,7 @@
 use crate::auth::Scope;
 use crate::db::Visible;
 use crate::error::Result;
+use crate::plans::values::{AllowanceCadence, VersionStatus};
 use entity::{credit_allowances, credit_units, prices, product_versions, products, provider_prices};
 use sea_orm::{ColumnTrait, ConnectionTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait};
 use std::collections::BTreeSet;
@@ -62,7 +63,7 @@ pub async fn sold(db: &impl ConnectionTrait, provider: &str, plan_id: Uuid) -> R
     let version = {
         use product_versions::{Column, Entity};
         let rows = Entity::visible(Scope::Everything).filter(Column::ProductId.eq(plan_id));
-        rows.filter(Column::Status.eq("published")).one(db).await?
+        rows.filter(Column::Status.eq(VersionStatus::Published)).one(db).await?
     };
     let (mut on_sale, mut credits) = (Vec::new(), Vec::new());
     if let Some(version) = &version {
@@ -95,7 +96,7 @@ async fn credits_of(db: &impl ConnectionTrait, version_id: Uuid) -> Result<Vec<(
     let rows = Entity::visible(Scope::Everything)
         .find_also_related(credit_units::Entity)
         .filter(Column::ProductVersionId.eq(version_id))
-        .filter(Column::Cadence.eq("once"))
+        .filter(Column::Cadence.eq(AllowanceCadence::Once))
         .order_by_asc(Column::Priority)
         .order_by_asc(Column::Id);
     let rows = rows.all(db).await?;

@@ -1,7 +1,8 @@
 //! What a state of a subscription comes to in a year, exact until one rounding at the end (metrics v1, 0 and 1).
 
 use super::{ObservedDiscount, ObservedItem, ObservedState};
-use crate::plans::KnownPrice;
+use crate::plans::{KnownPrice, PriceInterval, ProductKind};
+use crate::subscriptions::values::DiscountDuration;
 use std::collections::HashMap;
 
 /// A year's worth in one currency.
@@ -25,7 +26,9 @@ pub(super) fn yearly(
     known: &HashMap<String, KnownPrice>,
 ) -> Yearly {
     let pack = |item: &ObservedItem| {
-        known.get(&item.price_external_id).is_some_and(|price| ["credit_pack", "gift"].contains(&&*price.kind))
+        known
+            .get(&item.price_external_id)
+            .is_some_and(|price| matches!(price.kind, ProductKind::CreditPack | ProductKind::Gift))
     };
     let recurs = |item: &&ObservedItem| !item.metered && item.unit_amount_minor.is_some() && !pack(item);
     let counted: Vec<_> = state.items.iter().filter(recurs).filter_map(|item| Some((item, per_year(item)?))).collect();
@@ -45,7 +48,7 @@ pub(super) fn yearly(
             && discount.ends_at.is_none_or(|at| at > state.effective_at)
     };
     // Past 64 bits there is no such subscription: it counts as one of no known amount.
-    match (sum(&|discount| in_force(discount) && discount.duration == "forever"), sum(&in_force)) {
+    match (sum(&|discount| in_force(discount) && discount.duration == DiscountDuration::Forever), sum(&in_force)) {
         (Some(arr_minor), Some(discounted_arr_minor)) => {
             Yearly { currency: Some(currency), arr_minor, discounted_arr_minor }
         }
@@ -57,11 +60,11 @@ pub(super) fn yearly(
 fn per_year(item: &ObservedItem) -> Option<Ratio> {
     let count = i128::from(item.interval_count.max(1));
     match item.interval {
-        "day" => Some(Ratio::new(365, count)),
-        "week" => Some(Ratio::new(52, count)),
-        "month" => Some(Ratio::new(12, count)),
-        "year" => Some(Ratio::new(1, count)),
-        _ => None,
+        PriceInterval::Day => Some(Ratio::new(365, count)),
+        PriceInterval::Week => Some(Ratio::new(52, count)),
+        PriceInterval::Month => Some(Ratio::new(12, count)),
+        PriceInterval::Year => Some(Ratio::new(1, count)),
+        PriceInterval::OneTime => None,
     }
 }
 
@@ -137,6 +140,9 @@ impl Ratio {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subscriptions::SubscriptionStatus;
+    use DiscountDuration::{Forever, Once, Repeating};
+    use PriceInterval::{Day, Month, OneTime, Week, Year};
     use chrono::{DateTime, TimeDelta, Utc};
     use proptest::prelude::*;
     use uuid::Uuid;
@@ -145,7 +151,7 @@ mod tests {
         "2026-01-15T12:00:00Z".parse().expect("an instant")
     }
 
-    fn item(amount: impl Into<Option<i64>>, quantity: i64, (interval, count): (&'static str, i64)) -> ObservedItem {
+    fn item(amount: impl Into<Option<i64>>, quantity: i64, (interval, count): (PriceInterval, i64)) -> ObservedItem {
         ObservedItem {
             external_id: format!("si_{interval}_{count}"),
             price_external_id: "price".to_owned(),
@@ -159,7 +165,7 @@ mod tests {
         }
     }
 
-    fn off(percent: Option<i64>, amount: Option<i64>, duration: &'static str) -> ObservedDiscount {
+    fn off(percent: Option<i64>, amount: Option<i64>, duration: DiscountDuration) -> ObservedDiscount {
         ObservedDiscount {
             coupon_external_id: "coupon".to_owned(),
             percent_basis_points: percent,
@@ -174,7 +180,7 @@ mod tests {
     fn worth(items: Vec<ObservedItem>, discounts: Vec<ObservedDiscount>) -> (Option<String>, i64, i64) {
         let state = ObservedState {
             effective_at: now(),
-            status: "active",
+            status: SubscriptionStatus::Active,
             paused: false,
             items,
             discounts,
@@ -192,41 +198,41 @@ mod tests {
     #[test]
     fn a_year_has_as_many_periods_as_the_interval_says() {
         let year = |amount, quantity, interval| worth(vec![item(amount, quantity, interval)], vec![]);
-        assert_eq!(year(49_000, 1, ("year", 1)), usd(49_000, 49_000));
-        assert_eq!(year(2_900, 3, ("month", 1)), usd(104_400, 104_400));
-        assert_eq!(year(2_900, 1, ("month", 3)), usd(11_600, 11_600));
-        assert_eq!(year(100, 1, ("week", 2)), usd(2_600, 2_600));
-        assert_eq!(year(7, 1, ("day", 1)), usd(2_555, 2_555));
+        assert_eq!(year(49_000, 1, (Year, 1)), usd(49_000, 49_000));
+        assert_eq!(year(2_900, 3, (Month, 1)), usd(104_400, 104_400));
+        assert_eq!(year(2_900, 1, (Month, 3)), usd(11_600, 11_600));
+        assert_eq!(year(100, 1, (Week, 2)), usd(2_600, 2_600));
+        assert_eq!(year(7, 1, (Day, 1)), usd(2_555, 2_555));
         // 182.5 and 547.5: halves go to the even neighbour.
-        assert_eq!(year(1, 1, ("day", 2)), usd(182, 182));
-        assert_eq!(year(3, 1, ("day", 2)), usd(548, 548));
+        assert_eq!(year(1, 1, (Day, 2)), usd(182, 182));
+        assert_eq!(year(3, 1, (Day, 2)), usd(548, 548));
         // Rounded once, not for each item.
-        assert_eq!(worth(vec![item(1, 1, ("day", 2)), item(3, 1, ("day", 2))], vec![]), usd(730, 730));
+        assert_eq!(worth(vec![item(1, 1, (Day, 2)), item(3, 1, (Day, 2))], vec![]), usd(730, 730));
     }
 
     #[test]
     fn only_discounts_for_ever_lower_the_first_figure() {
-        let month = || vec![item(1_000, 1, ("month", 1))];
-        assert_eq!(worth(month(), vec![off(Some(2_500), None, "once")]), usd(12_000, 9_000));
-        assert_eq!(worth(month(), vec![off(Some(2_500), None, "forever")]), usd(9_000, 9_000));
-        assert_eq!(worth(month(), vec![off(None, Some(100), "repeating")]), usd(12_000, 10_800));
-        assert_eq!(worth(month(), vec![off(None, Some(5_000), "forever")]), usd(0, 0));
-        let both = vec![off(Some(5_000), None, "forever"), off(None, Some(100), "once")];
+        let month = || vec![item(1_000, 1, (Month, 1))];
+        assert_eq!(worth(month(), vec![off(Some(2_500), None, Once)]), usd(12_000, 9_000));
+        assert_eq!(worth(month(), vec![off(Some(2_500), None, Forever)]), usd(9_000, 9_000));
+        assert_eq!(worth(month(), vec![off(None, Some(100), Repeating)]), usd(12_000, 10_800));
+        assert_eq!(worth(month(), vec![off(None, Some(5_000), Forever)]), usd(0, 0));
+        let both = vec![off(Some(5_000), None, Forever), off(None, Some(100), Once)];
         assert_eq!(worth(month(), both), usd(6_000, 4_800));
-        let over = ObservedDiscount { ends_at: Some(now()), ..off(Some(5_000), None, "forever") };
+        let over = ObservedDiscount { ends_at: Some(now()), ..off(Some(5_000), None, Forever) };
         let coming = ObservedDiscount { starts_at: Some(now() + TimeDelta::seconds(1)), ..over.clone() };
         assert_eq!(worth(month(), vec![over, coming]), usd(12_000, 12_000));
     }
 
     #[test]
     fn what_does_not_recur_or_is_not_known_is_not_counted() {
-        let metered = ObservedItem { metered: true, ..item(1_000, 1, ("month", 1)) };
-        let euros = ObservedItem { currency: "EUR".to_owned(), ..item(900, 1, ("month", 1)) };
-        let tiers = item(None, 1, ("month", 1));
-        assert_eq!(worth(vec![metered.clone(), item(500, 1, ("one_time", 1)), tiers.clone()], vec![]), (None, 0, 0));
-        assert_eq!(worth(vec![tiers, metered, item(1_000, 1, ("month", 1)), euros], vec![]), usd(12_000, 12_000));
-        assert_eq!(worth(vec![item(i64::MAX, i64::MAX, ("day", 1))], vec![]), (None, 0, 0));
-        assert_eq!(worth(vec![item(0, 1, ("month", 1))], vec![]), usd(0, 0));
+        let metered = ObservedItem { metered: true, ..item(1_000, 1, (Month, 1)) };
+        let euros = ObservedItem { currency: "EUR".to_owned(), ..item(900, 1, (Month, 1)) };
+        let tiers = item(None, 1, (Month, 1));
+        assert_eq!(worth(vec![metered.clone(), item(500, 1, (OneTime, 1)), tiers.clone()], vec![]), (None, 0, 0));
+        assert_eq!(worth(vec![tiers, metered, item(1_000, 1, (Month, 1)), euros], vec![]), usd(12_000, 12_000));
+        assert_eq!(worth(vec![item(i64::MAX, i64::MAX, (Day, 1))], vec![]), (None, 0, 0));
+        assert_eq!(worth(vec![item(0, 1, (Month, 1))], vec![]), usd(0, 0));
     }
 
     proptest! {
@@ -235,10 +241,10 @@ mod tests {
             items in proptest::collection::vec((0..100_000i64, 0..50i64, 0..4usize, 1..13i64), 0..5),
             discounts in proptest::collection::vec((proptest::bool::ANY, 0..10_001i64, 0..3usize), 0..4),
         ) {
-            let interval = ["day", "week", "month", "year"];
+            let interval = [Day, Week, Month, Year];
             let items = items.into_iter().map(|(amount, quantity, index, n)| item(amount, quantity, (interval[index], n)));
             let items: Vec<_> = items.collect();
-            let duration = ["once", "repeating", "forever"];
+            let duration = [Once, Repeating, Forever];
             let discounts = discounts.into_iter().map(|(percent, by, index)| {
                 off(percent.then_some(by), (!percent).then_some(by), duration[index])
             });

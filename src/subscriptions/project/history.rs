@@ -72,7 +72,7 @@ fn version(
         subscription_id: subscription.id,
         effective_at: microseconds(state.effective_at).fixed_offset(),
         recorded_at: mirror.clock.now().fixed_offset(),
-        status: state.status.to_owned(),
+        status: state.status.to_string(),
         paused: state.paused,
         product_version_id: plan.map(|(_, price)| price.product_version_id),
         items: state.items.iter().map(|item| item_json(item, known)).collect(),

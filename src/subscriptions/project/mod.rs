@@ -6,6 +6,8 @@ mod present;
 
 pub use present::{note_first_payment, project_subscription};
 
+use super::values::{DiscountDuration, ScheduledChangeKind, SubscriptionStatus};
+use crate::plans::PriceInterval;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -19,8 +21,8 @@ pub struct ObservedSubscription {
     pub external_id: String,
     /// The customer's id there.
     pub customer_external_id: Option<String>,
-    /// One of our statuses (the CHECK of `subscriptions.status`); `paused` where the provider collects nothing.
-    pub status: &'static str,
+    /// Its status; `Paused` where the provider collects nothing.
+    pub status: SubscriptionStatus,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// The bounds of its trial.
@@ -70,8 +72,8 @@ pub struct ObservedItem {
     pub currency: String,
     /// The price of one unit; `None` where it is not one whole amount.
     pub unit_amount_minor: Option<i64>,
-    /// `day`, `week`, `month`, `year` or `one_time`.
-    pub interval: &'static str,
+    /// The unit of its billing period.
+    pub interval: PriceInterval,
     /// How many intervals one period has.
     pub interval_count: i64,
 }
@@ -79,8 +81,8 @@ pub struct ObservedItem {
 /// What is to become of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedChange {
-    /// `plan_change`, `cancel`, `pause` or `resume`.
-    pub kind: &'static str,
+    /// What kind of change.
+    pub kind: ScheduledChangeKind,
     /// When.
     pub effective_at: DateTime<Utc>,
     /// The price's id there that it changes to.
@@ -94,8 +96,8 @@ pub struct ObservedChange {
 pub struct ObservedState {
     /// Since when.
     pub effective_at: DateTime<Utc>,
-    /// One of our statuses.
-    pub status: &'static str,
+    /// Its status then.
+    pub status: SubscriptionStatus,
     /// Whether nothing is collected.
     pub paused: bool,
     /// What it billed for.
@@ -117,8 +119,8 @@ pub struct ObservedDiscount {
     pub percent_basis_points: Option<i64>,
     /// The amount that is taken off, in the currency's smallest unit.
     pub amount_off_minor: Option<i64>,
-    /// `once`, `repeating` or `forever`.
-    pub duration: &'static str,
+    /// For how long.
+    pub duration: DiscountDuration,
     /// When it began.
     pub starts_at: Option<DateTime<Utc>>,
     /// When it ends.

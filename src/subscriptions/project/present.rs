@@ -5,9 +5,10 @@ use super::{ObservedItem, ObservedState, ObservedSubscription};
 use crate::changes::{self, Change};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
-use crate::plans::{self, KnownPrice};
+use crate::plans::{self, KnownPrice, ProductKind};
 use crate::subscriptions::store::mirror as store;
 use crate::subscriptions::trials::claim_trial;
+use crate::subscriptions::values::{ItemKind, ScheduledChangeKind};
 use chrono::{DateTime, Utc};
 use entity::{scheduled_changes, subscription_items, subscriptions};
 use sea_orm::ActiveValue::Set;
@@ -67,7 +68,7 @@ pub(super) fn plan_item<'a>(
     known: &'a HashMap<String, KnownPrice>,
 ) -> Option<(&'a ObservedItem, &'a KnownPrice)> {
     let plans = items.iter().filter_map(|item| Some((item, known.get(&item.price_external_id)?)));
-    let plans = plans.filter(|(_, price)| price.kind == "plan").enumerate();
+    let plans = plans.filter(|(_, price)| price.kind == ProductKind::Plan).enumerate();
     plans.max_by_key(|(index, (_, price))| (price.rank, Reverse(*index))).map(|(_, plan)| plan)
 }
 
@@ -104,7 +105,7 @@ fn row(
         price_id: Set(plan.and_then(|(_, price)| price.price_id)),
         provider: Set(subscription.provider.to_owned()),
         external_id: Set(subscription.external_id.clone()),
-        status: Set(subscription.status.to_owned()),
+        status: Set(subscription.status.to_string()),
         started_at: Set(subscription.started_at.fixed_offset()),
         trial_start: Set(at(trial.map(|(start, _)| start))),
         trial_end: Set(at(trial.map(|(_, end)| end))),
@@ -158,11 +159,11 @@ async fn project_items(
         let created_at = found.as_ref().map_or(mirror.clock.now().fixed_offset(), |found| found.created_at);
         let price = known.get(&item.price_external_id);
         let kind = match price {
-            _ if item.metered => "metered",
-            Some(price) if price.kind == "plan" => "plan",
+            _ if item.metered => ItemKind::Metered,
+            Some(price) if price.kind == ProductKind::Plan => ItemKind::Plan,
             // What is not known is the plan where nothing else is.
-            None if plan.is_none() && index == 0 => "plan",
-            _ => "addon",
+            None if plan.is_none() && index == 0 => ItemKind::Plan,
+            _ => ItemKind::Addon,
         };
         let wanted = subscription_items::ActiveModel {
             id: Set(mirror.clock.new_id()),
@@ -170,7 +171,7 @@ async fn project_items(
             subscription_id: Set(subscription.id),
             price_id: Set(price.and_then(|price| price.price_id)),
             external_id: Set(Some(item.external_id.clone())),
-            kind: Set(kind.to_owned()),
+            kind: Set(kind.to_string()),
             quantity: Set(item.quantity.map(|quantity| quantity.max(0))),
             created_at: Set(created_at),
             price_external_id: Set(Some(item.price_external_id.clone())),
@@ -194,16 +195,17 @@ async fn project_scheduled(
     observed: &ObservedSubscription,
     known: &HashMap<String, KnownPrice>,
 ) -> Result<bool> {
-    let mut before: HashMap<_, _> = store::scheduled(mirror.txn, subscription.id)
-        .await?
-        .into_iter()
-        .map(|row| ((row.kind.clone(), row.effective_at.to_utc()), row))
-        .collect();
-    let name = |kind: &str, at: &DateTime<Utc>| format!("{}:{kind}@{}", subscription.external_id, at.to_rfc3339());
+    let mut before = HashMap::new();
+    for row in store::scheduled(mirror.txn, subscription.id).await? {
+        before.insert((ScheduledChangeKind::parse(&row.kind)?, row.effective_at.to_utc()), row);
+    }
+    let name = |kind: ScheduledChangeKind, at: &DateTime<Utc>| {
+        format!("{}:{kind}@{}", subscription.external_id, at.to_rfc3339())
+    };
     let mut changed = false;
     let mut seen = Vec::new();
     for change in &observed.scheduled {
-        let key = (change.kind.to_owned(), change.effective_at);
+        let key = (change.kind, change.effective_at);
         // Of two changes of one kind and time, the first is taken.
         if seen.contains(&key) {
             continue;
@@ -215,7 +217,7 @@ async fn project_scheduled(
             id: Set(mirror.clock.new_id()),
             account_id: Set(subscription.account_id),
             subscription_id: Set(subscription.id),
-            kind: Set(change.kind.to_owned()),
+            kind: Set(change.kind.to_string()),
             effective_at: Set(change.effective_at.fixed_offset()),
             product_version_id: Set(price.map(|price| price.product_version_id)),
             price_id: Set(price.and_then(|price| price.price_id)),
@@ -229,7 +231,7 @@ async fn project_scheduled(
     }
     for ((kind, at), row) in before {
         store::delete_scheduled(mirror.txn, row.id).await?;
-        mirror.removed::<scheduled_changes::Entity>(&name(&kind, &at), &row);
+        mirror.removed::<scheduled_changes::Entity>(&name(kind, &at), &row);
         changed = true;
     }
     Ok(changed)

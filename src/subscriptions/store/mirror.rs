@@ -3,6 +3,7 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::{Error, Result};
+use crate::subscriptions::values::SubscriptionStatus;
 use entity::{payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait;
@@ -53,7 +54,7 @@ pub async fn by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> 
 pub async fn has_plan(txn: &Txn, account_id: Uuid) -> Result<bool> {
     use subscriptions::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
-    let over = ["canceled", "incomplete_expired", "incomplete"];
+    let over = [SubscriptionStatus::Canceled, SubscriptionStatus::IncompleteExpired, SubscriptionStatus::Incomplete];
     Ok(rows.filter(Column::Status.is_not_in(over)).one(txn).await?.is_some())
 }
 

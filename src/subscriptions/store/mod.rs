@@ -9,7 +9,7 @@ use crate::db::{
 };
 use crate::error::Result;
 use crate::order;
-use crate::plans::versions_of_plans;
+use crate::plans::{ProductKind, versions_of_plans};
 use entity::{
     account_members, accounts, product_versions, products, scheduled_changes, subscription_items,
     subscription_versions, subscriptions,
@@ -137,7 +137,7 @@ pub async fn current(
     let query = rows
         .join(JoinType::InnerJoin, subscriptions::Relation::ProductVersions.def())
         .join(JoinType::InnerJoin, product_versions::Relation::Products.def())
-        .filter(products::Column::Kind.eq("plan"))
+        .filter(products::Column::Kind.eq(ProductKind::Plan))
         .filter(in_list(db, holder.clone(), holders))
         .select_also(products::Entity)
         .into_query()

@@ -8,7 +8,7 @@ use entity::{changes, refunds, subscription_items, subscription_versions, subscr
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryOrder};
 use serde_json::{Value, json};
-use tollgate::subscriptions::{ObservedState, ObservedSubscription};
+use tollgate::subscriptions::{ObservedState, ObservedSubscription, SubscriptionStatus};
 use uuid::Uuid;
 
 both_engines!(
@@ -36,7 +36,7 @@ async fn versions(test: &TestApp) -> Vec<subscription_versions::Model> {
 
 async fn a_correction_is_added_and_counts(test: &TestApp) {
     let (account, newest, mut history) = observed(test).await;
-    let wrong = ObservedState { status: "incomplete", ..history[0].clone() };
+    let wrong = ObservedState { status: SubscriptionStatus::Incomplete, ..history[0].clone() };
     let first = Observed::Subscription(newest.clone(), vec![wrong]);
     apply(test, account, &first).await;
     // Written down by a node whose clock is ahead.

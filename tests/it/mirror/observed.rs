@@ -5,11 +5,14 @@ use serde_json::json;
 use tollgate::accounts::ObservedCustomer;
 use tollgate::credits::ObservedPurchase;
 use tollgate::payments::{
-    ObservedCoupon, ObservedDispute, ObservedInvoice, ObservedPayment, ObservedPromoCode, ObservedRedemption,
-    ObservedRefund,
+    DisputeStatus, InvoiceStatus, ObservedCoupon, ObservedDispute, ObservedInvoice, ObservedPayment, ObservedPromoCode,
+    ObservedRedemption, ObservedRefund, PaymentStatus, RefundStatus, RevenueStream,
 };
-use tollgate::plans::{ObservedPrice, ObservedProduct};
-use tollgate::subscriptions::{ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription};
+use tollgate::plans::{ObservedPrice, ObservedProduct, PriceInterval, ProductKind};
+use tollgate::subscriptions::{
+    DiscountDuration, ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription,
+    ScheduledChangeKind, SubscriptionStatus,
+};
 use uuid::Uuid;
 
 /// Something that is mirrored by one call.
@@ -41,7 +44,7 @@ fn discounts(name: &str) -> [Observed; 2] {
             name: None,
             percent_basis_points: Some(2_000),
             amount_off: None,
-            duration: "repeating",
+            duration: DiscountDuration::Repeating,
             duration_months: Some(3),
             max_redemptions: None,
             redeem_by: None,
@@ -123,13 +126,13 @@ pub(crate) fn prices(name: &str) -> impl Iterator<Item = ObservedPrice> {
         product_external_id: format!("prod_{code}{name}"),
         product: ObservedProduct {
             code: format!("{code}{name}"),
-            kind: if code == "Seat!" { "addon" } else { "plan" },
+            kind: if code == "Seat!" { ProductKind::Addon } else { ProductKind::Plan },
             rank,
             name: format!("As {id} says"),
         },
         currency: "USD".to_owned(),
         unit_amount_minor: amount,
-        interval: "month",
+        interval: PriceInterval::Month,
         interval_count: 1,
         trial_days: (hours == 4).then_some(14),
         active: hours != 4,
@@ -157,7 +160,7 @@ fn item(name: &str, id: &str, price: &str, amount: Option<i64>, month: i64) -> O
         period: Some((at(month * 720), at(month * 720 + 720))),
         currency: "USD".to_owned(),
         unit_amount_minor: amount,
-        interval: "month",
+        interval: PriceInterval::Month,
         interval_count: 1,
     }
 }
@@ -169,7 +172,7 @@ pub(crate) fn subscription(name: &str, event: Uuid) -> Observed {
         coupon_external_id: id("coupon"),
         percent_basis_points: Some(2_000),
         amount_off_minor: None,
-        duration: "repeating",
+        duration: DiscountDuration::Repeating,
         starts_at: Some(at(1)),
         ends_at: Some(at(60)),
     };
@@ -185,15 +188,15 @@ pub(crate) fn subscription(name: &str, event: Uuid) -> Observed {
         inbox_event_id: event,
     };
     let history = vec![
-        state(1, "trialing", &before, "customer.subscription.created"),
-        state(50, "active", &before, "customer.subscription.updated"),
-        state(80, "active", &now, "customer.subscription.updated"),
+        state(1, SubscriptionStatus::Trialing, &before, "customer.subscription.created"),
+        state(50, SubscriptionStatus::Active, &before, "customer.subscription.updated"),
+        state(80, SubscriptionStatus::Active, &now, "customer.subscription.updated"),
     ];
     let newest = ObservedSubscription {
         provider: "stripe",
         external_id: id("sub"),
         customer_external_id: Some(id("cus")),
-        status: "active",
+        status: SubscriptionStatus::Active,
         started_at: at(1),
         trial: Some((at(1), at(50))),
         cancel_at: Some(at(2_160)),
@@ -207,9 +210,14 @@ pub(crate) fn subscription(name: &str, event: Uuid) -> Observed {
         metadata: json!({"user_id": "someone", "note": "a\0b"}),
         items: now,
         scheduled: vec![
-            ObservedChange { kind: "cancel", effective_at: at(2_160), price_external_id: None, quantity: None },
             ObservedChange {
-                kind: "plan_change",
+                kind: ScheduledChangeKind::Cancel,
+                effective_at: at(2_160),
+                price_external_id: None,
+                quantity: None,
+            },
+            ObservedChange {
+                kind: ScheduledChangeKind::PlanChange,
                 effective_at: at(1_440),
                 price_external_id: Some(id("basic")),
                 quantity: Some(1),
@@ -229,7 +237,7 @@ fn invoices(name: &str) -> impl Iterator<Item = ObservedInvoice> {
         subscription_external_id: Some(format!("sub{name}")),
         payment_external_id: payment.map(|payment| format!("{payment}{name}")),
         number: Some("A-1".to_owned()),
-        status: "paid",
+        status: InvoiceStatus::Paid,
         billing_reason: Some("subscription_cycle".to_owned()),
         currency: "USD".to_owned(),
         subtotal_minor: 1_900,
@@ -258,8 +266,8 @@ pub(crate) fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
         charge_external_id: Some(format!("ch_{payment}{name}")),
         invoice_external_id: None,
         subscription_external_id: None,
-        stream: "subscription",
-        status: "succeeded",
+        stream: RevenueStream::Subscription,
+        status: PaymentStatus::Succeeded,
         provider_status: Some("succeeded".to_owned()),
         currency: "USD".to_owned(),
         amount_minor: 1_620,
@@ -275,22 +283,22 @@ pub(crate) fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
         refunds: Vec::new(),
         disputes: Vec::new(),
     };
-    let refund = |refund: &str, status, amount_minor| ObservedRefund {
+    let refund = |refund: &str, status: RefundStatus, amount_minor| ObservedRefund {
         external_id: id(refund),
         charge_external_id: Some(id("ch_pi_2")),
         refund_id: None,
         status,
-        provider_status: status.to_owned(),
+        provider_status: status.to_string(),
         amount_minor,
         reason: Some("requested_by_customer".to_owned()),
         created_at: at(70),
-        processed_at: (status == "processed").then(|| at(71)),
+        processed_at: (status == RefundStatus::Processed).then(|| at(71)),
         failure_code: None,
     };
     let dispute = ObservedDispute {
         external_id: id("dp"),
         charge_external_id: Some(id("ch_pi_1")),
-        status: "lost",
+        status: DisputeStatus::Lost,
         provider_status: "lost".to_owned(),
         amount_minor: 1_620,
         reason: Some("fraudulent".to_owned()),
@@ -302,12 +310,12 @@ pub(crate) fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
         ObservedPayment {
             invoice_external_id: Some(id("in_2")),
             refunded_minor: 100,
-            refunds: vec![refund("re_1", "processed", 100), refund("re_2", "failed", 50)],
+            refunds: vec![refund("re_1", RefundStatus::Processed, 100), refund("re_2", RefundStatus::Failed, 50)],
             ..payment("pi_2", 50)
         },
         ObservedPayment {
             subscription_external_id: Some(id("sub")),
-            status: "failed",
+            status: PaymentStatus::Failed,
             failure_code: Some("card_declined".to_owned()),
             // What contradicts itself is set right, and not refused.
             refunded_minor: 100,
@@ -338,14 +346,15 @@ pub(crate) fn earlier(newest: &Observed) -> Option<Observed> {
             let mut items = history[0].items.clone();
             items[0].quantity = Some(9);
             let scheduled = vec![ObservedChange {
-                kind: "pause",
+                kind: ScheduledChangeKind::Pause,
                 effective_at: at(1_440),
                 price_external_id: None,
                 quantity: None,
             }];
-            let wrong = ObservedState { status: "incomplete", items: items.clone(), ..history[0].clone() };
+            let wrong =
+                ObservedState { status: SubscriptionStatus::Incomplete, items: items.clone(), ..history[0].clone() };
             let before = ObservedSubscription {
-                status: "trialing",
+                status: SubscriptionStatus::Trialing,
                 cancel_at: None,
                 canceled_at: None,
                 schedule_external_id: None,
@@ -358,7 +367,7 @@ pub(crate) fn earlier(newest: &Observed) -> Option<Observed> {
             Observed::Subscription(before, vec![wrong])
         }
         Observed::Invoice(it) => Observed::Invoice(ObservedInvoice {
-            status: "open",
+            status: InvoiceStatus::Open,
             number: None,
             paid_minor: 0,
             paid_at: None,
@@ -366,7 +375,7 @@ pub(crate) fn earlier(newest: &Observed) -> Option<Observed> {
             ..it
         }),
         Observed::Payment(it) => Observed::Payment(ObservedPayment {
-            status: "pending",
+            status: PaymentStatus::Pending,
             paid_at: None,
             refunds: it.refunds.iter().take(1).map(pending).collect(),
             disputes: Vec::new(),
@@ -381,5 +390,5 @@ pub(crate) fn earlier(newest: &Observed) -> Option<Observed> {
 }
 
 fn pending(refund: &ObservedRefund) -> ObservedRefund {
-    ObservedRefund { status: "approved", processed_at: None, ..refund.clone() }
+    ObservedRefund { status: RefundStatus::Approved, processed_at: None, ..refund.clone() }
 }
