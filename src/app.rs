@@ -62,10 +62,10 @@ pub struct RememberedCaller {
 impl App {
     /// Puts the parts together. Nothing is connected to before it is needed, except a SQLite file, which is opened.
     pub async fn new(config: Config, clock: impl Into<Arc<Clock>>) -> anyhow::Result<App> {
-        let db = Db::connect(&config.database).await?;
+        let clock = clock.into();
+        let db = Db::connect(&config.database, &clock).await?;
         let stripe = stripe::Client::new(&config.providers.stripe);
         let tokens = Tokens::new(&config.jwt)?;
-        let clock = clock.into();
         let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
         let gift_tries = RateLimit::per_minute(GIFT_TRIES, Arc::clone(&clock));
         let callers = Cache::new(REMEMBERED_CALLERS);

@@ -13,6 +13,60 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
 use uuid::Uuid;
 
+/// An entry of the audit log: an action on one row, and that row before and after.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    action: &'static str,
+    entity_type: &'static str,
+    entity_id: Uuid,
+    account_id: Option<Uuid>,
+    before: Option<serde_json::Value>,
+    after: Option<serde_json::Value>,
+}
+
+impl AuditEntry {
+    /// Creates an entry for `action`, such as `credits.grant`, on the row `entity_id` of the GraphQL type
+    /// `entity_type`.
+    pub fn new(action: &'static str, entity_type: &'static str, entity_id: Uuid) -> AuditEntry {
+        AuditEntry { action, entity_type, entity_id, account_id: None, before: None, after: None }
+    }
+
+    /// Adds the account that the row belongs to.
+    pub fn account(self, account_id: Uuid) -> AuditEntry {
+        AuditEntry { account_id: Some(account_id), ..self }
+    }
+
+    /// Adds the row as it was.
+    pub fn before(self, row: serde_json::Value) -> AuditEntry {
+        AuditEntry { before: Some(row), ..self }
+    }
+
+    /// Adds the row as it is now, or the input of the action.
+    pub fn after(self, row: serde_json::Value) -> AuditEntry {
+        AuditEntry { after: Some(row), ..self }
+    }
+}
+
+impl Txn {
+    /// Writes `entry` to the audit log, as done by `actor`, which is [`Viewer::actor`].
+    pub async fn audit(&self, actor: &str, entry: AuditEntry) -> Result<()> {
+        let AuditEntry { action, entity_type, entity_id, account_id, before, after } = entry;
+        let row = ActiveModel {
+            id: Set(self.new_id()),
+            at: Set(self.now().fixed_offset()),
+            actor: Set(actor.to_owned()),
+            action: Set(action.to_owned()),
+            entity_type: Set(entity_type.to_owned()),
+            entity_id: Set(entity_id),
+            account_id: Set(account_id),
+            before: Set(before),
+            after: Set(after),
+        };
+        Entity::insert(row).exec_without_returning(self).await?;
+        Ok(())
+    }
+}
+
 /// A deed that is to be recorded.
 pub struct Deed {
     id: Uuid,

@@ -2,6 +2,7 @@
 
 use super::lane::Lane;
 use super::{Db, Watch, Writer};
+use crate::clock::Clock;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -19,24 +20,24 @@ const SQLITE_CACHE: &str = "-16384";
 const SQLITE_MMAP: &str = "268435456";
 
 impl Db {
-    /// Connects. A PostgreSQL server that is away is no error yet: the pool connects when it is first used.
-    pub async fn connect(config: &DatabaseConfig) -> Result<Db> {
+    /// Connects; `clock` gives the time and the ids of what is written. A PostgreSQL server that is away is no error yet: the pool connects when it is first used.
+    pub async fn connect(config: &DatabaseConfig, clock: &Arc<Clock>) -> Result<Db> {
         let watch = Arc::default();
         match &config.url {
             DatabaseUrl::Sqlite(path) => {
                 let writer = watched(sqlite(path, 1, false).await?, &watch);
                 let reader = watched(sqlite(path, config.max_connections, true).await?, &watch);
-                Ok(Db::new(reader, Writer::Lane(Lane::start(writer)), watch))
+                Ok(Db::new(reader, Writer::Lane(Lane::start(writer, clock)), clock, watch))
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
-                Ok(Db::new(watched(reader, &watch), Writer::Pool(url.clone()), watch))
+                Ok(Db::new(watched(reader, &watch), Writer::Pool(url.clone()), clock, watch))
             }
         }
     }
 
-    fn new(reader: DatabaseConnection, writer: Writer, watch: Arc<Watch>) -> Db {
-        Db { reader, writer, watch, bell: Arc::default(), commits: Arc::default() }
+    fn new(reader: DatabaseConnection, writer: Writer, clock: &Arc<Clock>, watch: Arc<Watch>) -> Db {
+        Db { reader, writer, clock: Arc::clone(clock), watch, bell: Arc::default(), commits: Arc::default() }
     }
 }
 

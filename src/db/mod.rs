@@ -13,6 +13,7 @@ mod notices;
 mod once;
 mod page;
 mod text_enum;
+mod txn;
 mod visible;
 mod write;
 
@@ -24,8 +25,10 @@ pub use mirror::{Difference, Mirror, Mirrored};
 pub use notices::{Notices, notify};
 pub use once::{Once, answered, forget, once};
 pub use page::{Between, Key, Order, PageArgs, Slice, Sorted, kind_of};
+pub use txn::Txn;
 pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, known_as, only_everything, rows_for};
 
+use crate::clock::Clock;
 use crate::config::Secret;
 use crate::error::Error;
 use lane::Lane;
@@ -33,14 +36,13 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlErr, St
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// What a verb's writes run on.
-pub use sea_orm::DatabaseTransaction as Txn;
-
 /// A connected database.
 #[derive(Debug)]
 pub struct Db {
     reader: DatabaseConnection,
     writer: Writer,
+    /// The time and the ids of new rows.
+    clock: Arc<Clock>,
     watch: Arc<Watch>,
     bell: Arc<Bell>,
     /// Sounds after every commit.

@@ -1,59 +1,104 @@
-//! The one way to change rows, and how to see what a change would be.
+//! The one way to change rows, and the dry run of a change.
+//!
+//! Only the outermost calls are generic. What they run is boxed, with its answer, so that the path to the commit is
+//! compiled once and not once for each verb.
 
 use super::{Db, Txn, Writer};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sea_orm::TransactionTrait;
-use std::sync::{Arc, Mutex, PoisonError};
+use sea_orm::{DatabaseTransaction, TransactionTrait};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+/// The answer of a piece of work, of any type.
+type Answer = Box<dyn Any + Send>;
+
+/// A piece of work to run in a transaction of its own.
+pub(super) struct Work {
+    run: Box<dyn for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Answer>> + Send>,
+    dry: bool,
+}
+
+/// A piece of work that is done, but for the commit.
+pub(super) struct Done {
+    answer: Answer,
+    is_armed: bool,
+}
 
 impl Db {
-    /// Runs `work` in a transaction and gives its answer after a durable commit; an error undoes all it did.
+    /// Runs `work` in a transaction and returns its answer after a durable commit; an error rolls it back.
     ///
-    /// No network call belongs inside. A caller who goes away leaves the work either done whole or not done.
+    /// No network call belongs inside. If the caller is dropped, the work is either committed whole or rolled back.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
-        let rung = self.bell.count();
-        let value = match &self.writer {
-            Writer::Lane(lane) => lane.write(work).await?,
-            Writer::Pool(_) => {
-                let txn = self.reader.begin().await?;
-                let value = work(&txn).await?;
-                txn.commit().await?;
-                value
-            }
-        };
-        self.commits.sound();
-        if self.bell.count() != rung {
-            self.bell.sound();
-        }
-        Ok(value)
+        self.execute(boxed(work, false)).await.map(unboxed)
     }
 
-    /// Runs `work` as [`Db::write`] does, gives its answer, and undoes all it did.
-    pub async fn rehearse<T, F>(&self, work: F) -> Result<T>
+    /// Runs `work` as [`Db::write`] does and returns its answer, but rolls everything back.
+    pub async fn dry_run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
-        // Only an error undoes the work, on either engine; so the answer goes another way.
-        let answer = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&answer);
-        let undone = self.write(move |txn| {
-            Box::pin(async move {
-                let value = work(txn).await?;
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-                Err::<(), _>(Error::internal(anyhow::anyhow!("a rehearsal is undone")))
-            })
-        });
-        let outcome = undone.await;
-        let value = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (value, outcome) {
-            (Some(value), _) => Ok(value),
-            (None, Err(error)) => Err(error),
-            (None, Ok(())) => Err(Error::internal(anyhow::anyhow!("a rehearsal gave no answer"))),
+        self.execute(boxed(work, true)).await.map(unboxed)
+    }
+
+    fn execute(&self, work: Work) -> BoxFuture<'_, Result<Answer>> {
+        Box::pin(async move {
+            let dry = work.dry;
+            let done = match &self.writer {
+                Writer::Lane(lane) => lane.write(work).await?,
+                Writer::Pool(_) => work.run_in(self.reader.begin().await?, &self.clock).await?,
+            };
+            if !dry {
+                self.commits.sound();
+                if done.is_armed {
+                    self.bell.sound();
+                }
+            }
+            Ok(done.answer)
+        })
+    }
+}
+
+impl Work {
+    /// Runs the work in `inner` and ends that transaction: by a commit, or by a rollback after an error, a panic or a
+    /// dry run.
+    pub(super) async fn run_in(self, inner: DatabaseTransaction, clock: &Arc<Clock>) -> Result<Done> {
+        let txn = Txn::new(inner, clock);
+        match AssertUnwindSafe((self.run)(&txn)).catch_unwind().await {
+            Ok(Ok(answer)) => {
+                let is_armed = txn.is_armed();
+                if self.dry { txn.rollback().await? } else { txn.commit().await? }
+                Ok(Done { answer, is_armed })
+            }
+            Ok(Err(error)) => txn.rollback().await.and(Err(error)),
+            Err(_) => {
+                txn.rollback().await?;
+                Err(Error::internal(anyhow::anyhow!("a write panicked")))
+            }
         }
     }
+}
+
+fn boxed<T, F>(work: F, dry: bool) -> Work
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
+{
+    Work { run: Box::new(move |txn| Box::pin(work(txn).map(|result| result.map(answer)))), dry }
+}
+
+fn answer<T: Send + 'static>(value: T) -> Answer {
+    Box::new(value)
+}
+
+fn unboxed<T: 'static>(answer: Answer) -> T {
+    *answer.downcast().expect("the answer has the type that the work returned")
 }

@@ -111,7 +111,7 @@ impl Apply {
             let work = self.clone();
             let outcome = match mode {
                 Mode::ForGood => app.db.write(move |txn| Box::pin(work.run(txn))).await,
-                Mode::Rehearsal => app.db.rehearse(move |txn| Box::pin(work.run(txn))).await,
+                Mode::Rehearsal => app.db.dry_run(move |txn| Box::pin(work.run(txn))).await,
             };
             if tries == TRIES || !matches!(outcome, Err(Error::Unavailable(..))) {
                 return outcome;

@@ -36,6 +36,12 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// Its name in the database and in logs; it never changes.
     const KIND: &'static str;
 
+    /// Returns the key that makes two jobs of this kind one, such as the id of the object they work on; see
+    /// [`Txn::enqueue`](crate::db::Txn::enqueue). `None` keeps every job apart.
+    fn unique_key(&self) -> Option<String> {
+        None
+    }
+
     /// Does it. It may run more than once, and is broken off after four minutes: a long job works in steps that are
     /// committed one by one. An error or a panic makes it run again later.
     fn run(self, app: &App) -> impl Future<Output = Result<()>> + Send;

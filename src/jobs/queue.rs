@@ -30,16 +30,67 @@ pub fn retry_delay(attempts: i64) -> TimeDelta {
     TimeDelta::seconds(2_i64.saturating_pow(doublings).min(3_600))
 }
 
-/// A job to be enqueued: prepared before the transaction, written down inside it.
-#[derive(Debug, Clone)]
-pub struct NewJob {
-    id: Uuid,
+impl Txn {
+    /// Enqueues `job`, to run as soon as a worker is free. It exists once the transaction is committed, which also
+    /// wakes the worker, and never if it is rolled back.
+    ///
+    /// Jobs of one kind with one [`unique_key`](Job::unique_key) are one: at most one is in the queue and at most one
+    /// runs at a time.
+    ///
+    /// - While one waits, enqueueing brings it forward if it is for earlier.
+    /// - While one runs, it runs once more afterwards, so that what the running one may have missed is not missed.
+    /// - One that waits after a failure keeps its delay, so that the delay grows however often it is enqueued.
+    /// - One that was parked is tried again, from the first attempt.
+    ///
+    /// The payload of the last one to be enqueued counts. A transaction that enqueues under several keys does so in
+    /// their order, as it locks each until it ends.
+    pub async fn enqueue<J: Job>(&self, job: &J) -> Result<()> {
+        self.enqueue_at(job, self.now()).await
+    }
+
+    /// Enqueues `job` as [`enqueue`](Txn::enqueue) does, to run no earlier than `run_at`.
+    pub async fn enqueue_at<J: Job>(&self, job: &J, run_at: DateTime<Utc>) -> Result<()> {
+        let payload = serde_json::to_value(job).map_err(Error::internal)?;
+        insert(self, J::KIND, payload, job.unique_key(), run_at).await
+    }
+}
+
+async fn insert(
+    txn: &Txn,
     kind: &'static str,
     payload: serde_json::Value,
     unique_key: Option<String>,
     run_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-    bell: Arc<Bell>,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO jobs (id, kind, payload, state, unique_key, run_at, attempts, created_at) \
+        VALUES ($1, $2, $3, 'queued', $4, $5, 0, $6) \
+        ON CONFLICT (kind, unique_key) DO UPDATE SET payload = excluded.payload, state = 'queued', \
+        attempts = CASE WHEN jobs.state = 'parked' THEN 0 ELSE jobs.attempts END, \
+        run_at = CASE WHEN jobs.state = 'parked' THEN excluded.run_at \
+            WHEN jobs.attempts = 0 AND excluded.run_at < jobs.run_at THEN excluded.run_at \
+            ELSE jobs.run_at END, \
+        again_at = CASE WHEN jobs.locked_by IS NOT NULL AND (jobs.again_at IS NULL \
+            OR excluded.run_at < jobs.again_at) THEN excluded.run_at ELSE jobs.again_at END";
+    let values: [Value; 6] = [
+        txn.new_id().into(),
+        kind.into(),
+        payload.into(),
+        unique_key.into(),
+        run_at.fixed_offset().into(),
+        txn.now().fixed_offset().into(),
+    ];
+    txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), SQL, values)).await?;
+    txn.arm();
+    Ok(())
+}
+
+/// A job to be enqueued: prepared before the transaction, written down inside it.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    kind: &'static str,
+    payload: serde_json::Value,
+    unique_key: Option<String>,
+    run_at: DateTime<Utc>,
 }
 
 impl NewJob {
@@ -49,10 +100,9 @@ impl NewJob {
     }
 
     /// The same, for those who stand in a transaction and have no more of the app than this.
-    pub fn with<J: Job>(clock: &Clock, bell: &Arc<Bell>, job: &J) -> Result<NewJob> {
+    pub fn with<J: Job>(clock: &Clock, _: &Arc<Bell>, job: &J) -> Result<NewJob> {
         let payload = serde_json::to_value(job).map_err(Error::internal)?;
-        let (id, now, bell) = (clock.new_id(), clock.now(), Arc::clone(bell));
-        Ok(NewJob { id, kind: J::KIND, payload, unique_key: None, run_at: now, now, bell })
+        Ok(NewJob { kind: J::KIND, payload, unique_key: None, run_at: clock.now() })
     }
 
     /// Makes this job and any other of its kind under `key` one: at most one is in the queue and at most one runs at a
@@ -76,26 +126,7 @@ impl NewJob {
 
     /// Writes the job down. It exists once `txn` is committed, and never if it is not.
     pub async fn enqueue(self, txn: &Txn) -> Result<()> {
-        const SQL: &str = "INSERT INTO jobs (id, kind, payload, state, unique_key, run_at, attempts, created_at) \
-            VALUES ($1, $2, $3, 'queued', $4, $5, 0, $6) \
-            ON CONFLICT (kind, unique_key) DO UPDATE SET payload = excluded.payload, state = 'queued', \
-            attempts = CASE WHEN jobs.state = 'parked' THEN 0 ELSE jobs.attempts END, \
-            run_at = CASE WHEN jobs.state = 'parked' THEN excluded.run_at \
-                WHEN jobs.attempts = 0 AND excluded.run_at < jobs.run_at THEN excluded.run_at \
-                ELSE jobs.run_at END, \
-            again_at = CASE WHEN jobs.locked_by IS NOT NULL AND (jobs.again_at IS NULL \
-                OR excluded.run_at < jobs.again_at) THEN excluded.run_at ELSE jobs.again_at END";
-        let values: [Value; 6] = [
-            self.id.into(),
-            self.kind.into(),
-            self.payload.into(),
-            self.unique_key.into(),
-            self.run_at.fixed_offset().into(),
-            self.now.fixed_offset().into(),
-        ];
-        txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), SQL, values)).await?;
-        self.bell.ring();
-        Ok(())
+        insert(txn, self.kind, self.payload, self.unique_key, self.run_at).await
     }
 }
 
