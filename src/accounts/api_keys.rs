@@ -1,7 +1,7 @@
 //! API keys: made, shown once, revoked.
 
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{ApiKeySecret, Permission, Viewer};
 use crate::db::rows_for;
 use crate::error::{Error, Result};
@@ -34,27 +34,26 @@ pub async fn create_api_key(app: &App, viewer: &Viewer, new: NewApiKey) -> Resul
     }
     let scopes = granted_scopes(viewer, &new.scopes)?;
     let secret = ApiKeySecret::generate(&mut rand::rng());
-    let row = ActiveModel {
-        id: Set(app.new_id()),
-        name: Set(name),
-        prefix: Set(secret.prefix().to_owned()),
-        hash: Set(secret.hash()),
-        scopes: Set(scopes.join(" ")),
-        created_by: Set(viewer.actor().to_owned()),
-        created_at: Set(app.now().fixed_offset()),
-        expires_at: Set(new.expires_at.map(|at| at.fixed_offset())),
-        revoked_at: Set(None),
-        last_used_at: Set(None),
-    };
-    let deed = Deed::by(app, viewer);
+    let (prefix, hash, actor) = (secret.prefix().to_owned(), secret.hash(), viewer.actor().to_owned());
     let created = app
         .db
         .write(move |txn| {
             Box::pin(async move {
+                let row = ActiveModel {
+                    id: Set(txn.new_id()),
+                    name: Set(name),
+                    prefix: Set(prefix),
+                    hash: Set(hash),
+                    scopes: Set(scopes.join(" ")),
+                    created_by: Set(actor.clone()),
+                    created_at: Set(txn.now().fixed_offset()),
+                    expires_at: Set(new.expires_at.map(|at| at.fixed_offset())),
+                    revoked_at: Set(None),
+                    last_used_at: Set(None),
+                };
                 let key = Entity::insert(row).exec_with_returning(txn).await?;
                 let after = json!({"name": key.name, "prefix": key.prefix, "scopes": key.scopes});
-                let what = ("ApiKey", key.id);
-                deed.record(txn, "api_keys.create", what, None, (None::<()>, Some(after))).await?;
+                txn.audit(&actor, AuditEntry::new("api_keys.create", "ApiKey", key.id).after(after)).await?;
                 Ok(key)
             })
         })
@@ -86,8 +85,7 @@ fn granted_scopes(viewer: &Viewer, asked: &[String]) -> Result<Vec<&'static str>
 pub async fn revoke_api_key(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model> {
     viewer.require(Permission::KeysWrite)?;
     let rows = rows_for::<Entity>(viewer)?;
-    let now = app.now().fixed_offset();
-    let deed = Deed::by(app, viewer);
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -96,10 +94,11 @@ pub async fn revoke_api_key(app: &App, viewer: &Viewer, id: Uuid) -> Result<Mode
                 if key.revoked_at.is_some() {
                     return Ok(key);
                 }
+                let now = txn.now().fixed_offset();
                 let revoked = ActiveModel { id: Set(id), revoked_at: Set(Some(now)), ..Default::default() };
                 let key = Entity::update(revoked).exec(txn).await?;
-                let after = json!({"revokedAt": now});
-                deed.record(txn, "api_keys.revoke", ("ApiKey", id), None, (None::<()>, Some(after))).await?;
+                let entry = AuditEntry::new("api_keys.revoke", "ApiKey", id).after(json!({"revokedAt": now}));
+                txn.audit(&actor, entry).await?;
                 Ok(key)
             })
         })

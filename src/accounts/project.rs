@@ -67,7 +67,7 @@ pub async fn project_customer(
 ) -> Result<Mirrored<provider_customers::Model>> {
     let found = store::lock_provider_customer(mirror.txn, customer.provider, &customer.external_id).await?;
     let wanted = provider_customers::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(account_id),
         provider: Set(customer.provider.to_owned()),
         external_id: Set(customer.external_id.clone()),
@@ -76,7 +76,7 @@ pub async fn project_customer(
         delinquent: Set(customer.delinquent),
         deleted: Set(customer.deleted),
         created_at: Set(customer.created_at.fixed_offset()),
-        updated_at: Set(mirror.clock.now().fixed_offset()),
+        updated_at: Set(mirror.txn.now().fixed_offset()),
     };
     mirror.write::<provider_customers::Entity>(&customer.external_id, found, wanted).await
 }

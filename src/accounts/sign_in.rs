@@ -6,11 +6,9 @@ use crate::app::{App, RememberedCaller};
 use crate::auth::{ApiKeySecret, Claims, Permissions, Role, Viewer};
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use crate::jobs::NewJob;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use entity::{account_members, accounts, api_keys, user_identities, users};
 use sea_orm::{ActiveValue::Set, EntityTrait};
-use uuid::Uuid;
 
 /// How long a caller's user is remembered; a role that is taken away ends at the latest then.
 const REMEMBER_FOR: TimeDelta = TimeDelta::seconds(30);
@@ -70,17 +68,8 @@ async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>
 
 /// Makes the user of a token that is seen for the first time, with an account of their own.
 async fn welcome(app: &App, claims: &Claims) -> Result<users::Model> {
-    let appeared = NewJob::new(app, &UserAppeared { user: claims.subject.clone() })?.unique(claims.subject.clone());
-    let newcomer = Newcomer {
-        user_id: app.new_id(),
-        identity_id: app.new_id(),
-        account_id: app.new_id(),
-        member_id: app.new_id(),
-        at: app.now(),
-        claims: claims.clone(),
-        appeared,
-    };
-    let made = app.db.write(move |txn| Box::pin(newcomer.insert(txn))).await;
+    let newcomer = claims.clone();
+    let made = app.db.write(move |txn| Box::pin(insert(txn, newcomer))).await;
     match made {
         // Of two first requests of one person at the same moment, the second finds what the first made.
         Err(error) => store::identified(app.db.read(), &claims.issuer, &claims.subject).await?.ok_or(error),
@@ -88,63 +77,53 @@ async fn welcome(app: &App, claims: &Claims) -> Result<users::Model> {
     }
 }
 
-struct Newcomer {
-    user_id: Uuid,
-    identity_id: Uuid,
-    account_id: Uuid,
-    member_id: Uuid,
-    at: DateTime<Utc>,
-    claims: Claims,
-    appeared: NewJob,
-}
-
-impl Newcomer {
-    async fn insert(self, txn: &Txn) -> Result<users::Model> {
-        let at = self.at.fixed_offset();
-        let user = users::ActiveModel {
-            id: Set(self.user_id),
-            email_normalized: Set(self.claims.email.as_deref().map(store::normalize_email)),
-            email: Set(self.claims.email),
-            name: Set(self.claims.name),
-            avatar_url: Set(None),
-            locale: Set(None),
-            role: Set(UserRole::User.to_string()),
-            created_at: Set(at),
-            last_active_at: Set(None),
-            erased_at: Set(None),
-        };
-        let user = users::Entity::insert(user).exec_with_returning(txn).await?;
-        let identity = user_identities::ActiveModel {
-            id: Set(self.identity_id),
-            user_id: Set(user.id),
-            issuer: Set(self.claims.issuer),
-            subject: Set(self.claims.subject),
-            created_at: Set(at),
-        };
-        user_identities::Entity::insert(identity).exec_without_returning(txn).await?;
-        let account = accounts::ActiveModel {
-            id: Set(self.account_id),
-            kind: Set(AccountKind::Individual.to_string()),
-            owner_id: Set(user.id),
-            name: Set(None),
-            currency: Set(None),
-            ref_type: Set(None),
-            ref_id: Set(None),
-            created_at: Set(at),
-        };
-        accounts::Entity::insert(account).exec_without_returning(txn).await?;
-        let member = account_members::ActiveModel {
-            id: Set(self.member_id),
-            account_id: Set(self.account_id),
-            user_id: Set(user.id),
-            role: Set(MemberRole::Owner.to_string()),
-            joined_at: Set(at),
-            left_at: Set(None),
-        };
-        account_members::Entity::insert(member).exec_without_returning(txn).await?;
-        self.appeared.enqueue(txn).await?;
-        Ok(user)
-    }
+async fn insert(txn: &Txn, claims: Claims) -> Result<users::Model> {
+    let at = txn.now().fixed_offset();
+    let appeared = UserAppeared { user: claims.subject.clone() };
+    let user = users::ActiveModel {
+        id: Set(txn.new_id()),
+        email_normalized: Set(claims.email.as_deref().map(store::normalize_email)),
+        email: Set(claims.email),
+        name: Set(claims.name),
+        avatar_url: Set(None),
+        locale: Set(None),
+        role: Set(UserRole::User.to_string()),
+        created_at: Set(at),
+        last_active_at: Set(None),
+        erased_at: Set(None),
+    };
+    let user = users::Entity::insert(user).exec_with_returning(txn).await?;
+    let identity = user_identities::ActiveModel {
+        id: Set(txn.new_id()),
+        user_id: Set(user.id),
+        issuer: Set(claims.issuer),
+        subject: Set(claims.subject),
+        created_at: Set(at),
+    };
+    user_identities::Entity::insert(identity).exec_without_returning(txn).await?;
+    let account_id = txn.new_id();
+    let account = accounts::ActiveModel {
+        id: Set(account_id),
+        kind: Set(AccountKind::Individual.to_string()),
+        owner_id: Set(user.id),
+        name: Set(None),
+        currency: Set(None),
+        ref_type: Set(None),
+        ref_id: Set(None),
+        created_at: Set(at),
+    };
+    accounts::Entity::insert(account).exec_without_returning(txn).await?;
+    let member = account_members::ActiveModel {
+        id: Set(txn.new_id()),
+        account_id: Set(account_id),
+        user_id: Set(user.id),
+        role: Set(MemberRole::Owner.to_string()),
+        joined_at: Set(at),
+        left_at: Set(None),
+    };
+    account_members::Entity::insert(member).exec_without_returning(txn).await?;
+    txn.enqueue(&appeared).await?;
+    Ok(user)
 }
 
 async fn by_api_key(app: &App, key: &str) -> Result<Viewer> {

@@ -1,16 +1,14 @@
-//! Who did what. An entry is written in the transaction of the deed itself, and never changed.
+//! The log of what people and services did. An entry is written in the transaction of the action itself, and never
+//! changed.
 
 mod store;
 
 pub use store::AuditLog;
 
-use crate::app::App;
-use crate::auth::Viewer;
 use crate::db::Txn;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use entity::audit_log::{ActiveModel, Entity};
 use sea_orm::{ActiveValue::Set, EntityTrait};
-use serde::Serialize;
 use uuid::Uuid;
 
 /// An entry of the audit log: an action on one row, and that row before and after.
@@ -19,7 +17,8 @@ pub struct AuditEntry {
     action: &'static str,
     entity_type: &'static str,
     entity_id: Uuid,
-    account_id: Option<Uuid>,
+    /// The account that the row belongs to; `None` for a row of no account.
+    pub account_id: Option<Uuid>,
     before: Option<serde_json::Value>,
     after: Option<serde_json::Value>,
 }
@@ -48,7 +47,7 @@ impl AuditEntry {
 }
 
 impl Txn {
-    /// Writes `entry` to the audit log, as done by `actor`, which is [`Viewer::actor`].
+    /// Writes `entry` to the audit log, as done by `actor`, which is [`Viewer::actor`](crate::auth::Viewer::actor).
     pub async fn audit(&self, actor: &str, entry: AuditEntry) -> Result<()> {
         let AuditEntry { action, entity_type, entity_id, account_id, before, after } = entry;
         let row = ActiveModel {
@@ -63,44 +62,6 @@ impl Txn {
             after: Set(after),
         };
         Entity::insert(row).exec_without_returning(self).await?;
-        Ok(())
-    }
-}
-
-/// A deed that is to be recorded.
-pub struct Deed {
-    id: Uuid,
-    at: chrono::DateTime<chrono::Utc>,
-    actor: String,
-}
-
-impl Deed {
-    /// Something that `viewer` is about to do now.
-    pub fn by(app: &App, viewer: &Viewer) -> Deed {
-        Deed { id: app.new_id(), at: app.now(), actor: viewer.actor().to_owned() }
-    }
-
-    /// Records the deed: `action` (as `credits.grant`) on a row, with what it was before and what it is now.
-    pub async fn record(
-        self,
-        txn: &Txn,
-        action: &str,
-        (entity_type, entity_id): (&str, Uuid),
-        account_id: Option<Uuid>,
-        (before, after): (Option<impl Serialize>, Option<impl Serialize>),
-    ) -> Result<()> {
-        let entry = ActiveModel {
-            id: Set(self.id),
-            at: Set(self.at.fixed_offset()),
-            actor: Set(self.actor),
-            action: Set(action.to_owned()),
-            entity_type: Set(entity_type.to_owned()),
-            entity_id: Set(entity_id),
-            account_id: Set(account_id),
-            before: Set(before.map(serde_json::to_value).transpose().map_err(Error::internal)?),
-            after: Set(after.map(serde_json::to_value).transpose().map_err(Error::internal)?),
-        };
-        Entity::insert(entry).exec_without_returning(txn).await?;
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! The way of every verb: claimed under the caller's key, written down, carried out.
 
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::Viewer;
-use crate::db::{Once, Txn, answered, once};
+use crate::db::{IdempotencyKey, Txn, stored_response};
 use crate::error::{Error, Refusal, Result};
 use crate::outbox::{self, Call, Done, NewCall, Outcome};
 use crate::providers::stripe::{CallError, Refused};
@@ -50,33 +50,31 @@ where
     I: Serialize,
     F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Call>> + Send + 'static,
 {
-    let request = Once::new(viewer.actor(), order.key, order.operation, order.input)?;
+    let key = IdempotencyKey::new(viewer.actor(), order.key, order.operation, order.input)?;
     let is_set_up = outbox::client(app).is_ok();
-    let (key_id, now) = (app.new_id(), app.now());
-    let (place, deed) = (NewCall::by(app, viewer)?, Deed::by(app, viewer));
-    let claim = app.db.write(move |txn| {
-        Box::pin(once(txn, key_id, now, request, move |txn| {
-            Box::pin(async move {
-                let call = prepare(txn).await?;
-                // Not before it is known that the caller may ask for this.
-                if !is_set_up {
-                    return Err(Error::NotConfigured("stripe_api_key"));
-                }
-                let (action, account_id, asked) = (call.operation, call.account_id, call.params.clone());
-                let id = place.write_down(txn, call).await?;
-                deed.record(txn, action, ("ProviderCall", id), account_id, (None::<()>, Some(asked))).await?;
-                Ok(id)
-            })
-        }))
+    let (place, actor) = (NewCall::by(app, viewer), viewer.actor().to_owned());
+    let placed = app.db.run_idempotent(key, move |txn| {
+        Box::pin(async move {
+            let call = prepare(txn).await?;
+            // Not before it is known that the caller may ask for this.
+            if !is_set_up {
+                return Err(Error::NotConfigured("stripe_api_key"));
+            }
+            let (action, account_id, asked) = (call.operation, call.account_id, call.params.clone());
+            let id = place.write_down(txn, call).await?;
+            let entry = AuditEntry { account_id, ..AuditEntry::new(action, "ProviderCall", id) };
+            txn.audit(&actor, entry.after(asked)).await?;
+            Ok(id)
+        })
     });
-    let call_id: Uuid = claim.await?;
+    let call_id: Uuid = placed.await?;
     settled(outbox::carry_out(app, call_id).await?)
 }
 
 /// What came of the same order before; `None` where it was not placed before. For verbs that have something done first.
 pub(super) async fn again<I: Serialize>(app: &App, viewer: &Viewer, order: &Order<'_, I>) -> Result<Option<Done>> {
-    let request = Once::new(viewer.actor(), order.key, order.operation, order.input)?;
-    let Some(call_id) = answered::<Uuid>(app.db.read(), &request).await? else { return Ok(None) };
+    let key = IdempotencyKey::new(viewer.actor(), order.key, order.operation, order.input)?;
+    let Some(call_id) = stored_response::<Uuid>(app.db.read(), &key).await? else { return Ok(None) };
     settled(outbox::carry_out(app, call_id).await?).map(Some)
 }
 
@@ -88,7 +86,7 @@ pub(super) async fn ensure(app: &App, viewer: &Viewer, call: Call) -> Result<Don
 /// The same for who knows what to do about a refusal.
 pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Outcome> {
     outbox::client(app)?;
-    let place = NewCall::by(app, viewer)?;
+    let place = NewCall::by(app, viewer);
     let call_id = app.db.write(move |txn| Box::pin(place.write_down(txn, call))).await?;
     outbox::carry_out(app, call_id).await
 }

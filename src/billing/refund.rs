@@ -3,7 +3,6 @@
 use super::customer::metadata_of;
 use super::order::{Order, place, without_card};
 use crate::app::App;
-use crate::audit::Deed;
 use crate::auth::{Permission, Viewer};
 use crate::error::Result;
 use crate::outbox::Call;
@@ -11,7 +10,6 @@ use crate::payments::{self, CARRY_OUT_REFUND};
 use entity::refunds::Model;
 use serde::Serialize;
 use serde_json::json;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// A refund that is granted.
@@ -30,11 +28,11 @@ pub struct Approval {
 pub async fn approve_refund(app: &App, viewer: &Viewer, approval: Approval, key: &str) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
     let order = Order { operation: "refunds.approve", key, input: &approval };
-    let (clock, actor, deed) = (Arc::clone(&app.clock), viewer.actor().to_owned(), Deed::by(app, viewer));
+    let actor = viewer.actor().to_owned();
     let placed = place(app, viewer, order, move |txn| {
         Box::pin(async move {
             let grant = (approval.refund_id, approval.amount_minor);
-            let (payment, refund) = payments::approve_refund(txn, &clock, (actor, deed), grant).await?;
+            let (payment, refund) = payments::approve_refund(txn, &actor, grant).await?;
             let mut metadata = metadata_of(txn, refund.account_id).await?;
             metadata["tollgate_refund"] = json!(refund.id);
             let mut params = json!({"amount": refund.amount_minor, "metadata": metadata, "expand": ["charge"]});

@@ -10,7 +10,6 @@ mod store;
 pub use feed::{Feed, Interest, Watcher};
 pub use purge::PurgeChanges;
 
-use crate::clock::Clock;
 use crate::db::{self, Txn};
 use crate::error::Result;
 use entity::changes::{ActiveModel, Entity};
@@ -90,13 +89,13 @@ impl Kind {
 }
 
 /// Writes down that `change` is made by `txn`.
-pub async fn record(txn: &Txn, clock: &Clock, change: Change) -> Result<()> {
+pub async fn record(txn: &Txn, change: Change) -> Result<()> {
     let row = ActiveModel {
-        id: Set(clock.new_id()),
+        id: Set(txn.new_id()),
         kind: Set(change.kind().word().to_owned()),
         subject_id: Set(change.subject()),
         account_id: Set(change.account()),
-        at: Set(clock.now().fixed_offset()),
+        at: Set(txn.now().fixed_offset()),
     };
     Entity::insert(row).exec_without_returning(txn).await?;
     db::notify(txn, CHANNEL).await

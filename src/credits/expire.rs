@@ -1,6 +1,6 @@
 //! Credits that nobody spent in time.
 
-use super::post::{Posting, PostingIds};
+use super::post::Posting;
 use super::store;
 use super::values::{LedgerBucket, LedgerOperation};
 use crate::app::App;
@@ -26,32 +26,30 @@ pub async fn expire(app: &App, viewer: &Viewer) -> Result<usize> {
         if due.is_empty() {
             return Ok(expired);
         }
-        let due = due.into_iter().map(|grant| (grant, Posting::ids(&app.clock))).collect();
-        let batch = Batch { due, now, actor: actor.to_owned() };
+        let batch = Batch { due, actor: actor.to_owned() };
         expired += app.db.write(move |txn| Box::pin(batch.run(txn))).await?;
     }
 }
 
-/// Grants that were due when they were read, each with the ids of its posting.
+/// Grants that were due when they were read.
 struct Batch {
-    due: Vec<(credit_grants::Model, PostingIds)>,
-    now: DateTime<Utc>,
+    due: Vec<credit_grants::Model>,
     actor: String,
 }
 
 impl Batch {
     async fn run(self, txn: &Txn) -> Result<usize> {
-        let accounts = self.due.iter().map(|(grant, _)| grant.account_id);
+        let accounts = self.due.iter().map(|grant| grant.account_id);
         store::lock_balances(txn, accounts).await?;
         // As they are now that nobody else can change them.
-        let ids = self.due.iter().map(|(grant, _)| grant.id);
+        let ids = self.due.iter().map(|grant| grant.id);
         let mut left = store::remaining(txn, ids).await?;
         let mut expired = 0;
-        for (grant, ids) in self.due {
+        for grant in self.due {
             let amount = left.remove(&grant.id).unwrap_or(0);
             if amount > 0 {
                 store::set_remaining(txn, grant.id, 0).await?;
-                posting(grant, ids, amount, self.now, &self.actor).post(txn).await?;
+                posting(grant, amount, txn.now(), &self.actor).post(txn).await?;
                 expired += 1;
             }
         }
@@ -59,17 +57,8 @@ impl Batch {
     }
 }
 
-fn posting(
-    grant: credit_grants::Model,
-    (txn_id, entry_ids, balance_id): PostingIds,
-    amount: i64,
-    now: DateTime<Utc>,
-    actor: &str,
-) -> Posting {
+fn posting(grant: credit_grants::Model, amount: i64, now: DateTime<Utc>, actor: &str) -> Posting {
     Posting {
-        txn_id,
-        entry_ids,
-        balance_id,
         account_id: grant.account_id,
         credit_unit_id: grant.credit_unit_id,
         grant_id: Some(grant.id),
@@ -79,7 +68,6 @@ fn posting(
         amount,
         business_key: format!("expire:{}", grant.id),
         effective_at: grant.expires_at.map_or(now, |at| at.to_utc()),
-        at: now,
         actor: actor.to_owned(),
         reason: None,
     }

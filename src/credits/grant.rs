@@ -1,18 +1,19 @@
 //! Credits given by hand.
 
-use super::post::{Posting, PostingIds};
+use super::post::Posting;
 use super::store;
 use super::values::{GrantSource, LedgerBucket, LedgerOperation};
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::{Once, Txn, once};
+use crate::db::{IdempotencyKey, Txn};
 use crate::error::{Error, Result};
 use crate::{accounts, plans};
 use chrono::{DateTime, Utc};
 use entity::credit_grants;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 /// The most credits in one grant, in the smallest step of the unit; far from the range of 64 bits.
@@ -39,87 +40,58 @@ pub struct NewGrant {
 pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &str) -> Result<credit_grants::Model> {
     viewer.require(Permission::CreditsWrite)?;
     check(&new)?;
-    let request = Once::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
-    let work = Grant::prepare(app, viewer, new);
-    let (key_id, now) = (app.new_id(), app.now());
-    let id: Uuid =
-        app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work.run(txn))))).await?;
+    let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
+    let actor = viewer.actor().to_owned();
+    let id: Uuid = app.db.run_idempotent(key, move |txn| Box::pin(insert(txn, actor, new))).await?;
     // Which grant it was is what is remembered; what became of it is read as it is now.
     let granted = store::grant_by_id(app.db.read(), id).await?;
     granted.ok_or_else(|| Error::internal(anyhow::anyhow!("a grant vanished")))
 }
 
-/// A grant with everything that the transaction needs.
-struct Grant {
-    grant_id: Uuid,
-    ids: PostingIds,
-    at: DateTime<Utc>,
-    actor: String,
-    deed: Deed,
-    new: NewGrant,
-}
-
-impl Grant {
-    fn prepare(app: &App, viewer: &Viewer, new: NewGrant) -> Grant {
-        Grant {
-            grant_id: app.new_id(),
-            ids: Posting::ids(&app.clock),
-            at: app.now(),
-            actor: viewer.actor().to_owned(),
-            deed: Deed::by(app, viewer),
-            new,
-        }
+async fn insert(txn: &Txn, actor: String, new: NewGrant) -> Result<Uuid> {
+    let (id, now) = (txn.new_id(), txn.now());
+    if new.expires_at.is_some_and(|end| end <= now) {
+        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
     }
-
-    async fn run(self, txn: &Txn) -> Result<Uuid> {
-        let Grant { grant_id, ids: (txn_id, entry_ids, balance_id), at, actor, deed, new } = self;
-        if new.expires_at.is_some_and(|end| end <= at) {
-            return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
-        }
-        if !accounts::account_exists(txn, new.account_id).await? {
-            return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
-        }
-        let unit = plans::credit_unit(txn, &new.unit).await?;
-        let unit = unit.ok_or(Error::refused("UNIT_NOT_FOUND", &["unit"], "there is no credit unit with this code"))?;
-        let row = credit_grants::ActiveModel {
-            id: Set(grant_id),
-            account_id: Set(new.account_id),
-            credit_unit_id: Set(unit.id),
-            source: Set(GrantSource::Admin.to_string()),
-            amount: Set(new.amount),
-            remaining: Set(new.amount),
-            priority: Set(new.priority),
-            starts_at: Set(at.fixed_offset()),
-            expires_at: Set(new.expires_at.map(|at| at.fixed_offset())),
-            business_key: Set(format!("admin:{grant_id}")),
-            payment_id: Set(None),
-            reason: Set(new.reason.clone()),
-            granted_by: Set(actor.clone()),
-            created_at: Set(at.fixed_offset()),
-        };
-        credit_grants::Entity::insert(row).exec_without_returning(txn).await?;
-        let posting = Posting {
-            txn_id,
-            entry_ids,
-            balance_id,
-            account_id: new.account_id,
-            credit_unit_id: unit.id,
-            grant_id: Some(grant_id),
-            kind: LedgerOperation::Grant,
-            from: LedgerBucket::Issued,
-            to: LedgerBucket::Available,
-            amount: new.amount,
-            business_key: format!("grant:{grant_id}"),
-            effective_at: at,
-            at,
-            actor,
-            reason: new.reason.clone(),
-        };
-        posting.post(txn).await?;
-        let (what, account_id) = (("CreditGrant", grant_id), new.account_id);
-        deed.record(txn, "credits.grant", what, Some(account_id), (None::<()>, Some(new))).await?;
-        Ok(grant_id)
+    if !accounts::account_exists(txn, new.account_id).await? {
+        return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
     }
+    let unit = plans::credit_unit(txn, &new.unit).await?;
+    let unit = unit.ok_or(Error::refused("UNIT_NOT_FOUND", &["unit"], "there is no credit unit with this code"))?;
+    let row = credit_grants::ActiveModel {
+        id: Set(id),
+        account_id: Set(new.account_id),
+        credit_unit_id: Set(unit.id),
+        source: Set(GrantSource::Admin.to_string()),
+        amount: Set(new.amount),
+        remaining: Set(new.amount),
+        priority: Set(new.priority),
+        starts_at: Set(now.fixed_offset()),
+        expires_at: Set(new.expires_at.map(|at| at.fixed_offset())),
+        business_key: Set(format!("admin:{id}")),
+        payment_id: Set(None),
+        reason: Set(new.reason.clone()),
+        granted_by: Set(actor.clone()),
+        created_at: Set(now.fixed_offset()),
+    };
+    credit_grants::Entity::insert(row).exec_without_returning(txn).await?;
+    let entry = AuditEntry::new("credits.grant", "CreditGrant", id).account(new.account_id).after(json!(new));
+    txn.audit(&actor, entry).await?;
+    let posting = Posting {
+        account_id: new.account_id,
+        credit_unit_id: unit.id,
+        grant_id: Some(id),
+        kind: LedgerOperation::Grant,
+        from: LedgerBucket::Issued,
+        to: LedgerBucket::Available,
+        amount: new.amount,
+        business_key: format!("grant:{id}"),
+        effective_at: now,
+        actor,
+        reason: new.reason,
+    };
+    posting.post(txn).await?;
+    Ok(id)
 }
 
 /// Checks what does not change with time; the rest waits until the request is known to be the first of its key.

@@ -2,7 +2,6 @@
 
 use super::store;
 use super::values::{LedgerBucket, LedgerOperation};
-use crate::clock::Clock;
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -22,15 +21,9 @@ fn amount_in(bucket: LedgerBucket, balance: &balances::Model) -> i64 {
     }
 }
 
-/// The ids of a posting, of its two entries, and of the balance if it makes one.
-pub(super) type PostingIds = (Uuid, [Uuid; 2], Uuid);
-
 /// Credits that move from one bucket to another.
 #[derive(Debug, Clone)]
 pub(super) struct Posting {
-    pub(super) txn_id: Uuid,
-    pub(super) entry_ids: [Uuid; 2],
-    pub(super) balance_id: Uuid,
     pub(super) account_id: Uuid,
     pub(super) credit_unit_id: Uuid,
     pub(super) grant_id: Option<Uuid>,
@@ -43,34 +36,40 @@ pub(super) struct Posting {
     pub(super) business_key: String,
     /// When it happened.
     pub(super) effective_at: DateTime<Utc>,
-    /// When it is written down.
-    pub(super) at: DateTime<Utc>,
     pub(super) actor: String,
     pub(super) reason: Option<String>,
 }
 
 impl Posting {
-    /// New ids for a posting.
-    pub(super) fn ids(clock: &Clock) -> PostingIds {
-        (clock.new_id(), [clock.new_id(), clock.new_id()], clock.new_id())
-    }
-
     /// Writes the balance, the two entries, and the seal that makes the database check them.
     pub(super) async fn post(self, txn: &Txn) -> Result<balances::Model> {
         if self.amount <= 0 {
             return Err(Error::internal(anyhow::anyhow!("a posting moves more than zero")));
         }
         let balance = store::move_balance(txn, &self).await?;
-        let entries = [(self.from, -self.amount, 0), (self.to, self.amount, 1)];
-        let entries = entries.map(|(bucket, amount, index)| self.entry(&balance, bucket, amount, index));
+        let id = txn.new_id();
+        let entry = |bucket: LedgerBucket, amount, seq| ledger_entries::ActiveModel {
+            id: Set(txn.new_id()),
+            txn_id: Set(id),
+            account_id: Set(self.account_id),
+            credit_unit_id: Set(self.credit_unit_id),
+            grant_id: Set(self.grant_id),
+            bucket: Set(bucket.to_string()),
+            amount: Set(amount),
+            balance_after: Set(amount_in(bucket, &balance)),
+            seq: Set(seq),
+            recorded_at: Set(txn.now().fixed_offset()),
+        };
+        let entries =
+            [entry(self.from, -self.amount, balance.entry_count - 1), entry(self.to, self.amount, balance.entry_count)];
         ledger_entries::Entity::insert_many(entries).exec_without_returning(txn).await?;
         let seal = ledger_txns::ActiveModel {
-            id: Set(self.txn_id),
+            id: Set(id),
             account_id: Set(self.account_id),
             kind: Set(self.kind.to_string()),
             business_key: Set(self.business_key),
             effective_at: Set(self.effective_at.fixed_offset()),
-            recorded_at: Set(self.at.fixed_offset()),
+            recorded_at: Set(txn.now().fixed_offset()),
             actor: Set(self.actor),
             reason: Set(self.reason),
             ref_type: Set(None),
@@ -78,28 +77,6 @@ impl Posting {
         };
         ledger_txns::Entity::insert(seal).exec_without_returning(txn).await?;
         Ok(balance)
-    }
-
-    fn entry(
-        &self,
-        balance: &balances::Model,
-        bucket: LedgerBucket,
-        amount: i64,
-        index: usize,
-    ) -> ledger_entries::ActiveModel {
-        let before_last = i64::from(index == 0);
-        ledger_entries::ActiveModel {
-            id: Set(self.entry_ids[index]),
-            txn_id: Set(self.txn_id),
-            account_id: Set(self.account_id),
-            credit_unit_id: Set(self.credit_unit_id),
-            grant_id: Set(self.grant_id),
-            bucket: Set(bucket.to_string()),
-            amount: Set(amount),
-            balance_after: Set(amount_in(bucket, balance)),
-            seq: Set(balance.entry_count - before_last),
-            recorded_at: Set(self.at.fixed_offset()),
-        }
     }
 
     /// How the balance of `bucket` changes.

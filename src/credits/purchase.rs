@@ -60,7 +60,7 @@ pub async fn project_purchase(mirror: &mut Mirror<'_>, account_id: Uuid, purchas
     if purchase.payment_id.is_none() {
         change.payment_id.take();
     }
-    let expired = grant.expires_at.is_some_and(|at| at <= mirror.clock.now());
+    let expired = grant.expires_at.is_some_and(|at| at <= mirror.txn.now());
     if moved > 0 || !expired {
         change.remaining = Set(grant.remaining - moved);
     }
@@ -94,9 +94,9 @@ async fn give(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurc
         return Err(Error::internal(anyhow::anyhow!("{}: too many credits in one purchase", purchase.business_key)));
     }
     let unit = plans::known_credit_unit(mirror, &purchase.unit).await?;
-    let (now, actor) = (mirror.clock.now(), Viewer::system("mirror").actor().to_owned());
+    let (now, actor) = (mirror.txn.now(), Viewer::system("mirror").actor().to_owned());
     let row = credit_grants::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(account_id),
         credit_unit_id: Set(unit.id),
         source: Set(GrantSource::Purchase.to_string()),
@@ -112,11 +112,7 @@ async fn give(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurc
         created_at: Set(now.fixed_offset()),
     };
     let grant = mirror.write::<credit_grants::Entity>(&purchase.business_key, None, row).await?.row;
-    let (txn_id, entry_ids, balance_id) = Posting::ids(mirror.clock);
     let posting = Posting {
-        txn_id,
-        entry_ids,
-        balance_id,
         account_id,
         credit_unit_id: unit.id,
         grant_id: Some(grant.id),
@@ -126,7 +122,6 @@ async fn give(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurc
         amount: purchase.credits,
         business_key: format!("grant:{}", grant.id),
         effective_at: purchase.paid_at,
-        at: now,
         actor,
         reason: None,
     };
@@ -142,8 +137,7 @@ async fn take(
     step: usize,
     expired: bool,
 ) -> Result<()> {
-    let (txn_id, entry_ids, balance_id) = Posting::ids(mirror.clock);
-    let now = mirror.clock.now();
+    let now = mirror.txn.now();
     let (from, to) = match (amount > 0, expired) {
         (true, _) => (LedgerBucket::Available, LedgerBucket::Revoked),
         (false, false) => (LedgerBucket::Revoked, LedgerBucket::Available),
@@ -151,9 +145,6 @@ async fn take(
         (false, true) => (LedgerBucket::Revoked, LedgerBucket::Expired),
     };
     let posting = Posting {
-        txn_id,
-        entry_ids,
-        balance_id,
         account_id: grant.account_id,
         credit_unit_id: grant.credit_unit_id,
         grant_id: Some(grant.id),
@@ -163,7 +154,6 @@ async fn take(
         amount: amount.abs(),
         business_key: format!("revoke:{}:{step}", grant.id),
         effective_at: now,
-        at: now,
         actor: Viewer::system("mirror").actor().to_owned(),
         reason: None,
     };

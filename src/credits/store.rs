@@ -192,13 +192,13 @@ pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balance
         available = available + $4, expired = expired + $5, issued = issued + $6, revoked = revoked + $7 \
         WHERE account_id = $1 AND credit_unit_id = $2 RETURNING *";
     let (sql, id) = match posting.from {
-        LedgerBucket::Issued => (OPEN, Some(posting.balance_id)),
+        LedgerBucket::Issued => (OPEN, Some(txn.new_id())),
         _ => (MOVE, None),
     };
     let values: [Value; 7] = [
         posting.account_id.into(),
         posting.credit_unit_id.into(),
-        posting.at.fixed_offset().into(),
+        txn.now().fixed_offset().into(),
         posting.change(LedgerBucket::Available).into(),
         posting.change(LedgerBucket::Expired).into(),
         posting.change(LedgerBucket::Issued).into(),

@@ -1,7 +1,6 @@
 //! Writes rows that mirror what another system says, and notes what that changed.
 
 use super::Txn;
-use crate::clock::Clock;
 use crate::error::Result;
 use chrono::{DurationRound, SecondsFormat, TimeDelta};
 use sea_orm::sea_query::sea_value_to_json_value;
@@ -13,8 +12,6 @@ use std::str::FromStr;
 pub struct Mirror<'a> {
     /// The transaction that everything is written in.
     pub txn: &'a Txn,
-    /// Time and ids.
-    pub clock: &'a Clock,
     differences: Vec<Difference>,
 }
 
@@ -44,8 +41,8 @@ pub struct Mirrored<M> {
 
 impl<'a> Mirror<'a> {
     /// A run in `txn`.
-    pub fn new(txn: &'a Txn, clock: &'a Clock) -> Mirror<'a> {
-        Mirror { txn, clock, differences: Vec::new() }
+    pub fn new(txn: &'a Txn) -> Mirror<'a> {
+        Mirror { txn, differences: Vec::new() }
     }
 
     /// What was changed so far.
@@ -97,7 +94,7 @@ impl<'a> Mirror<'a> {
             }
         }
         if let Ok(column) = E::Column::from_str("updated_at") {
-            change.set(column, self.clock.now().fixed_offset().into());
+            change.set(column, self.txn.now().fixed_offset().into());
         }
         let row = E::update(change).validate()?.exec(self.txn).await?;
         self.note::<E>(external_id, Some(before), Some(after));

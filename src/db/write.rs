@@ -75,7 +75,11 @@ impl Work {
         match AssertUnwindSafe((self.run)(&txn)).catch_unwind().await {
             Ok(Ok(answer)) => {
                 let is_armed = txn.is_armed();
-                if self.dry { txn.rollback().await? } else { txn.commit().await? }
+                if self.dry {
+                    txn.rollback().await?
+                } else {
+                    txn.commit().await?
+                }
                 Ok(Done { answer, is_armed })
             }
             Ok(Err(error)) => txn.rollback().await.and(Err(error)),

@@ -4,7 +4,7 @@ use super::store;
 use super::values::GiftStatus;
 use crate::accounts::payer_of;
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{GiftCode, Permission, Viewer};
 use crate::error::{Error, Result};
 use entity::gifts::{ActiveModel, Entity, Model};
@@ -36,7 +36,7 @@ pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model
         viewer.require(Permission::BillingWrite)?;
     }
     let code = GiftCode::generate(&mut rand::rng());
-    let (change, caller, deed) = (with_code(id, &code), viewer.clone(), Deed::by(app, viewer));
+    let (change, caller) = (with_code(id, &code), viewer.clone());
     let written = app.db.write(move |txn| {
         Box::pin(async move {
             let unknown = || Error::refused("GIFT_NOT_FOUND", &["giftId"], "there is no such gift of yours");
@@ -49,8 +49,8 @@ pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model
             }
             let row = Entity::update(change).exec(txn).await?;
             let shown = |row: &Model| json!({"codePrefix": row.prefix});
-            let (before, after) = (Some(shown(&gift)), Some(shown(&row)));
-            deed.record(txn, "gifts.replace_code", ("Gift", id), Some(row.account_id), (before, after)).await?;
+            let entry = AuditEntry::new("gifts.replace_code", "Gift", id).account(row.account_id);
+            txn.audit(caller.actor(), entry.before(shown(&gift)).after(shown(&row))).await?;
             Ok(row)
         })
     });

@@ -10,8 +10,7 @@ use super::records::Records;
 use super::store::Store;
 use super::{fetch, paddle, receive, stripe};
 use crate::app::App;
-use crate::clock::Clock;
-use crate::db::{Bell, Difference, Mirror, Txn};
+use crate::db::{Difference, Mirror, Txn};
 use crate::error::{Error, Result};
 use crate::jobs::{MOST_ATTEMPTS, retry_delay};
 use crate::providers::Provider;
@@ -20,7 +19,6 @@ use entity::{inbox_events, provider_objects};
 use sea_orm::ActiveValue::Set;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// How often a transaction is tried at once when it met another, before its job waits.
@@ -75,8 +73,6 @@ pub(super) struct Apply {
     news: Vec<inbox_events::Model>,
     /// Events that are to be applied again.
     reopened: Vec<Uuid>,
-    clock: Arc<Clock>,
-    bell: Arc<Bell>,
     max_devices: i64,
 }
 
@@ -88,8 +84,6 @@ impl Apply {
             scope,
             news: Vec::new(),
             reopened: Vec::new(),
-            clock: Arc::clone(&app.clock),
-            bell: Arc::clone(app.db.bell()),
             max_devices: app.config.licences.max_devices,
         }
     }
@@ -136,19 +130,19 @@ impl Apply {
         let open: Vec<Uuid> = mirrored.iter().filter(|(_, one)| !one.applied).map(|(_, one)| one.event_id).collect();
         let sightings: Vec<Sighting> = mirrored.into_iter().map(|(_, sighting)| sighting).collect();
         store.lock(&self.named(store, kind, &sightings).await?).await?;
-        let mut mirror = Mirror::new(txn, &self.clock);
+        let mut mirror = Mirror::new(txn);
         let object = match kind {
             Some(kind) => self.fold(store, &mut mirror, kind, &sightings).await?,
             None => store.object(&self.object_id).await?,
         };
         let Some(object) = object else { return Ok(Vec::new()) };
-        let mut records = Records::new(store, &mut mirror, &self.bell, self.max_devices);
+        let mut records = Records::new(store, &mut mirror, self.max_devices);
         let outcome = records.follow(&object).await?;
         // What was applied before stays so, unless it has to wait now.
         let all = || sightings.iter().map(|sighting| sighting.event_id).collect();
         let ids: Vec<Uuid> = if outcome.waits_for.is_some() { all() } else { open };
         if !ids.is_empty() {
-            store.settle(&ids, applied(outcome.waits_for, outcome.note, self.clock.now())).await?;
+            store.settle(&ids, applied(outcome.waits_for, outcome.note, txn.now())).await?;
         }
         Ok(mirror.into_differences())
     }
@@ -158,7 +152,7 @@ impl Apply {
     async fn take_in(&self, store: Store<'_>) -> Result<()> {
         for row in &self.news {
             if row.source != "fetched" || !self.is_known(store, row).await? {
-                receive::insert(store.txn, &self.clock, row.clone()).await?;
+                receive::insert(store.txn, row.clone()).await?;
             }
         }
         if !self.reopened.is_empty() {
@@ -215,7 +209,7 @@ impl Apply {
         }
         let gone = pending.iter().chain(&last).any(|sighting| self.provider.is_obituary(&sighting.kind));
         let row = provider_objects::ActiveModel {
-            id: Set(self.clock.new_id()),
+            id: Set(store.txn.new_id()),
             provider: Set(self.provider.name().to_owned()),
             external_id: Set(self.object_id.clone()),
             kind: Set(kind.to_owned()),
@@ -230,7 +224,7 @@ impl Apply {
             payment: Set(tied.payment),
             charge: Set(tied.charge),
             product: Set(tied.product),
-            updated_at: Set(self.clock.now().fixed_offset()),
+            updated_at: Set(store.txn.now().fixed_offset()),
         };
         let kept = mirror.write::<provider_objects::Entity>(&self.object_id, known, row).await?;
         Ok(Some(Object::from(kept.row)))
@@ -310,7 +304,7 @@ impl Failure {
         for event in store.pending(&work.object_id).await? {
             let attempts = event.attempts + 1;
             let parked = attempts >= MOST_ATTEMPTS;
-            let next = (work.clock.now() + retry_delay(attempts)).fixed_offset();
+            let next = (txn.now() + retry_delay(attempts)).fixed_offset();
             let outcome = inbox_events::ActiveModel {
                 state: Set(if parked { "parked" } else { "failed" }.to_owned()),
                 error: Set(Some(error.chars().filter(|char| *char != '\0').take(2_000).collect())),

@@ -18,15 +18,13 @@ pub struct ApplyObject {
     pub object_id: String,
 }
 
-impl ApplyObject {
-    /// What makes two of these jobs one: events about one object are applied one after the other.
-    pub fn unique_key(&self) -> String {
-        format!("{}:{}", self.provider.name(), self.object_id)
-    }
-}
-
 impl Job for ApplyObject {
     const KIND: &'static str = "apply_object";
+
+    fn unique_key(&self) -> Option<String> {
+        // Events about one object are applied one after the other.
+        Some(format!("{}:{}", self.provider.name(), self.object_id))
+    }
 
     async fn run(self, app: &App) -> Result<()> {
         apply_object(app, self.provider, &self.object_id).await
@@ -44,6 +42,10 @@ pub struct ReapplyPrice {
 
 impl Job for ReapplyPrice {
     const KIND: &'static str = "reapply_price";
+
+    fn unique_key(&self) -> Option<String> {
+        Some(format!("{}:{}", self.provider.name(), self.price))
+    }
 
     async fn run(self, app: &App) -> Result<()> {
         waiting::reapply_price(app, self.provider, &self.price).await
@@ -64,6 +66,10 @@ impl Job for WakeWaiting {
 
 impl Job for UserAppeared {
     const KIND: &'static str = "user_appeared";
+
+    fn unique_key(&self) -> Option<String> {
+        Some(self.user.clone())
+    }
 
     async fn run(self, app: &App) -> Result<()> {
         waiting::wake_user(app, &self.user).await

@@ -4,10 +4,8 @@ use super::ApplyObject;
 use super::envelope::{self, Envelope};
 use crate::app::App;
 use crate::changes::{self, Change};
-use crate::clock::Clock;
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use crate::jobs::NewJob;
 use crate::meter::WebhookOutcome;
 use crate::providers::{Forgery, Provider, paddle, stripe};
 use crate::security::{self, SecurityEventKind};
@@ -16,7 +14,6 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::Value;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// A webhook as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -122,19 +119,15 @@ async fn keep(app: &App, provider: Provider, envelope: Envelope, payload: Value)
 /// The same for an event as it is to be written down.
 pub(super) async fn keep_row(app: &App, provider: Provider, row: Model) -> Result<Receipt> {
     let object = row.object_id.clone().filter(|_| row.state != "ignored");
-    let job = match object.map(|object_id| ApplyObject { provider, object_id }) {
-        Some(job) => Some(NewJob::new(app, &job)?.unique(job.unique_key())),
-        None => None,
-    };
-    let clock = Arc::clone(&app.clock);
+    let job = object.map(|object_id| ApplyObject { provider, object_id });
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                if !insert(txn, &clock, row).await? {
+                if !insert(txn, row).await? {
                     return Ok(Receipt::Duplicate);
                 }
                 let Some(job) = job else { return Ok(Receipt::Ignored) };
-                job.enqueue(txn).await?;
+                txn.enqueue(&job).await?;
                 Ok(Receipt::Accepted)
             })
         })
@@ -142,14 +135,14 @@ pub(super) async fn keep_row(app: &App, provider: Provider, row: Model) -> Resul
 }
 
 /// Writes an event down that is not there yet; whether it is new.
-pub(super) async fn insert(txn: &Txn, clock: &Clock, row: Model) -> Result<bool> {
+pub(super) async fn insert(txn: &Txn, row: Model) -> Result<bool> {
     let id = row.id;
     let once = OnConflict::columns([Column::Provider, Column::ExternalId]).do_nothing().to_owned();
     let row = row.into_active_model().reset_all();
     if Entity::insert(row).on_conflict(once).exec_without_returning(txn).await? != 1 {
         return Ok(false);
     }
-    changes::record(txn, clock, Change::WebhookEventReceived(id)).await?;
+    changes::record(txn, Change::WebhookEventReceived(id)).await?;
     Ok(true)
 }
 

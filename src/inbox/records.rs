@@ -8,12 +8,11 @@ use super::store::{Store, Tie};
 use super::stripe;
 use super::waiting::Waiting;
 use crate::accounts::account_of_customer;
-use crate::db::{Bell, Mirror};
+use crate::db::Mirror;
 use crate::error::Result;
 use crate::payments::ObservedPayment;
 use crate::providers::Provider;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// A record of ours, by the id at the provider of the object that it is made from; in the order in which they refer to
@@ -66,8 +65,8 @@ pub(super) struct Records<'a, 'm> {
 }
 
 impl<'a, 'm> Records<'a, 'm> {
-    pub(super) fn new(store: Store<'a>, mirror: &'m mut Mirror<'a>, bell: &Arc<Bell>, max_devices: i64) -> Self {
-        let waiting = Waiting { store, clock: mirror.clock, bell: Arc::clone(bell) };
+    pub(super) fn new(store: Store<'a>, mirror: &'m mut Mirror<'a>, max_devices: i64) -> Self {
+        let waiting = Waiting { store };
         let (queue, payments) = (BTreeSet::new(), HashMap::new());
         Records { store, mirror, waiting, max_devices, queue, payments, note: None }
     }

@@ -7,7 +7,7 @@ use super::jobs::ApplyObject;
 use super::store::{self, Chosen, Events};
 use super::waiting;
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::db::{Listing as _, rows_for};
 use crate::error::{Error, Result};
@@ -16,7 +16,6 @@ use entity::inbox_events::{Column, Entity};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// The most events that one call applies again.
@@ -79,15 +78,15 @@ async fn replay(app: &App, viewer: &Viewer, found: Vec<Chosen>, more: bool, dry_
     let Some(first) = found.first().map(|event| event.id) else { return Ok(replay) };
     let ids: Vec<Uuid> = found.iter().map(|event| event.id).collect();
     let objects: BTreeSet<ApplyObject> = objects.into_keys().collect();
-    let (deed, clock, bell) = (Deed::by(app, viewer), Arc::clone(&app.clock), Arc::clone(app.db.bell()));
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 store::reopen(txn, &ids).await?;
                 let after = json!({"events": ids.len(), "objects": objects.len()});
-                waiting::enqueue(txn, &clock, &bell, objects.into_iter().collect()).await?;
-                let what = ("WebhookEvent", first);
-                deed.record(txn, "webhook_events.replay", what, None, (None::<()>, Some(after))).await
+                waiting::enqueue(txn, objects.into_iter().collect()).await?;
+                let entry = AuditEntry::new("webhook_events.replay", "WebhookEvent", first).after(after);
+                txn.audit(&actor, entry).await
             })
         })
         .await?;

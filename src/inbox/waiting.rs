@@ -8,13 +8,10 @@
 use super::jobs::{ApplyObject, ReapplyPrice};
 use super::store::{self, Store};
 use crate::app::App;
-use crate::clock::Clock;
-use crate::db::{Bell, Txn};
+use crate::db::Txn;
 use crate::error::Result;
-use crate::jobs::NewJob;
 use crate::providers::Provider;
 use crate::subscriptions;
-use std::sync::Arc;
 
 /// How many objects one transaction has applied: few enough that it does not keep others from the queue for long.
 const AT_ONCE: u64 = 500;
@@ -22,22 +19,19 @@ const AT_ONCE: u64 = 500;
 /// Wakes what waits, in the transaction that brings what is waited for.
 pub(super) struct Waiting<'a> {
     pub(super) store: Store<'a>,
-    pub(super) clock: &'a Clock,
-    pub(super) bell: Arc<Bell>,
 }
 
 impl Waiting<'_> {
     /// Has the objects applied whose events wait for `key`.
     pub(super) async fn wake(&self, key: &str) -> Result<()> {
         let objects = store::waiting_for(self.store.txn, key).await?;
-        enqueue(self.store.txn, self.clock, &self.bell, objects).await
+        enqueue(self.store.txn, objects).await
     }
 
     /// Has the subscriptions applied again that bill for a price.
     pub(super) async fn price_changed(&self, external_id: &str) -> Result<()> {
         let job = ReapplyPrice { provider: self.store.provider, price: external_id.to_owned() };
-        let unique = format!("{}:{external_id}", job.provider.name());
-        NewJob::with(self.clock, &self.bell, &job)?.unique(unique).enqueue(self.store.txn).await
+        self.store.txn.enqueue(&job).await
     }
 }
 
@@ -68,15 +62,14 @@ async fn enqueue_in_one<F>(app: &App, objects: F) -> Result<()>
 where
     F: for<'c> FnOnce(&'c Txn) -> futures_util::future::BoxFuture<'c, Result<Vec<ApplyObject>>> + Send + 'static,
 {
-    let (clock, bell) = (Arc::clone(&app.clock), Arc::clone(app.db.bell()));
-    app.db.write(move |txn| Box::pin(async move { enqueue(txn, &clock, &bell, objects(txn).await?).await })).await
+    app.db.write(move |txn| Box::pin(async move { enqueue(txn, objects(txn).await?).await })).await
 }
 
 /// In the order of their keys, as two transactions that have the same objects applied would else wait for each other.
-pub(super) async fn enqueue(txn: &Txn, clock: &Clock, bell: &Arc<Bell>, mut objects: Vec<ApplyObject>) -> Result<()> {
+pub(super) async fn enqueue(txn: &Txn, mut objects: Vec<ApplyObject>) -> Result<()> {
     objects.sort();
     for job in objects {
-        NewJob::with(clock, bell, &job)?.unique(job.unique_key()).enqueue(txn).await?;
+        txn.enqueue(&job).await?;
     }
     Ok(())
 }

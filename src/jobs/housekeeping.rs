@@ -14,7 +14,7 @@ impl Job for PurgeIdempotencyKeys {
     const KIND: &'static str = "purge_idempotency_keys";
 
     async fn run(self, app: &App) -> Result<()> {
-        let count = db::forget(&app.db, app.now()).await?;
+        let count = db::purge(&app.db, app.now()).await?;
         tracing::debug!(count, "idempotency keys forgotten");
         Ok(())
     }

@@ -15,7 +15,7 @@ mod queue;
 mod runner;
 
 pub use housekeeping::PurgeIdempotencyKeys;
-pub use queue::{MOST_ATTEMPTS, NewJob, SCHEDULE, backlog, retry_delay};
+pub use queue::{MOST_ATTEMPTS, SCHEDULE, backlog, retry_delay};
 pub use runner::Tally;
 
 use crate::app::App;

@@ -2,8 +2,7 @@
 
 use super::{Job, Kind};
 use crate::app::App;
-use crate::clock::Clock;
-use crate::db::{Bell, Txn, skip_locked};
+use crate::db::{Txn, skip_locked};
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::jobs::{ActiveModel, Column, Entity, Model};
@@ -12,8 +11,6 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
     FromQueryResult, ModelTrait, PaginatorTrait, QueryFilter, QuerySelect, Statement, Value,
 };
-use std::sync::Arc;
-use uuid::Uuid;
 
 /// How often a job is tried before it is parked: for a little over nine hours.
 pub const MOST_ATTEMPTS: i64 = 20;
@@ -82,52 +79,6 @@ async fn insert(
     txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), SQL, values)).await?;
     txn.arm();
     Ok(())
-}
-
-/// A job to be enqueued: prepared before the transaction, written down inside it.
-#[derive(Debug, Clone)]
-pub struct NewJob {
-    kind: &'static str,
-    payload: serde_json::Value,
-    unique_key: Option<String>,
-    run_at: DateTime<Utc>,
-}
-
-impl NewJob {
-    /// `job`, to be done as soon as a worker is free.
-    pub fn new<J: Job>(app: &App, job: &J) -> Result<NewJob> {
-        NewJob::with(&app.clock, app.db.bell(), job)
-    }
-
-    /// The same, for those who stand in a transaction and have no more of the app than this.
-    pub fn with<J: Job>(clock: &Clock, _: &Arc<Bell>, job: &J) -> Result<NewJob> {
-        let payload = serde_json::to_value(job).map_err(Error::internal)?;
-        Ok(NewJob { kind: J::KIND, payload, unique_key: None, run_at: clock.now() })
-    }
-
-    /// Makes this job and any other of its kind under `key` one: at most one is in the queue and at most one runs at a
-    /// time, so a key that names an object does the work on that object one after the other.
-    ///
-    /// - While one waits, enqueueing brings it forward if it is for earlier.
-    /// - While one runs, it runs once more afterwards: what the running one may have missed is not missed.
-    /// - One that waits after a failure keeps its delay, so that the delay grows however often it is asked for.
-    /// - One that was parked is tried again, from the first attempt.
-    ///
-    /// The payload of the last one to be enqueued counts. A transaction that enqueues under several keys does so in
-    /// their order, as it locks each until it ends.
-    pub fn unique(self, key: impl Into<String>) -> NewJob {
-        NewJob { unique_key: Some(key.into()), ..self }
-    }
-
-    /// Not before `run_at`.
-    pub fn at(self, run_at: DateTime<Utc>) -> NewJob {
-        NewJob { run_at, ..self }
-    }
-
-    /// Writes the job down. It exists once `txn` is committed, and never if it is not.
-    pub async fn enqueue(self, txn: &Txn) -> Result<()> {
-        insert(txn, self.kind, self.payload, self.unique_key, self.run_at).await
-    }
 }
 
 /// Sees to it that the job of every schedule is in the queue, where it stays.

@@ -3,12 +3,11 @@
 use super::values::LicenseSource;
 use super::{issued, store};
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::db::Txn;
 use crate::error::Result;
-use chrono::{DateTime, Utc};
-use entity::{accounts, license_keys};
+use entity::license_keys;
 use sea_orm::EntityTrait;
 use sea_orm::sea_query::OnConflict;
 use serde_json::json;
@@ -53,7 +52,7 @@ pub async fn issue_missing(app: &App, viewer: &Viewer, plan: &Backfill, progress
     }
     let mut after = Uuid::nil();
     loop {
-        let batch = Batch::prepare(app, viewer, plan, after);
+        let batch = Batch { plan: plan.clone(), after, actor: viewer.actor().to_owned() };
         let (last, issued) = app.db.write(move |txn| Box::pin(batch.run(txn))).await?;
         let Some(last) = last else { return Ok(done) };
         after = last;
@@ -63,47 +62,33 @@ pub async fn issue_missing(app: &App, viewer: &Viewer, plan: &Backfill, progress
 }
 
 struct Batch {
-    kind: String,
-    max_devices: i64,
+    plan: Backfill,
     after: Uuid,
-    at: DateTime<Utc>,
-    ids: Vec<(Uuid, Deed)>,
+    actor: String,
 }
 
 impl Batch {
-    fn prepare(app: &App, viewer: &Viewer, plan: &Backfill, after: Uuid) -> Batch {
-        let ids = (0..BATCH).map(|_| (app.new_id(), Deed::by(app, viewer))).collect();
-        Batch { kind: plan.kind.clone(), max_devices: plan.max_devices, after, at: app.now(), ids }
-    }
-
     /// The last account that was looked at, and how many licences were issued.
     async fn run(self, txn: &Txn) -> Result<(Option<Uuid>, u64)> {
-        let Batch { kind, max_devices, after, at, ids } = self;
-        let accounts = store::accounts_without_licence(txn, &kind, after, BATCH).await?;
+        let accounts = store::accounts_without_licence(txn, &self.plan.kind, self.after, BATCH).await?;
         let last = accounts.last().map(|account| account.id);
         let mut issued = 0;
-        for (account, (id, deed)) in accounts.into_iter().zip(ids) {
-            issued += issue_to(txn, account, id, deed, max_devices, at).await?;
+        for account in accounts {
+            issued += issue_to(txn, &self.actor, account.id, self.plan.max_devices).await?;
         }
         Ok((last, issued))
     }
 }
 
 /// How many licences the account got: none where another run was faster.
-async fn issue_to(
-    txn: &Txn,
-    account: accounts::Model,
-    id: Uuid,
-    deed: Deed,
-    max_devices: i64,
-    at: DateTime<Utc>,
-) -> Result<u64> {
-    let row = issued(id, account.id, max_devices, LicenseSource::Backfill, at);
+async fn issue_to(txn: &Txn, actor: &str, account_id: Uuid, max_devices: i64) -> Result<u64> {
+    let id = txn.new_id();
+    let row = issued(id, account_id, max_devices, LicenseSource::Backfill, txn.now());
     let insert = license_keys::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
     let inserted = insert.exec_without_returning(txn).await?;
     if inserted == 1 {
-        let change = (None::<()>, Some(json!({"maxDevices": max_devices})));
-        deed.record(txn, "license_keys.issue", ("LicenseKey", id), Some(account.id), change).await?;
+        let entry = AuditEntry::new("license_keys.issue", "LicenseKey", id).account(account_id);
+        txn.audit(actor, entry.after(json!({"maxDevices": max_devices}))).await?;
     }
     Ok(inserted)
 }

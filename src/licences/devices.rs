@@ -3,7 +3,7 @@
 use super::values::LicenseStatus;
 use super::{rows_to_change, status, store};
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{LicenseKeySecret, Viewer};
 use crate::error::{Error, Result};
 use entity::devices::{ActiveModel, Entity, Model};
@@ -41,10 +41,10 @@ pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevi
     status::limit(app, viewer, secret.as_ref())?;
     check(&new)?;
     let secret = secret.ok_or_else(invalid)?;
-    let (id, now) = (app.new_id(), app.now().fixed_offset());
     app.db
         .write(move |txn| {
             Box::pin(async move {
+                let now = txn.now().fixed_offset();
                 let licence = store::lock_licence_of_key(txn, &secret.prefix()).await?;
                 let known = licence.filter(|row| row.hash.as_ref().is_some_and(|hash| secret.matches(hash)));
                 let licence = known.ok_or_else(invalid)?;
@@ -71,7 +71,7 @@ pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevi
                     return Err(Error::refused("DEVICE_LIMIT_REACHED", &["key"], message));
                 }
                 let row = ActiveModel {
-                    id: Set(id),
+                    id: Set(txn.new_id()),
                     account_id: Set(licence.account_id),
                     license_key_id: Set(licence.id),
                     fingerprint: Set(new.fingerprint),
@@ -111,7 +111,7 @@ fn check(new: &NewDevice) -> Result<()> {
 /// Takes a machine's place away, so that another may have it; doing so again changes nothing.
 pub async fn revoke_device(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model> {
     let rows = rows_to_change::<Entity>(viewer)?;
-    let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -120,10 +120,11 @@ pub async fn revoke_device(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model
                 if device.revoked_at.is_some() {
                     return Ok(device);
                 }
+                let now = txn.now().fixed_offset();
                 let change = ActiveModel { id: Set(id), revoked_at: Set(Some(now)), ..Default::default() };
                 let device = Entity::update(change).exec(txn).await?;
-                let change = (None::<()>, Some(json!({"revokedAt": now})));
-                deed.record(txn, "devices.revoke", ("Device", id), Some(device.account_id), change).await?;
+                let entry = AuditEntry::new("devices.revoke", "Device", id).account(device.account_id);
+                txn.audit(&actor, entry.after(json!({"revokedAt": now}))).await?;
                 Ok(device)
             })
         })

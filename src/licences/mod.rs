@@ -20,9 +20,9 @@ pub use values::{LicenseSource, LicenseStatus, RevokedBy};
 
 use crate::accounts;
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{LicenseKeySecret, Permission, Scope, Viewer};
-use crate::db::{Once, Visible, once, rows_for};
+use crate::db::{IdempotencyKey, Txn, Visible, rows_for};
 use crate::error::{Error, Result};
 use entity::license_keys::{ActiveModel, Entity, Model};
 use sea_orm::{ActiveValue::Set, EntityTrait, Select};
@@ -50,29 +50,30 @@ pub async fn issue(
     if !(1..=10_000).contains(&new.max_devices) {
         return Err(Error::refused("MAX_DEVICES_INVALID", &["maxDevices"], "a licence is for 1 to 10,000 devices"));
     }
-    let request = Once::new(viewer.actor(), idempotency_key, "licences.issue", &new)?;
+    let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "licences.issue", &new)?;
     let secret = LicenseKeySecret::generate(&mut rand::rng());
-    let (id, key_id, now, deed) = (app.new_id(), app.new_id(), app.now(), Deed::by(app, viewer));
-    let row = ActiveModel {
-        prefix: Set(Some(secret.prefix())),
-        hash: Set(Some(secret.hash())),
-        ..issued(id, new.account_id, new.max_devices, LicenseSource::Admin, now)
-    };
-    let work = async move |txn: &crate::db::Txn| {
+    let (prefix, hash, actor) = (secret.prefix(), secret.hash(), viewer.actor().to_owned());
+    let work = async move |txn: &Txn| {
         if !accounts::account_exists(txn, new.account_id).await? {
             return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
         }
+        let row = ActiveModel {
+            prefix: Set(Some(prefix)),
+            hash: Set(Some(hash)),
+            ..issued(txn.new_id(), new.account_id, new.max_devices, LicenseSource::Admin, txn.now())
+        };
         let licence = Entity::insert(row).exec_with_returning(txn).await?;
         let after = json!({"keyPrefix": licence.prefix, "maxDevices": licence.max_devices});
-        let change = (None::<()>, Some(after));
-        deed.record(txn, "license_keys.issue", ("LicenseKey", id), Some(licence.account_id), change).await?;
-        Ok(id)
+        let entry = AuditEntry::new("license_keys.issue", "LicenseKey", licence.id).account(licence.account_id);
+        txn.audit(&actor, entry.after(after)).await?;
+        Ok(licence.id)
     };
-    let first: Uuid =
-        app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work(txn))))).await?;
-    let licence = store::licence(app.db.read(), first).await?;
+    let id: Uuid = app.db.run_idempotent(key, move |txn| Box::pin(work(txn))).await?;
+    let licence = store::licence(app.db.read(), id).await?;
     let licence = licence.ok_or_else(|| Error::internal(anyhow::anyhow!("a licence vanished")))?;
-    Ok((licence, (first == id).then_some(secret)))
+    // A repeated request finds the licence with the key of the first.
+    let is_shown = licence.hash.as_ref().is_some_and(|hash| secret.matches(hash));
+    Ok((licence, is_shown.then_some(secret)))
 }
 
 /// A licence as it is issued, without a key.
@@ -116,8 +117,7 @@ pub async fn replace(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model, Lic
 async fn make_key(app: &App, viewer: &Viewer, id: Uuid, replace: bool) -> Result<(Model, LicenseKeySecret)> {
     let rows = rows_to_change::<Entity>(viewer)?;
     let secret = LicenseKeySecret::generate(&mut rand::rng());
-    let (prefix, hash) = (secret.prefix(), secret.hash());
-    let deed = Deed::by(app, viewer);
+    let (prefix, hash, actor) = (secret.prefix(), secret.hash(), viewer.actor().to_owned());
     let licence = app
         .db
         .write(move |txn| {
@@ -130,13 +130,15 @@ async fn make_key(app: &App, viewer: &Viewer, id: Uuid, replace: bool) -> Result
                     let advice = "the key was shown before; use replaceLicenseKey to get a new one in its place";
                     return Err(Error::refused("KEY_ALREADY_SHOWN", ID, advice));
                 }
-                let before = found.prefix.as_ref().map(|prefix| json!({"keyPrefix": prefix}));
                 let change =
                     ActiveModel { id: Set(id), prefix: Set(Some(prefix)), hash: Set(Some(hash)), ..Default::default() };
                 let licence = Entity::update(change).exec(txn).await?;
                 let action = if replace { "license_keys.replace" } else { "license_keys.reveal" };
-                let change = (before, Some(json!({"keyPrefix": licence.prefix})));
-                deed.record(txn, action, ("LicenseKey", id), Some(licence.account_id), change).await?;
+                let mut entry = AuditEntry::new(action, "LicenseKey", id).account(licence.account_id);
+                if let Some(prefix) = found.prefix {
+                    entry = entry.before(json!({"keyPrefix": prefix}));
+                }
+                txn.audit(&actor, entry.after(json!({"keyPrefix": licence.prefix}))).await?;
                 Ok(licence)
             })
         })
@@ -151,7 +153,7 @@ pub async fn revoke(app: &App, viewer: &Viewer, id: Uuid, reason: Option<String>
         return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
     }
     let rows = rows_for::<Entity>(viewer)?;
-    let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -162,14 +164,14 @@ pub async fn revoke(app: &App, viewer: &Viewer, id: Uuid, reason: Option<String>
                 let change = ActiveModel {
                     id: Set(id),
                     status: Set(LicenseStatus::Revoked.to_string()),
-                    revoked_at: Set(found.revoked_at.or(Some(now))),
+                    revoked_at: Set(found.revoked_at.or(Some(txn.now().fixed_offset()))),
                     revoked_by: Set(Some(RevokedBy::Admin.to_string())),
                     ..Default::default()
                 };
                 let licence = Entity::update(change).exec(txn).await?;
                 let after = json!({"revokedAt": licence.revoked_at, "reason": reason});
-                let change = (None::<()>, Some(after));
-                deed.record(txn, "license_keys.revoke", ("LicenseKey", id), Some(licence.account_id), change).await?;
+                let entry = AuditEntry::new("license_keys.revoke", "LicenseKey", id).account(licence.account_id);
+                txn.audit(&actor, entry.after(after)).await?;
                 Ok(licence)
             })
         })

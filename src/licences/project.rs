@@ -44,13 +44,13 @@ pub async fn project(
     for row in &found {
         let wanted = ActiveModel {
             payment_id: Set(payment_id.or(row.payment_id)),
-            ..standing(row, observed, mirror.clock.now())?
+            ..standing(row, observed, mirror.txn.now())?
         };
         mirror.write::<Entity>(&label(observed, row.unit_number), Some(row.clone()), wanted).await?;
     }
     let next = found.last().map_or(1, |row| row.unit_number + 1);
     for unit_number in next..=observed.units {
-        let (now, at) = (mirror.clock.now().fixed_offset(), observed.occurred_at);
+        let (now, at) = (mirror.txn.now().fixed_offset(), observed.occurred_at);
         let revoked = !is_good(observed, unit_number);
         let row = ActiveModel {
             payment_id: Set(payment_id),
@@ -61,7 +61,7 @@ pub async fn project(
             status: Set(status_of(revoked).to_string()),
             revoked_at: Set(revoked.then_some(now)),
             revoked_by: Set(revoked.then(|| RevokedBy::Provider.to_string())),
-            ..issued(mirror.clock.new_id(), account_id, max_devices, LicenseSource::Purchase, at)
+            ..issued(mirror.txn.new_id(), account_id, max_devices, LicenseSource::Purchase, at)
         };
         mirror.write::<Entity>(&label(observed, unit_number), None, row).await?;
     }

@@ -6,7 +6,6 @@ use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
 use crate::error::Result;
-use crate::jobs::NewJob;
 use chrono::TimeDelta;
 use entity::outbox_calls::{ActiveModel, Column, Entity};
 use sea_orm::sea_query::OnConflict;
@@ -37,31 +36,27 @@ pub struct Call {
     pub persistent: bool,
 }
 
-/// A place for a call: prepared before the transaction, filled inside it.
+/// A call that is about to be made, without what is asked.
 pub struct NewCall {
-    /// The id that the call will have.
-    id: Uuid,
     actor: String,
-    now: chrono::DateTime<chrono::Utc>,
-    finish: NewJob,
+    patience: TimeDelta,
 }
 
 impl NewCall {
     /// A call that `viewer` is about to make.
-    pub fn by(app: &App, viewer: &Viewer) -> Result<NewCall> {
-        let (id, now) = (app.new_id(), app.now());
+    pub fn by(app: &App, viewer: &Viewer) -> NewCall {
         let patience =
             TimeDelta::from_std(app.config.providers.stripe.api_timeout * TRIES).unwrap_or(TimeDelta::hours(1));
-        let finish = NewJob::new(app, &FinishCall { call_id: id })?.unique(id.to_string()).at(now + patience);
-        Ok(NewCall { id, actor: viewer.actor().to_owned(), now, finish })
+        NewCall { actor: viewer.actor().to_owned(), patience }
     }
 
     /// Writes the call down, with the job that finishes it should nobody else do so. The id of the call: another's, where
     /// the same was written down before under its key.
     pub async fn write_down(self, txn: &Txn, call: Call) -> Result<Uuid> {
-        let key = store::prefixed(&call.key.unwrap_or_else(|| self.id.to_string()));
+        let id = txn.new_id();
+        let key = store::prefixed(&call.key.unwrap_or_else(|| id.to_string()));
         let row = ActiveModel {
-            id: Set(self.id),
+            id: Set(id),
             account_id: Set(call.account_id),
             actor: Set(self.actor),
             operation: Set(call.operation.to_owned()),
@@ -78,14 +73,14 @@ impl NewCall {
             error_code: Set(None),
             decline_code: Set(None),
             error_param: Set(None),
-            created_at: Set(self.now.fixed_offset()),
+            created_at: Set(txn.now().fixed_offset()),
             tried_at: Set(None),
             settled_at: Set(None),
         };
         let once = OnConflict::column(Column::IdempotencyKey).do_nothing().to_owned();
         if Entity::insert(row).on_conflict(once).exec_without_returning(txn).await? == 1 {
-            self.finish.enqueue(txn).await?;
-            return Ok(self.id);
+            txn.enqueue_at(&FinishCall { call_id: id }, txn.now() + self.patience).await?;
+            return Ok(id);
         }
         store::id_of_key(txn, &key).await
     }

@@ -10,7 +10,6 @@ use chrono::TimeDelta;
 use entity::outbox_calls::{ActiveModel, Model};
 use sea_orm::ActiveValue::{NotSet, Set};
 use serde_json::Value;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long Stripe remembers a key for sure, less an hour. What is not known by then is for the mirror to tell.
@@ -145,11 +144,11 @@ async fn refuse(app: &App, row: Model, refused: Refused) -> Result<Outcome> {
         error_param: Set(refused.param.clone()),
         ..Default::default()
     };
-    let (change, clock, code) = (settled(app, &row, change), Arc::clone(&app.clock), refused.code.clone());
+    let (change, code) = (settled(app, &row, change), refused.code.clone());
     let kept = app.db.write(move |txn| {
         Box::pin(async move {
             if store::change(txn, row.id, &OPEN, change).await? {
-                undo(txn, &clock, &row, &code).await?;
+                undo(txn, &row, &code).await?;
             }
             Ok(())
         })

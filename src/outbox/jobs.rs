@@ -17,6 +17,10 @@ pub struct FinishCall {
 impl Job for FinishCall {
     const KIND: &'static str = "finish_call";
 
+    fn unique_key(&self) -> Option<String> {
+        Some(self.call_id.to_string())
+    }
+
     async fn run(self, app: &App) -> Result<()> {
         proceed(app, self.call_id, Asker::Worker).await.map(drop)
     }

@@ -6,11 +6,10 @@ use super::store;
 use super::values::{PaymentStatus, RefundStatus};
 use crate::accounts::payer_of;
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::changes::{self, Change};
-use crate::clock::Clock;
-use crate::db::{Once, Txn, once};
+use crate::db::{IdempotencyKey, Txn};
 use crate::error::{Error, Result};
 use crate::providers::Provider;
 use entity::refunds::{ActiveModel, Entity, Model};
@@ -18,7 +17,6 @@ use entity::{payments, refunds};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
 use serde_json::json;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// The longest reason that people may give.
@@ -53,16 +51,15 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
         viewer.require(Permission::BillingWrite)?;
     }
     checked_reason(new.reason.as_deref())?;
-    let request = Once::new(viewer.actor(), key, "refunds.request", &new)?;
-    let (key_id, id, now) = (app.new_id(), app.new_id(), app.now());
-    let (caller, clock, deed) = (viewer.clone(), Arc::clone(&app.clock), Deed::by(app, viewer));
+    let key = IdempotencyKey::new(viewer.actor(), key, "refunds.request", &new)?;
+    let caller = viewer.clone();
     let work = async move |txn: &Txn| {
         let payment = store::lock_payment_by_id(txn, new.payment_id).await?.ok_or_else(unknown_payment)?;
         payer_of(txn, &caller, payment.account_id, unknown_payment).await?;
         let left = left(&payment, &store::refunds_of(txn, payment.id).await?, None)?;
         let amount = checked_amount(new.amount_minor.unwrap_or(left), left)?;
         let row = ActiveModel {
-            id: Set(id),
+            id: Set(txn.new_id()),
             account_id: Set(payment.account_id),
             payment_id: Set(payment.id),
             provider: Set(payment.provider.clone()),
@@ -74,7 +71,7 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
             requested_by: Set(Some(caller.actor().to_owned())),
             decided_by: Set(None),
             credits_taken_back: Set(0),
-            created_at: Set(now.fixed_offset()),
+            created_at: Set(txn.now().fixed_offset()),
             processed_at: Set(None),
             charge_external_id: Set(payment.charge_external_id.clone()),
             provider_status: Set(None),
@@ -83,42 +80,40 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
             failure_code: Set(None),
         };
         let refund = Entity::insert(row).exec_with_returning(txn).await?;
-        told(txn, &clock, deed, "refunds.request", (None, &refund)).await?;
-        Ok(id)
+        told(txn, caller.actor(), "refunds.request", (None, &refund)).await?;
+        Ok(refund.id)
     };
-    let asked = app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work(txn)))));
-    refund(app, asked.await?).await
+    let id = app.db.run_idempotent(key, move |txn| Box::pin(work(txn))).await?;
+    refund(app, id).await
 }
 
 /// Says no to a refund that was asked for.
 pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
     checked_reason(denial.reason.as_deref())?;
-    let request = Once::new(viewer.actor(), key, "refunds.deny", &denial)?;
-    let (key_id, now, actor) = (app.new_id(), app.now(), viewer.actor().to_owned());
-    let (clock, deed) = (Arc::clone(&app.clock), Deed::by(app, viewer));
+    let key = IdempotencyKey::new(viewer.actor(), key, "refunds.deny", &denial)?;
+    let actor = viewer.actor().to_owned();
     let work = async move |txn: &Txn| {
         let (_, asked) = lock_requested(txn, denial.refund_id).await?;
         let change = ActiveModel {
             id: Set(asked.id),
             status: Set(RefundStatus::Denied.to_string()),
-            decided_by: Set(Some(actor)),
+            decided_by: Set(Some(actor.clone())),
             denial_reason: Set(denial.reason),
             ..Default::default()
         };
         let refund = Entity::update(change).exec(txn).await?;
-        told(txn, &clock, deed, "refunds.deny", (Some(&asked), &refund)).await?;
+        told(txn, &actor, "refunds.deny", (Some(&asked), &refund)).await?;
         Ok(refund.id)
     };
-    let denied = app.db.write(move |txn| Box::pin(once(txn, key_id, now, request, move |txn| Box::pin(work(txn)))));
-    refund(app, denied.await?).await
+    let id = app.db.run_idempotent(key, move |txn| Box::pin(work(txn))).await?;
+    refund(app, id).await
 }
 
 /// Approves a refund that was asked for, in the transaction that writes down the call which carries it out.
 pub async fn approve_refund(
     txn: &Txn,
-    clock: &Clock,
-    (actor, deed): (String, Deed),
+    actor: &str,
     (refund_id, amount_minor): (Uuid, Option<i64>),
 ) -> Result<(payments::Model, Model)> {
     let (payment, asked) = lock_requested(txn, refund_id).await?;
@@ -128,16 +123,16 @@ pub async fn approve_refund(
         id: Set(asked.id),
         status: Set(RefundStatus::Approved.to_string()),
         amount_minor: Set(amount),
-        decided_by: Set(Some(actor)),
+        decided_by: Set(Some(actor.to_owned())),
         ..Default::default()
     };
     let refund = Entity::update(change).exec(txn).await?;
-    told(txn, clock, deed, "refunds.approve", (Some(&asked), &refund)).await?;
+    told(txn, actor, "refunds.approve", (Some(&asked), &refund)).await?;
     Ok((payment, refund))
 }
 
 /// Notes that the provider refuses a refund that was approved, and why in its word: it has failed.
-pub async fn refund_refused(txn: &Txn, clock: &Clock, refund_id: Uuid, code: &str) -> Result<()> {
+pub async fn refund_refused(txn: &Txn, refund_id: Uuid, code: &str) -> Result<()> {
     let Some((_, refund)) = lock(txn, refund_id).await? else { return Ok(()) };
     if RefundStatus::parse(&refund.status)? != RefundStatus::Approved || refund.external_id.is_some() {
         return Ok(());
@@ -149,7 +144,7 @@ pub async fn refund_refused(txn: &Txn, clock: &Clock, refund_id: Uuid, code: &st
         ..Default::default()
     };
     Entity::update(change).exec(txn).await?;
-    changes::record(txn, clock, Change::PaymentRecorded(refund.payment_id, refund.account_id)).await
+    changes::record(txn, Change::PaymentRecorded(refund.payment_id, refund.account_id)).await
 }
 
 /// The refund with this id, which is known to be there.
@@ -232,15 +227,12 @@ fn unknown_payment() -> Error {
 }
 
 /// Records what was done to a refund, and tells those who watch its payment.
-async fn told(
-    txn: &Txn,
-    clock: &Clock,
-    deed: Deed,
-    action: &str,
-    (before, after): (Option<&Model>, &Model),
-) -> Result<()> {
+async fn told(txn: &Txn, actor: &str, action: &'static str, (before, after): (Option<&Model>, &Model)) -> Result<()> {
     let shown = |row: &Model| json!({"status": row.status, "amountMinor": row.amount_minor});
-    let change = (before.map(shown), Some(shown(after)));
-    deed.record(txn, action, ("Refund", after.id), Some(after.account_id), change).await?;
-    changes::record(txn, clock, Change::PaymentRecorded(after.payment_id, after.account_id)).await
+    let mut entry = AuditEntry::new(action, "Refund", after.id).account(after.account_id).after(shown(after));
+    if let Some(before) = before {
+        entry = entry.before(shown(before));
+    }
+    txn.audit(actor, entry).await?;
+    changes::record(txn, Change::PaymentRecorded(after.payment_id, after.account_id)).await
 }

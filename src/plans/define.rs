@@ -3,11 +3,11 @@
 use super::store::lock_plan;
 use super::{checked_code, checked_name};
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::db::is_duplicate;
 use crate::error::{Error, Result};
-use crate::jobs::NewJob;
+use crate::jobs::Job;
 use entity::{credit_units, features, products};
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use serde_json::json;
@@ -31,25 +31,27 @@ pub struct NewPlan {
 /// Makes a plan without versions, which therefore nobody sees or buys yet.
 pub async fn create_plan(app: &App, viewer: &Viewer, new: NewPlan) -> Result<products::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    let now = app.now().fixed_offset();
-    let row = products::ActiveModel {
-        id: Set(app.new_id()),
-        code: Set(checked_code(&new.code, &["code"])?),
-        kind: Set(new.kind.to_owned()),
-        rank: Set(new.rank),
-        name: Set(checked_name(&new.name, &["name"])?),
-        description: Set(new.description),
-        active: Set(true),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    let deed = Deed::by(app, viewer);
+    let code = checked_code(&new.code, &["code"])?;
+    let name = checked_name(&new.name, &["name"])?;
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
+                let now = txn.now().fixed_offset();
+                let row = products::ActiveModel {
+                    id: Set(txn.new_id()),
+                    code: Set(code),
+                    kind: Set(new.kind.to_owned()),
+                    rank: Set(new.rank),
+                    name: Set(name),
+                    description: Set(new.description),
+                    active: Set(true),
+                    created_at: Set(now),
+                    updated_at: Set(now),
+                };
                 let plan = products::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
-                let what = ("Plan", plan.id);
-                deed.record(txn, "plans.create", what, None, (None::<()>, Some(summary(&plan)))).await?;
+                let entry = AuditEntry::new("plans.create", "Plan", plan.id).after(summary(&plan));
+                txn.audit(&actor, entry).await?;
                 Ok(plan)
             })
         })
@@ -69,21 +71,17 @@ pub struct PlanChange {
     pub active: Option<bool>,
 }
 
-/// Changes what may change of a plan: how it is shown and whether it is sold. What `follow` gives is to be done then.
-pub async fn update_plan<F>(
+/// Changes what may change of a plan: how it is shown and whether it is sold. The job of `follow` is enqueued with it.
+pub async fn update_plan<J: Job>(
     app: &App,
     viewer: &Viewer,
     id: Uuid,
     change: PlanChange,
-    follow: F,
-) -> Result<products::Model>
-where
-    F: FnOnce(&products::Model) -> Result<Option<NewJob>> + Send + 'static,
-{
+    follow: impl FnOnce(&products::Model) -> Option<J> + Send + 'static,
+) -> Result<products::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     let name = change.name.map(|name| checked_name(&name, &["name"])).transpose()?;
-    let now = app.now().fixed_offset();
-    let deed = Deed::by(app, viewer);
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -95,15 +93,15 @@ where
                     description: Set(change.description.unwrap_or_else(|| before.description.clone())),
                     rank: Set(change.rank.unwrap_or(before.rank)),
                     active: Set(change.active.unwrap_or(before.active)),
-                    updated_at: Set(now),
+                    updated_at: Set(txn.now().fixed_offset()),
                     ..Default::default()
                 };
                 let plan = products::Entity::update(row).exec(txn).await?;
-                if let Some(follow) = follow(&plan)? {
-                    follow.enqueue(txn).await?;
+                if let Some(job) = follow(&plan) {
+                    txn.enqueue(&job).await?;
                 }
-                let states = (Some(summary(&before)), Some(summary(&plan)));
-                deed.record(txn, "plans.update", ("Plan", id), None, states).await?;
+                let entry = AuditEntry::new("plans.update", "Plan", id);
+                txn.audit(&actor, entry.before(summary(&before)).after(summary(&plan))).await?;
                 Ok(plan)
             })
         })
@@ -133,22 +131,24 @@ pub struct NewFeature {
 /// Makes a feature known.
 pub async fn create_feature(app: &App, viewer: &Viewer, new: NewFeature) -> Result<features::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    let row = features::ActiveModel {
-        id: Set(app.new_id()),
-        code: Set(checked_code(&new.code, &["code"])?),
-        kind: Set(new.kind.to_owned()),
-        name: Set(checked_name(&new.name, &["name"])?),
-        unit: Set(new.unit),
-        created_at: Set(app.now().fixed_offset()),
-    };
-    let deed = Deed::by(app, viewer);
+    let code = checked_code(&new.code, &["code"])?;
+    let name = checked_name(&new.name, &["name"])?;
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
+                let row = features::ActiveModel {
+                    id: Set(txn.new_id()),
+                    code: Set(code),
+                    kind: Set(new.kind.to_owned()),
+                    name: Set(name),
+                    unit: Set(new.unit),
+                    created_at: Set(txn.now().fixed_offset()),
+                };
                 let feature = features::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
                 let after = json!({"code": feature.code, "kind": feature.kind, "name": feature.name});
-                let what = ("Feature", feature.id);
-                deed.record(txn, "features.create", what, None, (None::<()>, Some(after))).await?;
+                let entry = AuditEntry::new("features.create", "Feature", feature.id).after(after);
+                txn.audit(&actor, entry).await?;
                 Ok(feature)
             })
         })
@@ -172,21 +172,23 @@ pub async fn create_credit_unit(app: &App, viewer: &Viewer, new: NewCreditUnit) 
     if !(0..=12).contains(&new.decimals) {
         return Err(Error::refused("DECIMALS_INVALID", &["decimals"], "a unit has 0 to 12 decimal places"));
     }
-    let row = credit_units::ActiveModel {
-        id: Set(app.new_id()),
-        code: Set(checked_code(&new.code, &["code"])?),
-        name: Set(checked_name(&new.name, &["name"])?),
-        decimals: Set(new.decimals),
-        created_at: Set(app.now().fixed_offset()),
-    };
-    let deed = Deed::by(app, viewer);
+    let code = checked_code(&new.code, &["code"])?;
+    let name = checked_name(&new.name, &["name"])?;
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
+                let row = credit_units::ActiveModel {
+                    id: Set(txn.new_id()),
+                    code: Set(code),
+                    name: Set(name),
+                    decimals: Set(new.decimals),
+                    created_at: Set(txn.now().fixed_offset()),
+                };
                 let unit = credit_units::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
                 let after = json!({"code": unit.code, "name": unit.name, "decimals": unit.decimals});
-                let what = ("CreditUnit", unit.id);
-                deed.record(txn, "credit_units.create", what, None, (None::<()>, Some(after))).await?;
+                let entry = AuditEntry::new("credit_units.create", "CreditUnit", unit.id).after(after);
+                txn.audit(&actor, entry).await?;
                 Ok(unit)
             })
         })

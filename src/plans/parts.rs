@@ -2,45 +2,36 @@
 
 use super::store::{features_by_code, units_by_code};
 use super::versions::{AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec};
-use crate::app::App;
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use chrono::{DateTime, FixedOffset};
 use entity::{credit_allowances, credit_units, features, prices, product_features};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// The rows of a version's contents, but for the ids of features and units, which the transaction looks up.
-pub(super) struct Parts {
+/// The contents of a version, on their way into rows.
+pub(super) struct Parts<'a> {
+    txn: &'a Txn,
     version_id: Uuid,
-    at: DateTime<FixedOffset>,
-    ids: std::vec::IntoIter<Uuid>,
 }
 
-impl Parts {
-    pub(super) fn new(app: &App, version_id: Uuid, at: DateTime<FixedOffset>, spec: &VersionSpec) -> Parts {
-        let count = spec.prices.len() + spec.features.len() + spec.allowances.len();
-        let ids: Vec<Uuid> = (0..count).map(|_| app.new_id()).collect();
-        Parts { version_id, at, ids: ids.into_iter() }
+impl Parts<'_> {
+    pub(super) fn new(txn: &Txn, version_id: Uuid) -> Parts<'_> {
+        Parts { txn, version_id }
     }
 
-    fn next_id(&mut self) -> Uuid {
-        self.ids.next().expect("there is an id for every part")
-    }
-
-    pub(super) async fn insert(mut self, txn: &Txn, spec: &VersionSpec) -> Result<()> {
+    pub(super) async fn insert(&self, spec: &VersionSpec) -> Result<()> {
         let rows: Vec<_> = spec.prices.iter().map(|price| self.price(price)).collect();
         if !rows.is_empty() {
-            prices::Entity::insert_many(rows).exec_without_returning(txn).await?;
+            prices::Entity::insert_many(rows).exec_without_returning(self.txn).await?;
         }
-        self.insert_features(txn, &spec.features).await?;
-        self.insert_allowances(txn, &spec.allowances).await
+        self.insert_features(&spec.features).await?;
+        self.insert_allowances(&spec.allowances).await
     }
 
-    fn price(&mut self, price: &PriceSpec) -> prices::ActiveModel {
+    fn price(&self, price: &PriceSpec) -> prices::ActiveModel {
         prices::ActiveModel {
-            id: Set(self.next_id()),
+            id: Set(self.txn.new_id()),
             product_version_id: Set(self.version_id),
             currency: Set(price.currency.clone()),
             unit_amount_minor: Set(price.unit_amount_minor),
@@ -48,22 +39,22 @@ impl Parts {
             interval_count: Set(price.interval_count),
             trial_days: Set(price.trial_days),
             active: Set(true),
-            created_at: Set(self.at),
+            created_at: Set(self.txn.now().fixed_offset()),
         }
     }
 
-    async fn insert_features(&mut self, txn: &Txn, specs: &[FeatureSpec]) -> Result<()> {
+    async fn insert_features(&self, specs: &[FeatureSpec]) -> Result<()> {
         let codes = specs.iter().map(|spec| spec.feature.as_str());
-        let known = features_by_code(txn, codes).await?;
+        let known = features_by_code(self.txn, codes).await?;
         let rows = specs.iter().map(|spec| self.feature(spec, &known)).collect::<Result<Vec<_>>>()?;
         if !rows.is_empty() {
-            product_features::Entity::insert_many(rows).exec_without_returning(txn).await?;
+            product_features::Entity::insert_many(rows).exec_without_returning(self.txn).await?;
         }
         Ok(())
     }
 
     fn feature(
-        &mut self,
+        &self,
         spec: &FeatureSpec,
         known: &HashMap<String, features::Model>,
     ) -> Result<product_features::ActiveModel> {
@@ -72,7 +63,7 @@ impl Parts {
             Error::refused("FEATURE_INVALID", &["features"], message)
         };
         Ok(product_features::ActiveModel {
-            id: Set(self.next_id()),
+            id: Set(self.txn.new_id()),
             product_version_id: Set(self.version_id),
             feature_id: Set(known.get(&spec.feature).ok_or_else(unknown)?.id),
             value: Set(spec.value.clone()),
@@ -83,17 +74,17 @@ impl Parts {
         })
     }
 
-    async fn insert_allowances(&mut self, txn: &Txn, specs: &[AllowanceSpec]) -> Result<()> {
-        let known = units_by_code(txn, specs.iter().map(|spec| spec.unit.as_str())).await?;
+    async fn insert_allowances(&self, specs: &[AllowanceSpec]) -> Result<()> {
+        let known = units_by_code(self.txn, specs.iter().map(|spec| spec.unit.as_str())).await?;
         let rows = specs.iter().map(|spec| self.allowance(spec, &known)).collect::<Result<Vec<_>>>()?;
         if !rows.is_empty() {
-            credit_allowances::Entity::insert_many(rows).exec_without_returning(txn).await?;
+            credit_allowances::Entity::insert_many(rows).exec_without_returning(self.txn).await?;
         }
         Ok(())
     }
 
     fn allowance(
-        &mut self,
+        &self,
         spec: &AllowanceSpec,
         known: &HashMap<String, credit_units::Model>,
     ) -> Result<credit_allowances::ActiveModel> {
@@ -102,7 +93,7 @@ impl Parts {
             Error::refused("ALLOWANCE_INVALID", &["creditAllowances"], message)
         };
         Ok(credit_allowances::ActiveModel {
-            id: Set(self.next_id()),
+            id: Set(self.txn.new_id()),
             product_version_id: Set(self.version_id),
             credit_unit_id: Set(known.get(&spec.unit).ok_or_else(unknown)?.id),
             amount: Set(spec.amount),

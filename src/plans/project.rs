@@ -91,7 +91,7 @@ pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Re
     };
     let before = found.as_ref().map(|found| (found.product_version_id, found.price_id));
     let wanted = provider_prices::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         product_version_id: Set(version_id),
         price_id: Set(price_id),
         provider: Set(price.provider.to_owned()),
@@ -103,7 +103,7 @@ pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Re
         active: Set(price.active),
         credits: Set(price.credits.filter(|credits| *credits > 0)),
         created_at: Set(price.created_at.fixed_offset()),
-        updated_at: Set(mirror.clock.now().fixed_offset()),
+        updated_at: Set(mirror.txn.now().fixed_offset()),
     };
     let written = mirror.write::<provider_prices::Entity>(&price.external_id, found, wanted).await?;
     follow_prices(mirror, product).await?;
@@ -148,9 +148,9 @@ async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<produ
     if let Some(found) = store::lock_product(mirror.txn, &code).await? {
         return Ok(found);
     }
-    let now = mirror.clock.now().fixed_offset();
+    let now = mirror.txn.now().fixed_offset();
     let row = products::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         code: Set(code.clone()),
         kind: Set(price.product.kind.to_string()),
         rank: Set(price.product.rank),
@@ -196,9 +196,9 @@ async fn version(mirror: &mut Mirror<'_>, product_id: Uuid, found: Option<&provi
     if let Some(superseded) = superseded {
         return Ok(superseded);
     }
-    let now = mirror.clock.now().fixed_offset();
+    let now = mirror.txn.now().fixed_offset();
     let row = product_versions::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         product_id: Set(product_id),
         number: Set(versions.last().map_or(0, |version| version.number) + 1),
         status: Set(VersionStatus::Published.to_string()),
@@ -231,7 +231,7 @@ async fn own_price(
         return Ok(Some(free.id));
     }
     let row = prices::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         product_version_id: Set(version_id),
         currency: Set(price.currency.clone()),
         unit_amount_minor: Set(amount),
@@ -272,11 +272,11 @@ pub async fn known_credit_unit(mirror: &mut Mirror<'_>, code: &str) -> Result<cr
         return Ok(unit);
     }
     let row = credit_units::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         code: Set(code.clone()),
         name: Set(code.clone()),
         decimals: Set(0),
-        created_at: Set(mirror.clock.now().fixed_offset()),
+        created_at: Set(mirror.txn.now().fixed_offset()),
     };
     Ok(mirror.write::<credit_units::Entity>(&code, None, row).await?.row)
 }

@@ -4,15 +4,16 @@ use super::parts::Parts;
 use super::store::{has_price, lock_plan, lock_version, newest_version};
 use super::values::VersionStatus;
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
-use crate::jobs::NewJob;
+use crate::jobs::Job;
 use crate::money::is_currency;
 use entity::{credit_allowances, prices, product_features, product_versions};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -91,8 +92,7 @@ pub async fn create_version(
 ) -> Result<product_versions::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     check(&spec)?;
-    let (id, now, deed) = (app.new_id(), app.now().fixed_offset(), Deed::by(app, viewer));
-    let parts = Parts::new(app, id, now, &spec);
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -102,17 +102,19 @@ pub async fn create_version(
                     "there is no such plan",
                 ))?;
                 let number = newest_version(txn, plan_id).await?.map_or(0, |version| version.number) + 1;
+                let id = txn.new_id();
                 let row = product_versions::ActiveModel {
                     id: Set(id),
                     product_id: Set(plan_id),
                     number: Set(number),
                     status: Set(VersionStatus::Draft.to_string()),
-                    created_at: Set(now),
+                    created_at: Set(txn.now().fixed_offset()),
                     published_at: Set(None),
                 };
                 let version = product_versions::Entity::insert(row).exec_with_returning(txn).await?;
-                parts.insert(txn, &spec).await?;
-                deed.record(txn, "plan_versions.create", ("PlanVersion", id), None, (None::<()>, Some(spec))).await?;
+                Parts::new(txn, id).insert(&spec).await?;
+                let entry = AuditEntry::new("plan_versions.create", "PlanVersion", id);
+                txn.audit(&actor, entry.after(json!(spec))).await?;
                 Ok(version)
             })
         })
@@ -128,8 +130,7 @@ pub async fn update_version(
 ) -> Result<product_versions::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     check(&spec)?;
-    let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
-    let parts = Parts::new(app, id, now, &spec);
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -139,23 +140,25 @@ pub async fn update_version(
                 product_features::Entity::delete_many().filter(of_version).exec(txn).await?;
                 let of_version = credit_allowances::Column::ProductVersionId.eq(id);
                 credit_allowances::Entity::delete_many().filter(of_version).exec(txn).await?;
-                parts.insert(txn, &spec).await?;
-                deed.record(txn, "plan_versions.update", ("PlanVersion", id), None, (None::<()>, Some(spec))).await?;
+                Parts::new(txn, id).insert(&spec).await?;
+                let entry = AuditEntry::new("plan_versions.update", "PlanVersion", id);
+                txn.audit(&actor, entry.after(json!(spec))).await?;
                 Ok(version)
             })
         })
         .await
 }
 
-/// Puts a draft on sale in place of the version before it, which those who have it keep. `follow` is to be done then.
-pub async fn publish_version(
+/// Puts a draft on sale in place of the version before it, which its subscribers keep. The job of `follow` is enqueued
+/// with it.
+pub async fn publish_version<J: Job>(
     app: &App,
     viewer: &Viewer,
     id: Uuid,
-    follow: Option<NewJob>,
+    follow: impl FnOnce(&product_versions::Model) -> Option<J> + Send + 'static,
 ) -> Result<product_versions::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    let (now, deed) = (app.now().fixed_offset(), Deed::by(app, viewer));
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -175,15 +178,16 @@ pub async fn publish_version(
                 let published = ActiveModel {
                     id: Set(id),
                     status: Set(VersionStatus::Published.to_string()),
-                    published_at: Set(Some(now)),
+                    published_at: Set(Some(txn.now().fixed_offset())),
                     ..Default::default()
                 };
                 let version = Entity::update(published).exec(txn).await?;
-                if let Some(follow) = follow {
-                    follow.enqueue(txn).await?;
+                if let Some(job) = follow(&version) {
+                    txn.enqueue(&job).await?;
                 }
-                let after = Some(serde_json::json!({"number": version.number, "publishedAt": now}));
-                deed.record(txn, "plan_versions.publish", ("PlanVersion", id), None, (None::<()>, after)).await?;
+                let entry = AuditEntry::new("plan_versions.publish", "PlanVersion", id);
+                let after = json!({"number": version.number, "publishedAt": version.published_at});
+                txn.audit(&actor, entry.after(after)).await?;
                 Ok(version)
             })
         })

@@ -1,7 +1,7 @@
 //! Someone has looked at a security event, and says what came of it.
 
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::db::rows_for;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub async fn resolve_security_event(app: &App, viewer: &Viewer, id: Uuid, resolu
     if resolution.is_empty() || resolution.chars().count() > 500 {
         return Err(Error::refused("RESOLUTION_INVALID", &["resolution"], "the resolution has 1 to 500 characters"));
     }
-    let (now, by, deed) = (app.now().fixed_offset(), viewer.actor().to_owned(), Deed::by(app, viewer));
+    let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
@@ -27,17 +27,18 @@ pub async fn resolve_security_event(app: &App, viewer: &Viewer, id: Uuid, resolu
                 if event.resolved_at.is_some() {
                     return Ok(event);
                 }
+                let now = txn.now().fixed_offset();
                 let resolved = ActiveModel {
                     id: Set(id),
                     resolved_at: Set(Some(now)),
-                    resolved_by: Set(Some(by)),
+                    resolved_by: Set(Some(actor.clone())),
                     resolution: Set(Some(resolution.clone())),
                     ..Default::default()
                 };
                 let event = Entity::update(resolved).exec(txn).await?;
                 let after = json!({"resolvedAt": now, "resolution": resolution});
-                let what = ("SecurityEvent", id);
-                deed.record(txn, "security_events.resolve", what, None, (None::<()>, Some(after))).await?;
+                let entry = AuditEntry::new("security_events.resolve", "SecurityEvent", id).after(after);
+                txn.audit(&actor, entry).await?;
                 Ok(event)
             })
         })

@@ -33,7 +33,7 @@ pub async fn trial_available(app: &App, user_id: Uuid) -> Result<bool> {
 pub(super) async fn claim_trial(mirror: &Mirror<'_>, subscription: &subscriptions::Model) -> Result<()> {
     let Some(owner) = accounts::owner_of(mirror.txn, subscription.account_id).await? else { return Ok(()) };
     for hash in hashes(mirror.txn, &owner).await? {
-        let (id, at) = (mirror.clock.new_id(), mirror.clock.now().fixed_offset());
+        let (id, at) = (mirror.txn.new_id(), mirror.txn.now().fixed_offset());
         store::claim(mirror.txn, (id, hash), subscription, at).await?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Workers: many at a time, killed, on a schedule, started and stopped.
 
-use crate::support::chores::{Chore, Diary, Does, chore, chores, enqueue, new, only, queue, run, runs};
+use crate::support::chores::{Chore, Diary, Does, chore, chores, enqueue, enqueue_at, only, queue, run, runs};
 use crate::support::{TestApp, both_engines, sql};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::EntityTrait;
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tollgate::app::App;
 use tollgate::clock::Clock;
 use tollgate::error::{Error, Result};
-use tollgate::jobs::{Job, MOST_ATTEMPTS, NewJob, Tally, Worker};
+use tollgate::jobs::{Job, MOST_ATTEMPTS, Tally, Worker};
 use uuid::Uuid;
 
 both_engines!(
@@ -51,8 +51,8 @@ impl Job for Tidying {
 
     async fn run(self, app: &App) -> Result<()> {
         // Counts itself where the test can see it: as a job of another kind, far in the future.
-        let mark = Chore { test: Uuid::nil(), does: Does::Nothing };
-        enqueue(app, NewJob::new(app, &mark)?.at(app.now() + TimeDelta::days(365))).await;
+        let mark = Chore { test: Uuid::nil(), does: Does::Nothing, unique_key: None };
+        enqueue_at(app, &mark, app.now() + TimeDelta::days(365)).await;
         Ok(())
     }
 }
@@ -61,7 +61,7 @@ async fn two_workers_never_do_one_job(test: &TestApp) {
     const JOBS: usize = 60;
     let diaries: Vec<_> = (0..JOBS).map(|_| chore(test, Does::Nothing)).collect();
     for (chore, _) in &diaries {
-        enqueue(&test.app, new(test, chore)).await;
+        enqueue(&test.app, chore).await;
     }
     // Two nodes: each with connections of its own.
     let other = Arc::new(App::new(test.app.config.clone(), Clock::fixed(test.app.now())).await.unwrap());
@@ -87,7 +87,7 @@ async fn one_key_is_worked_on_by_one_and_nothing_is_missed(test: &TestApp) {
         tokio::spawn(async move {
             for _ in 0..15 {
                 diary.wanted.fetch_add(1, Ordering::SeqCst);
-                enqueue(&app, NewJob::new(&app, &counting).unwrap().unique("object")).await;
+                enqueue(&app, &counting.unique("object")).await;
                 // Each time also a worker, on whatever it finds.
                 assert_eq!(chores().run_due(&app).await.unwrap().failed, 0);
             }
@@ -112,7 +112,7 @@ async fn crash(test: &TestApp, diary: &Diary) {
 
 async fn a_job_whose_process_ended_is_done_when_its_lease_ends(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Waits);
-    enqueue(&test.app, new(test, &chore)).await;
+    enqueue(&test.app, &chore).await;
     crash(test, &diary).await;
     assert_eq!(run(test).await, (0, 0), "it belongs to the one who claimed it");
     test.advance(TimeDelta::seconds(30) - TimeDelta::microseconds(1));
@@ -125,7 +125,7 @@ async fn a_job_whose_process_ended_is_done_when_its_lease_ends(test: &TestApp) {
 
 async fn a_job_that_ends_its_process_each_time_is_parked(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Waits);
-    enqueue(&test.app, new(test, &chore)).await;
+    enqueue(&test.app, &chore).await;
     for _ in 0..MOST_ATTEMPTS {
         crash(test, &diary).await;
         test.advance(TimeDelta::seconds(30));
@@ -137,7 +137,7 @@ async fn a_job_that_ends_its_process_each_time_is_parked(test: &TestApp) {
 
 async fn a_job_that_runs_is_not_another_s_however_long_it_takes(test: &TestApp) {
     let (slow, diary) = chore(test, Does::Waits);
-    enqueue(&test.app, new(test, &slow)).await;
+    enqueue(&test.app, &slow).await;
     let app = Arc::clone(&test.app);
     let often = Duration::from_millis(5);
     let worker = tokio::spawn(async move { chores().renewing_every(often).run_due(&app).await.unwrap() });
@@ -157,7 +157,7 @@ async fn a_job_that_runs_is_not_another_s_however_long_it_takes(test: &TestApp) 
 
 async fn a_job_whose_lease_is_lost_is_broken_off(test: &TestApp) {
     let (slow, diary) = chore(test, Does::Waits);
-    enqueue(&test.app, new(test, &slow)).await;
+    enqueue(&test.app, &slow).await;
     let app = Arc::clone(&test.app);
     let often = Duration::from_millis(5);
     let worker = tokio::spawn(async move { chores().renewing_every(often).run_due(&app).await.unwrap() });
@@ -208,7 +208,7 @@ async fn a_schedule_that_fails_is_never_parked(test: &TestApp) {
 
 async fn a_worker_leaves_alone_what_it_does_not_know(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Nothing);
-    enqueue(&test.app, new(test, &chore)).await;
+    enqueue(&test.app, &chore).await;
     assert_eq!(Worker::new().run_due(&test.app).await.unwrap(), Tally::default());
     assert_eq!(Worker::new().every::<Failing>(TimeDelta::days(1)).run_due(&test.app).await.unwrap().failed, 1);
     assert_eq!((runs(&diary), run(test).await), (0, (1, 0)));
@@ -232,7 +232,7 @@ async fn a_worker_is_woken_and_stops_after_the_job_at_hand(test: &TestApp) {
     let (quick, quick_diary) = chore(test, Does::Nothing);
     let begin = Instant::now();
     for _ in 0..30 {
-        enqueue(&test.app, new(test, &quick)).await;
+        enqueue(&test.app, &quick).await;
         quick_diary.done.notified().await;
         // Until it has nothing left to do but to wait.
         while !queue(test).await.is_empty() {}
@@ -242,7 +242,7 @@ async fn a_worker_is_woken_and_stops_after_the_job_at_hand(test: &TestApp) {
     }
     assert!(begin.elapsed() < Duration::from_secs(10), "by itself it looks each second only");
     let (slow, slow_diary) = chore(test, Does::Waits);
-    enqueue(&test.app, new(test, &slow)).await;
+    enqueue(&test.app, &slow).await;
     slow_diary.begun.notified().await;
     stop.send(()).unwrap();
     tokio::task::yield_now().await;
@@ -255,7 +255,7 @@ async fn a_worker_is_woken_and_stops_after_the_job_at_hand(test: &TestApp) {
 async fn a_worker_that_must_stop_leaves_its_job_to_others(test: &TestApp) {
     let (worker, stop) = start(test, Duration::ZERO);
     let (slow, diary) = chore(test, Does::Waits);
-    enqueue(&test.app, new(test, &slow)).await;
+    enqueue(&test.app, &slow).await;
     diary.begun.notified().await;
     drop(stop);
     worker.await.unwrap();
@@ -267,7 +267,7 @@ async fn a_worker_that_must_stop_leaves_its_job_to_others(test: &TestApp) {
 
 async fn who_comes_late_does_not_end_the_job_of_another(test: &TestApp) {
     let (slow, diary) = chore(test, Does::Waits);
-    enqueue(&test.app, new(test, &slow)).await;
+    enqueue(&test.app, &slow).await;
     let mut workers = Vec::new();
     for _ in 0..2 {
         let app = Arc::clone(&test.app);

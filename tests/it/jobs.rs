@@ -1,6 +1,6 @@
 //! The queue: what is enqueued is done, once where it is one thing, again after a failure, and not for ever.
 
-use crate::support::chores::{Does, chore, enqueue, new, only, queue, run, runs};
+use crate::support::chores::{Does, chore, enqueue, enqueue_at, only, queue, run, runs};
 use crate::support::{TestApp, both_engines};
 use chrono::TimeDelta;
 use tollgate::error::Error;
@@ -20,18 +20,18 @@ both_engines!(
 
 async fn a_job_is_done_once_and_gone(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Nothing);
-    enqueue(&test.app, new(test, &chore)).await;
-    enqueue(&test.app, new(test, &chore)).await;
+    enqueue(&test.app, &chore).await;
+    enqueue(&test.app, &chore).await;
     assert_eq!(run(test).await, (2, 0));
     assert_eq!(run(test).await, (0, 0));
     assert_eq!((runs(&diary), queue(test).await.len()), (2, 0));
 }
 
 async fn a_job_of_a_transaction_that_is_undone_does_not_exist(test: &TestApp) {
-    let job = new(test, &chore(test, Does::Nothing).0);
+    let job = chore(test, Does::Nothing).0;
     let undone = test.app.db.write(move |txn| {
         Box::pin(async move {
-            job.enqueue(txn).await?;
+            txn.enqueue(&job).await?;
             Err::<(), _>(Error::bad_input("no"))
         })
     });
@@ -41,7 +41,7 @@ async fn a_job_of_a_transaction_that_is_undone_does_not_exist(test: &TestApp) {
 
 async fn a_job_waits_for_its_time(test: &TestApp) {
     let at = test.app.now() + TimeDelta::hours(1);
-    enqueue(&test.app, new(test, &chore(test, Does::Nothing).0).at(at)).await;
+    enqueue_at(&test.app, &chore(test, Does::Nothing).0, at).await;
     test.advance(TimeDelta::hours(1) - TimeDelta::microseconds(1));
     assert_eq!(run(test).await, (0, 0));
     test.advance(TimeDelta::microseconds(1));
@@ -52,10 +52,10 @@ async fn jobs_under_one_key_are_one(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Nothing);
     let later = |hours| test.app.now() + TimeDelta::hours(hours);
     for hours in [2, 1, 3] {
-        enqueue(&test.app, new(test, &chore).unique("a").at(later(hours))).await;
+        enqueue_at(&test.app, &chore.unique("a"), later(hours)).await;
     }
     assert_eq!(only(test).await.run_at, later(1));
-    enqueue(&test.app, new(test, &chore).unique("b")).await;
+    enqueue(&test.app, &chore.unique("b")).await;
     assert_eq!(run(test).await, (1, 0));
     test.advance(TimeDelta::hours(5));
     assert_eq!(run(test).await, (1, 0));
@@ -64,7 +64,7 @@ async fn jobs_under_one_key_are_one(test: &TestApp) {
 
 async fn a_job_asked_for_while_it_runs_runs_once_more(test: &TestApp) {
     let (chore, diary) = chore(test, Does::EnqueuesItself);
-    enqueue(&test.app, new(test, &chore).unique("self")).await;
+    enqueue(&test.app, &chore.unique("self")).await;
     assert_eq!(run(test).await, (2, 0));
     assert_eq!((runs(&diary), queue(test).await.len()), (2, 0));
 }
@@ -73,7 +73,7 @@ async fn a_failure_is_tried_again_later_and_later(test: &TestApp) {
     let delays: Vec<_> = (1..=13).map(|attempts| retry_delay(attempts).num_seconds()).collect();
     assert_eq!(delays, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]);
     let (chore, diary) = chore(test, Does::Fails);
-    enqueue(&test.app, new(test, &chore)).await;
+    enqueue(&test.app, &chore).await;
     let start = test.app.now();
     for attempt in 1..MOST_ATTEMPTS {
         assert_eq!(run(test).await, (0, 1), "{attempt}");
@@ -96,7 +96,7 @@ async fn a_failure_is_tried_again_later_and_later(test: &TestApp) {
 
 async fn a_panic_is_a_failure(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Panics);
-    enqueue(&test.app, new(test, &chore)).await;
+    enqueue(&test.app, &chore).await;
     assert_eq!(run(test).await, (0, 1));
     let job = only(test).await;
     assert_eq!((job.error.as_deref(), job.attempts), (Some("panicked: at the disco"), 1));
@@ -113,19 +113,19 @@ async fn park(test: &TestApp) {
 
 async fn a_parked_job_starts_afresh_when_it_is_asked_for(test: &TestApp) {
     let (mut chore, _) = chore(test, Does::Fails);
-    enqueue(&test.app, new(test, &chore).unique("a")).await;
+    enqueue(&test.app, &chore.unique("a")).await;
     park(test).await;
     chore.does = Does::Nothing;
-    enqueue(&test.app, new(test, &chore).unique("a")).await;
+    enqueue(&test.app, &chore.unique("a")).await;
     assert_eq!((only(test).await.attempts, run(test).await), (0, (1, 0)));
     assert!(queue(test).await.is_empty());
 }
 
 async fn asking_again_does_not_shorten_the_delay(test: &TestApp) {
     let (chore, _) = chore(test, Does::Fails);
-    enqueue(&test.app, new(test, &chore).unique("a")).await;
+    enqueue(&test.app, &chore.unique("a")).await;
     assert_eq!(run(test).await, (0, 1));
     let until = only(test).await.run_at;
-    enqueue(&test.app, new(test, &chore).unique("a")).await;
+    enqueue(&test.app, &chore.unique("a")).await;
     assert_eq!((only(test).await.run_at, run(test).await), (until, (0, 0)));
 }

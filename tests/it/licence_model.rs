@@ -44,10 +44,9 @@ struct Unit {
 }
 
 async fn project(test: &TestApp, account: Uuid, payment: Option<Uuid>, observed: ObservedLicences) -> usize {
-    let clock = Arc::clone(&test.app.clock);
     let write = test.app.db.write(move |txn| {
         Box::pin(async move {
-            let mut mirror = Mirror::new(txn, &clock);
+            let mut mirror = Mirror::new(txn);
             licences::project(&mut mirror, account, payment, &observed, 3).await?;
             Ok(mirror.into_differences().len())
         })
@@ -143,11 +142,11 @@ async fn observations_of_one_order_at_the_same_time_make_no_unit_twice(test: &Te
     let account = account(test).await;
     let at = test.app.now();
     let runs = (0..8).map(|_| {
-        let (app, clock) = (Arc::clone(&test.app), Arc::clone(&test.app.clock));
+        let app = Arc::clone(&test.app);
         async move {
             let write = app.db.write(move |txn| {
                 Box::pin(async move {
-                    let mut mirror = Mirror::new(txn, &clock);
+                    let mut mirror = Mirror::new(txn);
                     licences::project(&mut mirror, account, None, &observed("txn", 3, 1, at), 3).await
                 })
             });

@@ -103,10 +103,10 @@ async fn a_change_is_told_after_its_commit(test: &TestApp) {
     let server = Server::start(test).await;
     let mut socket = Socket::of(&server, Some(&test.admin_token())).await;
     socket.watch("1", PAYMENTS, json!({})).await;
-    let (clock, undone) = (Arc::clone(&test.app.clock), payment(&world, "alice"));
+    let undone = payment(&world, "alice");
     let refused = test.app.db.write::<(), _>(move |txn| {
         Box::pin(async move {
-            tollgate::changes::record(txn, &clock, undone).await?;
+            tollgate::changes::record(txn, undone).await?;
             Err(Error::NotFound("what it takes"))
         })
     });

@@ -147,11 +147,10 @@ fn a_transaction_that_commits_late_is_told_late() {
         let mut watcher = feed.watch(EVENTS).await.unwrap();
         let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
         let (early, late) = (test.app.new_id(), test.app.new_id());
-        let clock = std::sync::Arc::clone(&test.app.clock);
         let (wrote, written) = tokio::sync::oneshot::channel::<()>();
         let open = test.app.db.write(move |txn| {
             Box::pin(async move {
-                tollgate::changes::record(txn, &clock, Change::WebhookEventReceived(late)).await?;
+                tollgate::changes::record(txn, Change::WebhookEventReceived(late)).await?;
                 wrote.send(()).unwrap();
                 let _ = wait.await;
                 Ok(())

@@ -8,7 +8,6 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tollgate::auth::Viewer;
 use tollgate::credits::{self, ObservedPurchase};
 use tollgate::db::Mirror;
@@ -17,9 +16,9 @@ use uuid::Uuid;
 both_engines!(what_is_kept_follows_the_money, what_comes_back_too_late_is_gone);
 
 async fn apply(test: &TestApp, account: Uuid, purchase: &ObservedPurchase) -> bool {
-    let (clock, purchase) = (Arc::clone(&test.app.clock), purchase.clone());
+    let purchase = purchase.clone();
     let written = test.app.db.write(move |txn| {
-        Box::pin(async move { credits::project_purchase(&mut Mirror::new(txn, &clock), account, &purchase).await })
+        Box::pin(async move { credits::project_purchase(&mut Mirror::new(txn), account, &purchase).await })
     });
     written.await.unwrap()
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::oneshot;
-use tollgate::db::{Db, Once, Txn, once};
+use tollgate::db::{Db, IdempotencyKey, Txn};
 use tollgate::error::{Error, Result};
 
 both_engines!(
@@ -173,20 +173,18 @@ async fn a_caller_who_goes_away_leaves_a_whole_write_or_none(test: &TestApp) {
     assert!(found == ["a", "b", "c"] || found == ["c"], "{found:?}");
 }
 
-/// What `once` does with `work`, under one key, counting how often it is done.
+/// Runs a request under one key, counting how often it is done.
 async fn request(test: &TestApp, input: &str, done: &Arc<AtomicU32>, end: fn() -> Result<()>) -> Result<u32> {
-    let request = Once::new("someone", "the key", "test.count", &input)?;
-    let (id, now, done) = (test.app.new_id(), test.app.now(), Arc::clone(done));
+    let key = IdempotencyKey::new("someone", "the key", "test.count", &input)?;
+    let done = Arc::clone(done);
     test.app
         .db
-        .write(move |txn| {
-            Box::pin(once(txn, id, now, request, move |txn| {
-                Box::pin(async move {
-                    let number = done.fetch_add(1, Ordering::SeqCst) + 1;
-                    insert(txn, &format!("done-{number}")).await?;
-                    end().map(|()| number)
-                })
-            }))
+        .run_idempotent(key, move |txn| {
+            Box::pin(async move {
+                let number = done.fetch_add(1, Ordering::SeqCst) + 1;
+                insert(txn, &format!("done-{number}")).await?;
+                end().map(|()| number)
+            })
         })
         .await
 }

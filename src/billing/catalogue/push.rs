@@ -21,6 +21,10 @@ pub struct PublishPlan {
 impl Job for PublishPlan {
     const KIND: &'static str = "publish_plan";
 
+    fn unique_key(&self) -> Option<String> {
+        Some(self.plan_id.to_string())
+    }
+
     async fn run(self, app: &App) -> Result<()> {
         done(publish(app, &Viewer::system(Self::KIND), self.plan_id).await.map(drop))
     }
@@ -46,6 +50,10 @@ pub struct PushPlan {
 
 impl Job for PushPlan {
     const KIND: &'static str = "push_plan";
+
+    fn unique_key(&self) -> Option<String> {
+        Some(self.plan_id.to_string())
+    }
 
     async fn run(self, app: &App) -> Result<()> {
         done(push(app, &Viewer::system(Self::KIND), &self).await)

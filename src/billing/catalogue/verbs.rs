@@ -2,11 +2,10 @@
 
 use super::{PublishPlan, PushPlan, publish};
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::{Once, once};
+use crate::db::IdempotencyKey;
 use crate::error::{Error, Result};
-use crate::jobs::NewJob;
 use crate::outbox;
 use crate::plans::{self, PlanChange};
 use chrono::TimeDelta;
@@ -19,30 +18,24 @@ const PATIENCE: TimeDelta = TimeDelta::minutes(2);
 
 /// Puts a draft on sale here, and has a worker put it on sale at Stripe where that is set up.
 pub async fn publish_version(app: &App, viewer: &Viewer, id: Uuid) -> Result<product_versions::Model> {
-    viewer.require(Permission::CatalogueWrite)?;
-    let follow = match plans::version_by_id(app.db.read(), id).await? {
-        Some(version) if app.stripe.is_some() => Some(job(app, version.product_id)?),
-        _ => None,
-    };
+    let is_set_up = app.stripe.is_some();
+    let follow =
+        move |version: &product_versions::Model| is_set_up.then_some(PublishPlan { plan_id: version.product_id });
     plans::publish_version(app, viewer, id, follow).await
 }
 
 /// Changes how a plan is shown and whether it is sold, and has a worker tell Stripe where that is set up.
 pub async fn update_plan(app: &App, viewer: &Viewer, id: Uuid, change: PlanChange) -> Result<products::Model> {
-    let change_number = app.now().timestamp_micros();
-    let (clock, bell) = (app.clock.clone(), app.db.bell().clone());
-    let is_told = app.stripe.is_some();
+    let is_set_up = app.stripe.is_some();
     let follow = move |plan: &products::Model| {
-        let wanted = PushPlan {
+        is_set_up.then(|| PushPlan {
             plan_id: plan.id,
-            change: change_number,
+            change: plan.updated_at.timestamp_micros(),
             name: plan.name.clone(),
             description: plan.description.clone(),
             rank: plan.rank,
             active: plan.active,
-        };
-        let job = NewJob::with(&clock, &bell, &wanted)?.unique(plan.id.to_string());
-        Ok(is_told.then_some(job))
+        })
     };
     plans::update_plan(app, viewer, id, change, follow).await
 }
@@ -62,26 +55,17 @@ pub async fn publish_plan_to_stripe(
         let message = "the version is not on sale; put a draft on sale with publishPlanVersion";
         return Err(Error::refused("NOT_ON_SALE", &["planVersionId"], message));
     }
-    let request = Once::new(viewer.actor(), key, "plan_versions.publish_to_stripe", &version_id)?;
-    let (key_id, now, deed) = (app.new_id(), app.now(), Deed::by(app, viewer));
-    let plan_id = version.product_id;
-    let follow = job(app, plan_id)?.at(now + PATIENCE);
-    let claim = app.db.write(move |txn| {
-        Box::pin(once(txn, key_id, now, request, move |txn| {
-            Box::pin(async move {
-                follow.enqueue(txn).await?;
-                let what = ("PlanVersion", version_id);
-                let after = json!({"provider": "stripe"});
-                deed.record(txn, "plan_versions.publish_to_stripe", what, None, (None::<()>, Some(after))).await?;
-                Ok(plan_id)
-            })
-        }))
+    let key = IdempotencyKey::new(viewer.actor(), key, "plan_versions.publish_to_stripe", &version_id)?;
+    let (plan_id, actor) = (version.product_id, viewer.actor().to_owned());
+    let claim = app.db.run_idempotent(key, move |txn| {
+        Box::pin(async move {
+            txn.enqueue_at(&PublishPlan { plan_id }, txn.now() + PATIENCE).await?;
+            let entry = AuditEntry::new("plan_versions.publish_to_stripe", "PlanVersion", version_id);
+            txn.audit(&actor, entry.after(json!({"provider": "stripe"}))).await?;
+            Ok(plan_id)
+        })
     });
     claim.await?;
     let product = publish(app, viewer, plan_id).await?;
     Ok((version, product))
-}
-
-fn job(app: &App, plan_id: Uuid) -> Result<NewJob> {
-    Ok(NewJob::new(app, &PublishPlan { plan_id })?.unique(plan_id.to_string()))
 }

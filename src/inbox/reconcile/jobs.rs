@@ -4,7 +4,7 @@ use super::run::{EVENTS, Run, write_report};
 use super::{SWEPT, due_since};
 use crate::app::App;
 use crate::error::Result;
-use crate::jobs::{Job, NewJob};
+use crate::jobs::Job;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,10 @@ pub struct ReconcileList {
 impl Job for ReconcileList {
     const KIND: &'static str = "reconcile_list";
 
+    fn unique_key(&self) -> Option<String> {
+        Some(self.kind.clone())
+    }
+
     async fn run(self, app: &App) -> Result<()> {
         let swept = SWEPT.into_iter().find(|(kind, ..)| *kind == self.kind);
         if app.stripe.is_none() || (swept.is_none() && self.kind != EVENTS) {
@@ -93,13 +97,11 @@ impl Job for ReconcileList {
 /// In the order of their keys; one of each kind of objects at a time.
 async fn enqueue(app: &App, mut lists: Vec<ReconcileList>) -> Result<()> {
     lists.sort();
-    let jobs = lists.iter().map(|list| Ok(NewJob::new(app, list)?.unique(list.kind.clone())));
-    let jobs = jobs.collect::<Result<Vec<NewJob>>>()?;
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                for job in jobs {
-                    job.enqueue(txn).await?;
+                for list in lists {
+                    txn.enqueue(&list).await?;
                 }
                 Ok(())
             })

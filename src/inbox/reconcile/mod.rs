@@ -12,7 +12,7 @@ use super::drift::Drift;
 use super::store;
 use crate::accounts::account_exists;
 use crate::app::App;
-use crate::audit::Deed;
+use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
 use crate::providers::Provider;
@@ -106,11 +106,11 @@ pub async fn reconcile(
     run.found.complete = !broken_off;
     if !dry_run {
         let report = run.report((since, until), all_events && since <= due);
-        let (deed, id) = (Deed::by(app, viewer), report.id);
+        let (actor, id) = (viewer.actor().to_owned(), report.id);
         let after = json!({"since": since, "missed": run.found.missed, "differing": run.found.differing});
         run::write_report(app, report, move |txn| {
-            let what = ("WebhookEvent", id);
-            Box::pin(deed.record(txn, "mirror.reconcile", what, None, (None::<()>, Some(after))))
+            let entry = AuditEntry::new("mirror.reconcile", "WebhookEvent", id).after(after);
+            Box::pin(async move { txn.audit(&actor, entry).await })
         })
         .await?;
     }
@@ -133,12 +133,12 @@ pub async fn resync_account(app: &App, viewer: &Viewer, account_id: Uuid) -> Res
             run.found.complete &= !run.page(kind, &filters, None).await?.has_more;
         }
     }
-    let deed = Deed::by(app, viewer);
+    let actor = viewer.actor().to_owned();
     let after = json!({"compared": run.found.compared, "differing": run.found.differing});
     app.db
         .write(move |txn| {
-            let what = ("Account", account_id);
-            Box::pin(deed.record(txn, "mirror.resync", what, Some(account_id), (None::<()>, Some(after))))
+            let entry = AuditEntry::new("mirror.resync", "Account", account_id).account(account_id).after(after);
+            Box::pin(async move { txn.audit(&actor, entry).await })
         })
         .await?;
     Ok(run.found)

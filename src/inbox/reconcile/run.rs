@@ -13,7 +13,6 @@ use entity::inbox_events::Model;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The list of events, beside those of objects.
 pub(super) const EVENTS: &str = "event";
@@ -191,11 +190,10 @@ pub(super) async fn write_report<F>(app: &App, report: Model, also: F) -> Result
 where
     F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<()>> + Send + 'static,
 {
-    let clock = Arc::clone(&app.clock);
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                receive::insert(txn, &clock, report).await?;
+                receive::insert(txn, report).await?;
                 also(txn).await
             })
         })

@@ -34,7 +34,7 @@ pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) ->
         duration => duration,
     };
     let wanted = coupons::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         name: Set(coupon.name.clone().unwrap_or_else(|| code.clone())),
         code: Set(code),
         percent_basis_points: Set(percent),
@@ -70,7 +70,7 @@ pub async fn project_promo_code(
         found = store::lock_own_promo_code(mirror.txn, coupon.id, &normalized).await?;
     }
     let wanted = promo_codes::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         coupon_id: Set(coupon.id),
         code: Set(promo_code.code.clone()),
         code_normalized: Set(normalized),
@@ -116,7 +116,7 @@ pub async fn project_redemption(
         return Ok(true);
     }
     let wanted = discount_redemptions::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(account_id),
         coupon_id: Set(coupon.id),
         promo_code_id: match (promo_code, &found) {

@@ -25,7 +25,7 @@ pub async fn project_invoice(
     let discount = invoice.discount_minor.max(0);
     let tax = invoice.tax_minor.max(0);
     let wanted = invoices::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(account_id),
         subscription_id: Set(subscription_id.or(known.and_then(|known| known.subscription_id))),
         provider: Set(invoice.provider.to_owned()),

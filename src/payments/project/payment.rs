@@ -36,7 +36,7 @@ pub async fn project_payment(
     }
     if written.changed {
         let change = Change::PaymentRecorded(written.row.id, written.row.account_id);
-        changes::record(mirror.txn, mirror.clock, change).await?;
+        changes::record(mirror.txn, change).await?;
     }
     if let Some(subscription_id) = written.row.subscription_id {
         subscriptions::note_first_payment(mirror, subscription_id).await?;
@@ -71,7 +71,7 @@ fn row(
     let paid_at = succeeded.then(|| payment.paid_at.unwrap_or(payment.created_at).fixed_offset());
     let fee = payment.fee_minor.filter(|fee| *fee >= 0);
     payments::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(account_id),
         subscription_id: Set(subscription_id.or(known.and_then(|known| known.subscription_id))),
         invoice_id: Set(invoice_id.or(known.and_then(|known| known.invoice_id))),
@@ -111,7 +111,7 @@ async fn project_dispute(
     let closed_at = closed.then(|| dispute.closed_at.unwrap_or(dispute.created_at).fixed_offset());
     let known = found.as_ref();
     let wanted = disputes::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(payment.account_id),
         payment_id: Set(payment.id),
         provider: Set(payment.provider.clone()),

@@ -39,7 +39,7 @@ pub(super) async fn project_refund(
         (refund.status == RefundStatus::Processed).then(|| refund.processed_at.unwrap_or(refund.created_at));
     let asked_here = known.is_some_and(|known| known.requested_by.is_some());
     let wanted = refunds::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(payment.account_id),
         payment_id: Set(payment.id),
         provider: Set(payment.provider.clone()),

@@ -67,11 +67,11 @@ fn version(
     let plan = plan_item(&state.items, known);
     let worth = yearly(state, plan.map(|(item, _)| item), known);
     subscription_versions::Model {
-        id: mirror.clock.new_id(),
+        id: mirror.txn.new_id(),
         account_id: subscription.account_id,
         subscription_id: subscription.id,
         effective_at: microseconds(state.effective_at).fixed_offset(),
-        recorded_at: mirror.clock.now().fixed_offset(),
+        recorded_at: mirror.txn.now().fixed_offset(),
         status: state.status.to_string(),
         paused: state.paused,
         product_version_id: plan.map(|(_, price)| price.product_version_id),

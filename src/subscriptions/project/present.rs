@@ -44,7 +44,7 @@ pub async fn project_subscription(
     }
     if written.changed {
         let change = Change::SubscriptionChanged(written.row.id, written.row.account_id);
-        changes::record(mirror.txn, mirror.clock, change).await?;
+        changes::record(mirror.txn, change).await?;
     }
     Ok(written)
 }
@@ -57,7 +57,7 @@ pub async fn note_first_payment(mirror: &mut Mirror<'_>, subscription_id: Uuid) 
     let wanted = subscriptions::ActiveModel { first_paid_at: Set(Some(first_paid_at)), ..Default::default() };
     if mirror.write::<subscriptions::Entity>(&external_id, Some(found), wanted).await?.changed {
         let change = Change::SubscriptionChanged(subscription_id, account_id);
-        changes::record(mirror.txn, mirror.clock, change).await?;
+        changes::record(mirror.txn, change).await?;
     }
     Ok(())
 }
@@ -99,7 +99,7 @@ fn row(
     };
     let at = |at: Option<DateTime<Utc>>| at.map(|at| at.fixed_offset());
     subscriptions::ActiveModel {
-        id: Set(mirror.clock.new_id()),
+        id: Set(mirror.txn.new_id()),
         account_id: Set(account_id),
         product_version_id: Set(plan.map(|(_, price)| price.product_version_id)),
         price_id: Set(plan.and_then(|(_, price)| price.price_id)),
@@ -118,7 +118,7 @@ fn row(
         first_paid_at: Set(None),
         provider_updated_at: Set(at(Some(subscription.observed_at))),
         created_at: Set(subscription.created_at.fixed_offset()),
-        updated_at: Set(mirror.clock.now().fixed_offset()),
+        updated_at: Set(mirror.txn.now().fixed_offset()),
         customer_external_id: Set(or_known(&subscription.customer_external_id, |found| &found.customer_external_id)),
         cancel_at_period_end: Set(subscription.cancel_at_period_end),
         schedule_external_id: Set(subscription.schedule_external_id.clone()),
@@ -156,7 +156,7 @@ async fn project_items(
             continue;
         }
         let found = before.remove(&item.external_id);
-        let created_at = found.as_ref().map_or(mirror.clock.now().fixed_offset(), |found| found.created_at);
+        let created_at = found.as_ref().map_or(mirror.txn.now().fixed_offset(), |found| found.created_at);
         let price = known.get(&item.price_external_id);
         let kind = match price {
             _ if item.metered => ItemKind::Metered,
@@ -166,7 +166,7 @@ async fn project_items(
             _ => ItemKind::Addon,
         };
         let wanted = subscription_items::ActiveModel {
-            id: Set(mirror.clock.new_id()),
+            id: Set(mirror.txn.new_id()),
             account_id: Set(subscription.account_id),
             subscription_id: Set(subscription.id),
             price_id: Set(price.and_then(|price| price.price_id)),
@@ -211,10 +211,10 @@ async fn project_scheduled(
             continue;
         }
         let found = before.remove(&key);
-        let created_at = found.as_ref().map_or(mirror.clock.now().fixed_offset(), |found| found.created_at);
+        let created_at = found.as_ref().map_or(mirror.txn.now().fixed_offset(), |found| found.created_at);
         let price = change.price_external_id.as_ref().and_then(|id| known.get(id));
         let wanted = scheduled_changes::ActiveModel {
-            id: Set(mirror.clock.new_id()),
+            id: Set(mirror.txn.new_id()),
             account_id: Set(subscription.account_id),
             subscription_id: Set(subscription.id),
             kind: Set(change.kind.to_string()),

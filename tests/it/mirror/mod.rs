@@ -14,7 +14,6 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rows::rows;
 use serde_json::json;
-use std::sync::Arc;
 use tollgate::db::{Difference, Mirror};
 use tollgate::error::Result;
 use tollgate::{accounts, credits, payments, plans, subscriptions};
@@ -30,10 +29,10 @@ pub(crate) async fn account(test: &TestApp, user: &str) -> Uuid {
 
 /// Mirrors one thing, in a transaction of its own, and tells what that changed.
 async fn apply(test: &TestApp, account: Uuid, observed: &Observed) -> Vec<Difference> {
-    let (clock, observed) = (Arc::clone(&test.app.clock), observed.clone());
+    let observed = observed.clone();
     let written = test.app.db.write(move |txn| {
         Box::pin(async move {
-            let mut mirror = Mirror::new(txn, &clock);
+            let mut mirror = Mirror::new(txn);
             project(&mut mirror, account, observed).await?;
             Ok(mirror.into_differences())
         })

@@ -1,6 +1,7 @@
 //! Jobs that do what a test asks of them, and write down that they ran.
 
 use super::TestApp;
+use chrono::{DateTime, Utc};
 use entity::jobs::{Entity, Model};
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 use tollgate::app::App;
 use tollgate::error::{Error, Result};
-use tollgate::jobs::{Job, NewJob, Tally, Worker};
+use tollgate::jobs::{Job, Tally, Worker};
 use uuid::Uuid;
 
 /// What the jobs of one test did. A job finds it by the test's number, as a job has nothing but its fields.
@@ -53,10 +54,22 @@ pub(crate) enum Does {
 pub(crate) struct Chore {
     pub(crate) test: Uuid,
     pub(crate) does: Does,
+    pub(crate) unique_key: Option<String>,
+}
+
+impl Chore {
+    /// Returns the chore under a key that makes it one with others under that key.
+    pub(crate) fn unique(&self, key: &str) -> Chore {
+        Chore { unique_key: Some(key.to_owned()), ..self.clone() }
+    }
 }
 
 impl Job for Chore {
     const KIND: &'static str = "chore";
+
+    fn unique_key(&self) -> Option<String> {
+        self.unique_key.clone()
+    }
 
     async fn run(self, app: &App) -> Result<()> {
         let diary = diary(self.test);
@@ -69,7 +82,7 @@ impl Job for Chore {
                 diary.begun.notify_one();
                 diary.go_on.notified().await;
             }
-            Does::EnqueuesItself if first => enqueue(app, NewJob::new(app, &self)?.unique("self")).await,
+            Does::EnqueuesItself if first => enqueue(app, &self).await,
             Does::EnqueuesItself => {}
             Does::Counts => {
                 let running = diary.running.fetch_add(1, Ordering::SeqCst) + 1;
@@ -86,20 +99,22 @@ impl Job for Chore {
 }
 
 /// Enqueues a job in a transaction of its own.
-pub(crate) async fn enqueue(app: &App, job: NewJob) {
-    app.db.write(move |txn| Box::pin(job.enqueue(txn))).await.unwrap();
+pub(crate) async fn enqueue(app: &App, chore: &Chore) {
+    enqueue_at(app, chore, app.now()).await;
+}
+
+/// Enqueues a job for later, in a transaction of its own.
+pub(crate) async fn enqueue_at(app: &App, chore: &Chore, run_at: DateTime<Utc>) {
+    let chore = chore.clone();
+    let write = app.db.write(move |txn| Box::pin(async move { txn.enqueue_at(&chore, run_at).await }));
+    write.await.unwrap();
 }
 
 /// A chore, and where it writes what it did.
 pub(crate) fn chore(test: &TestApp, does: Does) -> (Chore, Arc<Diary>) {
-    let chore = Chore { test: test.app.new_id(), does };
+    let chore = Chore { test: test.app.new_id(), does, unique_key: None };
     let diary = diary(chore.test);
     (chore, diary)
-}
-
-/// A chore to be enqueued.
-pub(crate) fn new(test: &TestApp, chore: &Chore) -> NewJob {
-    NewJob::new(&test.app, chore).unwrap()
 }
 
 /// A worker that knows chores alone.

@@ -35,11 +35,10 @@ pub(crate) async fn record(test: &TestApp, change: Change) {
 
 /// Makes changes known, in one transaction.
 pub(crate) async fn record_all(test: &TestApp, all: Vec<Change>) {
-    let clock = Arc::clone(&test.app.clock);
     let write = test.app.db.write(move |txn| {
         Box::pin(async move {
             for change in all {
-                changes::record(txn, &clock, change).await?;
+                changes::record(txn, change).await?;
             }
             Ok(())
         })

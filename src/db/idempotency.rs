@@ -1,0 +1,137 @@
+//! Idempotency keys: a request that is repeated under its key has one effect and one response.
+
+use super::{Db, Txn, is_duplicate};
+use crate::error::{Error, Result};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use entity::idempotency_keys::{ActiveModel, Column, Entity, Model};
+use futures_util::future::BoxFuture;
+use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+const MAX_KEY_BYTES: usize = 255;
+/// The least time for which a response is kept.
+const RETENTION: TimeDelta = TimeDelta::days(30);
+/// The responses that one transaction purges.
+const PURGE_BATCH: u64 = 1_000;
+
+/// Work whose response is stored.
+type Work = Box<dyn for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Value>> + Send>;
+
+/// A caller's key for one request, with a hash that tells that request from others.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    caller: String,
+    key: String,
+    request_hash: String,
+}
+
+impl IdempotencyKey {
+    /// Creates the key of the request `operation` with `input`, made by `caller` under `key`; an error if `key` is not
+    /// 1 to 255 bytes long.
+    pub fn new(caller: &str, key: &str, operation: &str, input: &impl Serialize) -> Result<Self> {
+        if key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0') {
+            return Err(Error::bad_input("idempotencyKey is 1 to 255 bytes, without NUL"));
+        }
+        let input = serde_json::to_vec(input).map_err(Error::internal)?;
+        let digest = Sha256::new().chain_update(operation).chain_update([0]).chain_update(input).finalize();
+        let request_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(IdempotencyKey { caller: caller.to_owned(), key: key.to_owned(), request_hash })
+    }
+}
+
+impl Db {
+    /// Runs `work` as [`Db::write`] does, unless a request with this key was run before: then returns its response. An
+    /// error is not stored, so that the request can be tried again.
+    ///
+    /// The key is claimed before the work, in the same transaction: of two requests at the same time the second waits
+    /// for the first and gets its response.
+    pub async fn run_idempotent<T, F>(&self, key: IdempotencyKey, work: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        let work: Work = Box::new(move |txn| {
+            let response = work(txn);
+            Box::pin(async move { serde_json::to_value(response.await?).map_err(Error::internal) })
+        });
+        let response = self.write(move |txn| Box::pin(run(txn, key, work))).await?;
+        serde_json::from_value(response).map_err(Error::internal)
+    }
+}
+
+async fn run(txn: &Txn, key: IdempotencyKey, work: Work) -> Result<Value> {
+    let Some(id) = claim(txn, &key).await? else {
+        let found = find(txn, &key).await?;
+        let vanished = || Error::internal(anyhow::anyhow!("an idempotency key vanished inside a transaction"));
+        return found.map(|row| row.answer).ok_or_else(vanished);
+    };
+    let response = work(txn).await?;
+    let row = Entity::update_many().filter(Column::Id.eq(id));
+    row.col_expr(Column::Answer, Expr::value(response.clone())).exec(txn).await?;
+    Ok(response)
+}
+
+/// Inserts the key and returns its id; `None` if it is there already.
+async fn claim(txn: &Txn, key: &IdempotencyKey) -> Result<Option<Uuid>> {
+    let id = txn.new_id();
+    let row = ActiveModel {
+        id: Set(id),
+        caller: Set(key.caller.clone()),
+        key: Set(key.key.clone()),
+        request_hash: Set(key.request_hash.clone()),
+        answer: Set(serde_json::json!({})),
+        created_at: Set(txn.now().fixed_offset()),
+    };
+    let ours = OnConflict::columns([Column::Caller, Column::Key]).do_nothing().to_owned();
+    match Entity::insert(row).on_conflict(ours).exec_without_returning(txn).await {
+        Ok(inserted) => Ok((inserted == 1).then_some(id)),
+        Err(error) if is_duplicate(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the response stored under `key`; `None` if no such request was run, and an error if another request was.
+pub async fn stored_response<T: DeserializeOwned>(
+    db: &impl ConnectionTrait,
+    key: &IdempotencyKey,
+) -> Result<Option<T>> {
+    let found = find(db, key).await?;
+    found.map(|row| serde_json::from_value(row.answer).map_err(Error::internal)).transpose()
+}
+
+async fn find(db: &impl ConnectionTrait, key: &IdempotencyKey) -> Result<Option<Model>> {
+    let of_caller = Entity::find().filter(Column::Caller.eq(&*key.caller));
+    let found = of_caller.filter(Column::Key.eq(&*key.key)).one(db).await?;
+    match found {
+        Some(row) if row.request_hash != key.request_hash => Err(Error::IdempotencyKeyReused),
+        found => Ok(found),
+    }
+}
+
+/// Deletes the responses that are older than 30 days, in batches, and returns their number.
+pub async fn purge(db: &Db, now: DateTime<Utc>) -> Result<u64> {
+    let until = (now - RETENTION).fixed_offset();
+    let mut purged = 0;
+    loop {
+        let batch = db.write(move |txn| Box::pin(purge_batch(txn, until))).await?;
+        purged += batch;
+        if batch < PURGE_BATCH {
+            return Ok(purged);
+        }
+    }
+}
+
+async fn purge_batch(txn: &Txn, until: DateTime<FixedOffset>) -> Result<u64> {
+    let oldest = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::CreatedAt.lt(until))
+        .order_by(Column::CreatedAt, Order::Asc)
+        .limit(PURGE_BATCH)
+        .take();
+    Ok(Entity::delete_many().filter(Column::Id.in_subquery(oldest)).exec(txn).await?.rows_affected)
+}
