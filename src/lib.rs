@@ -1,4 +1,4 @@
-//! Tollgate, a billing gateway. The modules stand in the order of dependency: each may use those above it.
+//! Tollgate, a billing gateway. The modules are in the order of dependency: each may use those above it.
 
 // Values.
 pub mod error;

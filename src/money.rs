@@ -5,30 +5,30 @@ use crate::error::{Error, Result};
 /// An amount of money in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Money {
-    /// Minor units: cents for USD, yen for JPY.
+    /// The amount in minor units: cents for USD, yen for JPY.
     pub amount_minor: i64,
-    /// ISO 4217, upper case.
+    /// The ISO 4217 code, upper case.
     pub currency: String,
 }
 
 impl Money {
-    /// An amount of `currency`.
+    /// Creates an amount of `currency`.
     pub fn new(amount_minor: i64, currency: impl Into<String>) -> Self {
         Money { amount_minor, currency: currency.into() }
     }
 }
 
-/// Whether `code` looks like an ISO 4217 code: three letters in upper case.
+/// Returns whether `code` has the form of an ISO 4217 code: three upper-case letters.
 pub fn is_currency(code: &str) -> bool {
     code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// A sum, or an error where it leaves the range of 64 bits.
+/// Returns the sum; an error if it exceeds 64 bits.
 pub fn add(a: i64, b: i64) -> Result<i64> {
-    a.checked_add(b).ok_or_else(|| Error::bad_input("the amount is too large: the result leaves the range of 64 bits"))
+    a.checked_add(b).ok_or_else(|| Error::bad_input("The amount is too large: the sum exceeds 64 bits."))
 }
 
-/// Monthly recurring revenue from a yearly sum, rounded half up (metrics v1, section 0: only ever on output).
+/// Returns the monthly recurring revenue of a yearly sum, rounded half up (metrics v1, section 0: only on output).
 pub fn mrr_minor(arr_minor: i64) -> i64 {
     arr_minor.div_euclid(12) + i64::from(arr_minor.rem_euclid(12) >= 6)
 }

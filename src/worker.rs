@@ -1,4 +1,4 @@
-//! Every job and every schedule there is.
+//! The list of all jobs and schedules.
 
 use crate::accounts::UserAppeared;
 use crate::billing::{PublishPlan, PushPlan};
@@ -9,7 +9,7 @@ use crate::jobs::{PurgeIdempotencyKeys, Worker};
 use crate::outbox::FinishCall;
 use chrono::TimeDelta;
 
-/// The worker of `tollgate serve`.
+/// Returns the worker of `tollgate serve`.
 pub fn worker() -> Worker {
     Worker::new()
         .on_demand::<ApplyObject>()

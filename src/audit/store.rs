@@ -15,18 +15,18 @@ impl Visible for audit_log::Entity {
     }
 }
 
-/// What was done, newest or oldest first.
+/// Entries of the audit log, newest or oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AuditLog {
-    /// Done by this actor, e.g. `user:<uuid>`.
+    /// The only actor, such as `user:<uuid>`; `None` for all.
     pub actor: Option<String>,
-    /// This action alone, e.g. `credits.grant`.
+    /// The only action, such as `credits.grant`; `None` for all.
     pub action: Option<String>,
-    /// Done to this row.
+    /// The only row; `None` for all.
     pub entity_id: Option<Uuid>,
-    /// Done in this span.
+    /// The range of times.
     pub at: Between,
-    /// Newest first.
+    /// True for the newest first.
     pub descending: bool,
 }
 

@@ -1,7 +1,7 @@
-//! What has just changed: written in the transaction of the change itself, for those who watch on any node.
+//! Recent changes, recorded in the transaction of the change itself and delivered to watchers on every node.
 //!
-//! Invariants: a change is told after its commit and never before; each who watches is told of each change once, or is
-//! told that there were too many; nobody watching, nothing is read.
+//! Invariants: a change is delivered after its commit and never before; every watcher gets every change once, or learns
+//! that there were too many; without watchers nothing is read.
 
 mod feed;
 mod purge;
@@ -10,39 +10,39 @@ mod store;
 pub use feed::{Feed, Interest, Watcher};
 pub use purge::PurgeChanges;
 
-use crate::db::{self, Txn};
+use crate::db::Txn;
 use crate::error::Result;
 use entity::changes::{ActiveModel, Entity};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use uuid::Uuid;
 
-/// Where PostgreSQL tells every node that something changed.
+/// The channel on which PostgreSQL notifies every node of changes.
 const CHANNEL: &str = "tollgate_changes";
 
-/// A change that someone may be watching for.
+/// A change that a watcher may wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// A subscription, of an account, is not what it was.
+    /// A subscription changed; with the ids of the subscription and its account.
     SubscriptionChanged(Uuid, Uuid),
-    /// A payment, of an account, was recorded or is not what it was.
+    /// A payment was recorded or changed; with the ids of the payment and its account.
     PaymentRecorded(Uuid, Uuid),
-    /// An event of a provider was received.
+    /// An event of a provider was received; with its id.
     WebhookEventReceived(Uuid),
 }
 
-/// What kind of change one may watch for.
+/// A kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Subscriptions that change.
+    /// Changes of subscriptions.
     SubscriptionChanged,
-    /// Payments.
+    /// Changes of payments.
     PaymentRecorded,
-    /// Events of providers.
+    /// Arrivals of provider events.
     WebhookEventReceived,
 }
 
 impl Change {
-    /// What kind of change it is.
+    /// Returns the kind of the change.
     pub fn kind(self) -> Kind {
         match self {
             Change::SubscriptionChanged(..) => Kind::SubscriptionChanged,
@@ -51,7 +51,7 @@ impl Change {
         }
     }
 
-    /// The row that changed.
+    /// Returns the id of the row that changed.
     pub fn subject(self) -> Uuid {
         match self {
             Change::SubscriptionChanged(subject, _)
@@ -60,7 +60,7 @@ impl Change {
         }
     }
 
-    /// Whose row it is; none where it is nobody's in particular.
+    /// Returns the account of the row; `None` for a row of no account.
     pub fn account(self) -> Option<Uuid> {
         match self {
             Change::SubscriptionChanged(_, account) | Change::PaymentRecorded(_, account) => Some(account),
@@ -79,7 +79,7 @@ impl Change {
 }
 
 impl Kind {
-    fn word(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Kind::SubscriptionChanged => "subscription_changed",
             Kind::PaymentRecorded => "payment_recorded",
@@ -88,15 +88,15 @@ impl Kind {
     }
 }
 
-/// Writes down that `change` is made by `txn`.
+/// Records that `txn` makes `change`.
 pub async fn record(txn: &Txn, change: Change) -> Result<()> {
     let row = ActiveModel {
         id: Set(txn.new_id()),
-        kind: Set(change.kind().word().to_owned()),
+        kind: Set(change.kind().name().to_owned()),
         subject_id: Set(change.subject()),
         account_id: Set(change.account()),
         at: Set(txn.now().fixed_offset()),
     };
     Entity::insert(row).exec_without_returning(txn).await?;
-    db::notify(txn, CHANNEL).await
+    txn.notify(CHANNEL).await
 }

@@ -1,4 +1,4 @@
-//! What has changed is of use to those who watch, and to nobody later.
+//! The removal of old changes, which no watcher needs.
 
 use super::store;
 use crate::app::App;
@@ -7,10 +7,10 @@ use crate::jobs::Job;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-/// How long changes are kept: far longer than any node looks back.
-const KEEP: TimeDelta = TimeDelta::days(1);
+/// The time for which changes are kept: far longer than any node reads back.
+const RETENTION: TimeDelta = TimeDelta::days(1);
 
-/// Forgets changes that are older than a day.
+/// Deletes changes that are older than a day.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct PurgeChanges {}
 
@@ -18,8 +18,8 @@ impl Job for PurgeChanges {
     const KIND: &'static str = "purge_changes";
 
     async fn run(self, app: &App) -> Result<()> {
-        let count = store::forget(&app.db, app.now() - KEEP).await?;
-        tracing::debug!(count, "changes forgotten");
+        let count = store::purge(&app.db, app.now() - RETENTION).await?;
+        tracing::debug!(count, "changes purged");
         Ok(())
     }
 }

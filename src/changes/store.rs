@@ -1,4 +1,4 @@
-//! Every query on what has changed.
+//! Every query on recent changes.
 
 use super::Change;
 use crate::db::{Db, in_list};
@@ -10,21 +10,21 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOr
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// How many changes one transaction deletes.
-const FORGOTTEN_AT_ONCE: u64 = 1_000;
+/// The changes that one transaction deletes.
+const PURGE_BATCH: u64 = 1_000;
 
-/// A change as it was written down.
+/// A recorded change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recorded {
     pub(super) id: Uuid,
     pub(super) at: DateTime<Utc>,
-    /// Nothing where another version wrote down what this one does not know.
+    /// The change; `None` for a kind that a newer version recorded.
     pub(super) change: Option<Change>,
 }
 
-/// Everything that changed since then, by its time.
-// unscoped: read once for all who watch; each of them then reads the subject in their own scope
-pub(super) async fn since(db: &DatabaseConnection, from: DateTime<Utc>) -> Result<Vec<Recorded>> {
+/// Returns the changes since `from`, oldest first.
+// unscoped: read once for all watchers; each of them then reads the row in their own scope
+pub(super) async fn changes_since(db: &DatabaseConnection, from: DateTime<Utc>) -> Result<Vec<Recorded>> {
     use changes::{Column, Entity};
     let rows = Entity::find().filter(Column::At.gte(from.fixed_offset())).order_by_asc(Column::At);
     let rows = rows.order_by_asc(Column::Id).all(db).await?;
@@ -36,8 +36,8 @@ pub(super) async fn since(db: &DatabaseConnection, from: DateTime<Utc>) -> Resul
     Ok(rows.into_iter().map(recorded).collect())
 }
 
-/// The users who are members of each of these accounts at present.
-// unscoped: saves those who are no members the look at what is not theirs, and is shown to nobody
+/// Returns the users who are members of each of these accounts now.
+// unscoped: saves the other watchers a read, and is shown to nobody
 pub(super) async fn members(db: &DatabaseConnection, accounts: &[Uuid]) -> Result<HashMap<Uuid, HashSet<Uuid>>> {
     use account_members::{Column, Entity};
     let account = Expr::col((Entity, Column::AccountId));
@@ -56,23 +56,23 @@ pub(super) async fn members(db: &DatabaseConnection, accounts: &[Uuid]) -> Resul
     Ok(members)
 }
 
-/// Deletes what changed before then, some at a time; how much that was.
-pub(super) async fn forget(db: &Db, before: DateTime<Utc>) -> Result<u64> {
+/// Deletes the changes before `before` in batches, and returns their number.
+pub(super) async fn purge(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     use changes::{Column, Entity};
-    let mut forgotten = 0;
+    let mut purged = 0;
     loop {
         let oldest = Query::select()
             .column(Column::Id)
             .from(Entity)
             .and_where(Column::At.lt(before.fixed_offset()))
             .order_by(Column::At, Order::Asc)
-            .limit(FORGOTTEN_AT_ONCE)
+            .limit(PURGE_BATCH)
             .take();
-        let some = Entity::delete_many().filter(Column::Id.in_subquery(oldest));
-        let gone = db.write(move |txn| Box::pin(async move { Ok(some.exec(txn).await?.rows_affected) })).await?;
-        forgotten += gone;
-        if gone < FORGOTTEN_AT_ONCE {
-            return Ok(forgotten);
+        let deletion = Entity::delete_many().filter(Column::Id.in_subquery(oldest));
+        let batch = db.write(move |txn| Box::pin(async move { Ok(deletion.exec(txn).await?.rows_affected) })).await?;
+        purged += batch;
+        if batch < PURGE_BATCH {
+            return Ok(purged);
         }
     }
 }

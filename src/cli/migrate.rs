@@ -42,7 +42,7 @@ impl Migrate {
                     println!("{state}  {}", step.name);
                 }
             }
-            Migrate::Check => match app.db.pending_changes().await.map_err(anyhow::Error::new).map_err(innermost)? {
+            Migrate::Check => match app.db.pending_migrations().await.map_err(anyhow::Error::new).map_err(innermost)? {
                 0 => println!("the schema is up to date"),
                 pending => bail!("{pending} changes are pending; run tollgate migrate up"),
             },

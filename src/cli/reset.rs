@@ -19,7 +19,8 @@ impl Reset {
         }
         let app = super::app(config).await?;
         let changes = migration::status(app.db.schema()).await?.len();
-        if app.db.pending_changes().await? < changes && app.db.environment().await?.as_deref() == Some("production") {
+        if app.db.pending_migrations().await? < changes && app.db.environment().await?.as_deref() == Some("production")
+        {
             bail!("refused: this database is marked as one for production");
         }
         if !self.yes {

@@ -1,4 +1,4 @@
-//! Every difference between SQLite and PostgreSQL that a query has to know.
+//! The differences between SQLite and PostgreSQL in queries.
 
 use crate::error::Result;
 use sea_orm::sea_query::{
@@ -9,7 +9,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Query
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// `column` is one of `ids`, as one parameter whatever their number, so that the statement stays the same.
+/// Returns the condition that `column` is one of `ids`. They are one parameter whatever their number, so that the
+/// statement stays the same.
 pub fn in_list(db: &DatabaseConnection, column: impl Into<Expr>, ids: &[Uuid]) -> SimpleExpr {
     let backend = db.get_database_backend();
     let list = Expr::value(list(backend, ids));
@@ -25,7 +26,7 @@ pub fn in_list(db: &DatabaseConnection, column: impl Into<Expr>, ids: &[Uuid]) -
     }
 }
 
-/// Many ids as one parameter: an array, or a JSON list of hexadecimal strings.
+/// Returns many ids as one parameter: an array on PostgreSQL, a JSON list of hexadecimal strings on SQLite.
 fn list(backend: DbBackend, ids: &[Uuid]) -> Value {
     match backend {
         DbBackend::Postgres => {
@@ -38,14 +39,13 @@ fn list(backend: DbBackend, ids: &[Uuid]) -> Value {
     }
 }
 
-/// Inside the select that [`each`] runs: the parent at hand.
+/// Returns the expression for the id of the parent inside a select that [`each`] runs.
 pub(super) fn parent_key() -> SimpleExpr {
     Expr::cust("k.parent")
 }
 
-/// Runs `children` once for each of `parents`, in one statement, and keeps at most `limit` rows for each.
-///
-/// `children` selects the rows of one parent, which it calls [`parent_key`].
+/// Runs `children`, which selects the rows of the parent [`parent_key`], once for each of `parents` in one statement,
+/// and returns at most `limit` rows for each.
 pub(super) async fn each<E: EntityTrait>(
     db: &DatabaseConnection,
     parents: &[Uuid],
@@ -62,7 +62,7 @@ pub(super) async fn each<E: EntityTrait>(
     Ok(found)
 }
 
-/// Runs `query` once for each of `parents`, in one statement, and gives its one number, named `n`, for each.
+/// Runs `query` once for each of `parents` in one statement, and returns its number, named `n`, for each.
 pub(super) async fn scalar_each(
     db: &DatabaseConnection,
     parents: &[Uuid],
@@ -105,7 +105,7 @@ fn each_statement<E: EntityTrait>(
     limit: Option<u64>,
 ) -> Statement {
     let keys = list(backend, parents);
-    // The limit stands in the text: as a parameter it can make PostgreSQL choose a plan for any limit.
+    // The limit is part of the text: as a parameter it can make PostgreSQL choose a plan for any limit.
     let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
     let table = E::default();
     let table = table.table_name();
@@ -121,7 +121,7 @@ fn each_statement<E: EntityTrait>(
             Statement::from_sql_and_values(backend, sql, values)
         }
         _ => {
-            // By rowid, which finds a row without the index of its id.
+            // By rowid, which needs no look-up in the index of ids.
             children.clear_selects().expr(Expr::col((table, "rowid")));
             let (inner, Values(values)) = children.build(SqliteQueryBuilder);
             let sql = format!(
@@ -133,7 +133,7 @@ fn each_statement<E: EntityTrait>(
     }
 }
 
-/// A select with a limit that stands in the text, for the reason given in [`each_statement`].
+/// Returns `select` with a limit in its text, for the reason given in [`each_statement`].
 pub(super) fn limited(backend: DbBackend, select: SelectStatement, limit: u64) -> Statement {
     let (sql, Values(values)) = match backend {
         DbBackend::Postgres => select.build(PostgresQueryBuilder),
@@ -142,7 +142,7 @@ pub(super) fn limited(backend: DbBackend, select: SelectStatement, limit: u64) -
     Statement::from_sql_and_values(backend, format!("{sql} LIMIT {limit}"), values)
 }
 
-/// The UTC day of an instant, to be read as a date. `column` is a name of ours, never a caller's.
+/// Returns SQL for the UTC day of an instant, which reads as a date. `column` is a name of ours, never input.
 pub fn utc_day(backend: DbBackend, column: &str) -> String {
     match backend {
         DbBackend::Postgres => format!("CAST({column} AT TIME ZONE 'UTC' AS date)"),
@@ -150,8 +150,8 @@ pub fn utc_day(backend: DbBackend, column: &str) -> String {
     }
 }
 
-/// What makes a select lock its rows and pass over those that others have locked. SQLite needs nothing: it has one
-/// writer at a time.
+/// Returns the clause that makes a select lock its rows and skip those that are locked. It is empty on SQLite, which
+/// has one writer at a time.
 pub fn skip_locked(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "FOR UPDATE SKIP LOCKED",

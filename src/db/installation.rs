@@ -1,4 +1,4 @@
-//! What a database says about itself: which schema it has, and whether it serves customers.
+//! The state of a database: the version of its schema, and the environment it serves.
 
 use super::Db;
 use crate::error::{Error, Result};
@@ -9,13 +9,14 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
 impl Db {
-    /// How many changes of the schema this database lacks; an error where it has others than this program knows.
-    pub async fn pending_changes(&self) -> Result<usize> {
+    /// Returns the number of migrations that are not applied yet; an error if one is applied that this program does not
+    /// know.
+    pub async fn pending_migrations(&self) -> Result<usize> {
         let steps = migration::status(&self.reader).await.map_err(schema_error)?;
         Ok(steps.iter().filter(|step| step.state == State::Pending).count())
     }
 
-    /// Applies every pending change of the schema, and tells which. A new database is marked as one of `environment`,
+    /// Applies every pending migration and returns their names. A new database is marked with `environment`,
     /// `development` or `production`, which later protects it from `tollgate reset`.
     pub async fn migrate(&self, id: Uuid, at: DateTime<Utc>, environment: &'static str) -> Result<Vec<&'static str>> {
         let applied = migration::up(self.schema(), None, at).await.map_err(schema_error)?;
@@ -30,21 +31,21 @@ impl Db {
         Ok(applied)
     }
 
-    /// What the database was marked as when it was made; `None` for one that was not.
+    /// Returns the environment that the database was marked with when it was created; `None` if it was not.
     pub async fn environment(&self) -> Result<Option<String>> {
-        // unscoped: this is about the database itself
+        // unscoped: the row describes the database itself
         Ok(Entity::find().one(self.schema()).await?.map(|row| row.environment))
     }
 }
 
-/// What tells this database from others; a key for hashes that mean nothing elsewhere.
+/// Returns the id of this database, which is a key for hashes that mean nothing elsewhere.
 pub async fn installation_id(db: &impl ConnectionTrait) -> Result<Uuid> {
-    // unscoped: this is about the database itself
+    // unscoped: the row describes the database itself
     let row = Entity::find().one(db).await?;
     Ok(row.ok_or_else(|| Error::internal(anyhow::anyhow!("the database is not marked as an installation")))?.id)
 }
 
-/// What stands in the way of the schema, in words that say what to do.
+/// Turns an error of the migrator into ours; its message says how to proceed.
 fn schema_error(error: migration::Error) -> Error {
     match error {
         migration::Error::Database(cause) => cause.into(),

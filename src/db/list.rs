@@ -1,4 +1,4 @@
-//! Lists of rows: what is in them, in which order, and whose they are.
+//! Lists of rows: a filter, an order and, for lists under a parent, the relation to it.
 
 use super::page::{Order, Page, PageArgs, Slice};
 use super::{Visible, dialect, rows_for};
@@ -12,26 +12,26 @@ use uuid::Uuid;
 
 /// A list that clients page through: a filter and an order over one table, for everyone or for each of many parents.
 pub trait Listing: Clone + Eq + Hash + Send + Sync + 'static {
-    /// The table that the rows come from.
+    /// The table of the rows.
     type Entity: Visible;
 
-    /// Keeps the rows that the filter lets pass.
+    /// Applies the filter to `rows`.
     fn filter(&self, rows: Select<Self::Entity>) -> Select<Self::Entity>;
 
-    /// The order of the list.
+    /// Returns the order of the list.
     fn order(&self) -> Order<Self::Entity>;
 }
 
-/// A list that hangs on a parent, such as the payments of an account.
+/// A list under a parent, such as the payments of an account.
 pub trait ChildListing: Listing {
-    /// What it can hang on, where that is more than one kind of thing; else `()`.
+    /// The kinds of parent, if there are several; else `()`.
     type Of: Copy + Eq + Hash + Send + Sync + 'static;
 
-    /// A row belongs to `parent`, an expression of the id of a thing of the kind `of`.
+    /// Returns the condition that a row belongs to `parent`, an expression for the id of a parent of the kind `of`.
     fn belongs_to(of: Self::Of, parent: SimpleExpr) -> SimpleExpr;
 }
 
-/// A page of the whole list, as far as `viewer` may see it.
+/// Returns a page of the rows that `viewer` may see.
 pub async fn page<L: Listing>(
     db: &DatabaseConnection,
     viewer: &Viewer,
@@ -43,7 +43,7 @@ pub async fn page<L: Listing>(
     page.fetch(db, list.filter(rows_for(viewer)?), &order).await
 }
 
-/// The same page of the list of each parent, in one statement.
+/// Returns the same page of the list of each parent, in one statement.
 pub async fn page_each<L: ChildListing>(
     db: &DatabaseConnection,
     viewer: &Viewer,
@@ -57,7 +57,7 @@ pub async fn page_each<L: ChildListing>(
     page.fetch_each(db, parents, children(viewer, list, of)?, &order).await
 }
 
-/// All rows of the list of each parent, in its order, in one statement; for lists that are short by nature.
+/// Returns all rows of the list of each parent, in its order, in one statement. For lists that are short by nature.
 pub async fn all_each<L: ChildListing>(
     db: &DatabaseConnection,
     viewer: &Viewer,
@@ -73,14 +73,14 @@ pub async fn all_each<L: ChildListing>(
     Ok(found)
 }
 
-/// How many rows the whole list has for `viewer`.
+/// Returns the number of rows that `viewer` may see.
 pub async fn count<L: Listing>(db: &DatabaseConnection, viewer: &Viewer, list: &L) -> Result<i64> {
     let rows = list.filter(rows_for(viewer)?).select_only().expr_as(Func::count(Expr::cust("*")), "n");
     let row = db.query_one(rows.as_query()).await?;
     Ok(row.map(|row| row.try_get("", "n")).transpose()?.unwrap_or_default())
 }
 
-/// How many rows the list of each parent has, in one statement.
+/// Returns the number of rows in the list of each parent, in one statement.
 pub async fn count_each<L: ChildListing>(
     db: &DatabaseConnection,
     viewer: &Viewer,
@@ -96,7 +96,7 @@ fn children<L: ChildListing>(viewer: &Viewer, list: &L, of: L::Of) -> Result<Sel
     Ok(list.filter(rows_for(viewer)?).filter(L::belongs_to(of, dialect::parent_key())))
 }
 
-/// `column` lies in `[from, to)`; an end that is `None` is open.
+/// Keeps the rows whose `column` is in `[from, to)`; an end that is `None` is open.
 pub fn within<E: sea_orm::EntityTrait>(mut rows: Select<E>, column: E::Column, range: &super::Between) -> Select<E> {
     use sea_orm::ColumnTrait;
     if let Some(from) = range.from {

@@ -1,4 +1,4 @@
-//! Writes rows that mirror what another system says, and notes what that changed.
+//! Writes rows that mirror another system, and collects the differences.
 
 use super::Txn;
 use crate::error::Result;
@@ -8,57 +8,57 @@ use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IntoActiveModel, Itera
 use serde_json::Map;
 use std::str::FromStr;
 
-/// One run of mirroring, inside one transaction.
+/// A mirroring of observed state, inside one transaction.
 pub struct Mirror<'a> {
-    /// The transaction that everything is written in.
+    /// The transaction that the rows are written in.
     pub txn: &'a Txn,
     differences: Vec<Difference>,
 }
 
-/// A mirrored row that was not as it should be.
+/// A mirrored row that differed from what was observed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Difference {
     /// The table.
     pub table: String,
-    /// The row's id at the provider, or what else tells it apart there.
+    /// The row's id at the provider, or another key that is unique there.
     pub external_id: String,
-    /// The columns that differed, as they were; `None` for a row that was missing.
+    /// The columns that differed, with their old values; `None` for a row that was missing.
     pub before: Option<Map<String, serde_json::Value>>,
-    /// The same columns as they are now; `None` for a row that is gone.
+    /// Those columns with their new values; `None` for a row that was deleted.
     pub after: Option<Map<String, serde_json::Value>>,
 }
 
-/// A row after it was mirrored.
+/// A mirrored row, and its relation to the row before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mirrored<M> {
-    /// The row as it is now.
+    /// The row after the write.
     pub row: M,
-    /// Whether it was missing before.
+    /// True if the row was missing before.
     pub new: bool,
-    /// Whether it was missing, or anything in it was not as it is now.
+    /// True if the row was missing, or one of its columns differed.
     pub changed: bool,
 }
 
 impl<'a> Mirror<'a> {
-    /// A run in `txn`.
+    /// Creates a mirror that writes in `txn`.
     pub fn new(txn: &'a Txn) -> Mirror<'a> {
         Mirror { txn, differences: Vec::new() }
     }
 
-    /// What was changed so far.
+    /// Returns the differences found so far.
     pub fn differences(&self) -> &[Difference] {
         &self.differences
     }
 
-    /// What was changed, in the order in which it was.
+    /// Returns all differences, in the order of the writes.
     pub fn into_differences(self) -> Vec<Difference> {
         self.differences
     }
 
-    /// Makes `found`, the row known as `external_id`, what `wanted` says; inserts `wanted` where there is none.
+    /// Updates `found`, the row known as `external_id`, to `wanted`; inserts `wanted` if `found` is `None`.
     ///
-    /// For a row that is missing, `wanted` sets all columns. Of one that is there, a column that `wanted` does not set
-    /// stays as it is, and so does `id`; `updated_at` is set when anything else changes.
+    /// `wanted` sets all columns of a row that is missing. In an existing row, columns that `wanted` does not set keep
+    /// their values, and so does `id`; `updated_at` is set when any other column changes.
     pub async fn write<E>(
         &mut self,
         external_id: &str,
@@ -89,7 +89,7 @@ impl<'a> Mirror<'a> {
             if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = wanted.get(column)
                 && differs(&column, &value)
             {
-                before.insert(column_name(&column), shown(&found.get(column)));
+                before.insert(column_name(&column), displayed(&found.get(column)));
                 change.set(column, value);
             }
         }
@@ -101,22 +101,22 @@ impl<'a> Mirror<'a> {
         Ok(Mirrored { row, new: false, changed: true })
     }
 
-    /// Adds `row`, known as `external_id`, to a history that is never changed.
+    /// Inserts `row`, known as `external_id`, into an append-only history.
     pub async fn add<E>(&mut self, external_id: &str, row: E::Model) -> Result<()>
     where
         E: EntityTrait,
         E::Model: IntoActiveModel<E::ActiveModel> + Clone,
         E::ActiveModel: Send,
     {
-        // A row of the database is unchanged in all columns; one that is new is set in all.
+        // In a model turned into an active model all columns are unchanged; a new row sets them all.
         let row = storable::<E>(row.into_active_model().reset_all());
         self.write::<E>(external_id, None, row).await?;
         Ok(())
     }
 
-    /// Notes that the row known as `external_id` is gone, which held `row`.
+    /// Records that `row`, known as `external_id`, was deleted.
     pub fn removed<E: EntityTrait>(&mut self, external_id: &str, row: &E::Model) {
-        let columns = E::Column::iter().map(|column| (column_name(&column), shown(&row.get(column))));
+        let columns = E::Column::iter().map(|column| (column_name(&column), displayed(&row.get(column))));
         let before = columns.collect();
         self.note::<E>(external_id, Some(before), None);
     }
@@ -132,8 +132,8 @@ impl<'a> Mirror<'a> {
     }
 }
 
-/// A value as a report has it.
-fn shown(value: &Value) -> serde_json::Value {
+/// Returns a value as reports show it.
+fn displayed(value: &Value) -> serde_json::Value {
     match value {
         Value::ChronoDateTimeWithTimeZone(Some(at)) => at.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true).into(),
         other => sea_value_to_json_value(other),
@@ -144,7 +144,7 @@ fn column_name<C: sea_orm::IdenStatic>(column: &C) -> String {
     column.as_str().to_owned()
 }
 
-/// The columns of `row` that are set and that `wanted` picks, with their values.
+/// Returns the columns of `row` that are set and that `wanted` selects, with their values.
 fn columns<E: EntityTrait>(
     row: &E::ActiveModel,
     wanted: impl Fn(&E::Column, &Value) -> bool,
@@ -154,7 +154,7 @@ fn columns<E: EntityTrait>(
         ActiveValue::NotSet => None,
     });
     let picked = set.filter(|(column, value)| wanted(column, value));
-    picked.map(|(column, value)| (column_name(&column), shown(&value))).collect()
+    picked.map(|(column, value)| (column_name(&column), displayed(&value))).collect()
 }
 
 /// `row` as both engines can store it: instants to the microsecond, and texts without the character that PostgreSQL

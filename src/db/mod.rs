@@ -1,15 +1,15 @@
-//! The database: one file with one writer on SQLite, a pool on PostgreSQL, and the same calls for both.
+//! The database: one file with one writer on SQLite, a pool on PostgreSQL, behind one interface.
 //!
-//! Reads go to [`Db::read`]; every change goes through [`Db::write`], which answers only after a durable commit.
+//! Reads go to [`Db::read`]; every change goes through [`Db::write`], which returns only after a durable commit.
 
-mod bell;
+mod commit_listener;
+mod commit_signal;
 mod connect;
 mod dialect;
 mod installation;
 mod lane;
 mod list;
 mod mirror;
-mod notices;
 mod idempotency;
 mod page;
 mod text_enum;
@@ -17,16 +17,16 @@ mod txn;
 mod visible;
 mod write;
 
-pub use bell::Bell;
+pub use commit_listener::CommitListener;
+pub use commit_signal::CommitSignal;
 pub use dialect::{in_list, skip_locked, utc_day};
 pub use idempotency::{IdempotencyKey, purge, stored_response};
 pub use installation::installation_id;
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use mirror::{Difference, Mirror, Mirrored};
-pub use notices::{Notices, notify};
 pub use page::{Between, Key, Order, PageArgs, Slice, Sorted, kind_of};
 pub use txn::Txn;
-pub use visible::{Visible, accounts_of, by_ids, in_accounts_of, known_as, only_everything, rows_for};
+pub use visible::{Visible, accounts_of, by_ids, has_external_id, in_accounts_of, rows_for, unrestricted_only};
 
 use crate::clock::Clock;
 use crate::config::Secret;
@@ -44,14 +44,15 @@ pub struct Db {
     /// The time and the ids of new rows.
     clock: Arc<Clock>,
     watch: Arc<Watch>,
-    bell: Arc<Bell>,
-    /// Sounds after every commit.
-    commits: Arc<Bell>,
+    /// Sent after commits that enqueued jobs.
+    worker_signal: CommitSignal,
+    /// Sent after every commit.
+    commits: Arc<CommitSignal>,
 }
 
 type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
 
-/// What is told of every statement.
+/// The count of statements, and the observer that sees each.
 #[derive(Default)]
 struct Watch {
     statements: AtomicU64,
@@ -66,19 +67,19 @@ impl std::fmt::Debug for Watch {
 
 #[derive(Debug)]
 enum Writer {
-    /// SQLite: one connection, and callers who share its commits.
+    /// SQLite: one connection, whose commits callers share.
     Lane(Lane),
-    /// PostgreSQL: the pool, and its own group commit; with its URL, for who listens.
+    /// PostgreSQL: the pool, with group commit in the server; the URL is for listeners.
     Pool(Secret),
 }
 
 impl Db {
-    /// The connection to read with: a pool of read-only connections on SQLite.
+    /// Returns the connection to read with: a pool of read-only connections on SQLite.
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
     }
 
-    /// The connection that may change the schema; for migrations alone.
+    /// Returns the connection that may change the schema; for migrations only.
     pub fn schema(&self) -> &DatabaseConnection {
         match &self.writer {
             Writer::Lane(lane) => lane.connection(),
@@ -86,17 +87,17 @@ impl Db {
         }
     }
 
-    /// Wakes the worker after commits that hold new jobs.
-    pub fn bell(&self) -> &Arc<Bell> {
-        &self.bell
+    /// Returns the signal that is sent after commits that enqueued jobs.
+    pub fn worker_signal(&self) -> &CommitSignal {
+        &self.worker_signal
     }
 
-    /// How many statements have run since the start.
+    /// Returns the number of statements run since the start.
     pub fn statements(&self) -> u64 {
         self.watch.statements.load(Ordering::Relaxed)
     }
 
-    /// Shows `observer` every statement that runs from now on, as to explain it. The first observer stays.
+    /// Calls `observer` with every statement that runs from now on. Only the first observer is kept.
     pub fn observe(&self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
         self.watch.observer.get_or_init(|| Box::new(observer));
     }
@@ -111,17 +112,17 @@ impl Db {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_away(&error) { Error::Unavailable("the database", error.into()) } else { Error::internal(error) }
+        if is_unavailable(&error) { Error::Unavailable("the database", error.into()) } else { Error::internal(error) }
     }
 }
 
-/// Whether `error` is the refusal of a unique index or key.
+/// Returns whether `error` is a violation of a unique index or key.
 pub fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// Whether the cause is the connection, a busy or a full database rather than the statement.
-fn is_away(error: &DbErr) -> bool {
+/// Returns whether the cause is the connection, a busy or a full database rather than the statement.
+fn is_unavailable(error: &DbErr) -> bool {
     let cause = match error {
         DbErr::ConnectionAcquire(_) => return true,
         DbErr::Conn(RuntimeErr::SqlxError(cause))
@@ -132,14 +133,14 @@ fn is_away(error: &DbErr) -> bool {
     use sea_orm::sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
     match cause.as_ref() {
         Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed => true,
-        Database(refusal) => refusal.code().is_some_and(|code| is_passing(&code)),
+        Database(refusal) => refusal.code().is_some_and(|code| is_transient(&code)),
         _ => false,
     }
 }
 
-/// SQLSTATE classes of PostgreSQL that pass (connection, resources, shutdown, time-out), and SQLite's busy, locked,
-/// out of disk and cannot-open codes.
-fn is_passing(code: &str) -> bool {
+/// Returns whether `code` names a condition that ends by itself: SQLSTATE classes of PostgreSQL (connection, resources,
+/// shutdown, time-out), and SQLite's codes for busy, locked, I/O error, full disk and cannot open.
+fn is_transient(code: &str) -> bool {
     let postgres = code.len() == 5 && (["08", "53", "57"].contains(&&code[..2]) || code == "40001" || code == "40P01");
     let sqlite = code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff)));
     postgres || (code.len() != 5 && sqlite)

@@ -1,4 +1,4 @@
-//! Keyset paging: a page starts after a row, never at an offset, so that it costs the same anywhere in a list.
+//! Keyset paging: a page starts after a row, not at an offset, so that every page of a list costs the same.
 
 use super::dialect::{each, limited};
 use crate::error::{Error, Result};
@@ -13,10 +13,9 @@ use sea_orm::{
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// How many rows a page has when nothing is asked.
-const DEFAULT_SIZE: u64 = 20;
-/// How many rows a page may have.
-const LARGEST: u64 = 100;
+/// The rows of a page without `first` or `last`.
+const DEFAULT_PAGE_SIZE: u64 = 20;
+const MAX_PAGE_SIZE: u64 = 100;
 
 /// A value that rows are sorted by; ties are broken by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,7 +24,7 @@ pub enum Key {
     Time(i64),
     /// A whole number.
     Int(i64),
-    /// Nothing but the id, which sorts by the time of its making.
+    /// The id alone, which sorts by the time of its creation.
     Id,
 }
 
@@ -50,16 +49,16 @@ impl Key {
         }
     }
 
-    /// Reads what [`write`](Key::write) wrote of the kind `kind`, as the value to compare with.
-    fn read(text: &str, kind: &str) -> Option<Option<Value>> {
-        if kind.is_empty() {
+    /// Reads the text of [`write`](Key::write) with the tag `tag`, as the value to compare with.
+    fn read(text: &str, tag: &str) -> Option<Option<Value>> {
+        if tag.is_empty() {
             return text.is_empty().then_some(None);
         }
-        let number: i64 = text.strip_prefix(kind)?.parse().ok()?;
-        match kind {
+        let number: i64 = text.strip_prefix(tag)?.parse().ok()?;
+        match tag {
             "t" => {
                 let at = DateTime::<Utc>::from_timestamp_micros(number)?;
-                // What both engines store: years of four digits.
+                // Both engines store years of four digits.
                 (1970..=9999).contains(&at.year()).then(|| Some(at.fixed_offset().into()))
             }
             _ => Some(Some(number.into())),
@@ -67,31 +66,31 @@ impl Key {
     }
 }
 
-/// An order of a list: by one column and then by id, both in the same direction, as an index has them.
+/// The order of a list: by one column and then by id, both in one direction, as in an index.
 pub struct Order<E: EntityTrait> {
-    /// Names the list and the order, so that a cursor of another is told apart, e.g. `payments.created_at`.
+    /// The name of the list and the order, which tells a cursor of another list apart, such as `payments.created_at`.
     pub name: &'static str,
-    /// The column that sorts; `None` to sort by id alone.
+    /// The column to sort by; `None` to sort by id alone.
     pub column: Option<E::Column>,
-    /// How its values are marked in cursors; empty to sort by id alone.
-    pub kind: &'static str,
+    /// The tag of its values in cursors; empty to sort by id alone.
+    pub tag: &'static str,
     /// The id that breaks ties; `None` where there are none.
     pub id: Option<E::Column>,
-    /// Where a row stands in this order.
+    /// Returns the position of a row in this order.
     pub key: fn(&E::Model) -> (Key, Uuid),
     /// Newest or largest first.
     pub descending: bool,
 }
 
-/// An [`Order`] by one column of an entity module: `order!(payments, created_at, CreatedAt, descending)`.
-/// Where no two rows of a list have the same value, `unique` leaves the id out.
+/// Creates an [`Order`] by one column of an entity module: `order!(payments, created_at, CreatedAt, descending)`.
+/// `unique` leaves the id out, for a column without duplicates.
 #[macro_export]
 macro_rules! order {
     ($table:ident, id, $descending:expr) => {
         $crate::db::Order {
             name: concat!(stringify!($table), ".id"),
             column: None,
-            kind: "",
+            tag: "",
             id: Some(::entity::$table::Column::Id),
             key: |row: &::entity::$table::Model| ($crate::db::Key::Id, row.id),
             descending: $descending,
@@ -104,7 +103,7 @@ macro_rules! order {
         $crate::db::Order {
             name: concat!(stringify!($table), ".", stringify!($field)),
             column: Some(::entity::$table::Column::$column),
-            kind: $crate::db::kind_of(|row: &::entity::$table::Model| row.$field),
+            tag: $crate::db::cursor_tag(|row: &::entity::$table::Model| row.$field),
             id: Some(::entity::$table::Column::Id),
             key: |row: &::entity::$table::Model| (row.$field.into(), row.id),
             descending: $descending,
@@ -112,33 +111,33 @@ macro_rules! order {
     };
 }
 
-/// How the values of a field are marked in cursors.
-pub fn kind_of<M, F: Sorted>(_: fn(&M) -> F) -> &'static str {
-    F::KIND
+/// Returns the tag of a field's values in cursors.
+pub fn cursor_tag<M, F: Sorted>(_: fn(&M) -> F) -> &'static str {
+    F::CURSOR_TAG
 }
 
 /// A type that rows can be sorted by.
 pub trait Sorted: Into<Key> {
-    /// Its mark in cursors.
-    const KIND: &'static str;
+    /// The tag of its values in cursors.
+    const CURSOR_TAG: &'static str;
 }
 
 impl<Tz: chrono::TimeZone> Sorted for DateTime<Tz> {
-    const KIND: &'static str = "t";
+    const CURSOR_TAG: &'static str = "t";
 }
 
 impl Sorted for i64 {
-    const KIND: &'static str = "i";
+    const CURSOR_TAG: &'static str = "i";
 }
 
 impl<E: EntityTrait> Order<E> {
-    /// The cursor of `row` in this order.
+    /// Returns the cursor of `row` in this order.
     pub fn cursor(&self, row: &E::Model) -> String {
         let (key, id) = (self.key)(row);
         URL_SAFE_NO_PAD.encode(format!("{}|{}|{}", self.name, key.write(), id.simple()))
     }
 
-    /// Puts rows that came in any order into this one.
+    /// Sorts rows into this order.
     pub(super) fn sort(&self, rows: &mut [E::Model]) {
         rows.sort_unstable_by_key(self.key);
         if self.descending {
@@ -147,14 +146,16 @@ impl<E: EntityTrait> Order<E> {
     }
 
     fn parse(&self, cursor: &str) -> Result<Position> {
-        let foreign = || Error::bad_input("the cursor is not one of this list in this order; take it from pageInfo");
+        let foreign = || {
+            Error::bad_input("The cursor belongs to another list or order: pass one from the `pageInfo` of this list.")
+        };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| foreign())?;
         let text = std::str::from_utf8(&bytes).map_err(|_| foreign())?;
         let mut parts = text.split('|');
         let (Some(name), Some(key), Some(id), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(foreign());
         };
-        let value = Key::read(key, self.kind).ok_or_else(foreign)?;
+        let value = Key::read(key, self.tag).ok_or_else(foreign)?;
         let id = Uuid::try_parse(id).map_err(|_| foreign())?;
         if name == self.name { Ok(Position { value, id }) } else { Err(foreign()) }
     }
@@ -166,29 +167,29 @@ struct Position {
     id: Uuid,
 }
 
-/// A span of time: from `from` on, up to but not including `to`; an end that is `None` is open.
+/// A range of time, with `from` and without `to`; an end that is `None` is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Between {
-    /// The first instant inside.
+    /// The first instant of the range.
     pub from: Option<DateTime<Utc>>,
-    /// The first instant after.
+    /// The first instant after the range.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// The four arguments of a Relay connection, as they were sent.
+/// The four paging arguments of a Relay connection, unchecked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct PageArgs {
-    /// How many rows from the start, or after `after`.
+    /// The number of rows from the start, or after `after`.
     pub first: Option<i32>,
-    /// The cursor that a forward page starts behind.
+    /// The cursor after which a forward page starts.
     pub after: Option<String>,
-    /// How many rows from the end, or before `before`.
+    /// The number of rows from the end, or before `before`.
     pub last: Option<i32>,
-    /// The cursor that a backward page ends in front of.
+    /// The cursor before which a backward page ends.
     pub before: Option<String>,
 }
 
-/// A page that was asked for, checked.
+/// A requested page, checked.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
     size: u64,
@@ -196,22 +197,22 @@ pub(super) struct Page {
     position: Option<Position>,
 }
 
-/// The rows of a page in the order of the list, and whether there are more on either side.
+/// The rows of a page, in the order of the list.
 #[derive(Debug, Clone)]
 pub struct Slice<M> {
-    /// At most as many rows as asked for.
+    /// The rows, at most as many as requested.
     pub rows: Vec<M>,
-    /// There are rows before the first; without a full look back, whether the page started behind a cursor.
+    /// True if there are rows before the first; for a forward page, if it started after a cursor.
     pub has_previous_page: bool,
-    /// There are rows after the last; for a backward page, whether it ended in front of a cursor.
+    /// True if there are rows after the last; for a backward page, if it ended before a cursor.
     pub has_next_page: bool,
 }
 
 impl<M> Slice<M> {
-    /// The same slice with every row turned into something else.
-    pub fn map<T>(self, turn: impl FnMut(M) -> T) -> Slice<T> {
+    /// Converts every row.
+    pub fn map<T>(self, convert: impl FnMut(M) -> T) -> Slice<T> {
         let Slice { rows, has_previous_page, has_next_page } = self;
-        Slice { rows: rows.into_iter().map(turn).collect(), has_previous_page, has_next_page }
+        Slice { rows: rows.into_iter().map(convert).collect(), has_previous_page, has_next_page }
     }
 }
 
@@ -220,13 +221,15 @@ impl Page {
     pub(super) fn new<E: EntityTrait>(args: &PageArgs, order: &Order<E>) -> Result<Page> {
         let backward = args.last.is_some() || args.before.is_some();
         if backward && (args.first.is_some() || args.after.is_some()) {
-            return Err(Error::bad_input("use first with after, or last with before, not both pairs"));
+            return Err(Error::bad_input("Pass `first` with `after`, or `last` with `before`, but not both pairs."));
         }
         let (size, cursor) = if backward { (args.last, &args.before) } else { (args.first, &args.after) };
         let size = match size.map(u64::try_from) {
-            None => DEFAULT_SIZE,
-            Some(Ok(size)) if size <= LARGEST => size,
-            Some(_) => return Err(Error::bad_input(format!("a page has 0 to {LARGEST} rows"))),
+            None => DEFAULT_PAGE_SIZE,
+            Some(Ok(size)) if size <= MAX_PAGE_SIZE => size,
+            Some(_) => {
+                return Err(Error::bad_input(format!("`first` and `last` must be between 0 and {MAX_PAGE_SIZE}.")));
+            }
         };
         let position = cursor.as_deref().map(|cursor| order.parse(cursor)).transpose()?;
         Ok(Page { size, backward, position })
@@ -246,8 +249,8 @@ impl Page {
         Ok(self.slice(rows))
     }
 
-    /// Reads this page of the list of each parent, in one statement. `select` names the parent by
-    /// [`parent_key`](super::parent_key).
+    /// Reads this page of the list of each parent, in one statement. `select` refers to the parent by
+    /// [`parent_key`](super::dialect::parent_key).
     pub(super) async fn fetch_each<E: EntityTrait>(
         &self,
         db: &DatabaseConnection,
@@ -269,7 +272,7 @@ impl Page {
         Ok(slices)
     }
 
-    /// The rows behind the position, nearest first.
+    /// Keeps the rows beyond the position, nearest first.
     fn bound<E: EntityTrait>(&self, select: Select<E>, order: &Order<E>) -> Select<E> {
         let descending = order.descending != self.backward;
         let direction = if descending { Direction::Desc } else { Direction::Asc };

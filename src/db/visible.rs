@@ -1,4 +1,4 @@
-//! The one rule that decides which rows a caller sees.
+//! The rule that decides which rows a caller sees.
 
 use super::in_list;
 use crate::auth::{Permission, Scope, Viewer};
@@ -11,19 +11,19 @@ use sea_orm::{
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// A table whose rows belong to someone. Lists, filters, counts, sums, `node` and loaders all start from
+/// A table whose rows have an owner. Lists, filters, counts, sums, `node` and loaders all start from
 /// [`visible`](Visible::visible).
 pub trait Visible: EntityTrait {
-    /// What a caller needs before any row of this table is theirs to see; `None` where ownership alone decides.
+    /// The permission needed to see any row of this table; `None` if ownership alone decides.
     const GUARD: Option<Permission> = None;
-    /// Who holds one of these sees every row of this table, whatever their scope; none where the scope alone counts.
+    /// The permissions that each open every row of this table, whatever the scope.
     const OPEN_TO: &'static [Permission] = &[];
 
-    /// The rows that `scope` may see.
+    /// Returns the rows that `scope` may see.
     fn visible(scope: Scope) -> Select<Self>;
 }
 
-/// The rows of `E` that `viewer` may see; an error where they may see none at all.
+/// Returns the rows of `E` that `viewer` may see; an error if a permission is missing.
 pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
     if let Some(permission) = E::GUARD {
         viewer.require(permission)?;
@@ -32,7 +32,7 @@ pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
     Ok(E::visible(if open { Scope::Everything } else { viewer.scope() }))
 }
 
-/// `column` holds an account that `scope` may see.
+/// Returns the condition that `column` is an account that `scope` may see.
 pub fn in_accounts_of(scope: Scope, column: impl ColumnTrait) -> SimpleExpr {
     match scope {
         Scope::Everything => Expr::cust("TRUE"),
@@ -41,7 +41,7 @@ pub fn in_accounts_of(scope: Scope, column: impl ColumnTrait) -> SimpleExpr {
     }
 }
 
-/// The accounts that a user is a member of at present. `user` is a value, or the column of a query around this one.
+/// Returns the accounts that a user is a member of now. `user` is a value, or a column of an outer query.
 pub fn accounts_of(user: impl Into<Expr>) -> SelectStatement {
     use account_members::{Column, Entity};
     Query::select()
@@ -52,20 +52,21 @@ pub fn accounts_of(user: impl Into<Expr>) -> SelectStatement {
         .take()
 }
 
-/// A mirrored row has the id `external_id` at whichever provider it is from, in the words of the index over both columns.
-pub fn known_as(provider: impl ColumnTrait, id: impl ColumnTrait, external_id: &str) -> SimpleExpr {
+/// Returns the condition that a mirrored row has the id `external_id` at any provider, so that the index over both
+/// columns is used.
+pub fn has_external_id(provider: impl ColumnTrait, id: impl ColumnTrait, external_id: &str) -> SimpleExpr {
     provider.is_in(["stripe", "paddle", "manual"]).and(id.eq(external_id))
 }
 
-/// Everything or nothing: for tables that no single account owns.
-pub fn only_everything(scope: Scope) -> SimpleExpr {
+/// Returns a condition that is true for [`Scope::Everything`] alone, for tables that no single account owns.
+pub fn unrestricted_only(scope: Scope) -> SimpleExpr {
     match scope {
         Scope::Everything => Expr::cust("TRUE"),
         Scope::User(_) | Scope::Public => Expr::cust("FALSE"),
     }
 }
 
-/// The rows of `E` with these ids that `viewer` may see, by id, in one statement.
+/// Returns the rows of `E` with these ids that `viewer` may see, keyed by id, in one statement.
 pub async fn by_ids<E: Visible>(
     db: &DatabaseConnection,
     viewer: &Viewer,

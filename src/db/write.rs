@@ -57,9 +57,9 @@ impl Db {
                 Writer::Pool(_) => work.run_in(self.reader.begin().await?, &self.clock).await?,
             };
             if !dry {
-                self.commits.sound();
+                self.commits.notify();
                 if done.is_armed {
-                    self.bell.sound();
+                    self.worker_signal.notify();
                 }
             }
             Ok(done.answer)

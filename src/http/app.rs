@@ -68,7 +68,7 @@ fn ready(app: Arc<App>) -> Ready {
     Arc::new(move || {
         let app = Arc::clone(&app);
         async move {
-            match app.db.pending_changes().await {
+            match app.db.pending_migrations().await {
                 Ok(0) => Ok(()),
                 Ok(pending) => {
                     Err(format!("the database lacks {pending} changes of the schema; run tollgate migrate up"))

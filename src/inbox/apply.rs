@@ -12,7 +12,7 @@ use super::{fetch, paddle, receive, stripe};
 use crate::app::App;
 use crate::db::{Difference, Mirror, Txn};
 use crate::error::{Error, Result};
-use crate::jobs::{MOST_ATTEMPTS, retry_delay};
+use crate::jobs::{MAX_ATTEMPTS, retry_delay};
 use crate::providers::Provider;
 use chrono::{DateTime, Utc};
 use entity::{inbox_events, provider_objects};
@@ -303,7 +303,7 @@ impl Failure {
         let store = Store { txn, provider: work.provider };
         for event in store.pending(&work.object_id).await? {
             let attempts = event.attempts + 1;
-            let parked = attempts >= MOST_ATTEMPTS;
+            let parked = attempts >= MAX_ATTEMPTS;
             let next = (txn.now() + retry_delay(attempts)).fixed_offset();
             let outcome = inbox_events::ActiveModel {
                 state: Set(if parked { "parked" } else { "failed" }.to_owned()),

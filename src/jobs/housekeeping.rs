@@ -1,4 +1,4 @@
-//! Jobs over the tables of the infrastructure, which no feature owns.
+//! Jobs on the tables of the infrastructure, which no feature owns.
 
 use super::Job;
 use crate::app::App;
@@ -6,7 +6,7 @@ use crate::db;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
-/// Forgets answers to idempotency keys that are older than 30 days.
+/// Deletes idempotency keys and their responses after 30 days.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct PurgeIdempotencyKeys {}
 
@@ -15,7 +15,7 @@ impl Job for PurgeIdempotencyKeys {
 
     async fn run(self, app: &App) -> Result<()> {
         let count = db::purge(&app.db, app.now()).await?;
-        tracing::debug!(count, "idempotency keys forgotten");
+        tracing::debug!(count, "idempotency keys purged");
         Ok(())
     }
 }

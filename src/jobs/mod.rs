@@ -1,21 +1,21 @@
-//! Work that is done later: written down in the transaction that calls for it, and done by a worker.
+//! Background jobs: enqueued in the transaction that needs them, run by a worker.
 //!
-//! **A job must be idempotent.** It runs at least once, not exactly once: a process that is killed leaves its job to be
-//! run again, by any node, when its lease ends, within 30 seconds. So a job calls a verb that is harmless to repeat, by a
-//! unique business key or by looking at what is still to do.
+//! **A job must be idempotent.** It runs at least once, not exactly once: after a process is killed, any node runs its
+//! job again when the lease ends, within 30 seconds. So a job calls a verb that is harmless to repeat, because of a
+//! unique business key or because it reads first what is left to do.
 //!
-//! Invariants: a job exists exactly when the transaction that enqueued it is committed; of two workers, on one node or
-//! on several, at most one runs a job at a time; a job that fails is neither lost nor tried for ever.
+//! Invariants: a job exists if and only if the transaction that enqueued it is committed; of all workers on all nodes,
+//! at most one runs a job at a time; a job that fails is neither lost nor retried for ever.
 //!
-//! While a job runs its lease is renewed every ten seconds. Where that does not succeed for twenty, the job is broken
-//! off, ten seconds before another may take it: so the machines' clocks must agree within ten seconds.
+//! While a job runs, its lease is renewed every ten seconds. If that fails for twenty seconds, the job is aborted, ten
+//! seconds before another worker may claim it: so the clocks of the machines must agree within ten seconds.
 
 mod housekeeping;
 mod queue;
 mod runner;
 
 pub use housekeeping::PurgeIdempotencyKeys;
-pub use queue::{MOST_ATTEMPTS, SCHEDULE, backlog, retry_delay};
+pub use queue::{MAX_ATTEMPTS, SCHEDULE, backlog, retry_delay};
 pub use runner::Tally;
 
 use crate::app::App;
@@ -26,14 +26,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::time::Duration;
 
-/// How often the lease of a running job is renewed.
+/// The interval at which the lease of a running job is renewed.
 const RENEWAL: Duration = Duration::from_secs(10);
 
-/// Something to be done later; its fields are stored as JSON until then.
+/// A piece of work to run later. Its fields are stored as JSON until then.
 ///
-/// A change of the fields must still read what an older version has enqueued.
+/// A new version must still read the fields that an older version stored.
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {
-    /// Its name in the database and in logs; it never changes.
+    /// The name in the database and in logs; it never changes.
     const KIND: &'static str;
 
     /// Returns the key that makes two jobs of this kind one, such as the id of the object they work on; see
@@ -42,12 +42,12 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
         None
     }
 
-    /// Does it. It may run more than once, and is broken off after four minutes: a long job works in steps that are
-    /// committed one by one. An error or a panic makes it run again later.
+    /// Runs the job. It may run more than once, and is aborted after four minutes: a long job works in steps that are
+    /// committed one by one. After an error or a panic it is retried later.
     fn run(self, app: &App) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// The jobs that a worker does, and how often those are due that nobody enqueues.
+/// The kinds of jobs that a worker runs, and their schedules.
 #[derive(Debug)]
 pub struct Worker {
     kinds: Vec<Kind>,
@@ -65,7 +65,7 @@ impl Default for Worker {
 struct Kind {
     name: &'static str,
     run: Run,
-    /// How it runs by itself; `None` for only when it is enqueued.
+    /// The schedule on which it also runs without being enqueued, if any.
     schedule: Option<Schedule>,
 }
 
@@ -78,34 +78,33 @@ struct Schedule {
 }
 
 impl Worker {
-    /// A worker that does nothing.
+    /// Creates a worker without kinds of jobs.
     pub fn new() -> Worker {
         Worker::default()
     }
 
-    /// The worker that renews the lease of a running job this often in place of every ten seconds, so that a test need
-    /// not wait.
+    /// Renews leases at this interval instead of every ten seconds, so that a test need not wait.
     pub fn renewing_every(self, renewal: Duration) -> Worker {
         Worker { renewal, ..self }
     }
 
-    /// The worker that also does `J` when it is enqueued.
+    /// Adds the kind `J`, run when it is enqueued.
     pub fn on_demand<J: Job>(self) -> Worker {
         self.with::<J>(None)
     }
 
-    /// The worker that also does `J` once in every `period`, however many nodes there are, and when it is enqueued.
+    /// Adds the kind `J`, run once in every `period`, however many nodes there are, and when it is enqueued.
     ///
-    /// Periods are of whole seconds and start at the Unix epoch: an hourly job runs at each full hour, and the first
-    /// time at once. A failure is tried again as for any job, but no later than at the next period, and never parked.
+    /// Periods are whole seconds and start at the Unix epoch: an hourly job runs at each full hour, and the first time
+    /// immediately. After a failure it is retried like any job, but no later than at the next period, and never parked.
     pub fn every<J: Job + Default>(self, period: TimeDelta) -> Worker {
-        assert!(period >= TimeDelta::seconds(1), "{}: a period is at least a second", J::KIND);
-        let payload = serde_json::to_value(J::default()).expect("what a job is by default can be written as JSON");
+        assert!(period >= TimeDelta::seconds(1), "{}: a period is at least one second", J::KIND);
+        let payload = serde_json::to_value(J::default()).expect("a default job can be written as JSON");
         self.with::<J>(Some(Schedule { period, payload }))
     }
 
     fn with<J: Job>(mut self, schedule: Option<Schedule>) -> Worker {
-        assert!(self.kind(J::KIND).is_none(), "{}: another kind of job has this name", J::KIND);
+        assert!(self.kind(J::KIND).is_none(), "{}: this kind of job was added before", J::KIND);
         self.kinds.push(Kind { name: J::KIND, run: run::<J>, schedule });
         self
     }

@@ -1,4 +1,4 @@
-//! The table of jobs: enqueue, claim, and what becomes of a job that was claimed.
+//! The table of jobs: enqueue, claim, renew and finish.
 
 use super::{Job, Kind};
 use crate::app::App;
@@ -12,16 +12,15 @@ use sea_orm::{
     FromQueryResult, ModelTrait, PaginatorTrait, QueryFilter, QuerySelect, Statement, Value,
 };
 
-/// How often a job is tried before it is parked: for a little over nine hours.
-pub const MOST_ATTEMPTS: i64 = 20;
-/// The unique key under which a schedule enqueues its job. Who enqueues one under it brings the next run forward.
+/// The attempts of a job before it is parked, which take a little over nine hours.
+pub const MAX_ATTEMPTS: i64 = 20;
+/// The unique key of scheduled jobs. Enqueueing a job under this key brings its next run forward.
 pub const SCHEDULE: &str = "schedule";
-/// How long a claimed job belongs to the one who claimed it, unless they renew it.
+/// The time for which a claimed job belongs to its worker, unless renewed.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// The longest error that is kept, in characters.
-const LONGEST_ERROR: usize = 2_000;
+const MAX_ERROR_CHARS: usize = 2_000;
 
-/// How long a job waits after its `attempts`-th failure: 2, 4, 8, … 2,048 seconds, and from the twelfth on an hour.
+/// Returns the delay after the `attempts`-th failure of a job: 2, 4, 8, … 2,048 seconds, and from the twelfth on an hour.
 pub fn retry_delay(attempts: i64) -> TimeDelta {
     let doublings = u32::try_from(attempts).unwrap_or(0);
     TimeDelta::seconds(2_i64.saturating_pow(doublings).min(3_600))
@@ -81,8 +80,8 @@ async fn insert(
     Ok(())
 }
 
-/// Sees to it that the job of every schedule is in the queue, where it stays.
-pub(super) async fn schedule(app: &App, kinds: &[Kind]) -> Result<()> {
+/// Inserts the job of every schedule unless it is in the queue, where it stays.
+pub(super) async fn insert_scheduled(app: &App, kinds: &[Kind]) -> Result<()> {
     let now = app.now().fixed_offset();
     let rows = kinds.iter().filter_map(|kind| {
         kind.schedule.as_ref().map(|schedule| ActiveModel {
@@ -110,7 +109,7 @@ pub(super) async fn schedule(app: &App, kinds: &[Kind]) -> Result<()> {
     Ok(())
 }
 
-/// How many jobs are to be done and how many are parked, those of schedules aside: for those who watch over the service.
+/// Returns the numbers of queued and of parked jobs, without those of schedules, for monitoring.
 pub async fn backlog(db: &DatabaseConnection) -> Result<[(&'static str, u64); 2]> {
     let count = async |state: &str| {
         let asked = Condition::any().add(Column::UniqueKey.is_null()).add(Column::UniqueKey.ne(SCHEDULE));
@@ -119,10 +118,10 @@ pub async fn backlog(db: &DatabaseConnection) -> Result<[(&'static str, u64); 2]
     Ok([("queued", count("queued").await?), ("parked", count("parked").await?)])
 }
 
-/// Takes up to `most` due jobs of these kinds, the longest due first. For the length of the lease they are ours alone.
+/// Claims up to `limit` due jobs of these kinds, the longest due first. During the lease no other worker claims them.
 ///
-/// The attempt is counted here rather than at its end, so that a job which ends its process is not tried for ever.
-pub(super) async fn claim(app: &App, kinds: &[Kind], most: usize) -> Result<Vec<Model>> {
+/// The attempt is counted here rather than at its end, so that a job which kills its process is not retried for ever.
+pub(super) async fn claim(app: &App, kinds: &[Kind], limit: usize) -> Result<Vec<Model>> {
     if kinds.is_empty() {
         return Ok(Vec::new());
     }
@@ -135,11 +134,11 @@ pub(super) async fn claim(app: &App, kinds: &[Kind], most: usize) -> Result<Vec<
             Box::pin(async move {
                 let backend = txn.get_database_backend();
                 let places: Vec<_> = (4..names.len() + 4).map(|place| format!("${place}")).collect();
-                // Materialised, as the rows that a select locks and passes over differ each time it is run.
+                // Materialized: PostgreSQL could run the select twice, and lock other rows the second time.
                 let sql = format!(
                     "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 \
                      AND (locked_until IS NULL OR locked_until <= $1) AND kind IN ({}) \
-                     ORDER BY run_at, id LIMIT {most} {}) \
+                     ORDER BY run_at, id LIMIT {limit} {}) \
                      UPDATE jobs SET attempts = attempts + 1, locked_by = $2, locked_until = $3, \
                      again_at = CASE WHEN again_at > $1 THEN again_at END \
                      WHERE id IN (SELECT id FROM due) RETURNING *",
@@ -157,7 +156,7 @@ pub(super) async fn claim(app: &App, kinds: &[Kind], most: usize) -> Result<Vec<
     Ok(jobs)
 }
 
-/// Makes a claimed job ours for another lease from now on; whether it still was.
+/// Renews the lease of a claimed job; false if it belongs to another worker by now.
 pub(super) async fn renew(app: &App, job: &Model) -> Result<bool> {
     let (id, claim_id, until) = (job.id, job.locked_by, (app.now() + LEASE).fixed_offset());
     app.db
@@ -171,33 +170,33 @@ pub(super) async fn renew(app: &App, job: &Model) -> Result<bool> {
         .await
 }
 
-/// What became of a claimed job.
+/// The state of a job after its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It was done; if it is to run again, then because someone asked or because it is a schedule's.
+    /// Succeeded. It is gone, or queued again for its schedule or because it was enqueued during the run.
     Done,
-    /// It failed and waits until then.
+    /// Failed, and queued to run again at this time.
     Waits(DateTime<Utc>),
-    /// It failed too often, and stays where it is until someone looks at it.
+    /// Failed too often, and kept until an operator acts.
     Parked,
-    /// Its lease had ended and another worker has it, or had it; what came of it here is not recorded.
+    /// Its lease ended and another worker claimed it, so this run is not recorded.
     Lost,
 }
 
-/// Records how the run of a claimed job ended. `next` is when its schedule wants it again.
-pub(super) async fn settle(
+/// Records the outcome of a claimed job. `next` is the next time of its schedule.
+pub(super) async fn finish(
     app: &App,
     job: &Model,
     outcome: Result<(), String>,
     next: Option<DateTime<Utc>>,
 ) -> Result<Fate> {
-    let (id, claim_id, now) = (job.id, job.locked_by, app.now());
+    let (id, claim_id) = (job.id, job.locked_by);
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 let ours = Entity::find_by_id(id).filter(Column::LockedBy.eq(claim_id));
                 match ours.lock_exclusive().one(txn).await? {
-                    Some(job) => end(txn, job, outcome, next, now).await,
+                    Some(job) => record(txn, job, outcome, next).await,
                     None => Ok(Fate::Lost),
                 }
             })
@@ -205,13 +204,8 @@ pub(super) async fn settle(
         .await
 }
 
-async fn end(
-    txn: &Txn,
-    job: Model,
-    outcome: Result<(), String>,
-    next: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> Result<Fate> {
+async fn record(txn: &Txn, job: Model, outcome: Result<(), String>, next: Option<DateTime<Utc>>) -> Result<Fate> {
+    let now = txn.now();
     let (attempts, again) = (job.attempts, job.again_at.map(|at| at.to_utc()));
     let soonest = [next, again].into_iter().flatten().min();
     if outcome.is_ok() && soonest.is_none() {
@@ -222,8 +216,8 @@ async fn end(
     let (fate, attempts, run_at) = match (&outcome, next, again) {
         (Ok(()), ..) => (Fate::Done, 0, soonest.unwrap_or(now)),
         (Err(_), Some(next), _) => (Fate::Waits(retry.min(next)), attempts, retry.min(next)),
-        (Err(_), None, _) if attempts < MOST_ATTEMPTS => (Fate::Waits(retry), attempts, retry),
-        // Someone asked for it after its last attempt began: it starts afresh, as a parked one would.
+        (Err(_), None, _) if attempts < MAX_ATTEMPTS => (Fate::Waits(retry), attempts, retry),
+        // Enqueued after its last attempt began: it starts over, as a parked job does.
         (Err(_), None, Some(again)) => (Fate::Waits(again), 0, again),
         (Err(_), None, None) => (Fate::Parked, attempts, now),
     };
@@ -233,7 +227,7 @@ async fn end(
     change.locked_by = Set(None);
     change.locked_until = Set(None);
     change.again_at = Set(None);
-    change.error = Set(outcome.err().map(kept));
+    change.error = Set(outcome.err().map(storable));
     if fate == Fate::Parked {
         change.state = Set("parked".to_owned());
     }
@@ -241,7 +235,7 @@ async fn end(
     Ok(fate)
 }
 
-/// An error as it is kept: cut, and without the one character that PostgreSQL's text cannot hold.
-fn kept(error: String) -> String {
-    error.chars().filter(|char| *char != '\0').take(LONGEST_ERROR).collect()
+/// Returns an error as it is stored: truncated, and without NUL, which PostgreSQL's text cannot hold.
+fn storable(error: String) -> String {
+    error.chars().filter(|char| *char != '\0').take(MAX_ERROR_CHARS).collect()
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tollgate::app::App;
 use tollgate::clock::Clock;
 use tollgate::error::{Error, Result};
-use tollgate::jobs::{Job, MOST_ATTEMPTS, Tally, Worker};
+use tollgate::jobs::{Job, MAX_ATTEMPTS, Tally, Worker};
 use uuid::Uuid;
 
 both_engines!(
@@ -126,13 +126,13 @@ async fn a_job_whose_process_ended_is_done_when_its_lease_ends(test: &TestApp) {
 async fn a_job_that_ends_its_process_each_time_is_parked(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Waits);
     enqueue(&test.app, &chore).await;
-    for _ in 0..MOST_ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         crash(test, &diary).await;
         test.advance(TimeDelta::seconds(30));
     }
     assert_eq!(run(test).await, (0, 1));
     assert_eq!(&*only(test).await.state, "parked");
-    assert_eq!(runs(&diary), usize::try_from(MOST_ATTEMPTS).unwrap());
+    assert_eq!(runs(&diary), usize::try_from(MAX_ATTEMPTS).unwrap());
 }
 
 async fn a_job_that_runs_is_not_another_s_however_long_it_takes(test: &TestApp) {
@@ -197,7 +197,7 @@ async fn a_schedule_runs_once_in_each_period(test: &TestApp) {
 
 async fn a_schedule_that_fails_is_never_parked(test: &TestApp) {
     let failing = Worker::new().every::<Failing>(TimeDelta::minutes(1));
-    for _ in 0..2 * MOST_ATTEMPTS {
+    for _ in 0..2 * MAX_ATTEMPTS {
         assert_eq!(failing.run_due(&test.app).await.unwrap(), Tally { done: 0, failed: 1 });
         let job = only(test).await;
         let (now, next) = (test.app.now(), DateTime::<Utc>::from(job.run_at));

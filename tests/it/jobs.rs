@@ -4,7 +4,7 @@ use crate::support::chores::{Does, chore, enqueue, enqueue_at, only, queue, run,
 use crate::support::{TestApp, both_engines};
 use chrono::TimeDelta;
 use tollgate::error::Error;
-use tollgate::jobs::{MOST_ATTEMPTS, retry_delay};
+use tollgate::jobs::{MAX_ATTEMPTS, retry_delay};
 
 both_engines!(
     a_job_is_done_once_and_gone,
@@ -75,7 +75,7 @@ async fn a_failure_is_tried_again_later_and_later(test: &TestApp) {
     let (chore, diary) = chore(test, Does::Fails);
     enqueue(&test.app, &chore).await;
     let start = test.app.now();
-    for attempt in 1..MOST_ATTEMPTS {
+    for attempt in 1..MAX_ATTEMPTS {
         assert_eq!(run(test).await, (0, 1), "{attempt}");
         let job = only(test).await;
         assert_eq!((job.attempts, &*job.state), (attempt, "queued"));
@@ -88,10 +88,10 @@ async fn a_failure_is_tried_again_later_and_later(test: &TestApp) {
     assert_eq!(test.app.now() - start, TimeDelta::seconds(32_894));
     assert_eq!(run(test).await, (0, 1));
     let job = only(test).await;
-    assert_eq!((job.attempts, &*job.state, job.locked_by), (MOST_ATTEMPTS, "parked", None));
+    assert_eq!((job.attempts, &*job.state, job.locked_by), (MAX_ATTEMPTS, "parked", None));
     test.advance(TimeDelta::days(365));
     assert_eq!(run(test).await, (0, 0));
-    assert_eq!(runs(&diary), usize::try_from(MOST_ATTEMPTS).unwrap());
+    assert_eq!(runs(&diary), usize::try_from(MAX_ATTEMPTS).unwrap());
 }
 
 async fn a_panic_is_a_failure(test: &TestApp) {

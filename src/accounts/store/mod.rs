@@ -7,7 +7,8 @@ pub(super) use payers::{lock_account, lock_user, role_in};
 use crate::accounts::values::AccountKind;
 use crate::auth::{Permission, Scope};
 use crate::db::{
-    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, known_as, only_everything, within,
+    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, has_external_id, in_accounts_of,
+    unrestricted_only, within,
 };
 use crate::error::Result;
 use crate::order;
@@ -20,7 +21,7 @@ impl Visible for users::Entity {
     /// Oneself, and those with whom one shares an account.
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
-        let Scope::User(user_id) = scope else { return rows.filter(only_everything(scope)) };
+        let Scope::User(user_id) = scope else { return rows.filter(unrestricted_only(scope)) };
         let fellows = Query::select()
             .column(account_members::Column::UserId)
             .from(account_members::Entity)
@@ -208,7 +209,7 @@ impl Listing for ProviderCustomers {
             rows = rows.filter(Column::Provider.eq(provider));
         }
         if let Some(external_id) = &self.external_id {
-            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+            rows = rows.filter(has_external_id(Column::Provider, Column::ExternalId, external_id));
         }
         if let Some(delinquent) = self.delinquent {
             rows = rows.filter(Column::Delinquent.eq(delinquent));

@@ -9,7 +9,7 @@ pub(super) use replay::{
 };
 
 use crate::auth::{Permission, Scope};
-use crate::db::{Between, Listing, Order, Visible, known_as, within};
+use crate::db::{Between, Listing, Order, Visible, has_external_id, within};
 use crate::error::Result;
 use crate::order;
 use chrono::{DateTime, FixedOffset};
@@ -63,10 +63,10 @@ impl Listing for Events {
             rows = rows.filter(Column::Provider.eq(provider));
         }
         if let Some(external_id) = &self.external_id {
-            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+            rows = rows.filter(has_external_id(Column::Provider, Column::ExternalId, external_id));
         }
         if let Some(object_id) = &self.object_id {
-            rows = rows.filter(known_as(Column::Provider, Column::ObjectId, object_id));
+            rows = rows.filter(has_external_id(Column::Provider, Column::ObjectId, object_id));
         }
         if let Some(waiting) = self.waiting {
             rows = rows.filter(if waiting { Column::WaitsFor.is_not_null() } else { Column::WaitsFor.is_null() });

@@ -1,7 +1,7 @@
 //! Coupons, the codes that stand for them, and who used them.
 
 use crate::auth::Scope;
-use crate::db::{ChildListing, Listing, Order, Visible, in_accounts_of, only_everything};
+use crate::db::{ChildListing, Listing, Order, Visible, in_accounts_of, unrestricted_only};
 use crate::order;
 use entity::{coupons, discount_redemptions, promo_codes};
 use sea_orm::sea_query::{ExprTrait, Query, SimpleExpr};
@@ -11,7 +11,7 @@ impl Visible for coupons::Entity {
     /// Those that one has redeemed; the others are nobody's to list.
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
-        let Scope::User(_) = scope else { return rows.filter(only_everything(scope)) };
+        let Scope::User(_) = scope else { return rows.filter(unrestricted_only(scope)) };
         let redeemed = Query::select()
             .column(discount_redemptions::Column::CouponId)
             .from(discount_redemptions::Entity)
@@ -23,7 +23,7 @@ impl Visible for coupons::Entity {
 
 impl Visible for promo_codes::Entity {
     fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(only_everything(scope))
+        Self::find().filter(unrestricted_only(scope))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Money that moved, or was asked for.
 
 use crate::auth::Scope;
-use crate::db::{Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, known_as, within};
+use crate::db::{Between, ChildListing, Listing, Order, Visible, accounts_of, has_external_id, in_accounts_of, within};
 use crate::order;
 use entity::{disputes, invoices, payments, refunds};
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
@@ -58,7 +58,7 @@ impl Listing for Payments {
             rows = rows.filter(Column::Stream.eq(stream));
         }
         if let Some(external_id) = &self.external_id {
-            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+            rows = rows.filter(has_external_id(Column::Provider, Column::ExternalId, external_id));
         }
         within(rows, Column::CreatedAt, &self.created)
     }
@@ -117,7 +117,7 @@ impl Listing for Refunds {
             rows = rows.filter(Column::Status.is_in(self.statuses.iter().copied()));
         }
         if let Some(external_id) = &self.external_id {
-            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+            rows = rows.filter(has_external_id(Column::Provider, Column::ExternalId, external_id));
         }
         within(rows, Column::CreatedAt, &self.created)
     }
@@ -170,7 +170,7 @@ impl Listing for Invoices {
             rows = rows.filter(Column::Status.is_in(self.statuses.iter().copied()));
         }
         if let Some(external_id) = &self.external_id {
-            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+            rows = rows.filter(has_external_id(Column::Provider, Column::ExternalId, external_id));
         }
         within(rows, Column::CreatedAt, &self.created)
     }

@@ -5,7 +5,8 @@ pub(super) mod trials;
 
 use crate::auth::{Scope, Viewer};
 use crate::db::{
-    Between, ChildListing, Listing, Order, Visible, accounts_of, in_accounts_of, in_list, known_as, rows_for, within,
+    Between, ChildListing, Listing, Order, Visible, accounts_of, has_external_id, in_accounts_of, in_list, rows_for,
+    within,
 };
 use crate::error::Result;
 use crate::order;
@@ -83,7 +84,7 @@ impl Listing for Subscriptions {
             rows = rows.filter(Column::ProductVersionId.in_subquery(versions_of_plans(&self.plans)));
         }
         if let Some(external_id) = &self.external_id {
-            rows = rows.filter(known_as(Column::Provider, Column::ExternalId, external_id));
+            rows = rows.filter(has_external_id(Column::Provider, Column::ExternalId, external_id));
         }
         within(rows, Column::CreatedAt, &self.created)
     }
