@@ -64,11 +64,11 @@ mod tests {
             limit.check(&"a").unwrap();
         }
         let refused = limit.check(&"a").unwrap_err();
-        assert_eq!(refused.to_string(), "too many requests; try again in 10 s");
+        assert_eq!(refused.to_string(), "Too many requests: try again in 10 s.");
         assert_eq!(refused.code(), "RATE_LIMITED");
         limit.check(&"b").unwrap();
         clock.advance(TimeDelta::milliseconds(9_500));
-        assert_eq!(limit.check(&"a").unwrap_err().to_string(), "too many requests; try again in 1 s");
+        assert_eq!(limit.check(&"a").unwrap_err().to_string(), "Too many requests: try again in 1 s.");
         clock.advance(TimeDelta::milliseconds(500));
         limit.check(&"a").unwrap();
         limit.check(&"a").unwrap_err();

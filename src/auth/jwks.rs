@@ -118,7 +118,7 @@ impl Inner {
         });
         set.ok_or_else(|| {
             let cause = anyhow::anyhow!("no key set could be loaded from {}", self.place());
-            Error::Unavailable("the identity provider's key set", cause)
+            Error::Unavailable("The identity provider's key set", cause)
         })
     }
 

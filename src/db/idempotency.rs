@@ -34,7 +34,7 @@ impl IdempotencyKey {
     /// 1 to 255 bytes long.
     pub fn new(caller: &str, key: &str, operation: &str, input: &impl Serialize) -> Result<Self> {
         if key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0') {
-            return Err(Error::bad_input("idempotencyKey is 1 to 255 bytes, without NUL"));
+            return Err(Error::bad_input("`idempotencyKey` must be 1 to 255 bytes long, without NUL."));
         }
         let input = serde_json::to_vec(input).map_err(Error::internal)?;
         let digest = Sha256::new().chain_update(operation).chain_update([0]).chain_update(input).finalize();

@@ -43,10 +43,10 @@ impl Lane {
     pub(super) async fn write(&self, work: Work) -> Result<Done> {
         let (outcome, received) = oneshot::channel();
         // The cause is in the log: the lane could not begin a transaction, or has stopped.
-        let closed = || Error::Unavailable("the database", anyhow::anyhow!("the write lane gave no answer"));
+        let closed = || Error::Unavailable("The database", anyhow::anyhow!("the write lane gave no answer"));
         self.tasks.send(Task { work, outcome }).await.map_err(|_| closed())?;
         // A task that is dropped without an outcome never began; the log says why.
-        let not_begun = || Error::Unavailable("the database", anyhow::anyhow!("no transaction for this write"));
+        let not_begun = || Error::Unavailable("The database", anyhow::anyhow!("no transaction for this write"));
         received.await.map_err(|_| not_begun())?
     }
 }
@@ -77,7 +77,7 @@ async fn share(txn: DatabaseTransaction, first: Task, queue: &mut mpsc::Receiver
     for (outcome, result) in ended {
         // A caller who was dropped meanwhile needs no answer.
         let _ = outcome.send(match &failure {
-            Some(error) => result.and(Err(Error::Unavailable("the database", Arc::clone(error).into()))),
+            Some(error) => result.and(Err(Error::Unavailable("The database", Arc::clone(error).into()))),
             None => result,
         });
     }

@@ -112,7 +112,7 @@ impl Db {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_unavailable(&error) { Error::Unavailable("the database", error.into()) } else { Error::internal(error) }
+        if is_unavailable(&error) { Error::Unavailable("The database", error.into()) } else { Error::internal(error) }
     }
 }
 

@@ -37,7 +37,7 @@ async fn authenticate(headers: &HeaderMap) -> Result<Caller, Error> {
     let credential = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
     match credential.as_deref() {
         Some("Bearer crash") => panic!("on purpose"),
-        Some("Bearer later") => Err(Error::Unavailable("sign-in", anyhow::anyhow!("refused"))),
+        Some("Bearer later") => Err(Error::Unavailable("Sign-in", anyhow::anyhow!("refused"))),
         None | Some("Bearer good") => Ok(Caller {
             anonymous: credential.is_none(),
             attach: Box::new(move |request| request.data(credential.clone().unwrap_or_default())),

@@ -164,7 +164,7 @@ async fn put_off(app: &App, row: Model, asker: Asker, why: &str) -> Result<Error
     let state = if kept { "pending" } else { "abandoned" };
     let change = ActiveModel { state: Set(state.to_owned()), ..Default::default() };
     settle(app, &row, change).await?;
-    Ok(Error::ProviderAway { kept })
+    Ok(Error::ProviderUnavailable { will_retry: kept })
 }
 
 async fn settle(app: &App, row: &Model, change: ActiveModel) -> Result<()> {

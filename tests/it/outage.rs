@@ -124,7 +124,7 @@ async fn over_a_bridge(test: &TestApp) -> (Arc<Bridge>, TestApp) {
 fn unavailable(reply: &Reply) {
     let body = reply.json();
     assert_eq!(body["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE", "{body}");
-    assert_eq!(body["errors"][0]["message"], "the database is not available at the moment; try again");
+    assert_eq!(body["errors"][0]["message"], "The database is not available at the moment: try again.");
     for internal in ["127.0.0.1", "sqlx", "refused", "os error", "pool", "postgres"] {
         assert!(!reply.body.contains(internal), "{}", reply.body);
     }

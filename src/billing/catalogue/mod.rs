@@ -84,7 +84,7 @@ fn day(app: &App) -> String {
 /// Why Stripe could not be asked what is there.
 fn unread(error: CallError) -> Error {
     match error {
-        CallError::Away(_) => Error::ProviderAway { kept: true },
+        CallError::Away(_) => Error::ProviderUnavailable { will_retry: true },
         error => Error::internal(error),
     }
 }

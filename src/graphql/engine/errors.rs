@@ -139,8 +139,8 @@ fn describe(presented: &mut ServerError, error: &Error, request_id: &str) {
         Error::RateLimited { retry_after } => {
             presented.extensions.get_or_insert_default().set(RETRY_AFTER, whole_seconds(retry_after));
         }
-        Error::ProviderAway { kept } => {
-            presented.extensions.get_or_insert_default().set(RETRIED_LATER, *kept);
+        Error::ProviderUnavailable { will_retry } => {
+            presented.extensions.get_or_insert_default().set(RETRIED_LATER, *will_retry);
         }
         _ => {}
     }

@@ -224,7 +224,7 @@ impl Query {
         Err(async_graphql::Error::new("password is hunter2"))
     }
     async fn away(&self) -> Result<Option<i32>, Error> {
-        Err(Error::Unavailable("the ledger", anyhow::anyhow!("connection refused")))
+        Err(Error::Unavailable("The ledger", anyhow::anyhow!("connection refused")))
     }
     async fn slow(&self) -> i32 {
         let _ = tokio::time::timeout(Duration::from_secs(60), std::future::pending::<()>()).await;

@@ -167,7 +167,7 @@ async fn errors_carry_a_code_and_a_position_and_nothing_internal() {
         ),
         (
             "{away}",
-            r#"{"message":"the ledger is not available at the moment; try again","locations":[{"line":1,"column":2}],"path":["away"],"extensions":{"code":"SERVICE_UNAVAILABLE"}}"#,
+            r#"{"message":"The ledger is not available at the moment: try again.","locations":[{"line":1,"column":2}],"path":["away"],"extensions":{"code":"SERVICE_UNAVAILABLE"}}"#,
         ),
         (
             "{x:at(stamp:\"noon\")}",
