@@ -1,8 +1,8 @@
-//! Writes the entity crate from a migrated database.
+//! Generates the entity crate from a migrated database.
 //!
-//! Partial indexes are left out: they are no promise over the whole table, and would turn a relation into a has-one.
-//! The keys of a table are put in the order of their columns, as each engine lists them in another, and those to one and
-//! the same table are numbered by it.
+//! Partial indexes are left out: they hold for some rows only, and would turn a relation into a has-one. The foreign keys
+//! of a table are sorted by column, because the engines list them in different orders and keys to the same table are
+//! numbered in that order.
 
 use sea_orm_codegen::{EntityTransformer, EntityWriterContext};
 use sea_orm_migration::prelude::TableCreateStatement;
@@ -10,10 +10,10 @@ use sea_orm_migration::sea_orm::DatabaseConnection;
 use sea_schema::{postgres, sqlite};
 use std::collections::BTreeMap;
 
-/// What can stand in the way of reading the catalogue or writing the entities.
+/// A failure to read the catalogue or to generate the entities.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The files of `entity/src`, by name, generated from the tables of `db`.
+/// Generates the files of `entity/src` from the tables of `db`, and returns them by name.
 pub async fn entities(db: &DatabaseConnection) -> Result<BTreeMap<String, String>, Error> {
     let mut tables = match db.get_database_backend() {
         sea_orm_migration::sea_orm::DbBackend::Postgres => postgres_tables(db).await?,

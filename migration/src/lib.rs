@@ -1,7 +1,7 @@
 //! The schema of Tollgate: one append-only file per change, applied in order, each with a recorded checksum.
 //!
-//! A file that has landed is never edited, not even its comments: its checksum is recorded when it is applied, and
-//! [`up`] refuses to work on a database whose record differs from the files. Every change is a new file.
+//! A file on the main branch is never edited, not even its comments: its checksum is recorded when it is applied, and
+//! [`up`] refuses to run on a database whose record differs from the files. Every change is a new file.
 
 mod m0001_identity;
 mod m0002_catalogue;
@@ -31,23 +31,22 @@ pub use runner::{DateTime, Error, State, Step, down, status, up};
 use sea_orm_migration::MigrationTrait;
 use sha2::{Digest, Sha256};
 
-/// One change of the schema, as it stands in its file.
+/// One change of the schema: the contents of one file.
 pub struct Change {
-    /// The file's name without its ending, e.g. `m0001_identity`.
+    /// The name of the file without its extension, such as `m0001_identity`.
     pub name: &'static str,
     source: &'static str,
     migration: Box<dyn MigrationTrait>,
 }
 
 impl Change {
-    /// The SHA-256 of the file, in hex; line endings do not count.
+    /// Returns the SHA-256 of the file in hex, whatever its line endings.
     pub fn checksum(&self) -> String {
-        let digest = Sha256::digest(self.source.replace('\r', ""));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(Sha256::digest(self.source.replace('\r', "")))
     }
 }
 
-/// Every change there is, oldest first.
+/// Returns all changes, oldest first.
 pub fn changes() -> Vec<Change> {
     macro_rules! change {
         ($name:ident) => {

@@ -1,4 +1,4 @@
-//! Applies and undoes changes, each in a transaction of its own, by one process at a time.
+//! Applies and reverts changes, each in a transaction of its own, in one process at a time.
 
 use crate::{Change, changes, table};
 use sea_orm_migration::prelude::*;
@@ -7,18 +7,18 @@ use sea_orm_migration::sea_orm::{
     TransactionTrait, Value,
 };
 
-/// The key of the advisory lock that keeps two migrators apart on PostgreSQL; any fixed number does.
+/// The key of the advisory lock that excludes other migrators on PostgreSQL; any fixed number will do.
 const LOCK: i64 = 7_026_041_553_114_001;
 
 /// The time type that both engines store alike.
 pub type DateTime = sea_orm_migration::sea_orm::prelude::DateTimeUtc;
 
-/// Why the schema was left as it is.
+/// The reason why the schema was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A change was edited after it had been applied to this database.
     #[error(
-        "{name} was changed after it was applied to this database (recorded {recorded}, now {now}); restore the file and put the change into a new one"
+        "The migration {name} was edited after it was applied to this database (recorded {recorded}, now {now}): restore the file and put the change into a new one."
     )]
     Changed {
         /// The change's name.
@@ -28,18 +28,18 @@ pub enum Error {
         /// The checksum of the file.
         now: String,
     },
-    /// The database has a change that this program does not know.
-    #[error("the database has the change {0}, which this version does not know; run a newer version")]
+    /// The database has a change that this version does not know.
+    #[error("The database has the migration {0}, which this version does not know: run a newer version.")]
     Unknown(String),
-    /// The database refused, or is away.
+    /// The database refused a statement, or is unavailable.
     #[error(transparent)]
     Database(#[from] DbErr),
 }
 
-/// Whether a change is in force in a database.
+/// The state of a change in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Applied, with the checksum that the file has now.
+    /// Applied, with the current checksum of the file.
     Applied,
     /// Not applied yet.
     Pending,
@@ -48,23 +48,23 @@ pub enum State {
 /// One change and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The change's name, e.g. `m0001_identity`.
+    /// The name of the change, such as `m0001_identity`.
     pub name: &'static str,
-    /// Whether it is in force.
+    /// The state of the change.
     pub state: State,
 }
 
-/// Tells for each change whether it is applied; fails where the record contradicts the files.
+/// Returns the state of each change; an error if the record contradicts the files.
 pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, Error> {
     steps(&record(db).await?)
 }
 
-/// Applies what is pending, at most `limit` changes, and tells what was applied. `at` is recorded as the time.
+/// Applies pending changes, at most `limit`, and returns their names. `at` is recorded as the time.
 pub async fn up(db: &DatabaseConnection, limit: Option<usize>, at: DateTime) -> Result<Vec<&'static str>, Error> {
     prepare(db).await?;
     let mut applied = Vec::new();
     while limit.is_none_or(|limit| applied.len() < limit) {
-        let txn = locked(db).await?;
+        let txn = begin_exclusive(db).await?;
         let steps = steps(&record(&txn).await?)?;
         let Some(position) = steps.iter().position(|step| step.state == State::Pending) else { break };
         let change = changes().swap_remove(position);
@@ -77,28 +77,28 @@ pub async fn up(db: &DatabaseConnection, limit: Option<usize>, at: DateTime) -> 
     Ok(applied)
 }
 
-/// Undoes the newest `count` changes, newest first, and tells which.
+/// Reverts the newest `count` changes, newest first, and returns their names.
 pub async fn down(db: &DatabaseConnection, count: usize) -> Result<Vec<&'static str>, Error> {
     prepare(db).await?;
-    let mut undone = Vec::new();
-    while undone.len() < count {
-        let txn = locked(db).await?;
+    let mut reverted = Vec::new();
+    while reverted.len() < count {
+        let txn = begin_exclusive(db).await?;
         let steps = steps(&record(&txn).await?)?;
         let Some(position) = steps.iter().rposition(|step| step.state == State::Applied) else { break };
         let change = changes().swap_remove(position);
         change.migration.down(&SchemaManager::new(&txn)).await?;
         execute(&txn, "DELETE FROM schema_migrations WHERE name = $1", [change.name.into()]).await?;
         txn.commit().await?;
-        undone.push(change.name);
+        reverted.push(change.name);
     }
-    Ok(undone)
+    Ok(reverted)
 }
 
 async fn prepare(db: &DatabaseConnection) -> Result<(), Error> {
     if exists(db).await? {
         return Ok(());
     }
-    let txn = locked(db).await?;
+    let txn = begin_exclusive(db).await?;
     if !exists(&txn).await? {
         let parts = vec![
             table::text("name").primary_key().take().into(),
@@ -111,8 +111,8 @@ async fn prepare(db: &DatabaseConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// A transaction that no other migrator can hold at the same time.
-async fn locked(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+/// Begins a transaction that excludes other migrators.
+async fn begin_exclusive(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let immediate = sea_orm_migration::sea_orm::SqliteTransactionMode::Immediate;
     let options = TransactionOptions { sqlite_transaction_mode: Some(immediate), ..Default::default() };
     let txn = db.begin_with_options(options).await?;
@@ -134,7 +134,7 @@ async fn record(db: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbEr
 
 async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let sql = match db.get_database_backend() {
-        // Not to_regclass: it may answer from what this connection remembers, although another has made the table since.
+        // Not to_regclass: it may answer from the cache of this connection after another has created the table.
         DbBackend::Postgres => {
             "SELECT 1 FROM pg_class WHERE relname = 'schema_migrations' AND pg_table_is_visible(oid)"
         }

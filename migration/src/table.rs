@@ -1,5 +1,5 @@
-//! The vocabulary of the migrations: columns, checks, keys and indexes in the few forms that give the same entity and
-//! the same guarantees on SQLite and PostgreSQL.
+//! The building blocks of the migrations: columns, checks, keys and indexes in the forms that give one entity and one
+//! set of guarantees on SQLite and PostgreSQL.
 
 use sea_orm_migration::prelude::*;
 pub(crate) use sea_orm_migration::schema::{
@@ -8,17 +8,17 @@ pub(crate) use sea_orm_migration::schema::{
 };
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// The primary key that every table has: a UUIDv7.
+/// Returns the primary key of every table: a UUIDv7.
 pub(crate) fn id() -> ColumnDef {
     uuid("id").primary_key().take()
 }
 
-/// A column that refers to the `id` of `table`.
+/// Returns a column that refers to the `id` of `table`.
 pub(crate) fn reference(column: &'static str, table: &'static str) -> (ColumnDef, ForeignKeyCreateStatement) {
     (uuid(column), foreign_key(column, table))
 }
 
-/// A column that refers to the `id` of `table`, or to nothing.
+/// Returns a nullable column that refers to the `id` of `table`.
 pub(crate) fn reference_null(column: &'static str, table: &'static str) -> (ColumnDef, ForeignKeyCreateStatement) {
     (uuid_null(column), foreign_key(column, table))
 }
@@ -46,18 +46,18 @@ impl From<(ColumnDef, ForeignKeyCreateStatement)> for Part {
     }
 }
 
-/// A CHECK in SQL that both engines read alike.
+/// Returns a CHECK in SQL that both engines understand.
 pub(crate) fn check(sql: impl Into<String>) -> Part {
     Part::Check(sql.into())
 }
 
-/// A text column may hold nothing but these values.
+/// Returns a CHECK that a text column holds one of these values.
 pub(crate) fn one_of(column: &str, values: &[&str]) -> Part {
     let list = values.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ");
     check(format!("{column} IN ({list})"))
 }
 
-/// A currency column holds an ISO 4217 code in upper case (or NULL, where the column allows it).
+/// Returns a CHECK that a column holds an ISO 4217 code in upper case (or NULL, if the column allows it).
 pub(crate) fn iso_currency(column: &str) -> Part {
     check(format!("length({column}) = 3 AND {column} = upper({column})"))
 }
@@ -84,7 +84,7 @@ pub(crate) async fn drop(manager: &SchemaManager<'_>, tables: &[&'static str]) -
     Ok(())
 }
 
-/// An index that serves a filter or an order.
+/// Creates an index for a filter or an order.
 pub(crate) async fn index(
     manager: &SchemaManager<'_>,
     table: &'static str,
@@ -93,7 +93,7 @@ pub(crate) async fn index(
     manager.create_index(named("ix", table, columns)).await
 }
 
-/// A unique index.
+/// Creates a unique index.
 pub(crate) async fn unique(
     manager: &SchemaManager<'_>,
     table: &'static str,
@@ -102,7 +102,7 @@ pub(crate) async fn unique(
     manager.create_index(named("ux", table, columns).unique().take()).await
 }
 
-/// An index over the rows that match `condition` alone.
+/// Creates an index over the rows that match `condition`.
 pub(crate) async fn index_where(
     manager: &SchemaManager<'_>,
     table: &'static str,
@@ -112,7 +112,7 @@ pub(crate) async fn index_where(
     manager.create_index(named("ixp", table, columns).cond_where(Expr::cust(condition)).take()).await
 }
 
-/// A unique index over the rows that match `condition` alone.
+/// Creates a unique index over the rows that match `condition`.
 pub(crate) async fn unique_where(
     manager: &SchemaManager<'_>,
     table: &'static str,
@@ -124,7 +124,7 @@ pub(crate) async fn unique_where(
 
 fn named(prefix: &str, table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut name = format!("{prefix}_{table}_{}", columns.join("_"));
-    name.truncate(63); // PostgreSQL's longest identifier
+    name.truncate(63); // the maximum of PostgreSQL
     let mut index = Index::create().name(name).table(table).take();
     for column in columns {
         index.col(*column);
@@ -158,7 +158,7 @@ pub(crate) async fn append_only(manager: &SchemaManager<'_>, table: &str) -> Res
     run(manager, statements).await
 }
 
-/// Drops what [`append_only`] made and outlives its table.
+/// Drops the function that [`append_only`] created, which outlives its table.
 pub(crate) async fn drop_append_only(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
     match manager.get_database_backend() {
         DbBackend::Postgres => run(manager, vec![format!("DROP FUNCTION {table}_append_only()")]).await,

@@ -38,7 +38,7 @@ impl IdempotencyKey {
         }
         let input = serde_json::to_vec(input).map_err(Error::internal)?;
         let digest = Sha256::new().chain_update(operation).chain_update([0]).chain_update(input).finalize();
-        let request_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let request_hash = hex::encode(digest);
         Ok(IdempotencyKey { caller: caller.to_owned(), key: key.to_owned(), request_hash })
     }
 }

@@ -121,7 +121,7 @@ fn a_change_that_was_edited_after_it_was_applied_is_refused() {
             let run = tollgate(&command, &env);
             assert_eq!(run.status, 1, "{command:?}: {}", run.out);
             let told =
-                run.err.contains("m0002_catalogue was changed after it was applied") && run.err.contains("restore");
+                run.err.contains("m0002_catalogue was edited after it was applied") && run.err.contains("restore");
             assert!(told, "{command:?}: {}", run.err);
         }
         tamper(database.url(), "UPDATE schema_migrations SET name = 'm9999_later' WHERE name = 'm0002_catalogue'");
