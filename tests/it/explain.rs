@@ -1,7 +1,7 @@
 //! Every list has an index that serves its filter and its order, on both engines: no table is read whole, and no page
 //! needs a sort of more than its own rows.
 
-use crate::support::lists::LISTS;
+use crate::support::lists::{LISTS, root_list};
 use crate::support::{Company, both_engines, gifts, licences, rows, sql};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
@@ -124,11 +124,7 @@ impl Plan {
 
 /// A word that asks for a thing with many rows below it.
 async fn ids(test: &Company<40>, owner: &str) -> String {
-    let table = match owner {
-        "Plan" => "products".to_owned(),
-        "LicenseKey" => "license_keys".to_owned(),
-        other => format!("{}s", other.to_lowercase()),
-    };
+    let table = root_list(owner).unwrap().rows.1;
     let ids = sql::ids(test.db(), &format!("SELECT id FROM {table} ORDER BY id LIMIT 5"), []).await;
     let ids = ids.into_iter().map(|id| format!("\"{}\"", crate::support::company::global_id(owner, id)));
     ids.collect::<Vec<_>>().join(", ")

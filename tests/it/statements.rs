@@ -1,7 +1,7 @@
 //! Loaders: what a level asks for is read in one statement, whatever its width, and each parent gets what is its own.
 
 use crate::support::company::{global_id, local_id};
-use crate::support::lists::LISTS;
+use crate::support::lists::{LISTS, root_list};
 use crate::support::{Client, Company, both_engines, gifts, licences, sql};
 use entity::subscriptions;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
@@ -146,28 +146,13 @@ async fn a_row_that_many_point_to_is_read_once(test: &Company<12>) {
     assert_eq!(taken, 4);
 }
 
-/// The list of the API that has every parent of a kind.
-fn root_of(owner: &str) -> Option<&'static str> {
-    Some(match owner {
-        "Account" => "accounts",
-        "Coupon" => "coupons",
-        "Invoice" => "invoices",
-        "LicenseKey" => "licenseKeys",
-        "Payment" => "payments",
-        "Plan" => "plans",
-        "Subscription" => "subscriptions",
-        "User" => "users",
-        _ => return None,
-    })
-}
-
 async fn every_parent_gets_its_own_rows_and_its_own_count(test: &Company<80>) {
     licences::for_some(&test.app).await;
     gifts::for_some(&test.app).await;
     let admin = test.admin();
     for list in LISTS {
         let (owner, field) = list.field;
-        let Some(root) = root_of(owner) else { continue };
+        let Some(root) = root_list(owner).map(|list| list.field.1) else { continue };
         let arguments = list.arguments;
         let document = format!(
             "{{ {root}(first: 60) {{ nodes {{ id \

@@ -54,7 +54,7 @@ pub(super) async fn rows(db: &DatabaseConnection, name: &str, (account, event): 
         BTreeMap::from([(account.to_string(), "account".to_owned()), (event.to_string(), "event".to_owned())]);
     for (table, rows) in &tables {
         for row in rows {
-            names.insert(text(row, "id"), format!("{table}:{}", has_external_id(table, row, &names)));
+            names.insert(text(row, "id"), format!("{table}:{}", known_as(table, row, &names)));
         }
     }
     let mut lines = Vec::new();
@@ -67,8 +67,8 @@ pub(super) async fn rows(db: &DatabaseConnection, name: &str, (account, event): 
                 row.retain(|column, _| !["created_at", "published_at"].contains(&column.as_str()));
             }
             let mut line = format!("{table} {}", Value::Object(row));
-            for (id, has_external_id) in &names {
-                line = line.replace(id, has_external_id);
+            for (id, known_as) in &names {
+                line = line.replace(id, known_as);
             }
             // A product stays when its last price has gone over to another.
             if line.contains("former-") {
@@ -102,7 +102,7 @@ fn text(row: &Row, column: &str) -> String {
 }
 
 /// What tells a row apart, whatever its id.
-fn has_external_id(table: &str, row: &Row, names: &BTreeMap<String, String>) -> String {
+fn known_as(table: &str, row: &Row, names: &BTreeMap<String, String>) -> String {
     let named = |column: &str| names.get(&text(row, column)).cloned().unwrap_or_default();
     match table {
         "products" | "credit_units" => text(row, "code"),
