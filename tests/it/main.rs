@@ -54,6 +54,7 @@ mod sign_in;
 mod statements;
 mod stripe_requests;
 mod subscription_changes;
+mod transactions;
 mod webhooks_apply;
 mod webhooks_receive;
 mod writes;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// The rows of a query in the words of both engines, with `$1` and so on for `values`.
 pub(crate) async fn rows(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Vec<QueryResult> {
@@ -18,7 +18,7 @@ pub(crate) async fn rows(
 
 /// The first column of every row.
 pub(crate) async fn column<T: TryGetable>(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Vec<T> {
@@ -26,12 +26,12 @@ pub(crate) async fn column<T: TryGetable>(
 }
 
 /// The ids that a query finds.
-pub(crate) async fn ids(db: &DatabaseConnection, sql: &str, values: impl IntoIterator<Item = Value>) -> Vec<Uuid> {
+pub(crate) async fn ids(db: &impl ConnectionTrait, sql: &str, values: impl IntoIterator<Item = Value>) -> Vec<Uuid> {
     column(db, sql, values).await
 }
 
 /// The one number of a query.
-pub(crate) async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
+pub(crate) async fn number(db: &impl ConnectionTrait, sql: &str) -> i64 {
     column(db, sql, []).await.pop().unwrap_or_else(|| panic!("{sql} has no row"))
 }
 
