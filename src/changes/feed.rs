@@ -5,8 +5,8 @@
 //! sweep every few seconds. The changes of a transaction that stays open for longer, or of a node whose clock is further
 //! behind, may be missed.
 
+use super::change::{CHANNEL, Change, Kind};
 use super::store::{self, Recorded};
-use super::{CHANNEL, Change, Kind};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::db::CommitListener;

@@ -1,6 +1,6 @@
 //! Every query on recent changes.
 
-use super::Change;
+use super::change::Change;
 use crate::db::{Db, in_list};
 use crate::error::Result;
 use chrono::{DateTime, Utc};

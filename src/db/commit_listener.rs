@@ -1,6 +1,8 @@
 //! Listens for commits, those of other nodes and processes included, so that a reader of new rows rarely polls.
 
-use super::{CommitSignal, Db, Txn, Writer};
+use super::commit_signal::CommitSignal;
+use super::handle::{Db, Writer};
+use super::txn::Txn;
 use crate::config::Secret;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};

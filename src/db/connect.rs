@@ -1,7 +1,8 @@
 //! Opens the database that a URL names.
 
+use super::commit_signal::CommitSignal;
+use super::handle::{Db, Watch, Writer};
 use super::lane::Lane;
-use super::{CommitSignal, Db, Watch, Writer};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{Error, Result};

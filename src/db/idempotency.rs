@@ -1,6 +1,8 @@
 //! Idempotency keys: a request that is repeated under its key has one effect and one response.
 
-use super::{Db, Txn, is_duplicate};
+use super::errors::is_duplicate;
+use super::handle::Db;
+use super::txn::Txn;
 use crate::error::{Error, Result};
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use entity::idempotency_keys::{ActiveModel, Column, Entity, Model};

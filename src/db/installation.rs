@@ -1,6 +1,6 @@
 //! The state of a database: the version of its schema, and the environment it serves.
 
-use super::Db;
+use super::handle::Db;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use entity::installation::{ActiveModel, Entity};

@@ -4,7 +4,7 @@
 //! work of every caller who is waiting, each in a savepoint of its own, commits once, and only then answers them all. A
 //! caller's failure rolls back that caller's savepoint and nobody else's.
 
-use super::write::{Done, Work};
+use super::work::{Done, Work};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};

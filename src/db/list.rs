@@ -1,7 +1,9 @@
 //! Lists of rows: a filter, an order and, for lists under a parent, the relation to it.
 
-use super::page::{Order, Page, PageArgs, Slice};
-use super::{Visible, dialect, rows_for};
+use super::dialect;
+use super::order::Order;
+use super::page::{Between, Page, PageArgs, Slice};
+use super::visible::{Visible, rows_for};
 use crate::auth::Viewer;
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
@@ -97,7 +99,7 @@ fn children<L: ChildListing>(viewer: &Viewer, list: &L, of: L::Of) -> Result<Sel
 }
 
 /// Keeps the rows whose `column` is in `[from, to)`; an end that is `None` is open.
-pub fn within<E: sea_orm::EntityTrait>(mut rows: Select<E>, column: E::Column, range: &super::Between) -> Select<E> {
+pub fn within<E: sea_orm::EntityTrait>(mut rows: Select<E>, column: E::Column, range: &Between) -> Select<E> {
     use sea_orm::ColumnTrait;
     if let Some(from) = range.from {
         rows = rows.filter(column.gte(from.fixed_offset()));

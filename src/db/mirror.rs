@@ -1,6 +1,6 @@
 //! Writes rows that mirror another system, and collects the differences.
 
-use super::Txn;
+use super::txn::Txn;
 use crate::error::Result;
 use chrono::{DurationRound, SecondsFormat, TimeDelta};
 use sea_orm::sea_query::sea_value_to_json_value;

@@ -1,6 +1,6 @@
 //! The rule that decides which rows a caller sees.
 
-use super::in_list;
+use super::dialect::in_list;
 use crate::auth::{Permission, Scope, Viewer};
 use crate::error::{Error, Result};
 use entity::account_members;

@@ -1,32 +1,11 @@
 //! The one way to change rows, and the dry run of a change.
-//!
-//! Only the outermost calls are generic. What they run is boxed, with its answer, so that the path to the commit is
-//! compiled once and not once for each verb.
 
-use super::{Db, Txn, Writer};
-use crate::clock::Clock;
-use crate::error::{Error, Result};
-use futures_util::FutureExt;
+use super::handle::{Db, Writer};
+use super::txn::Txn;
+use super::work::{Answer, Work, unbox};
+use crate::error::Result;
 use futures_util::future::BoxFuture;
-use sea_orm::{DatabaseTransaction, TransactionTrait};
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-
-/// The answer of a piece of work, of any type.
-type Answer = Box<dyn Any + Send>;
-
-/// A piece of work to run in a transaction of its own.
-pub(super) struct Work {
-    run: Box<dyn for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Answer>> + Send>,
-    dry: bool,
-}
-
-/// A piece of work that is done, but for the commit.
-pub(super) struct Done {
-    answer: Answer,
-    is_armed: bool,
-}
+use sea_orm::TransactionTrait;
 
 impl Db {
     /// Runs `work` in a transaction and returns its answer after a durable commit; an error rolls it back.
@@ -37,7 +16,7 @@ impl Db {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
-        self.execute(boxed(work, false)).await.map(unboxed)
+        self.execute(Work::new(work, false)).await.map(unbox)
     }
 
     /// Runs `work` as [`Db::write`] does and returns its answer, but rolls everything back.
@@ -46,7 +25,7 @@ impl Db {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
-        self.execute(boxed(work, true)).await.map(unboxed)
+        self.execute(Work::new(work, true)).await.map(unbox)
     }
 
     fn execute(&self, work: Work) -> BoxFuture<'_, Result<Answer>> {
@@ -65,44 +44,4 @@ impl Db {
             Ok(done.answer)
         })
     }
-}
-
-impl Work {
-    /// Runs the work in `inner` and ends that transaction: by a commit, or by a rollback after an error, a panic or a
-    /// dry run.
-    pub(super) async fn run_in(self, inner: DatabaseTransaction, clock: &Arc<Clock>) -> Result<Done> {
-        let txn = Txn::new(inner, clock);
-        match AssertUnwindSafe((self.run)(&txn)).catch_unwind().await {
-            Ok(Ok(answer)) => {
-                let is_armed = txn.is_armed();
-                if self.dry {
-                    txn.rollback().await?
-                } else {
-                    txn.commit().await?
-                }
-                Ok(Done { answer, is_armed })
-            }
-            Ok(Err(error)) => txn.rollback().await.and(Err(error)),
-            Err(_) => {
-                txn.rollback().await?;
-                Err(Error::internal(anyhow::anyhow!("a write panicked")))
-            }
-        }
-    }
-}
-
-fn boxed<T, F>(work: F, dry: bool) -> Work
-where
-    T: Send + 'static,
-    F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
-{
-    Work { run: Box::new(move |txn| Box::pin(work(txn).map(|result| result.map(answer)))), dry }
-}
-
-fn answer<T: Send + 'static>(value: T) -> Answer {
-    Box::new(value)
-}
-
-fn unboxed<T: 'static>(answer: Answer) -> T {
-    *answer.downcast().expect("the answer has the type that the work returned")
 }

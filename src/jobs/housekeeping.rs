@@ -1,6 +1,6 @@
 //! Jobs on the tables of the infrastructure, which no feature owns.
 
-use super::Job;
+use super::job::Job;
 use crate::app::App;
 use crate::db;
 use crate::error::Result;

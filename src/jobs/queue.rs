@@ -1,6 +1,7 @@
 //! The table of jobs: enqueue, claim, renew and finish.
 
-use super::{Job, Kind};
+use super::job::Job;
+use super::worker::Kind;
 use crate::app::App;
 use crate::db::{Txn, skip_locked};
 use crate::error::{Error, Result};

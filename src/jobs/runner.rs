@@ -1,7 +1,7 @@
 //! Runs the jobs of the queue.
 
 use super::queue::{self, Fate, MAX_ATTEMPTS, SCHEDULE};
-use super::{Run, Worker};
+use super::worker::{Run, Worker};
 use crate::app::App;
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};

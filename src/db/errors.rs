@@ -1,0 +1,40 @@
+//! The database's errors in our terms.
+
+use crate::error::Error;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if is_unavailable(&error) { Error::Unavailable("The database", error.into()) } else { Error::internal(error) }
+    }
+}
+
+/// Returns whether `error` is a violation of a unique index or key.
+pub fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// Returns whether the cause is the connection, a busy or a full database rather than the statement.
+fn is_unavailable(error: &DbErr) -> bool {
+    let cause = match error {
+        DbErr::ConnectionAcquire(_) => return true,
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
+        _ => return false,
+    };
+    use sea_orm::sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    match cause.as_ref() {
+        Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed => true,
+        Database(refusal) => refusal.code().is_some_and(|code| is_transient(&code)),
+        _ => false,
+    }
+}
+
+/// Returns whether `code` names a condition that ends by itself: SQLSTATE classes of PostgreSQL (connection, resources,
+/// shutdown, time-out), and SQLite's codes for busy, locked, I/O error, full disk and cannot open.
+fn is_transient(code: &str) -> bool {
+    let postgres = code.len() == 5 && (["08", "53", "57"].contains(&&code[..2]) || code == "40001" || code == "40P01");
+    let sqlite = code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff)));
+    postgres || (code.len() != 5 && sqlite)
+}

@@ -1,0 +1,84 @@
+//! The handle of a connected database.
+
+use super::commit_signal::CommitSignal;
+use super::lane::Lane;
+use crate::clock::Clock;
+use crate::config::Secret;
+use crate::error::Result;
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// A connected database.
+#[derive(Debug)]
+pub struct Db {
+    pub(super) reader: DatabaseConnection,
+    pub(super) writer: Writer,
+    /// The time and the ids of new rows.
+    pub(super) clock: Arc<Clock>,
+    pub(super) watch: Arc<Watch>,
+    /// Sent after commits that enqueued jobs.
+    pub(super) worker_signal: CommitSignal,
+    /// Sent after every commit.
+    pub(super) commits: Arc<CommitSignal>,
+}
+
+type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
+
+/// The count of statements, and the observer that sees each.
+#[derive(Default)]
+pub(super) struct Watch {
+    pub(super) statements: AtomicU64,
+    pub(super) observer: OnceLock<Observer>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("statements", &self.statements).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Writer {
+    /// SQLite: one connection, whose commits callers share.
+    Lane(Lane),
+    /// PostgreSQL: the pool, with group commit in the server; the URL is for listeners.
+    Pool(Secret),
+}
+
+impl Db {
+    /// Returns the connection to read with: a pool of read-only connections on SQLite.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Returns the connection that may change the schema; for migrations only.
+    pub fn schema(&self) -> &DatabaseConnection {
+        match &self.writer {
+            Writer::Lane(lane) => lane.connection(),
+            Writer::Pool(_) => &self.reader,
+        }
+    }
+
+    /// Returns the signal that is sent after commits that enqueued jobs.
+    pub fn worker_signal(&self) -> &CommitSignal {
+        &self.worker_signal
+    }
+
+    /// Returns the number of statements run since the start.
+    pub fn statements(&self) -> u64 {
+        self.watch.statements.load(Ordering::Relaxed)
+    }
+
+    /// Calls `observer` with every statement that runs from now on. Only the first observer is kept.
+    pub fn observe(&self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        self.watch.observer.get_or_init(|| Box::new(observer));
+    }
+
+    /// Fails unless the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        let statement = Statement::from_string(self.reader.get_database_backend(), "SELECT 1");
+        self.reader.query_one_raw(statement).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! The orders of lists, and the cursors that name a position in one.
+
+use crate::error::{Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Datelike, Utc};
+use sea_orm::{EntityTrait, Value};
+use uuid::Uuid;
+
+/// A value that rows are sorted by; ties are broken by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// An instant, in microseconds since 1970.
+    Time(i64),
+    /// A whole number.
+    Int(i64),
+    /// The id alone, which sorts by the time of its creation.
+    Id,
+}
+
+impl<Tz: chrono::TimeZone> From<DateTime<Tz>> for Key {
+    fn from(at: DateTime<Tz>) -> Self {
+        Key::Time(at.timestamp_micros())
+    }
+}
+
+impl From<i64> for Key {
+    fn from(number: i64) -> Self {
+        Key::Int(number)
+    }
+}
+
+impl Key {
+    fn write(self) -> String {
+        match self {
+            Key::Time(at) => format!("t{at}"),
+            Key::Int(number) => format!("i{number}"),
+            Key::Id => String::new(),
+        }
+    }
+
+    /// Reads the text of [`write`](Key::write) with the tag `tag`, as the value to compare with.
+    fn read(text: &str, tag: &str) -> Option<Option<Value>> {
+        if tag.is_empty() {
+            return text.is_empty().then_some(None);
+        }
+        let number: i64 = text.strip_prefix(tag)?.parse().ok()?;
+        match tag {
+            "t" => {
+                let at = DateTime::<Utc>::from_timestamp_micros(number)?;
+                // Both engines store years of four digits.
+                (1970..=9999).contains(&at.year()).then(|| Some(at.fixed_offset().into()))
+            }
+            _ => Some(Some(number.into())),
+        }
+    }
+}
+
+/// The order of a list: by one column and then by id, both in one direction, as in an index.
+pub struct Order<E: EntityTrait> {
+    /// The name of the list and the order, which tells a cursor of another list apart, such as `payments.created_at`.
+    pub name: &'static str,
+    /// The column to sort by; `None` to sort by id alone.
+    pub column: Option<E::Column>,
+    /// The tag of its values in cursors; empty to sort by id alone.
+    pub tag: &'static str,
+    /// The id that breaks ties; `None` where there are none.
+    pub id: Option<E::Column>,
+    /// Returns the position of a row in this order.
+    pub key: fn(&E::Model) -> (Key, Uuid),
+    /// Newest or largest first.
+    pub descending: bool,
+}
+
+/// Creates an [`Order`] by one column of an entity module: `order!(payments, created_at, CreatedAt, descending)`.
+/// `unique` leaves the id out, for a column without duplicates.
+#[macro_export]
+macro_rules! order {
+    ($table:ident, id, $descending:expr) => {
+        $crate::db::Order {
+            name: concat!(stringify!($table), ".id"),
+            column: None,
+            tag: "",
+            id: Some(::entity::$table::Column::Id),
+            key: |row: &::entity::$table::Model| ($crate::db::Key::Id, row.id),
+            descending: $descending,
+        }
+    };
+    ($table:ident, unique $field:ident, $column:ident, $descending:expr) => {
+        $crate::db::Order { id: None, ..$crate::order!($table, $field, $column, $descending) }
+    };
+    ($table:ident, $field:ident, $column:ident, $descending:expr) => {
+        $crate::db::Order {
+            name: concat!(stringify!($table), ".", stringify!($field)),
+            column: Some(::entity::$table::Column::$column),
+            tag: $crate::db::cursor_tag(|row: &::entity::$table::Model| row.$field),
+            id: Some(::entity::$table::Column::Id),
+            key: |row: &::entity::$table::Model| (row.$field.into(), row.id),
+            descending: $descending,
+        }
+    };
+}
+
+/// Returns the tag of a field's values in cursors.
+pub fn cursor_tag<M, F: Sorted>(_: fn(&M) -> F) -> &'static str {
+    F::CURSOR_TAG
+}
+
+/// A type that rows can be sorted by.
+pub trait Sorted: Into<Key> {
+    /// The tag of its values in cursors.
+    const CURSOR_TAG: &'static str;
+}
+
+impl<Tz: chrono::TimeZone> Sorted for DateTime<Tz> {
+    const CURSOR_TAG: &'static str = "t";
+}
+
+impl Sorted for i64 {
+    const CURSOR_TAG: &'static str = "i";
+}
+
+impl<E: EntityTrait> Order<E> {
+    /// Returns the cursor of `row` in this order.
+    pub fn cursor(&self, row: &E::Model) -> String {
+        let (key, id) = (self.key)(row);
+        URL_SAFE_NO_PAD.encode(format!("{}|{}|{}", self.name, key.write(), id.simple()))
+    }
+
+    /// Sorts rows into this order.
+    pub(super) fn sort(&self, rows: &mut [E::Model]) {
+        rows.sort_unstable_by_key(self.key);
+        if self.descending {
+            rows.reverse();
+        }
+    }
+
+    pub(super) fn parse(&self, cursor: &str) -> Result<Position> {
+        let foreign = || {
+            Error::bad_input("The cursor belongs to another list or order: pass one from the `pageInfo` of this list.")
+        };
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| foreign())?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| foreign())?;
+        let mut parts = text.split('|');
+        let (Some(name), Some(key), Some(id), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(foreign());
+        };
+        let value = Key::read(key, self.tag).ok_or_else(foreign)?;
+        let id = Uuid::try_parse(id).map_err(|_| foreign())?;
+        if name == self.name { Ok(Position { value, id }) } else { Err(foreign()) }
+    }
+}
+
+/// A position in an order, just after or before a row.
+#[derive(Debug, Clone)]
+pub(super) struct Position {
+    pub(super) value: Option<Value>,
+    pub(super) id: Uuid,
+}
