@@ -52,8 +52,7 @@ pub(super) async fn each<E: EntityTrait>(
     children: SelectStatement,
     limit: Option<u64>,
 ) -> Result<HashMap<Uuid, Vec<E::Model>>> {
-    let backend = db.get_database_backend();
-    let rows = db.query_all_raw(each_statement::<E>(backend, parents, children, limit)).await?;
+    let rows = each_row(db, parents, children, limit, E::default().table_name()).await?;
     let mut found: HashMap<Uuid, Vec<E::Model>> = HashMap::with_capacity(parents.len());
     for row in rows {
         let (parent, model) = keyed::<E>(&row)?;
@@ -98,17 +97,27 @@ fn keyed<E: EntityTrait>(row: &QueryResult) -> Result<(Uuid, E::Model)> {
     Ok((row.try_get("", "parent_key")?, model))
 }
 
-fn each_statement<E: EntityTrait>(
+async fn each_row(
+    db: &DatabaseConnection,
+    parents: &[Uuid],
+    children: SelectStatement,
+    limit: Option<u64>,
+    table: &'static str,
+) -> Result<Vec<QueryResult>> {
+    let statement = each_statement(db.get_database_backend(), parents, children, limit, table);
+    Ok(db.query_all_raw(statement).await?)
+}
+
+fn each_statement(
     backend: DbBackend,
     parents: &[Uuid],
     mut children: SelectStatement,
     limit: Option<u64>,
+    table: &'static str,
 ) -> Statement {
     let keys = list(backend, parents);
     // The limit is part of the text: as a parameter it can make PostgreSQL choose a plan for any limit.
     let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
-    let table = E::default();
-    let table = table.table_name();
     match backend {
         DbBackend::Postgres => {
             let (inner, Values(mut values)) = children.build(PostgresQueryBuilder);

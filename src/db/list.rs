@@ -7,7 +7,9 @@ use super::visible::{Visible, rows_for};
 use crate::auth::Viewer;
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
-use sea_orm::{ConnectionTrait, DatabaseConnection, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select,
+};
 use std::collections::HashMap;
 use std::hash::Hash;
 use uuid::Uuid;
@@ -40,9 +42,10 @@ pub async fn page<L: Listing>(
     list: &L,
     args: &PageArgs,
 ) -> Result<Slice<<L::Entity as sea_orm::EntityTrait>::Model>> {
-    let order = list.order();
-    let page = Page::new(args, &order)?;
-    page.fetch(db, list.filter(rows_for(viewer)?), &order).await
+    let page = Page::new(args, list.order().keys())?;
+    let rows = page.fetch(db, list.filter(rows_for(viewer)?).into_query()).await?;
+    let rows = rows.iter().map(|row| FromQueryResult::from_query_result(row, ""));
+    Ok(page.slice(rows.collect::<Result<_, DbErr>>()?))
 }
 
 /// Returns the same page of the list of each parent, in one statement.
@@ -55,8 +58,19 @@ pub async fn page_each<L: ChildListing>(
     parents: &[Uuid],
 ) -> Result<HashMap<Uuid, Slice<<L::Entity as sea_orm::EntityTrait>::Model>>> {
     let order = list.order();
-    let page = Page::new(args, &order)?;
-    page.fetch_each(db, parents, children(viewer, list, of)?, &order).await
+    let page = Page::new(args, order.keys())?;
+    let children = page.bound(children(viewer, list, of)?.into_query());
+    let mut found = dialect::each::<L::Entity>(db, parents, children, Some(page.limit())).await?;
+    let mut slices = HashMap::with_capacity(parents.len());
+    for parent in parents {
+        let mut rows = found.remove(parent).unwrap_or_default();
+        order.sort(&mut rows);
+        if page.is_backward() {
+            rows.reverse();
+        }
+        slices.insert(*parent, page.slice(rows));
+    }
+    Ok(slices)
 }
 
 /// Returns all rows of the list of each parent, in its order, in one statement. For lists that are short by nature.

@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Datelike, Utc};
-use sea_orm::{EntityTrait, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, Order as Direction, Value};
 use uuid::Uuid;
 
 /// A value that rows are sorted by; ties are broken by id.
@@ -135,7 +136,27 @@ impl<E: EntityTrait> Order<E> {
         }
     }
 
-    pub(super) fn parse(&self, cursor: &str) -> Result<Position> {
+    /// Returns the part of the order that does not depend on its table.
+    pub(super) fn keys(&self) -> Keys {
+        let columns = self.column.into_iter().chain(self.id).map(|column| column.into_expr()).collect();
+        let Order { name, tag, descending, .. } = *self;
+        Keys { name, tag, columns, has_id: self.id.is_some(), descending }
+    }
+}
+
+/// The columns and cursors of an order. Reading a page needs no more, so that it is compiled once for all tables.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    name: &'static str,
+    tag: &'static str,
+    columns: Vec<SimpleExpr>,
+    has_id: bool,
+    descending: bool,
+}
+
+impl Keys {
+    /// Reads a cursor; an error if it belongs to another order.
+    pub(super) fn position(&self, cursor: &str) -> Result<Position> {
         let foreign = || {
             Error::bad_input("The cursor belongs to another list or order: pass one from the `pageInfo` of this list.")
         };
@@ -149,11 +170,32 @@ impl<E: EntityTrait> Order<E> {
         let id = Uuid::try_parse(id).map_err(|_| foreign())?;
         if name == self.name { Ok(Position { value, id }) } else { Err(foreign()) }
     }
+
+    /// Sorts `select`, backwards if asked, and keeps the rows beyond `position`.
+    pub(super) fn apply(
+        &self,
+        mut select: SelectStatement,
+        position: Option<&Position>,
+        backward: bool,
+    ) -> SelectStatement {
+        let descending = self.descending != backward;
+        let direction = if descending { Direction::Desc } else { Direction::Asc };
+        if let Some(Position { value, id }) = position {
+            let id = self.has_id.then(|| Value::from(*id));
+            let there = Expr::tuple(value.clone().into_iter().chain(id).map(Expr::value));
+            let here = Expr::tuple(self.columns.clone());
+            select.cond_where(if descending { here.lt(there) } else { here.gt(there) });
+        }
+        for column in &self.columns {
+            select.order_by_expr(column.clone(), direction.clone());
+        }
+        select
+    }
 }
 
-/// A position in an order, just after or before a row.
+/// A position in an order: that of a row.
 #[derive(Debug, Clone)]
 pub(super) struct Position {
-    pub(super) value: Option<Value>,
-    pub(super) id: Uuid,
+    value: Option<Value>,
+    id: Uuid,
 }

@@ -1,16 +1,11 @@
 //! Keyset paging: a page starts after a row, not at an offset, so that every page of a list costs the same.
 
-use super::dialect::{each, limited};
-use super::order::{Order, Position};
+use super::dialect::limited;
+use super::order::{Keys, Position};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, Order as Direction, QueryFilter,
-    QueryOrder, QueryTrait, Select, Value,
-};
-use std::collections::HashMap;
-use uuid::Uuid;
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult};
 
 /// The rows of a page without `first` or `last`.
 const DEFAULT_PAGE_SIZE: u64 = 20;
@@ -44,6 +39,7 @@ pub(super) struct Page {
     size: u64,
     backward: bool,
     position: Option<Position>,
+    keys: Keys,
 }
 
 /// The rows of a page, in the order of the list.
@@ -67,7 +63,7 @@ impl<M> Slice<M> {
 
 impl Page {
     /// Checks the arguments against the order of the list.
-    pub(super) fn new<E: EntityTrait>(args: &PageArgs, order: &Order<E>) -> Result<Page> {
+    pub(super) fn new(args: &PageArgs, keys: Keys) -> Result<Page> {
         let backward = args.last.is_some() || args.before.is_some();
         if backward && (args.first.is_some() || args.after.is_some()) {
             return Err(Error::bad_input("Pass `first` with `after`, or `last` with `before`, but not both pairs."));
@@ -80,63 +76,34 @@ impl Page {
                 return Err(Error::bad_input(format!("`first` and `last` must be between 0 and {MAX_PAGE_SIZE}.")));
             }
         };
-        let position = cursor.as_deref().map(|cursor| order.parse(cursor)).transpose()?;
-        Ok(Page { size, backward, position })
+        let position = cursor.as_deref().map(|cursor| keys.position(cursor)).transpose()?;
+        Ok(Page { size, backward, position, keys })
     }
 
-    /// Reads the page of one list.
-    pub(super) async fn fetch<E: EntityTrait>(
-        &self,
-        db: &DatabaseConnection,
-        select: Select<E>,
-        order: &Order<E>,
-    ) -> Result<Slice<E::Model>> {
-        let select = self.bound(select, order);
-        let statement = limited(db.get_database_backend(), select.into_query(), self.size + 1);
-        let rows = db.query_all_raw(statement).await?;
-        let rows = rows.iter().map(|row| E::Model::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.slice(rows))
+    /// Reads the page of the list that `select` selects, nearest row to the cursor first, and one row more if there is
+    /// one.
+    pub(super) async fn fetch(&self, db: &DatabaseConnection, select: SelectStatement) -> Result<Vec<QueryResult>> {
+        let statement = limited(db.get_database_backend(), self.bound(select), self.limit());
+        Ok(db.query_all_raw(statement).await?)
     }
 
-    /// Reads this page of the list of each parent, in one statement. `select` refers to the parent by
-    /// [`parent_key`](super::dialect::parent_key).
-    pub(super) async fn fetch_each<E: EntityTrait>(
-        &self,
-        db: &DatabaseConnection,
-        parents: &[Uuid],
-        select: Select<E>,
-        order: &Order<E>,
-    ) -> Result<HashMap<Uuid, Slice<E::Model>>> {
-        let select = self.bound(select, order).into_query();
-        let mut found = each::<E>(db, parents, select, Some(self.size + 1)).await?;
-        let mut slices = HashMap::with_capacity(parents.len());
-        for parent in parents {
-            let mut rows = found.remove(parent).unwrap_or_default();
-            rows.sort_unstable_by_key(order.key);
-            if order.descending != self.backward {
-                rows.reverse();
-            }
-            slices.insert(*parent, self.slice(rows));
-        }
-        Ok(slices)
+    /// Sorts `select` and keeps the rows beyond the cursor, nearest first.
+    pub(super) fn bound(&self, select: SelectStatement) -> SelectStatement {
+        self.keys.apply(select, self.position.as_ref(), self.backward)
     }
 
-    /// Keeps the rows beyond the position, nearest first.
-    fn bound<E: EntityTrait>(&self, select: Select<E>, order: &Order<E>) -> Select<E> {
-        let descending = order.descending != self.backward;
-        let direction = if descending { Direction::Desc } else { Direction::Asc };
-        let here: Vec<SimpleExpr> = order.column.into_iter().chain(order.id).map(|column| column.into_expr()).collect();
-        let mut select = select;
-        if let Some(Position { value, id }) = &self.position {
-            let id = order.id.map(|_| Value::from(*id));
-            let there = value.clone().into_iter().chain(id).map(Expr::value);
-            let (here, there) = (Expr::tuple(here.clone()), Expr::tuple(there));
-            select = select.filter(if descending { here.lt(there) } else { here.gt(there) });
-        }
-        here.into_iter().fold(select, |select, column| select.order_by(column, direction.clone()))
+    /// Returns the number of rows to read: one more than the page has.
+    pub(super) fn limit(&self) -> u64 {
+        self.size + 1
     }
 
-    fn slice<M>(&self, mut rows: Vec<M>) -> Slice<M> {
+    /// Returns whether the page is read from its end.
+    pub(super) fn is_backward(&self) -> bool {
+        self.backward
+    }
+
+    /// Makes the page of the rows that were read, nearest to the cursor first.
+    pub(super) fn slice<M>(&self, mut rows: Vec<M>) -> Slice<M> {
         let size = usize::try_from(self.size).expect("a page has at most 100 rows");
         let more = rows.len() > size;
         rows.truncate(size);
