@@ -37,7 +37,5 @@ pub mod outbox;
 pub mod billing;
 pub mod graphql;
 pub mod http;
-pub mod sandbox;
-pub mod seed;
 pub mod worker;
 pub mod cli;

@@ -4,6 +4,7 @@ use super::file_system;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use sea_orm::{ConnectionTrait, DbBackend};
+use seed::{self, Plan};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +12,6 @@ use std::time::Instant;
 use tollgate::app::App;
 use tollgate::clock::Clock;
 use tollgate::config::Config;
-use tollgate::seed::{self, Plan};
 
 /// The secret that the tokens of a run are signed with; it guards made-up people.
 const SECRET: &str = "a secret of the benchmarks, which is no secret";

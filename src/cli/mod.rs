@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+#[cfg(feature = "demo")]
 mod demo;
 mod drift;
 mod inbox;
@@ -8,6 +9,7 @@ mod migrate;
 mod reconcile;
 mod reset;
 mod schema;
+#[cfg(feature = "demo")]
 mod seed;
 mod serve;
 mod token;
@@ -42,11 +44,13 @@ enum Command {
     #[command(after_long_help = config::help())]
     Worker,
     /// Make up a company in a database of its own, and serve it: nothing to set up.
+    #[cfg(feature = "demo")]
     Demo(demo::Demo),
     /// Change the schema of the database, or look at it.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
     /// Fill an empty database with a made-up company, the same one for the same seed.
+    #[cfg(feature = "demo")]
     Seed(seed::Seed),
     /// Issue licences of a desktop application.
     #[command(subcommand)]
@@ -86,16 +90,20 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Schema = cli.command {
         return schema::run();
     }
-    let mut config = Config::from_process(cli.config.as_deref())?;
-    if let Command::Demo(demo) = &cli.command {
-        demo.hush(&mut config);
-    }
+    let config = Config::from_process(cli.config.as_deref())?;
+    #[cfg(feature = "demo")]
+    let config = match &cli.command {
+        Command::Demo(_) => demo::hush(config),
+        _ => config,
+    };
     log_to_stderr(&config);
     match cli.command {
         Command::Serve(serve) => serve.run(config).await,
         Command::Worker => worker::run(config).await,
+        #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(config).await,
         Command::Migrate(migrate) => migrate.run(config).await,
+        #[cfg(feature = "demo")]
         Command::Seed(seed) => seed.run(config).await,
         Command::Licences(licences) => licences.run(config).await,
         Command::Inbox(inbox) => inbox.run(config).await,

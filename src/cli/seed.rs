@@ -2,10 +2,10 @@
 
 use crate::app::App;
 use crate::config::{Config, Environment};
-use crate::seed::{self, Phase, Plan, Progress, Totals};
 use anyhow::bail;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use seed::{self, Phase, Plan, Progress, Totals};
 use std::time::Instant;
 
 /// Fills an empty database with a made-up company: 18 months of people, subscriptions, payments and credits.

@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::config::{self, Config, Environment};
 use crate::error::Error;
 use crate::http::{self, Http};
-use crate::sandbox::Sandbox;
 use crate::security;
 use crate::worker::worker;
 use anyhow::Context;
@@ -65,20 +64,20 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; set TOLLGATE_LISTEN"))
 }
 
-/// Serves a prepared app on a listener, with a stand-in for Stripe beside it if there is one, and does its jobs unless
-/// others do, until told to stop.
+/// Serves a prepared app on a listener, and other routes beside it if there are any, and does its jobs unless others do,
+/// until told to stop.
 pub(super) async fn accept(
     app: Arc<App>,
     listener: TcpListener,
     working: bool,
-    sandbox: Option<&Sandbox>,
+    beside: Option<http::Router>,
 ) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
     let http = Http::new(&app)?;
     let connections = Arc::clone(&http.connections);
     let mut router = http::router(http)?;
-    if let Some(sandbox) = sandbox {
-        router = router.merge(sandbox.router());
+    if let Some(beside) = beside {
+        router = router.merge(beside);
     }
     // Before it is said that we listen, so that who reads it may stop us.
     let (stop, told) = (http::terminated(), http::terminated());

@@ -24,6 +24,7 @@ mod ws;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+pub use axum::Router;
 use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
 

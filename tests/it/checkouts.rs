@@ -1,8 +1,8 @@
 //! Buying through Stripe: in a checkout, with the application's own page, with a saved card.
 
 use crate::support::{Shop, both_engines};
+use sandbox::{Card, Fault};
 use serde_json::{Value, json};
-use tollgate::sandbox::{Card, Fault};
 
 both_engines! {
     a_checkout_that_is_paid_gives_the_plan,

@@ -3,11 +3,11 @@
 use crate::checkouts::buy;
 use crate::support::{Shop, both_engines, global_id, local_id};
 use chrono::{DateTime, TimeDelta, Utc};
+use sandbox::Fault;
 use serde_json::{Value, json};
 use tollgate::auth::Permission;
 use tollgate::error::Error;
 use tollgate::payments;
-use tollgate::sandbox::Fault;
 
 both_engines!(
     a_coupon_and_its_code_are_made_at_stripe,

@@ -10,9 +10,9 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
+use sandbox::{Card, Fault};
 use serde_json::{Value, json};
 use tollgate::auth::GiftCode;
-use tollgate::sandbox::{Card, Fault};
 
 both_engines!(
     a_gift_is_bought_paid_and_redeemed,

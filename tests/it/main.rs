@@ -14,6 +14,7 @@ mod coupons;
 mod credits;
 mod credits_expiry;
 mod databases;
+#[cfg(feature = "demo")]
 mod demo;
 mod durability;
 mod explain;
@@ -48,6 +49,7 @@ mod reconcile;
 mod refunds_made;
 mod refusals;
 mod replay;
+mod sandbox_webhooks;
 mod security;
 mod seed;
 mod sign_in;

@@ -144,9 +144,8 @@ async fn a_change_of_a_newer_version_is_refused(db: &DatabaseConnection) {
 }
 
 async fn append_only_tables_refuse_update_and_delete(db: &DatabaseConnection) {
-    let plan =
-        tollgate::seed::Plan { users: 3, seed: 1, now: "2026-01-15T12:00:00Z".parse().unwrap(), issuer: "x".into() };
-    tollgate::seed::seed(db, &plan, |_| {}).await.unwrap();
+    let plan = seed::Plan { users: 3, seed: 1, now: "2026-01-15T12:00:00Z".parse().unwrap(), issuer: "x".into() };
+    seed::seed(db, &plan, |_| {}).await.unwrap();
     let before = sql::number(db, "SELECT COUNT(*) FROM ledger_entries").await;
     for table in ["ledger_entries", "ledger_txns", "subscription_versions", "audit_log"] {
         assert!(sql::number(db, &format!("SELECT COUNT(*) FROM {table}")).await > 0, "{table} has rows");

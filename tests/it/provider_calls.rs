@@ -2,9 +2,9 @@
 
 use crate::support::{Shop, both_engines};
 use chrono::TimeDelta;
+use sandbox::Fault;
 use serde_json::{Value, json};
 use tollgate::auth::Permission;
-use tollgate::sandbox::Fault;
 
 both_engines!(calls_are_listed_with_what_came_of_them, who_may_see_calls_may_not_see_people, the_metrics_count_calls);
 

@@ -3,9 +3,9 @@
 use crate::checkouts::buy;
 use crate::support::{Shop, TestApp, both_engines};
 use chrono::TimeDelta;
+use sandbox::Fault;
 use serde_json::{Value, json};
 use tollgate::auth::Permission;
-use tollgate::sandbox::Fault;
 
 both_engines!(
     publishing_makes_what_is_missing_and_archives_what_is_past,

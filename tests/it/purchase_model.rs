@@ -8,11 +8,11 @@ use proptest::test_runner::{Config, TestRunner};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
+use sandbox::{Card, Fault};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tollgate::providers::Provider;
-use tollgate::sandbox::{Card, Fault};
 
 both_engines!(whatever_fails_nothing_is_done_twice_and_our_records_are_stripes);
 

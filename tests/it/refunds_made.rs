@@ -4,9 +4,9 @@ use crate::support::refunds::{APPROVE, DENY, REQUEST, all, approved, bought, cre
 use crate::support::{Shop, both_engines, local_id};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use sandbox::Fault;
 use serde_json::{Value, json};
 use tollgate::auth::Permission;
-use tollgate::sandbox::Fault;
 
 both_engines!(
     a_refund_is_asked_for_approved_and_carried_out,

@@ -77,8 +77,8 @@ fn the_same_plan_makes_the_same_rows_on_both_engines() {
 
 async fn nothing_was_written_that_the_totals_do_not_tell(db: &DatabaseConnection) {
     let now = "2026-01-15T12:00:00Z".parse().unwrap();
-    let plan = tollgate::seed::Plan { users: 45, seed: 3, now, issuer: "x".to_owned() };
-    let totals = tollgate::seed::seed(db, &plan, |_| {}).await.unwrap();
+    let plan = seed::Plan { users: 45, seed: 3, now, issuer: "x".to_owned() };
+    let totals = seed::seed(db, &plan, |_| {}).await.unwrap();
     assert_eq!(totals.users, 46, "the administrator comes on top");
     for (table, rows) in totals.tables() {
         let found = sql::number(db, &format!("SELECT COUNT(*) FROM {table}")).await;

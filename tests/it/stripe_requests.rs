@@ -8,13 +8,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use chrono::{DateTime, TimeDelta, Utc};
+use sandbox::{Card, Sandbox};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tollgate::clock::Clock;
-use tollgate::sandbox::{Card, Sandbox};
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stripe-sdk");
 
@@ -30,7 +28,7 @@ fn what_stripe_is_asked_for_is_what_the_file_says() {
         let asks = |path: &str| path.ends_with("/create_preview") || path.ends_with("/billing_portal/sessions");
         let mut changes = requests.iter().filter(|request| !asks(&request.path));
         assert!(changes.all(|request| request.idempotency_key.is_some()));
-        let mut told = |request: &tollgate::sandbox::SeenRequest| {
+        let mut told = |request: &sandbox::SeenRequest| {
             let path = names.text(&request.path);
             json!({"method": request.method, "path": path, "params": names.value(&request.params)})
         };
@@ -43,7 +41,7 @@ fn what_stripe_is_asked_for_is_what_the_file_says() {
 fn a_webhook_is_signed_as_the_file_says() {
     crate::support::wait_for(async {
         let at: DateTime<Utc> = "2026-01-15T12:00:00Z".parse().unwrap();
-        let stripe = Sandbox::new(Arc::new(Clock::fixed(at)), "rk_test_webhook");
+        let stripe = Sandbox::new(move || at, "rk_test_webhook");
         stripe.put(json!({"id": "prod_1", "object": "product", "name": "Müsli, 500\u{202f}g", "active": true}));
         let (send, mut received) = mpsc::unbounded_channel();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,7 +5,7 @@ use crate::support::{Client, Shop, both_engines};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use tollgate::sandbox::{Card, Fault};
+use sandbox::{Card, Fault};
 
 both_engines! {
     a_subscription_ends_with_its_period_and_can_be_resumed,

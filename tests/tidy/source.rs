@@ -10,7 +10,8 @@ pub(crate) struct Source {
 }
 
 /// The directories that are read, besides the files at the root.
-const DIRECTORIES: &[&str] = &[".ci", "benches", "docs", "entity", "examples", "migration", "src", "tests", "web"];
+const DIRECTORIES: &[&str] =
+    &[".ci", "benches", "docs", "entity", "examples", "migration", "sandbox", "seed", "src", "tests", "web"];
 /// What is generated, or not ours to format.
 const SKIPPED: &[&str] = &["dist", "fixtures", "node_modules", "package-lock.json", "snapshots", "target"];
 const TEXT: &[&str] =

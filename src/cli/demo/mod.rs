@@ -47,14 +47,15 @@ const NEWCOMER: &str = "user_new";
 /// How long the tokens of the welcome are valid.
 const TOKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-impl Demo {
-    /// Has warnings logged and no more, unless something else than the default is wanted: the welcome is to stay in sight.
-    pub(super) fn hush(&self, config: &mut Config) {
-        if config.log.filter == "info" {
-            "warn".clone_into(&mut config.log.filter);
-        }
+/// Lowers the default log level to warnings, so that the welcome stays in sight.
+pub(super) fn hush(mut config: Config) -> Config {
+    if config.log.filter == "info" {
+        "warn".clone_into(&mut config.log.filter);
     }
+    config
+}
 
+impl Demo {
     pub(super) async fn run(self, mut config: Config) -> anyhow::Result<()> {
         let temporary = tempfile::Builder::new().prefix("tollgate-demo-").tempdir()?;
         let file = temporary.path().join("demo.db");
@@ -70,15 +71,15 @@ impl Demo {
         let shop = Shop::open(&mut config, address)?;
         let app = Arc::new(super::app(config).await?);
         app.db.migrate(app.new_id(), app.now(), super::mark(&app.config)).await?;
-        if crate::seed::is_empty(app.db.schema()).await? {
+        if ::seed::is_empty(app.db.schema()).await? {
             super::seed::fill(&app, self.users, self.seed).await.context("the company could not be made up")?;
         }
         let subscribed = match &shop {
             Some(shop) => shop.stock(&app).await?,
             None => None,
         };
-        let sandbox = shop.as_ref().map(|shop| &shop.sandbox);
-        let serving = super::serve::accept(Arc::clone(&app), listener, true, sandbox);
+        let beside = shop.as_ref().map(|shop| shop.sandbox.router());
+        let serving = super::serve::accept(Arc::clone(&app), listener, true, beside);
         let delivering = shop.as_ref().map(|shop| tokio::spawn(shop.deliver(http::terminated())));
         let greeting = async {
             let checkout_url = match &shop {

@@ -8,11 +8,10 @@ use crate::billing::{self, Purchase};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::error::Error;
-use crate::sandbox::{Card, Sandbox};
-use crate::seed::{at_stripe, samples};
 use anyhow::Context;
+use sandbox::{Card, Sandbox};
+use seed::{at_stripe, samples};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use url::Url;
 use uuid::Uuid;
 
@@ -45,7 +44,7 @@ impl Shop {
         stripe.api_base = Url::parse(&base).context("the stand-in for Stripe has no address")?;
         stripe.webhook_secrets.push(Secret::new(&webhook_secret));
         // By the key, so that a database that is kept never sees an id for a second time.
-        let sandbox = Sandbox::new(Arc::new(Clock::System), &key);
+        let sandbox = Sandbox::new(|| Clock::System.now(), &key);
         stripe.api_key = Some(Secret::new(key));
         config.providers.livemode = false;
         sandbox.set_base(&base);

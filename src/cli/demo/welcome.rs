@@ -5,7 +5,7 @@ use super::{CUSTOMER, NEWCOMER, token};
 use crate::app::App;
 use crate::auth::Role;
 use crate::graphql::global_id_of;
-use crate::seed::samples;
+use seed::samples;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 

@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sea_orm::DatabaseConnection;
 use std::ops::Deref;
-use tollgate::seed;
 use uuid::Uuid;
 
 /// A Tollgate with so many users, and everything that happened to them.

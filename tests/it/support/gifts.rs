@@ -2,10 +2,10 @@
 
 use super::{Client, Shop, sql};
 use entity::gifts;
+use sandbox::{Card, Fault};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 use tollgate::app::App;
-use tollgate::sandbox::{Card, Fault};
 use uuid::Uuid;
 
 pub(crate) const BUY: &str = "mutation($input: BuyGiftInput!) { buyGift(input: $input) {

@@ -2,10 +2,10 @@
 
 use super::{Client, Shop, global_id, webhooks};
 use entity::refunds;
+use sandbox::Card;
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
 use tollgate::providers::Provider;
-use tollgate::sandbox::Card;
 
 pub(crate) const REQUEST: &str = "mutation($input: RequestRefundInput!) { requestRefund(input: $input) {
     refund { id refundStatus amount { amount } } userErrors { code field message } } }";

@@ -3,10 +3,12 @@
 use super::webhooks::{self, PADDLE_SECRET, STRIPE_SECRET};
 use super::{Client, SECRET, Subject, TestApp, TestDatabase, clock};
 use chrono::TimeDelta;
+use sandbox::Sandbox;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tokio::net::TcpListener;
+use tollgate::clock::Clock;
 use tollgate::providers::Provider;
-use tollgate::sandbox::Sandbox;
 
 /// The key that the sandbox takes.
 const KEY: &str = "rk_test_shop_8Jq2";
@@ -40,7 +42,7 @@ impl Drop for Shop {
 impl Subject for Shop {
     async fn start(database: &TestDatabase) -> Self {
         let clock = clock();
-        let stripe = Sandbox::new(std::sync::Arc::clone(&clock), KEY);
+        let stripe = stand_in(&clock, KEY);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = stripe.router();
@@ -57,6 +59,12 @@ impl Subject for Shop {
         let left: Vec<String> = self.stripe.take_events().iter().map(|event| event["type"].to_string()).collect();
         assert!(left.is_empty(), "what happened at Stripe was not delivered: {left:?}");
     }
+}
+
+/// An empty stand-in for Stripe that goes by the clock of the test.
+fn stand_in(clock: &Arc<Clock>, key: &str) -> Sandbox {
+    let clock = Arc::clone(clock);
+    Sandbox::new(move || clock.now(), key)
 }
 
 fn settings(url: &str) -> [(&str, &str); 6] {
@@ -94,7 +102,7 @@ impl Shop {
 
     /// A second Tollgate over the same database and the same Stripe.
     pub(crate) async fn another_node(&self) -> TestApp {
-        self.test.beside_at(std::sync::Arc::clone(&self.test.app.clock), &settings(&self.url)).await
+        self.test.beside_at(Arc::clone(&self.test.app.clock), &settings(&self.url)).await
     }
 
     /// Tells of all that happened at Stripe, in order, and does the work that follows.

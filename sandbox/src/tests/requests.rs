@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::Fault;
+use crate::Fault;
 
 #[tokio::test]
 async fn a_request_that_comes_again_is_answered_as_before() {

@@ -1,8 +1,8 @@
 //! Coupons and the codes that give them.
 
-use crate::seed::calendar::{At, Calendar, days};
-use crate::seed::dice::Dice;
-use crate::seed::rows::Rows;
+use crate::calendar::{At, Calendar, days};
+use crate::dice::Dice;
+use crate::rows::Rows;
 use ::entity::{coupons, promo_codes};
 use uuid::Uuid;
 

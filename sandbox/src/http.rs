@@ -45,7 +45,7 @@ async fn api(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MOST_BYTES).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let request = read(&parts, &body);
-    let date = sandbox.inner.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let date = sandbox.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let done = |reply: &Reply| with_date(response(reply, &request), &date);
     let fault = {
         let mut held = sandbox.held();

@@ -46,7 +46,7 @@ pub use cards::Card;
 pub use desk::SeenRequest;
 pub use faults::Fault;
 
-use crate::clock::Clock;
+use chrono::{DateTime, Utc};
 use desk::Desk;
 use refusal::{Outcome, Refusal};
 use serde_json::Value;
@@ -60,7 +60,7 @@ pub struct Sandbox {
 }
 
 struct Inner {
-    clock: Arc<Clock>,
+    now: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     key: String,
     held: Mutex<Held>,
 }
@@ -77,15 +77,15 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    /// An empty one, which takes this API key. Those with other keys have other ids.
-    pub fn new(clock: Arc<Clock>, key: &str) -> Sandbox {
-        Sandbox::seeded(clock, key, key)
+    /// An empty one, which takes the time from `now` and takes this API key. Those with other keys have other ids.
+    pub fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static, key: &str) -> Sandbox {
+        Sandbox::seeded(now, key, key)
     }
 
     /// The same with ids of another seed.
-    pub fn seeded(clock: Arc<Clock>, key: &str, seed: &str) -> Sandbox {
+    pub fn seeded(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static, key: &str, seed: &str) -> Sandbox {
         let held = Mutex::new(Held { state: State::new(seed), desk: Desk::default() });
-        Sandbox { inner: Arc::new(Inner { clock, key: key.to_owned(), held }) }
+        Sandbox { inner: Arc::new(Inner { now: Box::new(now), key: key.to_owned(), held }) }
     }
 
     /// Where its pages are, such as `http://127.0.0.1:4000`. Without this, where the last request was sent.
@@ -227,11 +227,15 @@ impl Sandbox {
         self.held().state.tell(event, id);
     }
 
+    fn now(&self) -> DateTime<Utc> {
+        (self.inner.now)()
+    }
+
     /// What there is, in the present.
     fn held(&self) -> MutexGuard<'_, Held> {
         let mut held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.state.request = no_request();
-        clock::pass(&mut held.state, self.inner.clock.now().timestamp());
+        clock::pass(&mut held.state, self.now().timestamp());
         held
     }
 

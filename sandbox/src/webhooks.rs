@@ -66,7 +66,7 @@ impl Sandbox {
         let mut wait = LOOK;
         for attempt in 1..=ATTEMPTS {
             // Signed anew each time: old signatures are not taken.
-            let signature = signature(secret, self.inner.clock.now().timestamp(), &body);
+            let signature = signature(secret, self.now().timestamp(), &body);
             match attempt_to_send(http, url, &signature, &body).await {
                 Ok(status) if status.is_success() => return,
                 Ok(status) => tracing::debug!(attempt, %status, "an event was not taken"),
@@ -102,7 +102,7 @@ async fn pause(length: Duration) {
 }
 
 /// The header over a body that is sent at a time.
-pub(super) fn signature(secret: &str, at: i64, body: &str) -> String {
+fn signature(secret: &str, at: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length is taken");
     mac.update(format!("{at}.{body}").as_bytes());
     let digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();

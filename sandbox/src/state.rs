@@ -1,10 +1,12 @@
 //! What the stand-in holds: objects as Stripe shows them, and the events that told of their changes.
 
 use super::refusal::{Outcome, no_such};
-use crate::providers::stripe::VERSION;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
+
+/// The version of the API that objects and events are in.
+const VERSION: &str = "2025-08-27.basil";
 
 static NOTHING: Value = Value::Null;
 

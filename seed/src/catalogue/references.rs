@@ -1,8 +1,8 @@
 //! The prices at the payment providers that sell what is on sale.
 
-use crate::seed::calendar::Calendar;
-use crate::seed::dice::Dice;
-use crate::seed::rows::Rows;
+use crate::calendar::Calendar;
+use crate::dice::Dice;
+use crate::rows::Rows;
 use ::entity::provider_prices;
 use std::collections::HashMap;
 use uuid::Uuid;
