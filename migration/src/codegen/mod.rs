@@ -1,8 +1,13 @@
-//! Generates the entity crate from a migrated database.
+//! Generates the entity crate from a migrated database, and the page about the tables from the entity crate.
 //!
 //! Partial indexes are left out: they hold for some rows only, and would turn a relation into a has-one. The foreign keys
 //! of a table are sorted by column, because the engines list them in different orders and keys to the same table are
 //! numbered in that order.
+
+mod areas;
+mod data_model;
+
+pub use data_model::data_model;
 
 use sea_orm_codegen::{EntityTransformer, EntityWriterContext};
 use sea_orm_migration::prelude::TableCreateStatement;

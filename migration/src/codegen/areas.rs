@@ -1,0 +1,137 @@
+//! The description of every table for docs/data-model.md.
+
+/// Tables that are drawn in one diagram.
+pub(super) struct Area {
+    pub(super) title: &'static str,
+    pub(super) intro: &'static str,
+    pub(super) tables: &'static [Table],
+}
+
+/// The part of a table's description that its entity does not hold.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// The module of src/ that writes it.
+    pub(super) module: &'static str,
+    pub(super) holds: &'static str,
+}
+
+const fn table(name: &'static str, module: &'static str, holds: &'static str) -> Table {
+    Table { name, module, holds }
+}
+
+pub(super) const AREAS: &[Area] = &[
+    Area {
+        title: "People and accounts",
+        intro: "A user signs in; an account is billed. Each user has one individual account and can be a member of others.",
+        tables: &[
+            table(
+                "users",
+                "accounts",
+                "people, with their role; erasure clears the personal columns and sets `erased_at`",
+            ),
+            table("user_identities", "accounts", "issuer and subject of the tokens of a user"),
+            table("accounts", "accounts", "the parties that are billed: individuals, couples, teams, organisations"),
+            table(
+                "account_members",
+                "accounts",
+                "membership of a user in an account, with a role; kept after the user has left",
+            ),
+            table("api_keys", "accounts", "keys of back ends: a hash, and the scopes"),
+            table("provider_customers", "accounts", "customers at Stripe and Paddle; an account can have several"),
+        ],
+    },
+    Area {
+        title: "Catalogue",
+        intro: "A product is a plan, an add-on, a pack of credits or a gift. Its versions carry prices, features and credit \
+                allowances; a published version never changes.",
+        tables: &[
+            table("products", "plans", "plans, add-ons and credit packs, by code"),
+            table("product_versions", "plans", "drafts and published versions of a product"),
+            table("prices", "plans", "amount, currency and billing interval of a version"),
+            table("provider_prices", "plans", "prices at a provider, and the price here that they stand for"),
+            table("features", "plans", "capabilities and limits that a plan can include"),
+            table("product_features", "plans", "features of a version, each with its limit"),
+            table("credit_units", "plans", "kinds of credits"),
+            table("credit_allowances", "plans", "credits that a version grants, and how often"),
+        ],
+    },
+    Area {
+        title: "Subscriptions and trials",
+        intro: "`subscriptions` holds the present; `subscription_versions` every state there was, append-only, from which \
+                recurring revenue is computed.",
+        tables: &[
+            table("subscriptions", "subscriptions", "the subscription as it is now"),
+            table("subscription_items", "subscriptions", "plan and add-ons that a subscription bills for"),
+            table("subscription_versions", "subscriptions", "each state of a subscription, with its ARR; append-only"),
+            table("scheduled_changes", "subscriptions", "changes that take effect later"),
+            table("trial_claims", "subscriptions", "keyed hashes of people who had a trial; they outlive an erasure"),
+        ],
+    },
+    Area {
+        title: "Payments and discounts",
+        intro: "Invoices, payments, refunds and disputes are mirrored from the providers; a refund can begin here.",
+        tables: &[
+            table("invoices", "payments", "invoices of an account"),
+            table("payments", "payments", "payments, whatever their outcome"),
+            table("refunds", "payments", "refunds that were requested here or made at the provider"),
+            table("disputes", "payments", "chargebacks and inquiries against a payment"),
+            table("coupons", "payments", "discounts that can be applied"),
+            table("promo_codes", "payments", "codes that customers enter to get a coupon"),
+            table("discount_redemptions", "payments", "uses of a coupon by an account"),
+            table(
+                "gifts",
+                "gifts",
+                "one period of a plan, bought by one account and redeemed by another; the code is a hash",
+            ),
+        ],
+    },
+    Area {
+        title: "Credits",
+        intro: "A double-entry ledger that the database keeps balanced: entries are written first, and the row of their \
+                transaction seals them. [Decision 0003](decisions/0003-ledger.md) has the reasons.",
+        tables: &[
+            table("balances", "credits", "one row for each account and unit, with a column for each bucket"),
+            table("credit_grants", "credits", "credits that were granted, what is left of them, and when they expire"),
+            table("ledger_txns", "credits", "ledger transactions; append-only"),
+            table("ledger_entries", "credits", "entries, each with the bucket's balance after it; append-only"),
+        ],
+    },
+    Area {
+        title: "Licences and devices",
+        intro: "Licence keys for desktop applications ([licences.md](licences.md)).",
+        tables: &[
+            table("license_keys", "licences", "licences; the key is kept as a hash"),
+            table("devices", "licences", "devices that a licence is used on"),
+        ],
+    },
+    Area {
+        title: "Providers",
+        intro: "The inbox holds everything that the providers sent, the outbox everything that is asked of Stripe \
+                ([glossary](glossary.md)).",
+        tables: &[
+            table(
+                "inbox_events",
+                "inbox",
+                "webhooks, fetched objects and answers, with the state of their application",
+            ),
+            table(
+                "provider_objects",
+                "inbox",
+                "the newest state of each object at a provider, and the ids that it refers to",
+            ),
+            table("outbox_calls", "outbox", "requests to Stripe, committed before they are sent, with their result"),
+        ],
+    },
+    Area {
+        title: "Operations",
+        intro: "Tables of Tollgate's own work.",
+        tables: &[
+            table("audit_log", "audit", "changes, with who made them; append-only"),
+            table("changes", "changes", "recent changes for live subscriptions; deleted after a day"),
+            table("jobs", "jobs", "background work"),
+            table("idempotency_keys", "db", "stored results of requests, by caller and key; deleted after 30 days"),
+            table("security_events", "security", "possible attacks, counted by kind, source and hour"),
+            table("installation", "db", "one row: the id of the installation and its environment"),
+        ],
+    },
+];
