@@ -16,6 +16,7 @@ mod credits_expiry;
 mod databases;
 #[cfg(feature = "demo")]
 mod demo;
+mod deployment;
 mod durability;
 mod explain;
 mod filters;

@@ -11,11 +11,13 @@ pub(crate) struct Source {
 
 /// The directories that are read, besides the files at the root.
 const DIRECTORIES: &[&str] =
-    &[".ci", "benches", "docs", "entity", "examples", "migration", "sandbox", "seed", "src", "tests", "web"];
+    &[".ci", "benches", "deploy", "docs", "entity", "examples", "migration", "sandbox", "seed", "src", "tests", "web"];
 /// What is generated, or not ours to format.
 const SKIPPED: &[&str] = &["dist", "fixtures", "node_modules", "package-lock.json", "snapshots", "target"];
-const TEXT: &[&str] =
-    &["css", "graphql", "html", "js", "jsx", "json", "md", "mjs", "rs", "sh", "toml", "ts", "tsx", "yaml", "yml"];
+const TEXT: &[&str] = &[
+    "css", "graphql", "html", "js", "jsx", "json", "md", "mjs", "rs", "service", "sh", "toml", "ts", "tsx", "yaml",
+    "yml",
+];
 const TEXT_BY_NAME: &[&str] = &[".editorconfig", ".env.example", "Dockerfile", "LICENSE"];
 
 pub(crate) fn root() -> &'static Path {
