@@ -144,12 +144,11 @@ async fn by_api_key(app: &App, key: &str) -> Result<Viewer> {
 }
 
 async fn touch(app: &App, row: api_keys::Model) -> Result<()> {
-    let now = app.now().fixed_offset();
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let used =
-                    api_keys::ActiveModel { id: Set(row.id), last_used_at: Set(Some(now)), ..Default::default() };
+                let last_used_at = Set(Some(txn.now().fixed_offset()));
+                let used = api_keys::ActiveModel { id: Set(row.id), last_used_at, ..Default::default() };
                 api_keys::Entity::update(used).exec(txn).await?;
                 Ok(())
             })

@@ -83,31 +83,34 @@ async fn insert(
 
 /// Inserts the job of every schedule unless it is in the queue, where it stays.
 pub(super) async fn insert_scheduled(app: &App, kinds: &[Kind]) -> Result<()> {
-    let now = app.now().fixed_offset();
-    let rows = kinds.iter().filter_map(|kind| {
-        kind.schedule.as_ref().map(|schedule| ActiveModel {
-            id: Set(app.new_id()),
-            kind: Set(kind.name.to_owned()),
-            payload: Set(schedule.payload.clone()),
-            state: Set("queued".to_owned()),
-            unique_key: Set(Some(SCHEDULE.to_owned())),
-            run_at: Set(now),
-            attempts: Set(0),
-            locked_by: Set(None),
-            locked_until: Set(None),
-            again_at: Set(None),
-            error: Set(None),
-            created_at: Set(now),
-        })
-    });
-    let rows: Vec<_> = rows.collect();
-    if rows.is_empty() {
+    let scheduled = kinds.iter().filter_map(|kind| Some((kind.name, kind.schedule.as_ref()?.payload.clone())));
+    let scheduled: Vec<_> = scheduled.collect();
+    if scheduled.is_empty() {
         return Ok(());
     }
-    let there = OnConflict::columns([Column::Kind, Column::UniqueKey]).do_nothing().to_owned();
-    let insert = Entity::insert_many(rows).on_conflict(there);
-    app.db.write(move |txn| Box::pin(async move { Ok(insert.exec_without_returning(txn).await?) })).await?;
-    Ok(())
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            let now = txn.now().fixed_offset();
+            let rows = scheduled.into_iter().map(|(kind, payload)| ActiveModel {
+                id: Set(txn.new_id()),
+                kind: Set(kind.to_owned()),
+                payload: Set(payload),
+                state: Set("queued".to_owned()),
+                unique_key: Set(Some(SCHEDULE.to_owned())),
+                run_at: Set(now),
+                attempts: Set(0),
+                locked_by: Set(None),
+                locked_until: Set(None),
+                again_at: Set(None),
+                error: Set(None),
+                created_at: Set(now),
+            });
+            let there = OnConflict::columns([Column::Kind, Column::UniqueKey]).do_nothing().to_owned();
+            Entity::insert_many(rows).on_conflict(there).exec_without_returning(txn).await?;
+            Ok(())
+        })
+    });
+    write.await
 }
 
 /// Returns the numbers of queued and of parked jobs, without those of schedules, for monitoring.
@@ -126,9 +129,7 @@ pub(super) async fn claim(app: &App, kinds: &[Kind], limit: usize) -> Result<Vec
     if kinds.is_empty() {
         return Ok(Vec::new());
     }
-    let now = app.now();
     let names: Vec<Value> = kinds.iter().map(|kind| kind.name.into()).collect();
-    let (claim_id, until) = (app.new_id(), (now + LEASE).fixed_offset());
     let mut jobs = app
         .db
         .write(move |txn| {
@@ -146,7 +147,8 @@ pub(super) async fn claim(app: &App, kinds: &[Kind], limit: usize) -> Result<Vec
                     places.join(", "),
                     skip_locked(backend),
                 );
-                let values: [Value; 3] = [now.fixed_offset().into(), claim_id.into(), until.into()];
+                let (now, until) = (txn.now().fixed_offset(), (txn.now() + LEASE).fixed_offset());
+                let values: [Value; 3] = [now.into(), txn.new_id().into(), until.into()];
                 let statement = Statement::from_sql_and_values(backend, sql, values.into_iter().chain(names));
                 let rows = txn.query_all_raw(statement).await?;
                 rows.iter().map(|row| Ok(Model::from_query_result(row, "")?)).collect::<Result<Vec<_>>>()
@@ -159,11 +161,12 @@ pub(super) async fn claim(app: &App, kinds: &[Kind], limit: usize) -> Result<Vec
 
 /// Renews the lease of a claimed job; false if it belongs to another worker by now.
 pub(super) async fn renew(app: &App, job: &Model) -> Result<bool> {
-    let (id, claim_id, until) = (job.id, job.locked_by, (app.now() + LEASE).fixed_offset());
+    let (id, claim_id) = (job.id, job.locked_by);
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 let ours = Entity::update_many().filter(Column::Id.eq(id)).filter(Column::LockedBy.eq(claim_id));
+                let until = (txn.now() + LEASE).fixed_offset();
                 let renewed = ours.col_expr(Column::LockedUntil, Expr::value(until)).exec(txn).await?;
                 Ok(renewed.rows_affected == 1)
             })

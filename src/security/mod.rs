@@ -67,7 +67,7 @@ async fn insert(app: &App, due: &[((&'static str, String), Held<String>)]) -> Re
     for ((kind, subject), held) in due {
         let kind = SecurityEventKind::parse(kind)?;
         let (subject, held) = (subject.clone(), held.clone());
-        rows.push(store::Occurrences { id: app.new_id(), kind, severity: severity(kind), subject, held });
+        rows.push(store::Occurrences { kind, severity: severity(kind), subject, held });
     }
     app.db.write(move |txn| Box::pin(async move { store::write(txn, rows).await })).await
 }

@@ -9,7 +9,6 @@ use crate::order;
 use chrono::{DurationRound, TimeDelta};
 use entity::security_events::{Column, Entity};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Statement, Value};
-use uuid::Uuid;
 
 /// From how many occurrences in an hour on an event is of high severity.
 const MANY: i64 = 100;
@@ -63,8 +62,6 @@ impl Listing for SecurityEvents {
 /// Occurrences that are to be written down.
 #[derive(Debug, Clone)]
 pub(super) struct Occurrences {
-    /// The id of the row, should it be the first of its hour.
-    pub(super) id: Uuid,
     pub(super) kind: SecurityEventKind,
     pub(super) severity: Severity,
     pub(super) subject: String,
@@ -85,11 +82,11 @@ pub(super) async fn write(txn: &Txn, occurrences: Vec<Occurrences>) -> Result<()
         last_at = CASE WHEN excluded.last_at > security_events.last_at THEN excluded.last_at \
             ELSE security_events.last_at END, \
         resolved_at = NULL, resolved_by = NULL";
-    for Occurrences { id, kind, severity, subject, held } in occurrences {
+    for Occurrences { kind, severity, subject, held } in occurrences {
         let hour = held.last_at.duration_trunc(TimeDelta::hours(1)).unwrap_or(held.last_at);
         let severity = if held.count >= MANY { Severity::High } else { severity };
         let values: [Value; 10] = [
-            id.into(),
+            txn.new_id().into(),
             kind.into(),
             severity.into(),
             subject.into(),
