@@ -1,4 +1,4 @@
-//! The shape of the tree, as ARCHITECTURE.md describes it. Needs no database; every failure says what to do.
+//! The structure of the tree, as ARCHITECTURE.md describes it. Needs no database; every failure names its remedy.
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere, not only in the function that carries #[test]")]
 
 #[path = "tidy/circles.rs"]

@@ -1,4 +1,4 @@
-//! Who may ask for what: every root field, tried by every kind of caller.
+//! Access to every root field, tried by every kind of caller.
 
 use crate::support::{Client, Schema, TestApp, World, both_engines, global_id, licences, local_id};
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
 ];
 
-/// A subscription for each root field of its kind, told of a change of the row of the shared account.
+/// A subscription for each root field of its kind, with a change of a row of the shared account.
 const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
     ("subscriptionChanged", "Subscription", "subscription { subscriptionChanged { id } }"),
     ("paymentRecorded", "Payment", "subscription { paymentRecorded { id } }"),
@@ -168,7 +168,7 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     insta::assert_snapshot!("who_may_ask_for_what", table);
 }
 
-/// What a change tells each kind of caller who watches.
+/// The events of a change for each kind of subscriber.
 async fn watching(test: &TestApp, world: &World) -> String {
     let engine = graphql::engine(&test.app).unwrap();
     let mut table = String::new();

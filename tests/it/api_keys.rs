@@ -36,7 +36,7 @@ async fn a_key_works_as_soon_as_it_is_made_and_is_shown_once(test: &TestApp) {
     assert_eq!(data["viewer"], json!({"role": "SERVICE", "scopes": ["billing:read", "keys:write"]}));
     assert!(secret.starts_with(&format!("tg_{}_", key["prefix"].as_str().unwrap())));
 
-    // What is kept is a hash: the secret stands in no answer and in no column.
+    // Only a hash is stored: the secret is in no response and in no column.
     let own_part = secret.rsplit_once('_').unwrap().1;
     let lists = "{ apiKeys { nodes { id name prefix createdBy } } auditLog { nodes { before after } } }";
     assert!(!test.admin().post(lists, json!({})).await.body.contains(own_part));

@@ -1,4 +1,4 @@
-//! Whatever is sent, the answer says what is wrong with it; a fault of ours it never is.
+//! Wrong input of any kind is reported as the caller's error, never as an internal one.
 
 use crate::support::{Schema, Slot, TestApp, World, both_engines, global_id};
 use axum::body::Body;
@@ -96,7 +96,7 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
     if slot.ty.starts_with('[') && !value.is_null() { json!([value]) } else { value }
 }
 
-/// Where each scalar of a value stands, with its type.
+/// Returns the place of each scalar of a value, with its type.
 fn places(schema: &Schema, slot: &Slot, at: &str) -> Vec<(String, String)> {
     let at = format!("{at}/{}{}", slot.name, if slot.ty.starts_with('[') { "/0" } else { "" });
     match schema.kind(slot.named()) {
@@ -256,7 +256,7 @@ async fn no_long_list_of_any_argument_is_a_fault_of_ours(test: &TestApp) {
     }
 }
 
-/// The same value, but for a number where there is room for one.
+/// Returns the value with a number inserted, if it can hold one.
 fn numbered(value: &Value, number: usize) -> Value {
     let mut value = value.clone();
     match &mut value {
@@ -335,7 +335,7 @@ async fn sizes_and_cursors_that_make_no_sense_are_refused(test: &TestApp) {
     let edges = admin.data(edges, json!({})).await;
     let cursor = |list: &str| edges[list]["edges"][0]["cursor"].as_str().unwrap().to_owned();
     let own = cursor("payments");
-    // The same place in the list, whichever way one goes on from it.
+    // A cursor marks one place in the list, in both directions.
     assert_eq!(cursor("oldest"), edges["payments"]["edges"][2]["cursor"].as_str().unwrap());
     let mut cursors = vec![cursor("users"), String::new(), "x".to_owned(), "\0".to_owned()];
     cursors.extend([own[1..].to_owned(), format!("{own}A"), own.to_lowercase(), "A".repeat(10_000), format!(" {own}")]);

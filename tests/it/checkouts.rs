@@ -8,14 +8,14 @@ both_engines! {
     a_checkout_that_is_paid_gives_the_plan,
     a_checkout_asked_for_twice_under_one_key_is_one,
     another_checkout_for_a_plan_ends_the_one_before,
-    who_has_a_plan_changes_it_and_buys_no_second,
+    a_subscriber_changes_the_plan_and_buys_no_second,
     a_person_has_one_trial,
     a_trial_outlives_the_person_who_had_it,
     credits_are_bought_in_a_checkout_and_with_the_saved_card,
     a_declined_card_is_told_with_its_reason,
     a_subscription_is_confirmed_by_the_own_page,
     nobody_buys_for_another,
-    what_is_not_on_sale_cannot_be_bought,
+    a_price_that_is_not_on_sale_cannot_be_bought,
     while_stripe_is_away_nothing_is_sold_and_the_same_key_goes_on,
     the_portal_is_the_customers_own,
     no_secret_of_a_payment_is_written_down,
@@ -32,7 +32,7 @@ const PORTAL: &str = "mutation Go($input: OpenBillingPortalInput!) { openBilling
 const PLAN: &str = "{ viewer { trialAvailable plan { status plan { code } trialEnd } } }";
 const BALANCE: &str = "{ viewer { account { creditBalances { available } } } }";
 
-/// What a checkout is begun with.
+/// Returns the input of a checkout.
 pub(crate) fn order(price: &str, key: &str) -> Value {
     json!({"priceId": price, "successUrl": "https://app.example.com/done", "idempotencyKey": key})
 }
@@ -92,7 +92,7 @@ async fn another_checkout_for_a_plan_ends_the_one_before(shop: &Shop) {
     let session = first["checkout"]["sessionExternalId"].as_str().unwrap();
     assert_eq!(shop.stripe.object(session).unwrap()["status"], "expired");
     assert!(shop.stripe.pay(session, Card::Good).is_err());
-    // One that was paid meanwhile, although nobody has told us yet, is found out.
+    // A checkout that was paid meanwhile is found before its webhook arrives.
     shop.stripe.pay(second["checkout"]["sessionExternalId"].as_str().unwrap(), Card::Good).unwrap();
     let third = shop.ask(&ann, CHECKOUT, order(&basic, "three")).await;
     assert_eq!(codes(&third), ["ALREADY_SUBSCRIBED"]);
@@ -100,7 +100,7 @@ async fn another_checkout_for_a_plan_ends_the_one_before(shop: &Shop) {
     shop.deliver().await;
 }
 
-async fn who_has_a_plan_changes_it_and_buys_no_second(shop: &Shop) {
+async fn a_subscriber_changes_the_plan_and_buys_no_second(shop: &Shop) {
     buy(shop, "ann", "price_basic", "one").await;
     let ann = shop.test.user("ann");
     let pro = shop.price("price_pro").await;
@@ -230,7 +230,7 @@ async fn nobody_buys_for_another(shop: &Shop) {
     shop.deliver().await;
 }
 
-async fn what_is_not_on_sale_cannot_be_bought(shop: &Shop) {
+async fn a_price_that_is_not_on_sale_cannot_be_bought(shop: &Shop) {
     let ann = shop.test.user("ann");
     let price = shop.price("price_basic").await;
     for (change, code) in [

@@ -4,20 +4,20 @@ use crate::support::{Engine, TestDatabase};
 use std::path::Path;
 use std::process::Command;
 
-/// What a run printed and how it ended.
-struct Run {
-    status: i32,
-    out: String,
-    err: String,
+/// The output of a run, and its exit status.
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs the program in an empty directory with these variables and no others.
-fn tollgate(args: &[&str], env: &[(&str, &str)]) -> Run {
+pub(crate) fn tollgate(args: &[&str], env: &[(&str, &str)]) -> Run {
     let directory = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     tollgate_in(directory.path(), args, env)
 }
 
-fn tollgate_in(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Run {
+pub(crate) fn tollgate_in(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.args(args).env_clear().envs(env.iter().copied()).current_dir(directory);
     let output = command.output().unwrap();
@@ -220,14 +220,14 @@ fn complete(help: &str) {
     }
 }
 
-/// A run that goes on until it is told to stop.
+/// A run that lasts until it is stopped.
 struct Running {
     process: std::process::Child,
     log: std::io::Lines<std::io::BufReader<std::process::ChildStderr>>,
 }
 
 impl Running {
-    /// Starts, and waits until the log says `word`.
+    /// Starts the program, and waits until its log contains `word`.
     fn start(args: &[&str], url: &str, word: &str) -> Running {
         use std::io::BufRead;
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
@@ -238,7 +238,7 @@ impl Running {
         Running { process, log }
     }
 
-    /// Tells it to stop, and how it ended.
+    /// Stops the program, and returns its exit status.
     fn stop(mut self) -> i32 {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());

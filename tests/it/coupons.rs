@@ -1,4 +1,4 @@
-//! Coupons and their codes: made at Stripe, mirrored here, and asked about before they are used.
+//! Coupons and their codes: created at Stripe, mirrored here, and checked before they are used.
 
 use crate::checkouts::buy;
 use crate::support::{Shop, both_engines, global_id, local_id};
@@ -12,7 +12,7 @@ use tollgate::payments;
 both_engines!(
     a_coupon_and_its_code_are_made_at_stripe,
     a_code_is_taken_once_also_at_the_same_moment,
-    what_makes_no_sense_is_refused_with_its_field,
+    invalid_input_is_refused_with_its_field,
     while_stripe_is_away_a_coupon_is_kept_and_made_later,
     a_code_that_cannot_be_used_is_refused_with_the_reason,
     a_trial_is_extended_while_it_runs,
@@ -97,7 +97,7 @@ async fn a_coupon_and_its_code_are_made_at_stripe(shop: &Shop) {
     let reader = shop.test.service(&[Permission::BillingRead, Permission::BillingWrite]);
     assert_eq!(reader.code(COUPON, json!({"input": quarter("no")})).await, "FORBIDDEN");
     assert_eq!(reader.code(END, json!({"input": ended})).await, "FORBIDDEN");
-    // Whom a code is for is a matter of billing.
+    // The account of a code needs the scope of billing.
     shop.test.user("ann").data("{ viewer { account { id } } }", json!({})).await;
     let ann = shop.test.user("ann").data("{ viewer { account { id } } }", json!({})).await;
     let only = json!({"couponId": ten["id"], "code": "ANN", "accountId": ann["viewer"]["account"]["id"],
@@ -141,7 +141,7 @@ async fn a_code_is_taken_once_also_at_the_same_moment(shop: &Shop) {
     shop.deliver().await;
 }
 
-async fn what_makes_no_sense_is_refused_with_its_field(shop: &Shop) {
+async fn invalid_input_is_refused_with_its_field(shop: &Shop) {
     for (fields, code, field) in [
         (json!({"code": "no space"}), "CODE_INVALID", json!(["code"])),
         (json!({"name": "x".repeat(41)}), "NAME_INVALID", json!(["name"])),

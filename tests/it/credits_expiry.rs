@@ -1,4 +1,4 @@
-//! What is not spent in time expires: at the time, once, and the books still balance.
+//! Unspent credits expire at their time, once, and the ledger stays balanced.
 
 use crate::support::{TestApp, both_engines};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +20,7 @@ const GRANT: &str = "mutation($input: GrantCreditsInput!) {
     grantCredits(input: $input) { creditGrant { id } userErrors { code } }
 }";
 
-/// What a grant was, in the test's own books.
+/// A grant in the test's own records.
 #[derive(Debug, Clone, Copy)]
 struct Granted {
     account: usize,

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long the demo may take to come up, and what was bought to be there.
+/// Time limit for the demo to start, and for a purchase to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A demo that runs, and what it printed.
@@ -125,7 +125,7 @@ fn what_the_demo_sells_can_be_bought() {
     assert!(demo.form(&location, "").2.contains("Thank you"), "{location}");
     demo.wait_for(newcomer, PLAN, |answer| answer["viewer"]["plan"]["status"] == "TRIALING");
     assert_eq!(demo.ask(newcomer, PLAN)["viewer"]["trialAvailable"], false);
-    // What is to be pasted.
+    // The queries to paste.
     let mutations = demo.told("Mutations to paste (customer):", "ctrl-c stops").replace("demo-", "test-");
     for mutation in mutations.split("mutation").skip(1) {
         let mutation = mutation.split('#').next().unwrap();
@@ -135,7 +135,7 @@ fn what_the_demo_sells_can_be_bought() {
     }
     let plan = demo.ask(customer, "{ viewer { plan { status cancelAt plan { code } } } }");
     assert!(plan["viewer"]["plan"]["cancelAt"].is_string(), "{plan}");
-    // What is at Stripe was found when it was compared, and has changed nothing of the company.
+    // The reconciliation compared Stripe's objects and changed nothing of the company.
     let inbox = "{ webhookEvents(first: 100) { nodes { eventType state } } }";
     let found = |answer: &Value| {
         let mut nodes = answer["webhookEvents"]["nodes"].as_array().unwrap().iter();

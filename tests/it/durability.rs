@@ -1,4 +1,4 @@
-//! What was acknowledged is there after the server was killed without warning, and the books balance.
+//! Acknowledged writes survive the killing of the server, and the ledger stays balanced.
 
 use crate::support::server::{Place, post};
 use crate::support::webhooks::{STRIPE_SECRET, event, signature};
@@ -16,10 +16,10 @@ use uuid::Uuid;
 
 both_engines!(every_acknowledged_grant_survives_a_kill, every_acknowledged_webhook_survives_a_kill);
 
-/// How many clients grant at once.
+/// Number of concurrent clients that grant credits.
 const CLIENTS: usize = 8;
 
-/// How many connections a provider sends over at once.
+/// Number of concurrent connections of a provider.
 const SENDERS: usize = 16;
 
 /// Asks over a connection that stays open; `None` once the server is gone.
@@ -31,7 +31,7 @@ fn ask(stream: &mut BufReader<TcpStream>, token: &str, query: &str, variables: &
     Some(reply["data"].clone())
 }
 
-/// Grants without end, and tells of every grant that was acknowledged.
+/// Grants credits until it is stopped, and reports every acknowledged grant.
 fn grant(address: &str, token: &str, account: &Value, name: &str, acknowledged: &mpsc::Sender<String>) {
     const GRANT: &str = "mutation($account: ID!, $key: String!, $amount: BigInt!) {
         grantCredits(input: {accountId: $account, unit: \"credit\", amount: $amount, idempotencyKey: $key}) {
@@ -115,7 +115,7 @@ fn deliver(stream: &mut BufReader<TcpStream>, id: &str, object: &str) -> Option<
     Some(status == 200)
 }
 
-/// Sends events without end, and tells of each that was acknowledged; which were sent.
+/// Sends events until it is stopped, and reports the acknowledged ones; returns those that were sent.
 fn storm(address: &str, name: &str, acknowledged: &mpsc::Sender<String>) -> Vec<String> {
     let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
     let mut sent = Vec::new();
@@ -158,7 +158,7 @@ async fn every_acknowledged_webhook_survives_a_kill(place: &Place) {
         sql::column(&db, "SELECT external_id FROM inbox_events", []).await.into_iter().collect();
     let lost: Vec<_> = acknowledged.iter().filter(|id| !stored.contains(*id)).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged events are lost", lost.len(), acknowledged.len());
-    // What was not acknowledged is sent again, and so is what was: each is there once.
+    // All events are sent again, acknowledged or not: each is stored once.
     let mut stream = BufReader::new(TcpStream::connect(&server.address).unwrap());
     assert!(sent.iter().all(|id| deliver(&mut stream, id, "cus_0") == Some(true)));
     // Nothing that is not signed gets in, and who sent it is known.

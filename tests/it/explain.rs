@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 both_engines!(
     every_list_is_read_by_an_index_in_its_order,
     every_filter_of_one_value_searches_an_index,
-    what_a_provider_knows_by_an_id_is_searched_for,
+    an_external_id_is_searched_by_an_index,
     the_backlog_is_counted_by_an_index,
     rows_that_others_point_to_are_found_by_an_index,
     revenue_is_read_by_an_index,
@@ -88,7 +88,7 @@ impl Plan {
     /// Tables that are read whole, row by row.
     fn scans(&self) -> Vec<&str> {
         let whole = |line: &&String| {
-            // What SQLite scans without an index: a table, or the ids of the parents, which are a table of their own.
+            // SQLite scans without an index a table, or the ids of the parents, which are a table of their own.
             let sqlite = line.starts_with("SCAN ") && !line.contains(" USING ") && !line.contains("VIRTUAL TABLE");
             let ours =
                 ["SCAN k", "SCAN CONSTANT ROW", "SCAN state", "SCAN (subquery"].iter().any(|ids| line.starts_with(ids));
@@ -106,7 +106,7 @@ impl Plan {
         self.lines.iter().filter(sort).map(String::as_str).collect()
     }
 
-    /// Whether an index is searched for a value, rather than read from one end.
+    /// True if an index is searched for a value, false if it is read from one end.
     fn searches(&self, column: &str) -> bool {
         let sqlite = |line: &String| {
             line.starts_with("SEARCH ")
@@ -122,7 +122,7 @@ impl Plan {
     }
 }
 
-/// A word that asks for a thing with many rows below it.
+/// A placeholder for an object with many children.
 async fn ids(test: &Company<40>, owner: &str) -> String {
     let table = root_list(owner).unwrap().rows.1;
     let ids = sql::ids(test.db(), &format!("SELECT id FROM {table} ORDER BY id LIMIT 5"), []).await;
@@ -221,9 +221,9 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
     }
 }
 
-async fn what_a_provider_knows_by_an_id_is_searched_for(test: &Company<40>) {
+async fn an_external_id_is_searched_by_an_index(test: &Company<40>) {
     let explained = Explained::new(test).await;
-    // What is found is one row, or the few events of one object: these may be sorted.
+    // The result is one row, or the few events of one object: these can be sorted.
     for (field, filter, column) in [
         ("subscriptions", "{externalId: \"sub_1\"}", "external_id"),
         ("payments", "{externalId: \"pi_1\"}", "external_id"),

@@ -18,7 +18,7 @@ both_engines!(
     a_gift_is_bought_paid_and_redeemed,
     a_gifted_subscription_is_no_recurring_revenue,
     the_same_again_is_one_gift,
-    what_is_no_gift_is_refused,
+    a_code_that_is_no_gift_is_refused,
     the_code_of_a_gift_that_stripe_was_away_for_is_not_lost,
     a_code_is_replaced_by_its_buyer_alone,
     codes_that_cannot_be_redeemed,
@@ -109,7 +109,7 @@ async fn the_same_again_is_one_gift(shop: &Shop) {
     shop.deliver().await;
 }
 
-async fn what_is_no_gift_is_refused(shop: &Shop) {
+async fn a_code_that_is_no_gift_is_refused(shop: &Shop) {
     let ann = shop.test.user("ann");
     for (name, value, expected) in [
         ("priceId", json!(shop.price("price_credits").await), "PRICE_NOT_FOUND"),
@@ -292,7 +292,7 @@ async fn a_gift_and_a_checkout_are_one_plan(shop: &Shop) {
     let price = shop.price("price_basic").await;
     let begun = shop.ask(&bob, CHECKOUT, order(&price, "one")).await;
     assert_eq!(redeem(shop, &bob, &code).await["userErrors"], json!([]));
-    // What was begun before the gift cannot be paid any more.
+    // A checkout from before the gift cannot be paid any more.
     let session = begun["checkout"]["sessionExternalId"].as_str().unwrap();
     assert!(shop.stripe.pay(session, Card::Good).is_err());
     assert_eq!(shop.stripe.objects("subscription").len(), 1);

@@ -28,7 +28,7 @@ both_engines!(
     a_worker_leaves_alone_what_it_does_not_know,
     a_worker_is_woken_and_stops_after_the_job_at_hand,
     a_worker_that_must_stop_leaves_its_job_to_others,
-    who_comes_late_does_not_end_the_job_of_another,
+    a_late_worker_does_not_end_the_job_of_another,
     old_idempotency_keys_are_forgotten,
 );
 
@@ -265,7 +265,7 @@ async fn a_worker_that_must_stop_leaves_its_job_to_others(test: &TestApp) {
     assert_eq!(runs(&diary), 2);
 }
 
-async fn who_comes_late_does_not_end_the_job_of_another(test: &TestApp) {
+async fn a_late_worker_does_not_end_the_job_of_another(test: &TestApp) {
     let (slow, diary) = chore(test, Does::Waits);
     enqueue(&test.app, &slow).await;
     let mut workers = Vec::new();

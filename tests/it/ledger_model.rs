@@ -99,7 +99,7 @@ async fn play(test: &TestApp, case: usize, grants: &[Grant]) -> Result<(), TestC
     Ok(())
 }
 
-/// What the API shows of grants of these amounts, one after another.
+/// Returns the API's view of grants of these amounts, one after another.
 fn expected(book: &[(i64, Value)]) -> Value {
     let (mut sum, mut entries) = (0, Vec::new());
     for (number, (amount, id)) in book.iter().enumerate() {
@@ -131,7 +131,7 @@ const RULES: &[&str] = &[
     // Each entry has the balance of its bucket after it.
     "SELECT id FROM (SELECT id, balance_after, SUM(amount) OVER (PARTITION BY account_id, credit_unit_id, bucket
         ORDER BY seq) AS running FROM ledger_entries) AS entries WHERE balance_after <> running",
-    // What is left of the grants is what is available.
+    // The remaining credits of the grants add up to the available ones.
     "SELECT g.account_id FROM credit_grants g JOIN balances b
         ON b.account_id = g.account_id AND b.credit_unit_id = g.credit_unit_id
         GROUP BY g.account_id, g.credit_unit_id, b.available HAVING b.available <> SUM(g.remaining)",

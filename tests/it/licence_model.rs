@@ -36,7 +36,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(prop_oneof![4 => observe, 1 => revoke], 1..12)
 }
 
-/// What a unit of an order is: revoked by an admin, paid for.
+/// The state of a unit of an order: revoked by an admin, paid for.
 #[derive(Debug, Default, Clone, Copy)]
 struct Unit {
     by_admin: bool,
@@ -108,7 +108,7 @@ async fn play(test: &TestApp, account: Uuid, case: usize, steps: &[Step]) -> Res
                     }
                 }
                 project(test, account, None, observed(&name(order), units, revoked, paid_at)).await;
-                // The same again changes nothing.
+                // A repetition changes nothing.
                 let again = project(test, account, None, observed(&name(order), units, revoked, paid_at)).await;
                 prop_assert_eq!(again, 0);
             }
@@ -153,7 +153,7 @@ async fn observations_of_one_order_at_the_same_time_make_no_unit_twice(test: &Te
             write.await
         }
     });
-    // Where two make the same unit, one is told to do it again, as a job is that failed.
+    // If two issue one unit, one of them must repeat its work, like a job that failed.
     let done = futures_util::future::join_all(runs).await;
     assert!(done.iter().any(Result::is_ok));
     project(test, account, None, observed("txn", 3, 1, at)).await;

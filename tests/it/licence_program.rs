@@ -1,4 +1,4 @@
-//! Licences as an operator gives them out and an application asks for them: by the program itself.
+//! Licences as operators issue and applications check them, with the real program.
 
 use crate::support::{Subject, TestApp, TestDatabase, both_engines, local_id, sql};
 use sea_orm::{Database, DatabaseConnection};
@@ -18,7 +18,7 @@ both_engines!(
     the_connection_says_where_a_request_comes_from,
 );
 
-/// Where the program finds its database.
+/// The directory and database of the program.
 struct Place(String);
 
 impl Subject for Place {
@@ -119,7 +119,7 @@ async fn count(db: &DatabaseConnection, condition: &str) -> i64 {
     sql::number(db, &format!("SELECT COUNT(*) FROM license_keys WHERE {condition}")).await
 }
 
-/// Who is to get a licence.
+/// The condition of the accounts that get a licence.
 const PEOPLE: &str = "SELECT COUNT(*) FROM accounts AS a JOIN users AS u ON u.id = a.owner_id \
     WHERE a.kind = 'individual' AND u.erased_at IS NULL";
 

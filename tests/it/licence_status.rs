@@ -1,4 +1,4 @@
-//! What a desktop application learns by its key: whether it may run, and nothing of whose it is.
+//! The status of a licence by its key, which never reveals the owner.
 
 use crate::licences::{REGISTER, issue, register};
 use crate::support::{Reply, SECRET, TestApp, World, both_engines, global_id, licences};
@@ -112,7 +112,7 @@ async fn the_last_check_is_known_to_the_minute(test: &TestApp) {
     assert_eq!(seen().await["lastVerifiedAt"], "2026-01-15T12:06:00Z");
 }
 
-/// A reply that says to wait so many seconds.
+/// Checks that the response asks for a wait of this number of seconds.
 fn is_limited(reply: &Reply, seconds: u64) {
     assert_eq!(reply.status, 429, "{}", reply.body);
     assert_eq!(reply.headers["retry-after"], seconds.to_string());
@@ -153,7 +153,7 @@ async fn an_address_may_ask_so_often_and_again_after_a_while(test: &TestApp) {
     test.advance(TimeDelta::milliseconds(500));
     assert_eq!(ask("203.0.113.9", STATUS).await.status, 200);
     is_limited(&ask("203.0.113.9", STATUS).await, 15);
-    // Of a document that asks too often, all is refused.
+    // A document with too many checks is refused as a whole.
     test.advance(TimeDelta::seconds(15));
     is_limited(&ask("203.0.113.9", twice).await, 15);
 }
@@ -191,7 +191,7 @@ async fn a_trusted_proxy_says_where_a_request_comes_from(test: &TestApp) {
     assert_eq!(ask("10.0.0.1", "203.0.113.9").await, 200);
     assert_eq!(ask("10.0.0.2", "203.0.113.9").await, 429);
     assert_eq!(ask("10.0.0.1", "203.0.113.10").await, 200);
-    // Who is no proxy is not believed.
+    // The header of a sender that is not a proxy is ignored.
     assert_eq!(ask("192.0.2.1", "203.0.113.11").await, 200);
     assert_eq!(ask("192.0.2.1", "203.0.113.12").await, 429);
     assert_eq!(ask("10.0.0.1", "203.0.113.11").await, 200);

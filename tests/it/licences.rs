@@ -11,7 +11,7 @@ both_engines!(
     a_key_is_shown_once_and_kept_as_a_hash,
     an_owner_is_shown_a_key_once_and_then_replaces_it,
     of_many_who_ask_for_a_key_at_once_one_is_shown_it,
-    who_does_not_own_a_licence_cannot_change_it,
+    a_licence_is_changed_by_its_owner_only,
     a_revoked_licence_ends_for_good,
     devices_have_places_up_to_the_limit,
     of_many_devices_at_once_no_more_get_a_place_than_there_are,
@@ -43,7 +43,7 @@ pub(crate) async fn account(test: &TestApp, name: &str) -> Value {
     test.user(name).data("{ viewer { account { id } } }", json!({})).await["viewer"]["account"]["id"].take()
 }
 
-/// What an admin issues to Alice: the licence, and its key.
+/// Issues a licence to Alice as an admin: the licence, and its key.
 pub(crate) async fn issue(test: &TestApp, devices: i64) -> (Value, String) {
     let variables = json!({"account": account(test, "alice").await, "devices": devices});
     let mut payload = test.admin().data(ISSUE, variables).await["issueLicenseKey"].take();
@@ -149,7 +149,7 @@ async fn of_many_who_ask_for_a_key_at_once_one_is_shown_it(test: &TestApp) {
     assert_eq!(register(test, key, "a").await["registration"]["devicesUsed"], 1);
 }
 
-async fn who_does_not_own_a_licence_cannot_change_it(test: &TestApp) {
+async fn a_licence_is_changed_by_its_owner_only(test: &TestApp) {
     let world = World::make(test).await;
     let (unshown, _) = licences::bought(&test.app, world.shared).await;
     let unshown = global_id("LicenseKey", unshown);
@@ -218,7 +218,7 @@ async fn devices_have_places_up_to_the_limit(test: &TestApp) {
     test.advance(TimeDelta::minutes(1));
     assert_eq!(test.user("alice").data(REVOKE_DEVICE, json!({"id": devices[0]["id"]})).await, freed);
     assert_eq!(register(test, &key, "c").await["registration"]["devicesUsed"], 2);
-    // Who lost a place gets none by coming back.
+    // A revoked device does not get a place by registering again.
     assert_eq!(register(test, &key, "a").await, full);
     let shown = test.user("alice").data(DEVICES, id.clone()).await["node"]["devices"]["nodes"].take();
     let names: Vec<_> = shown.as_array().unwrap().iter().map(|device| device["fingerprint"].clone()).collect();
@@ -229,7 +229,7 @@ async fn devices_have_places_up_to_the_limit(test: &TestApp) {
 
 async fn of_many_devices_at_once_no_more_get_a_place_than_there_are(test: &TestApp) {
     let (licence, key) = issue(test, 3).await;
-    // Each device asks twice, so that a place is not taken twice either.
+    // Each device registers twice, which must take one place.
     let answers = join_all((0..48).map(|number| {
         let (key, fingerprint) = (key.clone(), format!("f{}", number % 24));
         async move { (fingerprint.clone(), register(test, &key, &fingerprint).await) }
@@ -287,10 +287,10 @@ async fn wrong_input_is_refused_with_its_field(test: &TestApp) {
         assert_eq!(payload["userErrors"][0]["code"], code);
         assert!(payload["licenseKey"].is_null() && payload["key"].is_null());
     }
-    // Where no number is given, it is the configured one.
+    // Without a number, the configured one applies.
     let issued = test.admin().data(ISSUE, json!({"account": account, "key": "z"})).await;
     assert_eq!(issued["issueLicenseKey"]["licenseKey"]["maxDevices"], 3);
-    // Who may issue licences sees to whom, without seeing anything else of them.
+    // A caller who can issue licences sees their accounts, and nothing else of them.
     let issuer: Client<'_> = test.service(&[Permission::KeysWrite]);
     let issued = issuer.data(ISSUE, json!({"account": account, "key": "z"})).await;
     assert_eq!(issued["issueLicenseKey"]["licenseKey"]["account"]["id"], account);

@@ -179,7 +179,7 @@ async fn a_page_of_nothing_says_so(test: &TestApp) {
     for way in ["first", "last"] {
         let document = NONE.replace("payments", &format!("users({way}: 0)"));
         let page = test.admin().data(&document, json!({})).await["users"].take();
-        // The admin who asks is a user, and lies beyond the page of nothing.
+        // The calling admin is a user, and is outside the empty page.
         let more = if way == "first" { "hasNextPage" } else { "hasPreviousPage" };
         let mut expected = json!({"nodes": [], "edges": [], "totalCount": 1, "pageInfo": page_info});
         expected["pageInfo"][more] = true.into();

@@ -16,14 +16,14 @@ both_engines!(
     a_change_is_told_after_its_commit,
     a_socket_is_closed_as_the_protocol_says,
     queries_and_mutations_run_over_a_socket,
-    what_may_not_be_watched_is_an_error,
+    a_forbidden_subscription_is_an_error,
     no_more_runs_than_may,
     a_completed_operation_is_silent,
     a_socket_ends_with_its_credential,
     a_page_of_another_origin_gets_no_socket,
     a_revoked_key_ends_its_socket,
-    who_does_not_answer_is_hung_up_on,
-    who_does_not_read_is_hung_up_on,
+    a_client_that_does_not_answer_is_disconnected,
+    a_client_that_does_not_read_is_disconnected,
     a_stop_closes_every_socket,
 );
 
@@ -111,7 +111,7 @@ async fn a_change_is_told_after_its_commit(test: &TestApp) {
         })
     });
     refused.await.unwrap_err();
-    // What is gone by the time it is told is passed over.
+    // A row that is gone when its event is delivered is skipped.
     record(test, Change::PaymentRecorded(test.app.new_id(), world.shared)).await;
     record(test, payment(&world, "eve")).await;
     assert_eq!(socket.event("1").await["paymentRecorded"]["id"], world.id("Payment", "eve"));
@@ -180,7 +180,7 @@ async fn queries_and_mutations_run_over_a_socket(test: &TestApp) {
         socket.ask("2", query, json!({})).await;
         assert_eq!(socket.error("2").await, code, "{query}");
     }
-    // What has run comes as data, errors and all.
+    // The result of an operation arrives as data, including its errors.
     socket.ask("3", "{ payment(id: \"x\") { id } }", json!({})).await;
     let message = socket.hear().await;
     assert_eq!((&message["type"], &message["payload"]["data"]["payment"]), (&json!("next"), &Value::Null));
@@ -190,7 +190,7 @@ async fn queries_and_mutations_run_over_a_socket(test: &TestApp) {
     assert_eq!(Socket::without_protocol(&server).await.closed().await, 4406);
 }
 
-async fn what_may_not_be_watched_is_an_error(test: &TestApp) {
+async fn a_forbidden_subscription_is_an_error(test: &TestApp) {
     let world = World::make(test).await;
     let server = Server::start(test).await;
     let mut anonymous = Socket::of(&server, None).await;
@@ -298,7 +298,7 @@ async fn a_revoked_key_ends_its_socket(test: &TestApp) {
     assert_eq!(socket.closed().await, 4403);
 }
 
-async fn who_does_not_answer_is_hung_up_on(test: &TestApp) {
+async fn a_client_that_does_not_answer_is_disconnected(test: &TestApp) {
     let server = Server::with(test, |http| {
         http.settings.live.keep_alive = Duration::from_millis(50);
         http.connections = Arc::new(Connections::new(1));
@@ -311,7 +311,7 @@ async fn who_does_not_answer_is_hung_up_on(test: &TestApp) {
     soon(async { while !Socket::can_open(&server).await {} }).await;
 }
 
-async fn who_does_not_read_is_hung_up_on(test: &TestApp) {
+async fn a_client_that_does_not_read_is_disconnected(test: &TestApp) {
     let server = Server::with(test, |http| {
         http.settings.live.write_limit = Duration::from_millis(50);
         http.connections = Arc::new(Connections::new(1));
@@ -319,7 +319,7 @@ async fn who_does_not_read_is_hung_up_on(test: &TestApp) {
     let server = server.await;
     let mut socket = Socket::of(&server, None).await;
     let ping = json!({"type": "ping", "payload": {"much": "x".repeat(500_000)}}).to_string();
-    // What comes back is more than there is room for on the way.
+    // The response is larger than the buffers on the way.
     soon(async {
         for _ in 0..100 {
             socket.send(ping.clone()).await;

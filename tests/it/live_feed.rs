@@ -1,4 +1,4 @@
-//! The feed of changes: whoever makes them, each is told once.
+//! The feed of changes: each is delivered once, whatever process made it.
 
 use crate::support::live::{Server, Socket, record, record_all, soon};
 use crate::support::{Engine, SECRET, TestApp, both_engines, rows, run};
@@ -12,9 +12,9 @@ use tollgate::changes::{Change, Feed, Interest, Kind, Watcher};
 use uuid::Uuid;
 
 both_engines!(
-    what_another_node_changes_is_told_here,
+    changes_of_another_node_are_delivered_here,
     no_change_is_lost_or_told_twice,
-    who_does_not_keep_up_is_told_so,
+    a_slow_subscriber_gets_an_error,
     the_feed_begins_again_after_all_have_left,
     changes_are_forgotten_after_a_day,
 );
@@ -31,7 +31,7 @@ async fn next(watcher: &mut Watcher) -> Uuid {
 }
 
 /// On SQLite another process may write to the file, on PostgreSQL another node.
-async fn what_another_node_changes_is_told_here(test: &TestApp) {
+async fn changes_of_another_node_are_delivered_here(test: &TestApp) {
     let other = beside(test).await;
     let (here, there) = (Server::start(test).await, Server::start(&other).await);
     let mut sockets =
@@ -83,7 +83,7 @@ async fn no_change_is_lost_or_told_twice(test: &TestApp) {
     }
 }
 
-async fn who_does_not_keep_up_is_told_so(test: &TestApp) {
+async fn a_slow_subscriber_gets_an_error(test: &TestApp) {
     let feed = Feed::new(&test.app);
     let mut slow = feed.watch(EVENTS).await.unwrap();
     let mut quick = feed.watch(PAYMENTS).await.unwrap();
@@ -105,7 +105,7 @@ async fn the_feed_begins_again_after_all_have_left(test: &TestApp) {
         let mut watcher = feed.watch(EVENTS).await.unwrap();
         let event = test.app.new_id();
         record(test, Change::WebhookEventReceived(event)).await;
-        // One that was made just before may still be told.
+        // A change from just before can still be delivered.
         while next(&mut watcher).await != event {}
         drop(watcher);
         record(test, Change::WebhookEventReceived(test.app.new_id())).await;

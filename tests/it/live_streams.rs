@@ -11,7 +11,7 @@ use tollgate::http::{Connections, Http};
 both_engines!(
     each_who_watches_by_events_hears_what_they_may_see,
     a_query_is_one_event,
-    what_cannot_run_is_said_and_complete,
+    an_operation_that_cannot_run_is_an_error_and_complete,
     a_stream_ends_with_its_credential,
     a_stop_ends_every_stream,
     there_are_as_many_streams_as_may_be,
@@ -52,7 +52,7 @@ async fn a_query_is_one_event(test: &TestApp) {
     assert_eq!(events.event().await, json!({"__typename": "Query"}));
 }
 
-async fn what_cannot_run_is_said_and_complete(test: &TestApp) {
+async fn an_operation_that_cannot_run_is_an_error_and_complete(test: &TestApp) {
     let server = Server::start(test).await;
     for (query, code) in
         [("{", "GRAPHQL_PARSE_FAILED"), ("{ nope }", "GRAPHQL_VALIDATION_FAILED"), (PAYMENTS, "UNAUTHENTICATED")]

@@ -15,7 +15,7 @@ both_engines!(
     currencies_and_streams_stay_apart,
     only_what_recurs_and_was_paid_for_counts,
     a_state_is_in_force_from_its_instant_on,
-    what_becomes_known_later_changes_the_past_and_nothing_else,
+    later_knowledge_changes_the_past_and_nothing_else,
     ranges_that_make_no_sense_are_refused,
     figures_are_for_those_who_may_see_them,
 );
@@ -162,7 +162,7 @@ async fn a_day_ends_where_the_next_begins(test: &TestApp) {
         ("2025-03-01T00:00:00Z", 1),
         ("2025-03-01T23:59:59.999999Z", 10),
         ("2025-03-02T00:00:00Z", 100),
-        // The same instants, written elsewhere.
+        // Equal instants in another time zone.
         ("2025-03-02T01:30:00+02:00", 1_000),
         ("2025-03-01T23:30:00-01:00", 10_000),
     ] {
@@ -286,7 +286,7 @@ async fn a_state_is_in_force_from_its_instant_on(test: &TestApp) {
     }
 }
 
-async fn what_becomes_known_later_changes_the_past_and_nothing_else(test: &TestApp) {
+async fn later_knowledge_changes_the_past_and_nothing_else(test: &TestApp) {
     let books = Books::new(test, "alice").await;
     let subscription = books.subscribe(Some("2025-01-01T00:00:00Z")).await;
     books.state(subscription, "2025-01-01T00:00:00Z", "active", (1_200, 1_200)).await;

@@ -17,7 +17,7 @@ both_engines!(
 
 const ALL: usize = usize::MAX;
 
-/// What the catalogue says there is, in words that both engines share: tables, columns, indexes, and append-only tables.
+/// Returns the catalogue in terms that both engines share: tables, columns, indexes, and append-only tables.
 async fn catalogue(db: &DatabaseConnection) -> BTreeSet<String> {
     let queries: [&str; 4] = match db.get_database_backend() {
         DbBackend::Postgres => [
@@ -45,7 +45,7 @@ async fn catalogue(db: &DatabaseConnection) -> BTreeSet<String> {
     found
 }
 
-/// How many CHECKs each table has, and the name of each foreign key's column and target.
+/// Returns the number of CHECKs of each table, and the column and target of each foreign key.
 async fn guards(db: &DatabaseConnection) -> BTreeSet<String> {
     let query = match db.get_database_backend() {
         DbBackend::Postgres => {

@@ -1,4 +1,4 @@
-//! The database away, and back: said to those who route and to those who ask, and over without a restart.
+//! An outage of the database: health checks and callers see it, and it ends without a restart.
 
 use crate::support::webhooks::{STRIPE_SECRET, deliver, event, send};
 use crate::support::{Engine, Reply, SECRET, TestApp, both_engines, run};
@@ -21,7 +21,7 @@ async fn get(test: &TestApp, path: &str) -> Reply {
     test.send(Request::get(path).body(Body::empty()).unwrap()).await
 }
 
-/// What `/readyz` says is missing; `None` when it says that all is there.
+/// Returns the reason of `/readyz`; `None` if the server is ready.
 async fn missing(test: &TestApp) -> Option<String> {
     let reply = get(test, "/readyz").await;
     assert_eq!(get(test, "/healthz").await.status, StatusCode::OK, "the process lives all the time");
@@ -152,7 +152,7 @@ fn a_lost_server_is_said_and_its_return_needs_no_restart() {
         assert_eq!(ready.as_deref(), Some("the database does not answer"));
         unavailable(&read);
         unavailable(&written);
-        // Who calls cannot be told without a database.
+        // The caller cannot be identified without a database.
         assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE);
         unavailable(&told);
         // The provider sends it again.

@@ -26,7 +26,7 @@ async fn patient(test: &TestApp) -> TestApp {
 
 const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "eve"];
 
-/// Everything that can be asked of a type, `depth` objects deep.
+/// Returns the selection of all fields of a type, `depth` objects deep.
 fn selection(schema: &Schema, ty: &str, depth: usize) -> String {
     let mut text = String::from("{ __typename");
     for field in schema.fields(ty) {
@@ -75,7 +75,7 @@ fn counts_hold(answer: &Value) {
     }
 }
 
-/// What is answered to someone who may not see raw events, and is told so whether or not there is one.
+/// Checks the response to callers who may not see raw events, which does not depend on the event's existence.
 async fn permitted(caller: &Client<'_>, query: &str, variables: Value) -> Value {
     let mut reply = caller.post(query, variables).await.json();
     let told = |error: &Value| error["path"].as_array().and_then(|path| path.last()) == Some(&json!("event"));

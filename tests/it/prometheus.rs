@@ -1,4 +1,4 @@
-//! `/metrics`: who may read it, and what it tells.
+//! Access to `/metrics`, and its values.
 
 use crate::support::webhooks::{deliver, event, send};
 use crate::support::{Reply, TestApp, both_engines, sql};
@@ -47,7 +47,7 @@ async fn the_metrics_tell_how_far_behind_we_are(test: &TestApp) {
             assert!(body.lines().any(|written| written == *line), "{line}\n{body}");
         }
     };
-    // Who signs in for the first time may be waited for.
+    // Events can wait for a user's first sign-in.
     read(test, Some(&test.admin_token())).await;
     test.run_jobs().await;
     has(&[

@@ -1,4 +1,4 @@
-//! What was asked of Stripe, for who runs the service.
+//! The list of requests to Stripe, for operators.
 
 use crate::support::{Shop, both_engines};
 use chrono::TimeDelta;
@@ -6,7 +6,7 @@ use sandbox::Fault;
 use serde_json::{Value, json};
 use tollgate::auth::Permission;
 
-both_engines!(calls_are_listed_with_what_came_of_them, who_may_see_calls_may_not_see_people, the_metrics_count_calls);
+both_engines!(calls_are_listed_with_their_results, the_scope_of_calls_does_not_show_people, the_metrics_count_calls);
 
 const CALLS: &str =
     "query($filter: ProviderCallFilter) { providerCalls(filter: $filter) { totalCount nodes { id callOperation
@@ -33,7 +33,7 @@ async fn calls(shop: &Shop) {
     assert_eq!(admin.code(COUPON, quarter("WAITS")).await, "PROVIDER_UNAVAILABLE");
 }
 
-async fn calls_are_listed_with_what_came_of_them(shop: &Shop) {
+async fn calls_are_listed_with_their_results(shop: &Shop) {
     calls(shop).await;
     let all = shop.test.admin().data(CALLS, json!({})).await["providerCalls"].take();
     let nodes = all["nodes"].as_array().unwrap();
@@ -70,7 +70,7 @@ async fn calls_are_listed_with_what_came_of_them(shop: &Shop) {
     assert_eq!(left["providerCalls"]["totalCount"], 0, "a worker made it");
 }
 
-async fn who_may_see_calls_may_not_see_people(shop: &Shop) {
+async fn the_scope_of_calls_does_not_show_people(shop: &Shop) {
     let ann = shop.test.user("ann").data("{ viewer { account { id } } }", json!({})).await;
     shop.test.admin().data(COUPON, quarter("ANN")).await;
     let coupons = shop.test.admin().data("{ coupons { nodes { id } } }", json!({})).await;

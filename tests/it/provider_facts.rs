@@ -1,4 +1,4 @@
-//! What the payment providers say can be read: by admins, and by those whose it is.
+//! The providers' data can be read by admins and by its owners.
 
 use crate::support::{TestApp, World, both_engines, local_id, rows, sql};
 use entity::*;
@@ -13,7 +13,7 @@ both_engines!(
     prices_at_the_providers_are_read_by_everyone,
     a_price_that_is_not_known_gives_no_plan_and_says_so,
     of_equal_plans_the_newest_subscription_counts_and_without_any_there_is_none,
-    what_is_known_by_an_id_of_the_provider_is_found_by_it,
+    an_object_is_found_by_its_external_id,
     the_backlog_of_the_inbox_is_counted,
     events_are_found_by_what_they_are_about,
 );
@@ -228,7 +228,7 @@ async fn of_equal_plans_the_newest_subscription_counts_and_without_any_there_is_
     assert_eq!(eve.data(HELD, json!({})).await["viewer"]["subscription"], Value::Null);
 }
 
-async fn what_is_known_by_an_id_of_the_provider_is_found_by_it(test: &TestApp) {
+async fn an_object_is_found_by_its_external_id(test: &TestApp) {
     let world = World::make(test).await;
     for (list, ty, prefix) in [
         ("subscriptions", "Subscription", "sub_"),

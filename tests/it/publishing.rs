@@ -1,4 +1,4 @@
-//! What is published here is sold at Stripe: made once, adopted where it is there, archived when it is past.
+//! Published versions are sold at Stripe: created once, adopted if they exist, archived when superseded.
 
 use crate::checkouts::buy;
 use crate::support::{Shop, TestApp, both_engines};
@@ -10,12 +10,12 @@ use tollgate::auth::Permission;
 both_engines!(
     publishing_makes_what_is_missing_and_archives_what_is_past,
     nothing_is_made_twice_however_often_and_by_however_many,
-    what_stripe_did_without_an_answer_is_found_the_next_day,
-    what_was_made_by_hand_is_adopted,
+    a_change_without_an_answer_is_found_the_next_day,
+    a_price_created_by_hand_is_adopted,
     a_price_that_somebody_has_is_not_adopted,
     a_plan_is_called_at_stripe_what_it_is_called_here,
     add_ons_and_packs_are_sold_too,
-    what_cannot_be_sold_is_refused,
+    a_version_that_cannot_be_sold_is_refused,
 );
 
 const CREATE_PLAN: &str = "mutation($input: CreatePlanInput!) {
@@ -61,7 +61,7 @@ async fn push(test: &TestApp, version: &Value, key: &str) -> Value {
     test.admin().data(PUSH, json!({"input": input})).await["publishPlanToStripe"].take()
 }
 
-/// Has the work done, in a second of its own, and tells of what it did.
+/// Runs the jobs, in a second of their own, and delivers the events.
 async fn settle(shop: &Shop) {
     shop.advance(TimeDelta::seconds(1)).await;
     shop.advance(TimeDelta::seconds(1)).await;
@@ -108,7 +108,7 @@ async fn publishing_makes_what_is_missing_and_archives_what_is_past(shop: &Shop)
     for (price, active) in [(&old, false), (&dear, false), (&new, true)] {
         assert_eq!(shop.stripe.object(price["id"].as_str().unwrap()).unwrap()["active"], active);
     }
-    // What somebody archives at Stripe is not made again.
+    // A price that was archived at Stripe is not created again.
     let mut archived = new.clone();
     archived["active"] = json!(false);
     shop.stripe.put(archived);
@@ -143,10 +143,10 @@ async fn nothing_is_made_twice_however_often_and_by_however_many(shop: &Shop) {
     settle(shop).await;
 }
 
-async fn what_stripe_did_without_an_answer_is_found_the_next_day(shop: &Shop) {
+async fn a_change_without_an_answer_is_found_the_next_day(shop: &Shop) {
     let team = plan(shop, "team", "PLAN").await;
     let version = on_sale(shop, &team, 4_900).await;
-    // The product is made and answered; the price is made, and no answer arrives however often it is asked.
+    // The product is created with a response; the price is created, but no response arrives.
     let broken = Fault::Answer { status: 500, should_retry: Some(false), acted: true, saved: false };
     shop.stripe.fail_next(Fault::CutAfter);
     shop.stripe.fail_next(broken);
@@ -176,7 +176,7 @@ fn by_hand(shop: &Shop, amount: i64) {
         "recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"}}));
 }
 
-async fn what_was_made_by_hand_is_adopted(shop: &Shop) {
+async fn a_price_created_by_hand_is_adopted(shop: &Shop) {
     let team = plan(shop, "team", "PLAN").await;
     let draft = version(shop, &team, json!([monthly(4_900)]), json!([])).await;
     by_hand(shop, 4_900);
@@ -192,7 +192,7 @@ async fn what_was_made_by_hand_is_adopted(shop: &Shop) {
     assert_eq!(done["planVersion"]["prices"][0]["providerPrices"][0]["externalId"], "price_hand");
     settle(shop).await;
 
-    // One that no webhook told of is found when it is looked for.
+    // A price without a webhook is found by searching.
     let next = on_sale(shop, &team, 6_000).await;
     shop.stripe.put(json!({"id": "price_lost", "object": "price", "product": "prod_hand", "active": true,
         "currency": "usd", "unit_amount": 6_000, "type": "recurring", "metadata": {}, "created": 1_760_000_001,
@@ -267,7 +267,7 @@ async fn add_ons_and_packs_are_sold_too(shop: &Shop) {
     settle(shop).await;
 }
 
-async fn what_cannot_be_sold_is_refused(shop: &Shop) {
+async fn a_version_that_cannot_be_sold_is_refused(shop: &Shop) {
     let team = plan(shop, "team", "PLAN").await;
     let draft = version(shop, &team, json!([monthly(4_900)]), json!([])).await;
     let code = |answer: Value| answer["userErrors"][0]["code"].as_str().unwrap().to_owned();
@@ -281,7 +281,7 @@ async fn what_cannot_be_sold_is_refused(shop: &Shop) {
     }
     settle(shop).await;
     assert!(priced(shop, 1_100).is_empty());
-    // What Stripe refuses is told, and is seen in the calls.
+    // A refusal by Stripe is returned, and listed in the calls.
     let version = on_sale(shop, &team, 4_900).await;
     let no = Fault::Answer { status: 400, should_retry: None, acted: false, saved: true };
     shop.stripe.fail_next(no);

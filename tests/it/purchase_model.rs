@@ -16,7 +16,7 @@ use tollgate::providers::Provider;
 
 both_engines!(whatever_fails_nothing_is_done_twice_and_our_records_are_stripes);
 
-/// What someone asks for.
+/// A purchase or change that a person requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Checkout { price: usize },
@@ -27,7 +27,7 @@ enum Wish {
     Resume,
 }
 
-/// What goes wrong while it is asked for.
+/// A failure during the request.
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
     None,
@@ -40,9 +40,9 @@ enum Trouble {
     Killed {
         after: bool,
     },
-    /// Another node is asked for the same at the same moment.
+    /// Another node gets the request concurrently.
     TwoNodes,
-    /// The same person asks for it once more under another key at the same moment.
+    /// The person sends a concurrent request under another key.
     TwoKeys,
 }
 
@@ -56,7 +56,7 @@ enum Step {
     },
     /// Every open checkout is paid.
     Pay,
-    /// What happened at Stripe is told: in this disorder, and some of it twice.
+    /// Delivers the events of Stripe: shuffled by this seed, and some of them twice.
     Deliver {
         seed: u64,
     },

@@ -13,7 +13,7 @@ use tollgate::credits::{self, ObservedPurchase};
 use tollgate::db::Mirror;
 use uuid::Uuid;
 
-both_engines!(what_is_kept_follows_the_money, what_comes_back_too_late_is_gone);
+both_engines!(kept_credits_follow_the_money, credits_restored_after_their_expiry_are_gone);
 
 async fn apply(test: &TestApp, account: Uuid, purchase: &ObservedPurchase) -> bool {
     let purchase = purchase.clone();
@@ -60,7 +60,7 @@ async fn books(test: &TestApp, account: Uuid) -> (i64, i64, i64) {
     (balance.available, balance.expired, balance.revoked)
 }
 
-async fn what_is_kept_follows_the_money(test: &TestApp) {
+async fn kept_credits_follow_the_money(test: &TestApp) {
     let mut dice = ChaCha8Rng::seed_from_u64(11);
     for round in 0..8 {
         let account = account(test, &format!("buyer {round}")).await;
@@ -94,7 +94,7 @@ async fn what_is_kept_follows_the_money(test: &TestApp) {
     }
 }
 
-async fn what_comes_back_too_late_is_gone(test: &TestApp) {
+async fn credits_restored_after_their_expiry_are_gone(test: &TestApp) {
     let account = account(test, "buyer").await;
     let mut purchase = purchase(test, "stripe:cs_1", 900, 300);
     purchase.returned_minor = 100;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 both_engines!(
     missed_events_are_made_up_for,
-    what_differs_at_stripe_is_mended,
+    differences_from_stripe_are_corrected,
     the_schedule_compares_by_itself,
     without_a_key_nothing_is_compared,
 );
@@ -72,7 +72,7 @@ async fn missed_events_are_made_up_for(given: &TestApp) {
     assert_eq!(number(test.app.db.read(), audited).await, 2);
 }
 
-async fn what_differs_at_stripe_is_mended(given: &TestApp) {
+async fn differences_from_stripe_are_corrected(given: &TestApp) {
     let life = life();
     let stripe = stand_in(&life).await;
     let test = given.beside(&stripe.settings()).await;
@@ -105,7 +105,7 @@ async fn what_differs_at_stripe_is_mended(given: &TestApp) {
     assert_eq!(column::<String>(test.app.db.read(), email, []).await, ["newer@example.com"]);
     assert_eq!(test.user(user).code(RESYNC, json!({"id": id})).await, "FORBIDDEN");
 
-    // What Stripe does not show any more stays as it was told.
+    // Objects that Stripe no longer lists stay as they are.
     stripe.remove(&customer);
     let synced = test.admin().data(RESYNC, json!({"id": id})).await["resyncAccount"]["reconciliation"].take();
     assert_eq!(synced["differences"], json!([]));

@@ -1,4 +1,4 @@
-//! Refunds that are asked for, decided and carried out here.
+//! Refunds that are requested, decided and processed here.
 
 use crate::support::refunds::{APPROVE, DENY, REQUEST, all, approved, bought, credits, requested, tell_all_again};
 use crate::support::{Shop, both_engines, local_id};
@@ -10,13 +10,13 @@ use tollgate::auth::Permission;
 
 both_engines!(
     a_refund_is_asked_for_approved_and_carried_out,
-    who_may_ask_and_decide,
-    what_cannot_go_back_is_refused,
+    requesting_and_deciding_need_their_own_rights,
+    a_refund_that_is_not_possible_is_refused,
     a_denied_refund_leaves_the_money_to_others,
     the_same_again_is_done_once,
     of_many_requests_at_once_no_more_than_was_paid_is_granted,
     many_who_approve_send_one_refund,
-    what_stripe_refuses_has_failed,
+    a_refund_that_stripe_refuses_has_failed,
     a_refund_is_carried_out_after_stripe_was_away,
     a_refund_that_was_done_unheard_is_told_by_its_webhook,
     one_made_at_stripe_is_not_taken_for_a_request,
@@ -71,7 +71,7 @@ async fn a_refund_is_asked_for_approved_and_carried_out(shop: &Shop) {
     assert!(["refunds.request", "refunds.approve", "refunds.create"].iter().all(|action| actions.contains(action)));
 }
 
-async fn who_may_ask_and_decide(shop: &Shop) {
+async fn requesting_and_deciding_need_their_own_rights(shop: &Shop) {
     let (payment, _) = bought(shop, "ann").await;
     let input = json!({"paymentId": payment, "idempotencyKey": "k"});
     let eve = shop.test.user("eve");
@@ -88,7 +88,7 @@ async fn who_may_ask_and_decide(shop: &Shop) {
     assert_eq!(all(shop).await[0].1, "requested");
 }
 
-async fn what_cannot_go_back_is_refused(shop: &Shop) {
+async fn a_refund_that_is_not_possible_is_refused(shop: &Shop) {
     let (payment, _) = bought(shop, "ann").await;
     let ask = |amount: Value, key: &str| json!({"paymentId": payment, "amount": amount, "idempotencyKey": key});
     assert_eq!(code(shop, REQUEST, ask(json!("1001"), "a")).await, "AMOUNT_TOO_LARGE");
@@ -171,7 +171,7 @@ async fn many_who_approve_send_one_refund(shop: &Shop) {
     assert_eq!(all(shop).await, [(refund, "processed".to_owned(), 600, 60)]);
 }
 
-async fn what_stripe_refuses_has_failed(shop: &Shop) {
+async fn a_refund_that_stripe_refuses_has_failed(shop: &Shop) {
     let (payment, intent) = bought(shop, "ann").await;
     let charge = shop.stripe.object(&intent).unwrap()["latest_charge"].as_str().unwrap().to_owned();
     let refund = requested(shop, &shop.test.user("ann"), &payment, None).await;

@@ -29,7 +29,7 @@ const LIVES: [&str; 6] = [
     "20-paddle-lifecycle",
 ];
 
-/// What is mirrored, without our ids and the times at which it was recorded.
+/// Returns the mirrored rows, without our ids and the times of recording.
 const MIRRORED: [(&str, &str); 14] = [
     ("provider_objects", "provider, external_id, kind, deleted, payload"),
     ("provider_customers", "provider, external_id, email, name, deleted, delinquent"),
@@ -60,7 +60,7 @@ async fn mirrored(test: &TestApp) -> Vec<String> {
     rows
 }
 
-/// What still waits, and for what.
+/// Returns the waiting events with the keys that they wait for.
 async fn waiting(test: &TestApp) -> Vec<String> {
     let sql = "SELECT DISTINCT object_id || ' for ' || waits_for AS waiting FROM inbox_events \
         WHERE waits_for IS NOT NULL ORDER BY waiting";

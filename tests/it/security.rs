@@ -12,7 +12,7 @@ both_engines!(
     occurrences_of_an_hour_are_one_event,
     many_in_an_hour_are_grave,
     a_flood_is_counted_and_written_slowly,
-    what_is_settled_is_in_the_audit_log_and_opens_again,
+    a_resolution_is_in_the_audit_log_and_a_recurrence_reopens_it,
     events_are_filtered,
 );
 
@@ -90,7 +90,7 @@ const RESOLVE: &str = "mutation($id: ID!, $resolution: String!) {
     resolveSecurityEvent(input: {id: $id, resolution: $resolution}) {
         securityEvent { suspicion severity subject occurrences resolvedAt resolvedBy resolution } userErrors { code field } } }";
 
-async fn what_is_settled_is_in_the_audit_log_and_opens_again(test: &TestApp) {
+async fn a_resolution_is_in_the_audit_log_and_a_recurrence_reopens_it(test: &TestApp) {
     suspect(test, SecurityEventKind::WebhookMistimed, "192.0.2.1").await;
     let list = "{ securityEvents { nodes { id detail resolvedAt resolvedBy resolution occurrences } } }";
     let admin = test.admin();

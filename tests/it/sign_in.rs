@@ -47,7 +47,7 @@ pub(crate) fn token(header: &Value, claims: &Value, key: &EncodingKey, algorithm
     format!("{message}.{signature}")
 }
 
-fn hs256(claims: &Value) -> String {
+pub(crate) fn hs256(claims: &Value) -> String {
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     token(&json!({"alg": "HS256", "typ": "JWT"}), claims, &key, Algorithm::HS256)
 }

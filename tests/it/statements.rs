@@ -1,4 +1,4 @@
-//! Loaders: what a level asks for is read in one statement, whatever its width, and each parent gets what is its own.
+//! Loaders: one statement reads each level, whatever its width, and each parent gets its own rows.
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::{LISTS, root_list};
@@ -81,7 +81,7 @@ const COUNTS: &[(u64, &str)] = &[
     ),
 ];
 
-/// Asks, and tells how many statements it took.
+/// Runs a query, and returns the number of its statements.
 async fn counted<const USERS: u64>(
     test: &Company<USERS>,
     admin: &Client<'_>,
@@ -213,7 +213,7 @@ async fn every_parent_gets_its_own_filtered_rows(test: &Company<80>) {
 }
 
 async fn every_account_shows_the_subscription_of_the_highest_rank(test: &Company<80>) {
-    // One more subscription for whoever has one, to a lower plan and to a higher one in turn, and two for some.
+    // One more subscription for each subscriber, to a lower and a higher plan in turn, and two for some.
     let current = "SELECT * FROM subscriptions WHERE status IN ('trialing', 'active', 'past_due') ORDER BY id";
     let held = sql::models::<subscriptions::Model>(test.db(), current).await;
     let version = "SELECT v.id FROM product_versions v JOIN products p ON p.id = v.product_id \

@@ -1,4 +1,4 @@
-//! What Stripe is asked for, as files beside the types of Stripe's own SDK: `tests/stripe-sdk/check.mjs` compares the two.
+//! The requests to Stripe as files, which `tests/stripe-sdk/check.mjs` compares with the types of Stripe's SDK.
 //!
 //! The files are written anew with `TOLLGATE_TEST_UPDATE=1`.
 
@@ -24,7 +24,7 @@ fn what_stripe_is_asked_for_is_what_the_file_says() {
         let requests = shop.stripe.requests();
         let version = requests[0].version.clone();
         assert!(version.is_some() && requests.iter().all(|request| request.version == version));
-        // What leaves nothing behind needs no key.
+        // A request that changes nothing needs no key.
         let asks = |path: &str| path.ends_with("/create_preview") || path.ends_with("/billing_portal/sessions");
         let mut changes = requests.iter().filter(|request| !asks(&request.path));
         assert!(changes.all(|request| request.idempotency_key.is_some()));
@@ -112,7 +112,7 @@ impl Names {
     }
 }
 
-/// What is needed later of what mutations make.
+/// Results of mutations that later requests need.
 const MADE: [(&str, &str); 6] = [
     ("createCoupon", "coupon { id }"),
     ("createPromoCode", "promoCode { id }"),
@@ -125,7 +125,7 @@ const MADE: [(&str, &str); 6] = [
 /// Mutations that take no idempotency key.
 const WITHOUT_KEY: [&str; 4] = ["openBillingPortal", "createPlan", "createPlanVersion", "publishPlanVersion"];
 
-/// Everything that can be asked of Stripe through the API.
+/// Every request to Stripe that the API can cause.
 struct Story<'s> {
     shop: &'s Shop,
     steps: std::cell::Cell<usize>,
@@ -200,7 +200,7 @@ impl Story<'_> {
         self.ask("admin", "approveRefund", json!({"refundId": refund})).await;
     }
 
-    /// What admins sell.
+    /// The mutations of the catalogue.
     async fn catalogue(&self) {
         let spring = json!({"code": "SPRING", "name": "Spring", "percentBasisPoints": "2550", "duration": "REPEATING",
             "durationMonths": "3", "maxRedemptions": "100", "oncePerAccount": true});

@@ -11,7 +11,7 @@ both_engines! {
     a_subscription_ends_with_its_period_and_can_be_resumed,
     a_subscription_ends_at_once,
     a_subscription_is_paused_and_goes_on,
-    what_a_change_of_plan_costs_is_told_before,
+    a_preview_has_the_cost_of_a_plan_change,
     a_change_at_the_end_of_the_period_shows_and_can_be_undone,
     add_ons_come_and_go,
     a_change_that_the_card_declines_is_none,
@@ -76,7 +76,7 @@ async fn a_subscription_ends_with_its_period_and_can_be_resumed(shop: &Shop) {
     let resumed = shop.ask(&ann, RESUME, of(&id, "two")).await;
     assert_eq!(resumed["subscription"], json!({"status": "ACTIVE", "cancelAt": null, "pausedAt": null}));
     assert_eq!(code(&shop.ask(&ann, RESUME, of(&id, "three")).await), "NOTHING_TO_RESUME");
-    // What was answered once is answered again, with the subscription as it is now.
+    // The result is returned again, with the subscription as it is now.
     let again = shop.ask(&ann, CANCEL, input).await;
     assert_eq!(again["subscription"]["cancelAtPeriodEnd"], false);
     shop.ask(&ann, CANCEL, of(&id, "four")).await;
@@ -112,7 +112,7 @@ async fn a_subscription_is_paused_and_goes_on(shop: &Shop) {
     assert_eq!(at_stripe(shop)["pause_collection"], Value::Null);
 }
 
-async fn what_a_change_of_plan_costs_is_told_before(shop: &Shop) {
+async fn a_preview_has_the_cost_of_a_plan_change(shop: &Shop) {
     let (_, id) = ann(shop).await;
     shop.advance(TimeDelta::days(10)).await;
     let ann = shop.test.user("ann");

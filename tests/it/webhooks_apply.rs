@@ -1,4 +1,4 @@
-//! What is made of events where the corpus has none: names that stand elsewhere, and things that nothing is known of.
+//! Events that the corpus does not have: references to other objects, and objects without a known owner.
 
 use crate::support::{TestApp, both_engines, sql, webhooks};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ async fn a_subscription_to_an_unknown_price_is_kept_and_grants_nothing(test: &Te
     let notes = "{ webhookEvents(first: 1) { nodes { note } } }";
     let note = test.admin().data(notes, json!({})).await["webhookEvents"]["nodes"][0]["note"].take();
     assert!(note.as_str().unwrap().contains("price_9"), "{note}");
-    // Once the price says which plan it sells, the subscription gives it.
+    // Once the price names its plan, the subscription provides it.
     let mut told = price("price_9", "prod_9");
     told["metadata"] = json!({"plan": "pro", "tier": "2"});
     deliver(test, &[event("evt_2", "price.updated", told)]).await;

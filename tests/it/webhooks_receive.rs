@@ -15,8 +15,8 @@ both_engines!(
     the_time_of_a_signature_is_judged_by_our_clock,
     an_event_is_kept_once_however_often_it_comes,
     events_about_one_object_are_one_job,
-    what_is_not_for_us_is_kept_without_effect,
-    what_is_genuine_and_no_event_is_refused,
+    events_for_others_are_kept_without_effect,
+    a_genuine_body_that_is_no_event_is_refused,
     a_path_without_a_secret_is_not_there,
     bodies_and_methods_that_do_not_fit_are_refused,
 );
@@ -104,7 +104,7 @@ async fn a_forged_one_is_refused_in_every_way_and_leaves_a_security_event(test: 
     for provider in Provider::ALL {
         let body = event(provider, "evt_1", "cus_1").to_string();
         for number in 0..15 {
-            // What was noticed last is written at once, as each comes in a minute of its own.
+            // The last count is written at once, because each event comes in its own minute.
             test.advance(chrono::TimeDelta::minutes(1));
             let mut all = forgeries(provider, test.app.now().timestamp(), body.as_bytes());
             assert_eq!(all.len(), 15);
@@ -212,7 +212,7 @@ async fn events_about_one_object_are_one_job(test: &TestApp) {
     assert_eq!(test.run_jobs().await, 2);
 }
 
-async fn what_is_not_for_us_is_kept_without_effect(test: &TestApp) {
+async fn events_for_others_are_kept_without_effect(test: &TestApp) {
     let summary = json!({"object": {"object": "entitlements.active_entitlement_summary", "customer": "cus_1"}});
     let thin = json!({"id": "evt_4", "object": "v2.core.event", "type": "v1.billing.meter.error_report_triggered",
         "created": "2025-09-04T15:33:20.027Z", "livemode": false, "related_object": {"id": "mtr_1", "type": "billing.meter"}});
@@ -238,7 +238,7 @@ async fn what_is_not_for_us_is_kept_without_effect(test: &TestApp) {
     assert_eq!((queued(test).await.len(), told(test).await.len()), (0, 5));
 }
 
-async fn what_is_genuine_and_no_event_is_refused(test: &TestApp) {
+async fn a_genuine_body_that_is_no_event_is_refused(test: &TestApp) {
     for (provider, body, message) in [
         (Provider::Stripe, "", "the body is not JSON"),
         (Provider::Stripe, "{\"id\": \"evt_1\"", "the body is not JSON"),

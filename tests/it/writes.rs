@@ -32,7 +32,7 @@ async fn insert(txn: &Txn, code: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes the rows with these codes, and then does what `end` says.
+/// Writes the rows with these codes, and then ends as `end` specifies.
 async fn write(db: &Db, codes: Vec<String>, end: fn() -> Result<()>) -> Result<()> {
     db.write(move |txn| {
         Box::pin(async move {
@@ -68,7 +68,7 @@ async fn sixty_four_writers_at_once_are_all_durable_and_share_commits(test: &Tes
     let writers = (0..64).map(|number| async move {
         let code = format!("w{number:02}");
         write(db, vec![code.clone()], || Ok(())).await.unwrap();
-        // Answered after the commit: whoever reads now sees it.
+        // The call returns after the commit: every reader sees the row now.
         let seen = sql::ids(db.read(), "SELECT id FROM features WHERE code = $1", [code.into()]).await;
         assert_eq!(seen.len(), 1);
     });

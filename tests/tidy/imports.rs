@@ -12,7 +12,7 @@ pub(crate) fn order(lib: &str) -> Vec<String> {
     declared.map(str::to_owned).collect()
 }
 
-/// What a file uses that does not stand above its module.
+/// Returns the imports of a file that are not above its module.
 pub(crate) fn check(file: &Source, order: &[String]) -> Vec<String> {
     let inside = file.path.trim_start_matches("src/");
     let module = inside.split('/').next().unwrap().trim_end_matches(".rs");

@@ -1,4 +1,4 @@
-//! Reads the tree, and tells code from comments and literals well enough for the rules.
+//! Reads the tree, and distinguishes code, comments and literals well enough for the rules.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(crate) struct Source {
 /// The directories that are read, besides the files at the root.
 const DIRECTORIES: &[&str] =
     &[".ci", "benches", "deploy", "docs", "entity", "examples", "migration", "sandbox", "seed", "src", "tests", "web"];
-/// What is generated, or not ours to format.
+/// Directories and files that are generated, or not ours to format.
 const SKIPPED: &[&str] = &["dist", "fixtures", "node_modules", "package-lock.json", "snapshots", "target"];
 const TEXT: &[&str] = &[
     "css", "graphql", "html", "js", "jsx", "json", "md", "mjs", "rs", "service", "sh", "toml", "ts", "tsx", "yaml",
@@ -62,14 +62,14 @@ fn collect(path: String, found: &mut Vec<Source>) {
     }
 }
 
-/// What [`blank`] leaves of string and character literals.
+/// The treatment of string and character literals by [`blank`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Literals {
     Keep,
     Blank,
 }
 
-/// The text with its comments as spaces, and its literals too where asked; every line stays where it is.
+/// Returns the text with its comments as spaces, and its literals too if requested; every line keeps its place.
 pub(crate) fn blank(text: &str, literals: Literals) -> String {
     let mut rest = text;
     let mut out = String::with_capacity(text.len());
@@ -107,7 +107,7 @@ fn block_comment(text: &str) -> usize {
     text.len()
 }
 
-/// How many `#` a raw string that starts here ends with; `None` where the quote starts a plain one.
+/// Returns the number of `#` at the end of a raw string that starts here; `None` for a plain string.
 fn raw_hashes(before: &str) -> Option<usize> {
     let prefix = before.trim_end_matches('#');
     prefix.ends_with('r').then_some(before.len() - prefix.len())

@@ -1,4 +1,4 @@
-//! What our policy makes of what the providers say, as a user and the books tell it.
+//! The result of a sequence for users and for the ledger.
 
 use super::sequences::Sequence;
 use crate::support::TestApp;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What each user has, what the ledger says, and what the money comes to are what the sequence expects.
+/// Checks the plans of the users, the ledger and the sums of money against the sequence.
 pub(super) async fn check(test: &TestApp, sequence: &Sequence, run: &str) {
     let derived = &sequence.expected["derived"];
     for (user, expected) in derived["users"].as_object().unwrap() {
@@ -35,7 +35,7 @@ pub(super) async fn check(test: &TestApp, sequence: &Sequence, run: &str) {
     assert_eq!(&actual, expected, "{run}: {}: totals", sequence.name);
 }
 
-/// What a user is told of their plan, credits and licences.
+/// Returns a user's plan, credits and licences.
 async fn held(test: &TestApp, user: &str, expected: &Value) -> Value {
     const QUERY: &str = "{ viewer { account {
         creditBalance(unit: \"credits\") { available }
@@ -71,7 +71,7 @@ async fn held(test: &TestApp, user: &str, expected: &Value) -> Value {
 const OF_USER: &str = "JOIN accounts ON accounts.id = x.account_id \
     JOIN user_identities ON user_identities.user_id = accounts.owner_id WHERE user_identities.subject = $1";
 
-/// What came to and went from what can be spent, by the session that it was bought in.
+/// Returns the additions to and deductions from the available credits, by the session of the purchase.
 async fn ledger(test: &TestApp, users: &[String]) -> Vec<(String, i64)> {
     let sql = format!(
         "SELECT g.business_key AS bought, x.amount AS amount FROM ledger_entries x \

@@ -1,4 +1,4 @@
-//! What the providers say, as it stands in the mirror.
+//! The mirrored rows of a sequence.
 
 use super::sequences::Sequence;
 use crate::support::TestApp;

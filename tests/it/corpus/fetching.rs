@@ -1,5 +1,5 @@
-//! The same lives where Stripe is asked for each object: what it answers is the end, whatever the order of deliveries,
-//! and where it does not answer the order of the events decides.
+//! The sequences with an API key, so that each object is fetched from Stripe: the fetched objects decide, whatever the
+//! order of deliveries, and without a response the order of the events does.
 
 use super::sequences::{self, Sequence};
 use super::{check, deliver, shuffled, sign_in};
@@ -12,9 +12,9 @@ use tollgate::inbox::{ApplyObject, ReapplyPrice, WakeWaiting};
 use tollgate::jobs::Worker;
 use tollgate::meter::FetchOutcome;
 
-both_engines!(asked_while_shuffled, asked_while_stripe_fails, what_stripe_has_counts_for_more_than_what_it_told);
+both_engines!(asked_while_shuffled, asked_while_stripe_fails, fetched_objects_count_for_more_than_received_ones);
 
-/// Lives in which it matters what is asked: shapes of all versions, ties, burst of events, money that goes and comes.
+/// Sequences in which fetching matters: all versions, references, bursts of events, refunds that fail.
 const LIVES: [&str; 7] = [
     "00-catalog",
     "03-resume-basil",
@@ -58,7 +58,7 @@ async fn asked_while_stripe_fails(given: &TestApp) {
     assert!(answered > 10 && failed > 10, "{answered} {failed}");
 }
 
-async fn what_stripe_has_counts_for_more_than_what_it_told(given: &TestApp) {
+async fn fetched_objects_count_for_more_than_received_ones(given: &TestApp) {
     let sequence = sequences::all().into_iter().find(|sequence| sequence.name == "03-resume-basil").unwrap();
     let stripe = Stripe::start(&sequences::objects(), Vec::new()).await;
     let test = given.beside(&stripe.settings()).await;

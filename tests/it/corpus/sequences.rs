@@ -36,9 +36,9 @@ impl Sequence {
         self.expected["derived"]["users"].as_object().unwrap().keys().cloned().collect()
     }
 
-    /// The same life of other people: every id that could be shared carries `seed`.
+    /// Returns the sequence for other people: every id that could be shared contains `seed`.
     pub(crate) fn renamed(self, seed: u64) -> Sequence {
-        // What the catalogue names stays, as all lives buy the same.
+        // Ids of the catalogue stay, because all sequences buy the same products.
         const PREFIXES: [&str; 25] = [
             "user_1", "user_2", "cus_", "sub_", "si_", "in_", "pi_", "ch_", "re_", "du_", "dp_", "cs_test_", "evt_",
             "inpay_", "di_", "promo_", "pm_", "ctm_", "txn_", "adj_", "txnitm_", "ntf_", "add_", "adjitm_", "paymtd_",
@@ -72,13 +72,13 @@ pub(crate) fn all() -> Vec<Sequence> {
     index["sequences"].as_array().unwrap().iter().map(|entry| sequence(entry["dir"].as_str().unwrap())).collect()
 }
 
-/// What Stripe would show of each life at its end: objects by version and id.
+/// Returns Stripe's objects at the end of each sequence, by version and id.
 pub(crate) fn objects() -> Vec<Value> {
     let folders = all().into_iter().filter(|sequence| sequence.provider == Provider::Stripe);
     folders.map(|sequence| read(&folder().join(sequence.name).join("objects.json"))).collect()
 }
 
-/// What Stripe would show of one life at its end.
+/// Returns Stripe's objects at the end of one sequence.
 pub(crate) fn objects_of(sequence: &Sequence) -> Vec<Value> {
     vec![read(&folder().join(&sequence.name).join("objects.json"))]
 }

@@ -14,21 +14,21 @@ use tollgate::clock::Clock;
 
 both_engines!(four_at_a_time_with_kills_in_between);
 
-/// How many senders there are.
+/// Number of senders.
 const SENDERS: usize = 4;
-/// How many events are acknowledged before the server is killed.
+/// Number of acknowledged events before the server is killed.
 const BETWEEN_KILLS: usize = 150;
-/// How long the last server may take to apply what is there: longer than the lease of a job whose worker was killed.
+/// Time limit of the last server to apply all events: longer than the lease of a job whose worker was killed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What is still to be delivered; what was not acknowledged comes back.
+/// The events to deliver; those that are not acknowledged are added again.
 struct Post {
     waiting: Mutex<VecDeque<Event>>,
 }
 
 impl Post {
-    /// Sends until nothing waits or the server is gone, and tells of each event that was acknowledged. After every tenth
-    /// the connection breaks, and the event is sent again by whoever comes to it, as the provider does not know.
+    /// Sends until nothing is left or the server is gone, and reports each acknowledged event. After every tenth
+    /// the connection breaks, and any sender sends the event again, because the provider does not know its result.
     fn send(&self, address: &str, acknowledged: &mpsc::Sender<()>) {
         let connect = || TcpStream::connect(address).ok().map(BufReader::new);
         let mut stream = connect();

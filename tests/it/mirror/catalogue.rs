@@ -1,4 +1,4 @@
-//! What the providers sell finds its place among what was made by hand.
+//! The providers' products are matched with those created by hand.
 
 use super::observed::{Observed, at, prices};
 use super::{account, apply};
@@ -95,7 +95,7 @@ async fn a_price_that_changes_is_another(test: &TestApp) {
     let tables: Vec<_> = changed.iter().map(|difference| &*difference.table).collect();
     assert_eq!(tables, ["prices", "provider_prices", "prices"]);
     assert_eq!(apply(test, account, &Observed::Price(dearer)).await, []);
-    // What is not one amount has no price here, and a version all the same.
+    // A price without a single amount has no price row, but a version.
     let tiered = ObservedPrice { unit_amount_minor: None, ..called("pro_old") };
     apply(test, account, &Observed::Price(tiered)).await;
     assert_eq!(mirrored(test, "pro_old").await.price_id, None);

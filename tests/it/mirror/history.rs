@@ -1,4 +1,4 @@
-//! What is written down of the past is corrected by adding to it, and money finds its subscription.
+//! Corrections of the history add to it, and payments find their subscription.
 
 use super::observed::{Observed, at, everything, payments, prices, subscription};
 use super::{account, apply};
@@ -55,7 +55,7 @@ async fn a_correction_is_added_and_counts(test: &TestApp) {
     assert_eq!(told, expected);
     assert_eq!(written[0], ahead, "what was written down stays");
 
-    // The same content told by another event of the same second is the same state; another cause is not.
+    // Equal content of another event of that second is one state; another cause is another state.
     history[0].inbox_event_id = event(&test.app).await;
     assert_eq!(apply(test, account, &Observed::Subscription(newest.clone(), history.clone())).await, []);
     history[0].cause = "customer.subscription.deleted".to_owned();
@@ -74,7 +74,7 @@ async fn an_unknown_price_gives_nothing_until_it_is_known(test: &TestApp) {
     let row = async || subscriptions::Entity::find().one(test.app.db.read()).await.unwrap().unwrap();
     let found = row().await;
     assert_eq!((found.product_version_id, found.price_id), (None, None));
-    // What it comes to is known all the same.
+    // Its amount is known all the same.
     assert_eq!(versions(test).await.last().unwrap().arr_minor, 69_600);
     for price in prices("") {
         apply(test, account, &Observed::Price(price)).await;
@@ -84,7 +84,7 @@ async fn an_unknown_price_gives_nothing_until_it_is_known(test: &TestApp) {
     assert!(found.product_version_id.is_some() && found.price_id.is_some());
     assert_eq!(found.current_period_end.map(|end| end.with_timezone(&Utc)), Some(at(1_440)));
 
-    // Items and plans that are gone are gone here, and told.
+    // Removed items and scheduled changes are removed here too, with a change event.
     let bare = ObservedSubscription { items: Vec::new(), scheduled: Vec::new(), ..newest };
     let changed = apply(test, account, &Observed::Subscription(bare, Vec::new())).await;
     let gone = changed.iter().filter(|difference| difference.after.is_none());

@@ -1,4 +1,4 @@
-//! What is observed of a provider becomes the same rows in whatever order, and however often, it comes.
+//! Observed states give the same rows in any order and number.
 
 mod catalogue;
 mod history;
@@ -27,7 +27,7 @@ pub(crate) async fn account(test: &TestApp, user: &str) -> Uuid {
     local_id(answer["viewer"]["account"]["id"].as_str().unwrap()).1
 }
 
-/// Mirrors one thing, in a transaction of its own, and tells what that changed.
+/// Mirrors one observed state, in its own transaction, and returns the changes.
 async fn apply(test: &TestApp, account: Uuid, observed: &Observed) -> Vec<Difference> {
     let observed = observed.clone();
     let written = test.app.db.write(move |txn| {
@@ -77,7 +77,7 @@ async fn any_order_gives_the_same_rows(test: &TestApp) {
                 assert_eq!(apply(test, account, thing).await, [], "{thing:?} at once again");
             }
         }
-        // What a thing refers to is there by now.
+        // All referenced rows exist by now.
         for round in 0.. {
             let mut changed = Vec::new();
             things.shuffle(&mut dice);

@@ -317,7 +317,7 @@ pub(crate) fn payments(name: &str) -> impl Iterator<Item = ObservedPayment> {
             subscription_external_id: Some(id("sub")),
             status: PaymentStatus::Failed,
             failure_code: Some("card_declined".to_owned()),
-            // What contradicts itself is set right, and not refused.
+            // Contradictions are corrected, not refused.
             refunded_minor: 100,
             ..payment("pi_3", 0)
         },

@@ -1,4 +1,4 @@
-//! Whose an object of a provider is.
+//! The owner of a provider's object.
 
 use super::observed::{Observed, at};
 use super::{account, apply};
@@ -10,7 +10,7 @@ use serde_json::json;
 use tollgate::accounts::{self, ObservedCustomer};
 use uuid::Uuid;
 
-both_engines!(a_user_is_known_by_subject_or_id, a_customer_follows_its_metadata, who_appears_is_announced);
+both_engines!(a_user_is_known_by_subject_or_id, a_customer_follows_its_metadata, a_new_user_is_announced);
 
 async fn known(test: &TestApp, user: &str) -> Option<Uuid> {
     let user = user.to_owned();
@@ -40,7 +40,7 @@ async fn a_user_is_known_by_subject_or_id(test: &TestApp) {
         created_at: Set(test.app.now().fixed_offset()),
     };
     let db = test.app.db.schema();
-    // The same user at two issuers is one; two users of one name are not told apart.
+    // One user at two issuers is one; two users with one subject are ambiguous.
     user_identities::Entity::insert(identity("https://two", ids.0.user_id, "alice")).exec(db).await.unwrap();
     assert_eq!(known(test, "alice").await, Some(alice));
     user_identities::Entity::insert(identity("https://three", ids.1.user_id, "alice")).exec(db).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_customer_follows_its_metadata(test: &TestApp) {
     assert_eq!(serde_json::to_value(changed).unwrap(), moved);
 }
 
-async fn who_appears_is_announced(test: &TestApp) {
+async fn a_new_user_is_announced(test: &TestApp) {
     account(test, "alice").await;
     account(test, "alice").await;
     let rows = jobs::Entity::find().filter(jobs::Column::Kind.eq("user_appeared"));

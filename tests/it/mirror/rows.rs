@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The columns that say when a row was written down rather than what it says.
+/// The columns with the time of recording.
 const RECORDED: [&str; 4] = ["id", "updated_at", "recorded_at", "entry_count"];
 
 type Row = Map<String, Value>;
@@ -101,7 +101,7 @@ fn text(row: &Row, column: &str) -> String {
     }
 }
 
-/// What tells a row apart, whatever its id.
+/// Returns the key that identifies a row, without its id.
 fn known_as(table: &str, row: &Row, names: &BTreeMap<String, String>) -> String {
     let named = |column: &str| names.get(&text(row, column)).cloned().unwrap_or_default();
     match table {

@@ -1,4 +1,4 @@
-//! A Tollgate over a fresh database, asked through HTTP, with a clock that stands still.
+//! A Tollgate on a fresh database, called through HTTP, with a clock that stands still.
 
 use super::webhooks::{PADDLE_SECRET, STRIPE_SECRET};
 use super::{Subject, TestDatabase};
@@ -29,12 +29,12 @@ use tower::ServiceExt as _;
 /// The instant at which every test starts.
 const START: &str = "2026-01-15T12:00:00Z";
 
-/// What the tokens of the tests are signed with.
+/// The secret that signs the tests' tokens.
 pub(crate) const SECRET: &str = "a secret of the tests, which is no secret";
 
 /// A Tollgate to be tested.
 pub(crate) struct TestApp {
-    /// What its requests share.
+    /// The state that its requests share.
     pub(crate) app: Arc<App>,
     router: axum::Router,
 }
@@ -70,7 +70,7 @@ impl TestApp {
         TestApp::at(clock(), settings).await
     }
 
-    /// The same with a clock that others look at too.
+    /// Like the function above, with a clock that others share.
     pub(crate) async fn at(clock: Arc<Clock>, settings: &[(&str, &str)]) -> Self {
         let env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(None, env).unwrap();
@@ -84,7 +84,7 @@ impl TestApp {
         self.beside_at(clock(), settings).await
     }
 
-    /// The same with a clock that others look at too.
+    /// Like the function above, with a clock that others share.
     pub(crate) async fn beside_at(&self, clock: Arc<Clock>, settings: &[(&str, &str)]) -> Self {
         let url = match &self.app.config.database.url {
             DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
@@ -175,7 +175,7 @@ pub(crate) fn clock() -> Arc<Clock> {
     Arc::new(Clock::fixed(start))
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -190,7 +190,7 @@ impl Reply {
     }
 }
 
-/// Someone who asks.
+/// A caller.
 pub(crate) struct Client<'a> {
     test: &'a TestApp,
     credential: Option<String>,
@@ -199,12 +199,12 @@ pub(crate) struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// The same caller, over a connection from this address.
+    /// Sets the address of the caller's connection.
     pub(crate) fn calling_from(self, address: &str) -> Self {
         Client { address: Some(SocketAddr::new(address.parse().unwrap(), 4711)), ..self }
     }
 
-    /// The same caller, who sends this header too.
+    /// Adds a header to the caller's requests.
     pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
@@ -233,7 +233,7 @@ impl Client<'_> {
         reply["data"].take()
     }
 
-    /// What a change tells them while they watch with a document: a reply, or null for nothing.
+    /// Returns the event that a change sends to a subscription with this document, or null if there is none.
     pub(crate) async fn told(&self, engine: &Engine, query: &str, change: Change) -> Value {
         let app = &self.test.app;
         let viewer = accounts::sign_in(app, self.credential.as_deref()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Jobs that do what a test asks of them, and write down that they ran.
+//! Jobs that a test defines, and that record their runs.
 
 use super::TestApp;
 use chrono::{DateTime, Utc};
@@ -14,11 +14,11 @@ use tollgate::error::{Error, Result};
 use tollgate::jobs::{Job, Tally, Worker};
 use uuid::Uuid;
 
-/// What the jobs of one test did. A job finds it by the test's number, as a job has nothing but its fields.
+/// The record of the jobs of one test. A job finds it by the test's number, because a job has only its fields.
 #[derive(Default)]
 pub(crate) struct Diary {
     runs: AtomicUsize,
-    /// What a chore that counts is to see, what it saw, and how many of it there were at a time.
+    /// The expected and observed counts of a chore, and the maximum that ran at a time.
     pub(crate) wanted: AtomicUsize,
     pub(crate) seen: AtomicUsize,
     running: AtomicUsize,
@@ -38,7 +38,7 @@ fn diary(test: Uuid) -> Arc<Diary> {
     Arc::clone(diaries.get_or_insert_default().entry(test).or_default())
 }
 
-/// What a chore does.
+/// The action of a chore.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 pub(crate) enum Does {
     Nothing,
@@ -140,7 +140,7 @@ pub(crate) async fn only(test: &TestApp) -> Model {
     jobs.remove(0)
 }
 
-/// How often the chore ran.
+/// Returns the number of runs of the chore.
 pub(crate) fn runs(diary: &Diary) -> usize {
     diary.runs.load(Ordering::SeqCst)
 }

@@ -20,7 +20,7 @@ pub(crate) const BUSY: Fault = Fault::Answer { status: 503, should_retry: Some(f
 /// An answer of Stripe's that nothing changes.
 pub(crate) const REFUSED: Fault = Fault::Answer { status: 400, should_retry: None, acted: false, saved: true };
 
-/// What a gift of the price with this id at Stripe is asked for with.
+/// Returns the input that buys a gift of the price with this id at Stripe.
 pub(crate) async fn input(shop: &Shop, price: &str, key: &str) -> Value {
     json!({"priceId": shop.price(price).await, "message": "Enjoy", "recipientEmail": "bob@example.com",
         "successUrl": "https://a.example/", "cancelUrl": "https://a.example/back", "idempotencyKey": key})
@@ -40,7 +40,7 @@ pub(crate) async fn begun(shop: &Shop, caller: &Client<'_>) -> (String, String) 
     (text(&bought["gift"]["id"]), text(&bought["code"]))
 }
 
-/// The same, paid.
+/// Buys and pays a gift of a month of `basic`: its global id, and its code.
 pub(crate) async fn paid(shop: &Shop, caller: &Client<'_>) -> (String, String) {
     let gift = begun(shop, caller).await;
     shop.stripe.pay(&last_session(shop), Card::Good).unwrap();

@@ -18,7 +18,7 @@ pub(crate) struct List {
     belong: &'static str,
     /// The column that sorts, and the word for it in `orderBy` where there is one.
     pub(crate) order: (&'static str, Option<&'static str>),
-    /// Largest first where nothing is asked.
+    /// The default direction: largest first.
     pub(crate) descending: bool,
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn root_list(ty: &str) -> Option<&'static List> {
 }
 
 impl List {
-    /// The document that asks for a page in the order of the list, or in one that is asked for.
+    /// Returns the document for a page, in the default order or in the given direction.
     pub(crate) fn document(&self, descending: Option<bool>) -> String {
         let order = match (descending, self.order.1) {
             (Some(true), Some(word)) => format!("orderBy: {{field: {word}, direction: DESC}}"),
@@ -113,7 +113,7 @@ impl List {
         self.asked(&format!("{} {order}", self.arguments))
     }
 
-    /// The document that asks for a page of what a filter keeps.
+    /// Returns the document for a page of the filtered list.
     pub(crate) fn filtered(&self, filter: &str) -> String {
         self.asked(&format!("filter: {filter}"))
     }

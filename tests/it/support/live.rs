@@ -20,10 +20,10 @@ use tollgate::http::{self, Http};
 /// After this long nothing will come any more.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The header that says what is spoken.
+/// The header that names the protocol.
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 
-/// What comes within the patience.
+/// Returns the next message within the time limit.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(PATIENCE, what).await.expect("it comes in time")
 }
@@ -113,7 +113,7 @@ impl Socket {
         Socket::dial(server, &[]).await.unwrap()
     }
 
-    /// Whether there is room for a socket.
+    /// Returns true if the server accepts another socket.
     pub(crate) async fn can_open(server: &Server) -> bool {
         Socket::dial(server, &[PROTOCOL]).await.is_ok()
     }
@@ -132,7 +132,7 @@ impl Socket {
     }
 
     pub(crate) async fn send(&mut self, message: impl Into<Message>) {
-        // What has been hung up on is seen where it is read.
+        // A closed connection shows at the next read.
         let _ = self.0.send(message.into()).await;
     }
 
@@ -170,7 +170,7 @@ impl Socket {
         self.settle().await;
     }
 
-    /// Waits until all that was said before is done, and nothing was told meanwhile.
+    /// Waits until all earlier messages are processed, and checks that no event arrived meanwhile.
     pub(crate) async fn settle(&mut self) {
         self.say(json!({"type": "ping"})).await;
         assert_eq!(self.hear().await, json!({"type": "pong"}));
@@ -208,7 +208,7 @@ impl Events {
         Events::request(server, &format!("POST /graphql HTTP/1.1\r\n{head}"), &body).await
     }
 
-    /// Sends any request that wants events. What it says to the end of the headers, and the body.
+    /// Sends a request for an event stream, and returns the head of the response and its body.
     pub(crate) async fn request(server: &Server, head: &str, body: &str) -> Events {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         let accept = "host: test\r\nconnection: close\r\naccept: text/event-stream\r\naccept-encoding: gzip\r\n\r\n";

@@ -44,14 +44,14 @@ pub(crate) struct TestDatabase {
     _kept: Kept,
 }
 
-/// What removes the database when dropped.
+/// The guard that removes the database when dropped.
 enum Kept {
     Sqlite { _directory: tempfile::TempDir },
     Postgres { _database: postgres::Lease },
 }
 
 impl TestDatabase {
-    /// Makes a database; `None` where PostgreSQL is asked for and not installed.
+    /// Creates a database; `None` for PostgreSQL if it is not installed.
     pub(crate) fn create(engine: Engine) -> Option<Self> {
         Some(match engine {
             Engine::Sqlite => {
@@ -65,7 +65,7 @@ impl TestDatabase {
         })
     }
 
-    /// Where the database is, in the form that the configuration takes.
+    /// Returns the URL of the database, in the form of the setting.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -81,7 +81,7 @@ async fn mark(db: &DatabaseConnection) -> Result<(), DbErr> {
     installation::Entity::insert(row).exec_without_returning(db).await.map(drop)
 }
 
-/// What a test's body is written against.
+/// The subject that a test's body receives.
 pub(crate) trait Subject: Sized {
     /// Makes it, over a fresh database that lives until after [`Subject::finish`].
     async fn start(database: &TestDatabase) -> Self;

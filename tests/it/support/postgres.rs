@@ -12,14 +12,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What `.ci/postgres` exits with where PostgreSQL is not installed.
+/// The exit status of `.ci/postgres` if PostgreSQL is not installed.
 const NOT_INSTALLED: i32 = 69;
 
 /// The server of this test process.
 pub(super) struct PostgresServer {
     url: url::Url,
     template: String,
-    /// How to copy it: by file, ten times faster than through the log. PostgreSQL 14 knows no other way, nor the word.
+    /// The strategy to copy it: by file, ten times faster than through the log. PostgreSQL 14 lacks the option.
     strategy: &'static str,
     /// Tells the databases of this process from those of others on the same server.
     run: String,
@@ -34,7 +34,7 @@ pub(super) struct Lease {
     name: String,
 }
 
-/// The server, started by the first test that asks; `None`, said once on stderr, where PostgreSQL is not installed.
+/// Returns the server, started by the first call; `None`, reported once on stderr, if PostgreSQL is not installed.
 pub(super) fn server() -> Option<&'static PostgresServer> {
     static SERVER: OnceLock<Option<PostgresServer>> = OnceLock::new();
     SERVER.get_or_init(PostgresServer::start).as_ref()
@@ -69,7 +69,7 @@ impl PostgresServer {
         Some(Self { url, template, strategy, run, created: AtomicU32::new(0), _process: process })
     }
 
-    /// A copy of the template. Copies may be made at once: PostgreSQL asks only that nobody is connected to the
+    /// Copies the template. Copies can run concurrently: PostgreSQL only requires that nobody is connected to the
     /// template, which allows no connections.
     pub(super) fn database(&'static self) -> Lease {
         let name = format!("{}_{}", self.run, self.created.fetch_add(1, Ordering::Relaxed));
@@ -87,7 +87,7 @@ impl PostgresServer {
 }
 
 impl Lease {
-    /// Where the database is.
+    /// Returns the URL of the database.
     pub(super) fn url(&self) -> String {
         named(&self.server.url, &self.name).into()
     }

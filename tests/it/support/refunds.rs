@@ -64,7 +64,7 @@ pub(crate) async fn all(shop: &Shop) -> Vec<(String, String, i64, i64)> {
     rows.into_iter().map(told).collect()
 }
 
-/// How many credits a person has.
+/// Returns the available credits of a person.
 pub(crate) async fn credits(shop: &Shop, name: &str) -> String {
     let query = "{ viewer { account { creditBalances { available } } } }";
     let data = shop.test.user(name).data(query, json!({})).await;

@@ -58,7 +58,7 @@ pub(crate) async fn suspicions(app: &App, count: i64) -> Vec<Uuid> {
     ids
 }
 
-/// So many things that were asked of Stripe, in every state; the newest last.
+/// Inserts this number of requests to Stripe, in every state; the newest last.
 pub(crate) async fn calls(app: &App, count: i64) -> Vec<Uuid> {
     let rows = (0..count).zip(["pending", "done", "refused", "abandoned"].iter().cycle()).map(|(number, state)| {
         let at = (app.now() - TimeDelta::days(count - number / 2)).fixed_offset();
@@ -108,7 +108,7 @@ pub(crate) async fn billing(
     [customer, subscription, discount, money, gift].concat()
 }
 
-/// Who is billed at the provider, and the price there.
+/// Inserts a customer at the provider, and a price there.
 async fn customer(app: &App, account: Uuid, (version, price): (Uuid, Uuid)) -> Vec<(&'static str, Uuid)> {
     let (db, at) = (app.db.schema(), app.now().fixed_offset());
     let [customer, provider_price] = std::array::from_fn(|_| app.new_id());
@@ -330,7 +330,7 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
     [&[("Invoice", invoice), ("Payment", payment)], &returned[..]].concat()
 }
 
-/// What was given back of a payment, or asked back.
+/// Inserts refunds of a payment, requested and processed.
 async fn returned(app: &App, account: Uuid, payment: Uuid) -> Vec<(&'static str, Uuid)> {
     let (db, at) = (app.db.schema(), app.now().fixed_offset());
     let [refund, dispute] = std::array::from_fn(|_| app.new_id());

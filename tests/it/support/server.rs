@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-/// Where a server of its own finds its database.
+/// The database of a server of its own.
 pub(crate) struct Place(String);
 
 impl Subject for Place {
@@ -26,7 +26,7 @@ pub(crate) struct Server {
 impl Place {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-        // What the machine has set is not for this server.
+        // The machine's own settings are not for this server.
         command.env_clear().env("TOLLGATE_DATABASE_URL", &self.0).env("TOLLGATE_LISTEN", "127.0.0.1:0");
         command.env("TOLLGATE_JWT_HS256_SECRET", SECRET);
         command.env("TOLLGATE_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET);
@@ -41,7 +41,7 @@ impl Place {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Where the database is.
+    /// The URL of the database.
     pub(crate) fn url(&self) -> &str {
         &self.0
     }
@@ -55,7 +55,7 @@ impl Place {
             let (_, rest) = line.split_once("listening on http://")?;
             Some(rest.split_once("/graphql").unwrap().0.to_owned())
         });
-        // What else it says is read, so that it never waits for a reader.
+        // The rest of its output is read, so that it never blocks.
         std::thread::spawn(move || log.for_each(drop));
         Server { process, address: address.expect("the server listens") }
     }
@@ -69,7 +69,7 @@ impl Server {
     }
 }
 
-/// Posts over a connection that stays open, and tells the status and the body of the reply; `None` once the server is
+/// Posts over a persistent connection, and returns the status and the body of the response; `None` once the server is
 /// gone.
 pub(crate) fn post(stream: &mut BufReader<TcpStream>, path: &str, header: &str, body: &str) -> Option<(u16, Vec<u8>)> {
     let head = format!(

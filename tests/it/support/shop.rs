@@ -13,7 +13,7 @@ use tollgate::providers::Provider;
 /// The key that the sandbox takes.
 const KEY: &str = "rk_test_shop_8Jq2";
 
-/// What is on sale: code of the product, kind, rank, and for each price its id at Stripe, amount, currency, interval and
+/// A product on sale: its code, kind, rank, and for each price its id at Stripe, amount, currency, interval and
 /// days of trial.
 type Goods = (&'static str, &'static str, i64, &'static [(&'static str, i64, &'static str, &'static str, i64)]);
 
@@ -25,7 +25,7 @@ const GOODS: &[Goods] = &[
     ("100", "credits", 0, &[("price_credits", 1000, "usd", "once", 0)]),
 ];
 
-/// A shop. Its Tollgate is told of what happens at Stripe when [`Shop::deliver`] is called, and not before.
+/// A shop. Its Tollgate receives Stripe's events when [`Shop::deliver`] is called, and not before.
 pub(crate) struct Shop {
     pub(crate) test: TestApp,
     pub(crate) stripe: Sandbox,
@@ -110,7 +110,7 @@ impl Shop {
         self.deliver_to(&self.test).await;
     }
 
-    /// The same by another node: one whose Stripe was away leaves it alone for a while.
+    /// Delivers to another node: one that found Stripe unavailable does not call it for a while.
     pub(crate) async fn deliver_to(&self, node: &TestApp) {
         for event in self.stripe.take_events() {
             let reply = webhooks::deliver(node, Provider::Stripe, &event).await;
@@ -119,7 +119,7 @@ impl Shop {
         node.run_jobs().await;
     }
 
-    /// Lets time go by, at Stripe too, and tells of what it brought.
+    /// Advances the time, at Stripe too, and delivers the events.
     pub(crate) async fn advance(&self, by: TimeDelta) {
         self.test.advance(by);
         self.stripe.time_passes();
@@ -142,7 +142,7 @@ impl Shop {
         fields.values_mut().next().unwrap().take()
     }
 
-    /// How many objects of a kind there are at Stripe.
+    /// Returns the number of objects of a kind at Stripe.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.stripe.objects(kind).len()
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
-/// What it says the time is, after all that the corpus tells.
+/// Its present time, later than all events of the corpus.
 pub(crate) const DATE: &str = "Sun, 01 Feb 2026 00:00:00 GMT";
 
 /// The key that it takes.
@@ -33,11 +33,11 @@ struct Shelf {
     objects: BTreeMap<String, BTreeMap<String, Value>>,
     /// Newest first.
     events: Vec<Value>,
-    /// How many of a hundred requests fail.
+    /// The percentage of requests that fail.
     failing: u32,
     dice: ChaCha8Rng,
     failures: u32,
-    /// What was asked for.
+    /// The paths that were requested.
     asked: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Stripe {
         Stripe { url, shelf, serving }
     }
 
-    /// The settings of a Tollgate that asks it.
+    /// Returns the settings of a Tollgate that calls it.
     pub(crate) fn settings(&self) -> [(&str, &str); 6] {
         [
             ("TOLLGATE_JWT_HS256_SECRET", SECRET),
@@ -102,7 +102,7 @@ impl Stripe {
         self.shelf.lock().unwrap().objects.remove(id);
     }
 
-    /// The paths that were asked for, and which are forgotten with that.
+    /// Takes the paths that were requested.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.shelf.lock().unwrap().asked)
     }
@@ -172,7 +172,7 @@ impl Shelf {
     }
 }
 
-/// The newest shape that is not newer than the one asked for, else the oldest.
+/// Returns the newest version that is not newer than the requested one, else the oldest.
 fn newest<'a>(versions: &'a BTreeMap<String, Value>, asked: &str) -> &'a Value {
     let known = versions.range(..=asked.to_owned()).next_back();
     known.or_else(|| versions.first_key_value()).unwrap().1

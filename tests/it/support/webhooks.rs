@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tollgate::providers::Provider;
 
-/// What the providers sign with in the tests.
+/// The providers' webhook secrets in the tests.
 pub(crate) const STRIPE_SECRET: &str = "whsec_of_the_tests_7Qk2mWcX9s";
 pub(crate) const PADDLE_SECRET: &str = "pdl_ntfset_of_the_tests_01hv8x";
 

@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) shared: Uuid,
 }
 
-/// What `test.user(name)` may see: nothing else may ever appear in an answer.
+/// Returns the labels that `test.user(name)` can see: no other may appear in a response.
 pub(crate) fn theirs(name: &str) -> BTreeSet<&str> {
     match name {
         "alice" | "bob" => BTreeSet::from(["public", "user alice", "user bob", "shared", name]),
@@ -74,7 +74,7 @@ impl World {
         world
     }
 
-    /// Whose rows an answer shows, by their labels.
+    /// Returns the labels of the rows in a response.
     pub(crate) fn seen(&self, answer: &Value) -> BTreeSet<&str> {
         match answer {
             Value::String(text) => self.labels.get(text).map(String::as_str).into_iter().collect(),
@@ -184,7 +184,7 @@ impl World {
             let label = match ty {
                 // Anyone who may see codes might use them.
                 "PromoCode" => "office",
-                // What is sold, and at which of the provider's prices, is no secret.
+                // Products and their prices at the provider are public.
                 "ProviderPrice" => "public",
                 _ => label,
             };
@@ -211,7 +211,7 @@ impl World {
         }
     }
 
-    /// What belongs to nobody: a security event, an API key, and the audit log of all the above.
+    /// Creates rows without an owner: a security event, an API key, and the audit log of all the above.
     async fn office(&mut self, test: &TestApp) {
         let key = "mutation { createApiKey(input: {name: \"k\", scopes: [\"audit:read\"]}) { apiKey { id } } }";
         let key = test.admin().data(key, json!({})).await;
