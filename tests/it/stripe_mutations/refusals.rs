@@ -1,0 +1,384 @@
+//! Each user error of the mutations at Stripe is given by some input.
+
+use super::Request;
+use super::cast::{Cast, unknown};
+use crate::support::{Schema, Shop, both_engines, sql};
+use chrono::TimeDelta;
+use sandbox::Card;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+both_engines!(every_user_error_of_a_mutation_at_stripe_is_given);
+
+/// Mutations and codes that only follow from an interruption or from the state at Stripe, with the tests that have them.
+const ELSEWHERE: &[(&str, &str)] = &[
+    // stripe_mutations/repeated.rs
+    ("*", "PROVIDER_REFUSED"),
+    // coupons.rs: a code that cannot be used is refused with the reason
+    ("*", "PROMO_CODE_EXPIRED"),
+    ("*", "PROMO_CODE_USED_UP"),
+    ("*", "PROMO_CODE_NOT_FIRST"),
+    ("*", "PROMO_CODE_ALREADY_USED"),
+    ("*", "PROMO_CODE_INVALID"),
+    // purchases.rs
+    ("*", "PURCHASE_UNDER_WAY"),
+    // checkouts.rs: a subscription's first payment is confirmed by the page
+    ("createSubscription", "CARD_DECLINED"),
+    ("createSubscription", "AUTHENTICATION_REQUIRED"),
+    ("resumeSubscription", "CARD_DECLINED"),
+    ("resumeSubscription", "AUTHENTICATION_REQUIRED"),
+    // gifts.rs
+    ("redeemGift", "GIFT_REFUNDED"),
+    ("redeemGift", "GIFT_EXPIRED"),
+    ("redeemGift", "PRICE_NOT_AT_STRIPE"),
+    // refunds_made.rs
+    ("approveRefund", "PAYMENT_NOT_SUCCEEDED"),
+    ("approveRefund", "NOTHING_LEFT"),
+];
+
+/// A request and the code that it must be refused with.
+type Refusal = (&'static str, &'static str, &'static str, Value);
+
+fn with(input: &Value, more: Value) -> Value {
+    let mut input = input.clone();
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    input
+}
+
+async fn subscriptions(cast: &Cast<'_>) -> Vec<Refusal> {
+    let shop = cast.shop;
+    let [basic, pro, seats] =
+        [shop.price("price_basic").await, shop.price("price_pro").await, shop.price("price_seats").await];
+    let ann = cast.subscriber("ann", "price_basic").await;
+    let cid = cast.subscriber("cid", "price_basic").await;
+    cast.done("cancelSubscription", "cid", json!({"subscriptionId": cid, "timing": "NOW", "idempotencyKey": "0"}))
+        .await;
+    let pia = cast.subscriber("pia", "price_basic").await;
+    cast.done("pauseSubscription", "pia", json!({"subscriptionId": pia, "idempotencyKey": "0"})).await;
+    let eva = cast.subscriber("eva", "price_basic").await;
+    cast.done("cancelSubscription", "eva", json!({"subscriptionId": eva, "idempotencyKey": "0"})).await;
+    let tia = cast.subscriber("tia", "price_pro").await;
+    let add = cast.subscriber("add", "price_basic").await;
+    cast.done("addAddon", "add", json!({"subscriptionId": add, "priceId": seats, "idempotencyKey": "0"})).await;
+    let pad = cast.subscriber("pad", "price_basic").await;
+    cast.at_paddle("subscriptions", &pad).await;
+    cast.promotion("HALF").await;
+    cast.done("applyPromoCode", "ann", json!({"subscriptionId": ann, "promoCode": "HALF", "idempotencyKey": "0"}))
+        .await;
+    let past = "2020-01-01T00:00:00Z";
+    let long = "x".repeat(5_001);
+    let mut cases = Vec::new();
+    let each: [(&'static str, Value); 8] = [
+        ("cancelSubscription", json!({})),
+        ("resumeSubscription", json!({})),
+        ("pauseSubscription", json!({})),
+        ("changePlan", json!({"priceId": pro})),
+        ("undoScheduledChange", json!({})),
+        ("addAddon", json!({"priceId": seats})),
+        ("applyPromoCode", json!({"promoCode": "HALF"})),
+        ("extendTrial", json!({"until": "2026-02-01T00:00:00Z"})),
+    ];
+    for (mutation, input) in each {
+        let of = |id: &Value| with(&input, json!({"subscriptionId": id}));
+        let caller = |user| if mutation == "extendTrial" { "admin" } else { user };
+        cases.push((mutation, "SUBSCRIPTION_NOT_FOUND", caller("ann"), of(&unknown("Subscription"))));
+        if mutation != "extendTrial" {
+            cases.push((mutation, "SUBSCRIPTION_NOT_FOUND", "cid", of(&ann)));
+        }
+        cases.push((mutation, "NOT_AT_STRIPE", caller("pad"), of(&pad)));
+        cases.push((mutation, "SUBSCRIPTION_OVER", caller("cid"), of(&cid)));
+    }
+    let of = |id: &Value, more: Value| with(&more, json!({"subscriptionId": id}));
+    let item = cast.id("SubscriptionItem", "SELECT i.id FROM subscription_items i WHERE i.purpose = 'plan'").await;
+    cases.extend([
+        ("cancelSubscription", "COMMENT_TOO_LONG", "ann", of(&ann, json!({"comment": long}))),
+        ("resumeSubscription", "NOTHING_TO_RESUME", "ann", of(&ann, json!({}))),
+        ("pauseSubscription", "ALREADY_PAUSED", "pia", of(&pia, json!({}))),
+        ("pauseSubscription", "UNTIL_INVALID", "ann", of(&ann, json!({"until": past}))),
+        ("changePlan", "PRICE_NOT_FOUND", "ann", of(&ann, json!({"priceId": unknown("Price")}))),
+        ("changePlan", "QUANTITY_INVALID", "ann", of(&ann, json!({"priceId": pro, "quantity": 0}))),
+        ("changePlan", "NOTHING_TO_CHANGE", "ann", of(&ann, json!({"priceId": basic}))),
+        ("changePlan", "TO_BE_CANCELED", "eva", of(&eva, json!({"priceId": pro, "timing": "PERIOD_END"}))),
+        ("undoScheduledChange", "NOTHING_PLANNED", "ann", of(&ann, json!({}))),
+        ("addAddon", "PRICE_NOT_FOUND", "ann", of(&ann, json!({"priceId": unknown("Price")}))),
+        ("addAddon", "QUANTITY_INVALID", "ann", of(&ann, json!({"priceId": seats, "quantity": 0}))),
+        ("addAddon", "ADDON_ALREADY_THERE", "add", of(&add, json!({"priceId": seats}))),
+        ("removeAddon", "ADDON_NOT_FOUND", "ann", json!({"itemId": unknown("SubscriptionItem")})),
+        ("removeAddon", "ADDON_NOT_FOUND", "ann", json!({"itemId": item})),
+        ("applyPromoCode", "PROMO_CODE_NOT_FOUND", "eva", of(&eva, json!({"promoCode": "NO"}))),
+        ("applyPromoCode", "DISCOUNT_ALREADY_APPLIED", "ann", of(&ann, json!({"promoCode": "HALF"}))),
+        ("extendTrial", "NOT_TRIALING", "admin", of(&ann, json!({"until": "2026-02-01T00:00:00Z"}))),
+        ("extendTrial", "UNTIL_INVALID", "admin", of(&tia, json!({"until": past}))),
+        ("extendTrial", "UNTIL_INVALID", "admin", of(&tia, json!({"until": "2036-02-01T00:00:00Z"}))),
+    ]);
+    cases
+}
+
+async fn purchases(cast: &Cast<'_>) -> Vec<Refusal> {
+    let shop = cast.shop;
+    let [basic, credits, setup] =
+        [shop.price("price_basic").await, shop.price("price_credits").await, shop.price("price_setup").await];
+    shop.test.user("new").data("{ viewer { role } }", json!({})).await;
+    let page = json!({"priceId": credits, "successUrl": "https://app.example.com/a"});
+    let gift = with(&page, json!({"priceId": basic, "cancelUrl": "https://app.example.com/b"}));
+    let plain = json!({"priceId": credits});
+    let (no_account, no_price) = (unknown("Account"), unknown("Price"));
+    let mut cases = Vec::new();
+    for (mutation, input) in
+        [("startCheckout", &page), ("createSubscription", &json!({"priceId": basic})), ("purchaseCredits", &plain)]
+    {
+        cases.push((mutation, "ACCOUNT_NOT_FOUND", "new", with(input, json!({"accountId": no_account}))));
+        cases.push((mutation, "PRICE_NOT_FOUND", "new", with(input, json!({"priceId": no_price}))));
+        for quantity in [0, -1, 1_000_000_000] {
+            cases.push((mutation, "QUANTITY_INVALID", "new", with(input, json!({"quantity": quantity}))));
+        }
+    }
+    for url in ["", "app.example.com", "ftp://app.example.com/", "javascript:alert(1)", "/done"] {
+        cases.push(("startCheckout", "URL_INVALID", "new", with(&page, json!({"successUrl": url}))));
+        cases.push(("startCheckout", "URL_INVALID", "new", with(&page, json!({"cancelUrl": url}))));
+        cases.push(("buyGift", "URL_INVALID", "new", with(&gift, json!({"successUrl": url}))));
+        cases.push(("openBillingPortal", "URL_INVALID", "ann", json!({"returnUrl": url})));
+    }
+    cases.extend([
+        ("startCheckout", "ALREADY_SUBSCRIBED", "ann", with(&page, json!({"priceId": basic}))),
+        ("createSubscription", "ALREADY_SUBSCRIBED", "ann", json!({"priceId": basic})),
+        ("startCheckout", "PROMO_CODE_NOT_FOUND", "new", with(&page, json!({"promoCode": "NO"}))),
+        ("createSubscription", "PROMO_CODE_NOT_FOUND", "new", json!({"priceId": basic, "promoCode": "NO"})),
+        ("createSubscription", "PRICE_NOT_FOUND", "new", json!({"priceId": credits})),
+        ("purchaseCredits", "PRICE_NOT_FOUND", "new", json!({"priceId": basic})),
+        ("purchaseCredits", "NO_PAYMENT_METHOD", "new", plain.clone()),
+        (
+            "openBillingPortal",
+            "ACCOUNT_NOT_FOUND",
+            "new",
+            json!({"returnUrl": "https://a.example/", "accountId": no_account}),
+        ),
+        ("buyGift", "ACCOUNT_NOT_FOUND", "new", with(&gift, json!({"accountId": no_account}))),
+        ("buyGift", "PRICE_NOT_FOUND", "new", with(&gift, json!({"priceId": no_price}))),
+        ("buyGift", "PRICE_NOT_GIFTABLE", "new", with(&gift, json!({"priceId": setup}))),
+        ("buyGift", "EMAIL_INVALID", "new", with(&gift, json!({"recipientEmail": "bob"}))),
+        (
+            "buyGift",
+            "EMAIL_INVALID",
+            "new",
+            with(&gift, json!({"recipientEmail": format!("{}@b.example", "x".repeat(300))})),
+        ),
+        ("buyGift", "MESSAGE_TOO_LONG", "new", with(&gift, json!({"message": "x".repeat(501)}))),
+        ("buyGift", "EXPIRES_AT_INVALID", "new", with(&gift, json!({"expiresAt": "2020-01-01T00:00:00Z"}))),
+    ]);
+    let (open, open_code) = cast.unpaid_gift("ann").await;
+    let (used, used_code) = cast.gift("ann").await;
+    let (_, good_code) = cast.gift("ann").await;
+    shop.test.user("dan").data("{ viewer { role } }", json!({})).await;
+    cast.done("redeemGift", "dan", json!({"code": used_code, "idempotencyKey": "0"})).await;
+    cases.extend([
+        ("redeemGift", "GIFT_NOT_FOUND", "new", json!({"code": ""})),
+        ("redeemGift", "GIFT_NOT_FOUND", "new", json!({"code": "TGG-00000-00000-00000-00000-00000-00000"})),
+        ("redeemGift", "GIFT_NOT_PAID", "new", json!({"code": open_code})),
+        ("redeemGift", "GIFT_REDEEMED", "new", json!({"code": used_code})),
+        ("redeemGift", "ALREADY_SUBSCRIBED", "ann", json!({"code": good_code})),
+        ("redeemGift", "ACCOUNT_NOT_FOUND", "new", json!({"code": good_code, "accountId": no_account})),
+        ("replaceGiftCode", "GIFT_NOT_FOUND", "ann", json!({"giftId": unknown("Gift")})),
+        ("replaceGiftCode", "GIFT_NOT_FOUND", "new", json!({"giftId": open})),
+        ("replaceGiftCode", "GIFT_OVER", "ann", json!({"giftId": used})),
+    ]);
+    cases
+}
+
+async fn catalogue(cast: &Cast<'_>) -> Vec<Refusal> {
+    let coupon = json!({"code": "ten", "name": "Ten", "percentBasisPoints": 1000, "duration": "FOREVER"});
+    let (half, code) = cast.promotion("TAKEN").await;
+    let (ended, _) = cast.promotion("ENDED").await;
+    sql::execute(cast.shop.test.app.db.schema(), "UPDATE coupons SET active = FALSE WHERE code = 'ENDED'").await;
+    let promo = json!({"couponId": half, "code": "NEW"});
+    let far = "2036-01-01T00:00:00Z";
+    let mut cases: Vec<Refusal> = Vec::new();
+    for (code, more) in [
+        ("CODE_INVALID", json!({"code": ""})),
+        ("CODE_INVALID", json!({"code": "not a code"})),
+        ("CODE_TAKEN", json!({"code": "TAKEN"})),
+        ("NAME_INVALID", json!({"name": " "})),
+        ("NAME_INVALID", json!({"name": "x".repeat(41)})),
+        ("DISCOUNT_INVALID", json!({"percentBasisPoints": 0})),
+        ("DISCOUNT_INVALID", json!({"percentBasisPoints": 10_001})),
+        ("DISCOUNT_INVALID", json!({"percentBasisPoints": null})),
+        ("DISCOUNT_INVALID", json!({"amountOff": {"amount": 100, "currency": "USD"}})),
+        ("DISCOUNT_INVALID", json!({"percentBasisPoints": null, "amountOff": {"amount": 0, "currency": "USD"}})),
+        ("DURATION_INVALID", json!({"duration": "REPEATING"})),
+        ("DURATION_INVALID", json!({"duration": "REPEATING", "durationMonths": 0})),
+        ("DURATION_INVALID", json!({"durationMonths": 3})),
+        ("CAP_INVALID", json!({"maxRedemptions": 0})),
+        ("EXPIRY_INVALID", json!({"redeemBy": "2020-01-01T00:00:00Z"})),
+        ("EXPIRY_INVALID", json!({"redeemBy": far})),
+        ("PLAN_NOT_FOUND", json!({"plans": ["no-such-plan"]})),
+    ] {
+        cases.push(("createCoupon", code, "admin", with(&coupon, more)));
+    }
+    for (code, more) in [
+        ("COUPON_NOT_FOUND", json!({"couponId": unknown("Coupon")})),
+        ("COUPON_ENDED", json!({"couponId": ended})),
+        ("ACCOUNT_NOT_FOUND", json!({"accountId": unknown("Account")})),
+        ("CODE_INVALID", json!({"code": ""})),
+        ("CODE_INVALID", json!({"code": "x".repeat(65)})),
+        ("CODE_TAKEN", json!({"code": "TAKEN"})),
+        ("CODE_TAKEN", json!({"code": "taken"})),
+        ("CAP_INVALID", json!({"maxRedemptions": -1})),
+        ("EXPIRY_INVALID", json!({"expiresAt": "2020-01-01T00:00:00Z"})),
+        ("EXPIRY_INVALID", json!({"expiresAt": far})),
+    ] {
+        cases.push(("createPromoCode", code, "admin", with(&promo, more)));
+    }
+    assert!(code.is_string());
+    let gift = cast.published("present", "GIFT", "ONE_TIME").await;
+    let pack = cast.published("pack", "CREDIT_PACK", "ONE_TIME").await;
+    let draft = "SELECT id FROM product_versions WHERE status = 'draft' ORDER BY id DESC";
+    let admin = cast.shop.test.admin();
+    let version = "mutation($id: ID!) { createPlanVersion(input: {planId: $id, prices: []}) { planVersion { id } } }";
+    let plan = cast.id("Plan", "SELECT id FROM products WHERE code = 'basic'").await;
+    admin.data(version, json!({"id": plan})).await;
+    let draft = cast.id("PlanVersion", draft).await;
+    cases.extend([
+        ("deactivatePromoCode", "NOT_FOUND", "admin", json!({"promoCodeId": unknown("PromoCode")})),
+        ("publishPlanToStripe", "NOT_FOUND", "admin", json!({"planVersionId": unknown("PlanVersion")})),
+        ("publishPlanToStripe", "NOT_ON_SALE", "admin", json!({"planVersionId": draft})),
+        ("publishPlanToStripe", "KIND_NOT_SOLD", "admin", json!({"planVersionId": gift})),
+        ("publishPlanToStripe", "CREDITS_INVALID", "admin", json!({"planVersionId": pack})),
+    ]);
+    cases
+}
+
+async fn refunds(cast: &Cast<'_>) -> Vec<Refusal> {
+    for subject in ["rea", "rob", "rio", "ria"] {
+        crate::checkouts::buy(cast.shop, subject, "price_credits", subject).await;
+    }
+    let open = cast.refund("rea").await;
+    let paid = cast.payment("rea").await;
+    let denied = cast.refund("rob").await;
+    cast.done("denyRefund", "admin", json!({"refundId": denied, "idempotencyKey": "0"})).await;
+    let at_paddle = cast.refund("rio").await;
+    let (rio, ria) = (cast.payment("rio").await, cast.payment("ria").await);
+    cast.at_paddle("payments", &rio).await;
+    cast.at_paddle("refunds", &at_paddle).await;
+    let all = json!({"paymentId": cast.payment("rob").await, "idempotencyKey": "1"});
+    cast.done("requestRefund", "rob", all.clone()).await;
+    let failed = format!(
+        "UPDATE payments SET status = 'failed' WHERE external_id = (SELECT external_id FROM payments WHERE id = {})",
+        "$1"
+    );
+    let (_, id) = crate::support::local_id(ria.as_str().unwrap());
+    sql::rows(cast.shop.test.app.db.schema(), &failed, [id.into()]).await;
+    let rob = cast.payment("rob").await;
+    let long = "x".repeat(501);
+    vec![
+        ("requestRefund", "PAYMENT_NOT_FOUND", "rea", json!({"paymentId": unknown("Payment")})),
+        ("requestRefund", "PAYMENT_NOT_FOUND", "rob", json!({"paymentId": paid})),
+        ("requestRefund", "NOT_AT_STRIPE", "rio", json!({"paymentId": rio})),
+        ("requestRefund", "PAYMENT_NOT_SUCCEEDED", "ria", json!({"paymentId": ria})),
+        ("requestRefund", "NOTHING_LEFT", "rob", json!({"paymentId": rob})),
+        ("requestRefund", "AMOUNT_INVALID", "rea", json!({"paymentId": paid, "amount": 0})),
+        ("requestRefund", "AMOUNT_INVALID", "rea", json!({"paymentId": paid, "amount": -1})),
+        ("requestRefund", "AMOUNT_TOO_LARGE", "rea", json!({"paymentId": paid, "amount": 901})),
+        ("requestRefund", "REASON_INVALID", "rea", json!({"paymentId": paid, "reason": long})),
+        ("approveRefund", "REFUND_NOT_FOUND", "admin", json!({"refundId": unknown("Refund")})),
+        ("approveRefund", "NOT_AT_STRIPE", "admin", json!({"refundId": at_paddle})),
+        ("approveRefund", "REFUND_DECIDED", "admin", json!({"refundId": denied})),
+        ("approveRefund", "AMOUNT_INVALID", "admin", json!({"refundId": open, "amount": 0})),
+        ("approveRefund", "AMOUNT_TOO_LARGE", "admin", json!({"refundId": open, "amount": 1_000_000})),
+        ("denyRefund", "REFUND_NOT_FOUND", "admin", json!({"refundId": unknown("Refund")})),
+        ("denyRefund", "NOT_AT_STRIPE", "admin", json!({"refundId": at_paddle})),
+        ("denyRefund", "REFUND_DECIDED", "admin", json!({"refundId": denied})),
+        ("denyRefund", "REASON_INVALID", "admin", json!({"refundId": open, "reason": long})),
+    ]
+}
+
+/// Refusals that need a card or a price to change: each sets it, and sends its request at once.
+async fn staged(cast: &Cast<'_>) -> Vec<(&'static str, &'static str)> {
+    let shop = cast.shop;
+    let [pro, seats, credits] =
+        [shop.price("price_pro").await, shop.price("price_seats").await, shop.price("price_credits").await];
+    let subscription = cast.subscriber("kim", "price_basic").await;
+    let mut given = Vec::new();
+    let requests = [
+        ("purchaseCredits", json!({"priceId": credits})),
+        ("addAddon", json!({"subscriptionId": subscription, "priceId": seats})),
+        ("changePlan", json!({"subscriptionId": subscription, "priceId": pro})),
+    ];
+    let customer = shop.stripe.objects("customer").pop().unwrap()["id"].as_str().unwrap().to_owned();
+    for (card, code) in [(Card::Declined, "CARD_DECLINED"), (Card::NeedsAuthentication, "AUTHENTICATION_REQUIRED")] {
+        shop.stripe.set_card(&customer, card).unwrap();
+        let mut at_stripe = shop.stripe.objects("subscription").pop().unwrap();
+        at_stripe["default_payment_method"] = Value::Null;
+        shop.stripe.put(at_stripe);
+        shop.deliver().await;
+        for (mutation, input) in &requests {
+            let input = with(input, json!({"idempotencyKey": format!("{mutation} {code}")}));
+            let request = Request { mutation, caller: "kim", input };
+            let codes = request.codes(shop).await;
+            shop.deliver().await;
+            if codes.is_empty() && code == "AUTHENTICATION_REQUIRED" {
+                continue; // the payment waits for its confirmation
+            }
+            assert_eq!(codes, [code], "{mutation}");
+            given.push((*mutation, code));
+        }
+    }
+    // A price that Stripe does not sell.
+    sql::execute(shop.test.app.db.schema(), "UPDATE provider_prices SET active = FALSE").await;
+    let basic = shop.price("price_basic").await;
+    let page = json!({"priceId": credits, "successUrl": "https://a.example/", "cancelUrl": "https://a.example/"});
+    for (mutation, caller, input) in [
+        ("startCheckout", "new", page.clone()),
+        ("createSubscription", "new", json!({"priceId": basic})),
+        ("purchaseCredits", "kim", json!({"priceId": credits})),
+        ("changePlan", "kim", json!({"subscriptionId": subscription, "priceId": pro})),
+        ("addAddon", "kim", json!({"subscriptionId": subscription, "priceId": seats})),
+        ("buyGift", "new", with(&page, json!({"priceId": basic}))),
+    ] {
+        let request = Request { mutation, caller, input: with(&input, json!({"idempotencyKey": "not at Stripe"})) };
+        assert_eq!(request.codes(shop).await, ["PRICE_NOT_AT_STRIPE"], "{mutation}");
+        given.push((mutation, "PRICE_NOT_AT_STRIPE"));
+    }
+    given
+}
+
+async fn every_user_error_of_a_mutation_at_stripe_is_given(shop: &Shop) {
+    let cast = Cast { shop };
+    let mut cases = subscriptions(&cast).await;
+    cases.extend(purchases(&cast).await);
+    cases.extend(catalogue(&cast).await);
+    cases.extend(refunds(&cast).await);
+    let schema = Schema::of(&shop.test).await;
+    let keyed = |mutation: &str| {
+        let field = schema.fields("Mutation").into_iter().find(|field| field.name == mutation).unwrap();
+        schema.inputs(field.args[0].named()).iter().any(|slot| slot.name == "idempotencyKey")
+    };
+    let requests = |shop: &Shop| shop.stripe.requests().into_iter().filter(|request| request.method != "GET").count();
+    let before = requests(shop);
+    let mut given = BTreeSet::new();
+    for (number, (mutation, code, caller, mut input)) in cases.into_iter().enumerate() {
+        if keyed(mutation) {
+            input["idempotencyKey"] = format!("case {number}").into();
+        }
+        let request = Request { mutation, caller, input };
+        let reply = request.reply(shop).await;
+        let error = &reply["data"][mutation]["userErrors"][0];
+        assert_eq!(error["code"], code, "{mutation} {}: {reply}", request.input);
+        assert!(error["message"].as_str().is_some_and(|message| message.len() > 10), "{reply}");
+        if let Some(field) = error["field"][0].as_str() {
+            let root = schema.fields("Mutation").into_iter().find(|field| field.name == mutation).unwrap();
+            let known = schema.inputs(root.args[0].named()).iter().any(|slot| slot.name == field);
+            assert!(known, "{mutation} has no field {field}: {reply}");
+        }
+        given.insert((mutation.to_owned(), code.to_owned()));
+    }
+    assert_eq!(requests(shop), before, "a refused request was sent to Stripe");
+    given.extend(staged(&cast).await.into_iter().map(|(mutation, code)| (mutation.to_owned(), code.to_owned())));
+    let tried: BTreeSet<String> = given.iter().map(|(mutation, _)| mutation.clone()).collect();
+    let promised = schema.error_codes().into_iter().filter(|(mutation, _)| tried.contains(mutation));
+    let elsewhere =
+        |mutation: &str, code: &str| ELSEWHERE.iter().any(|(of, known)| *known == code && ["*", mutation].contains(of));
+    let missing: Vec<_> = promised.filter(|case| !given.contains(case) && !elsewhere(&case.0, &case.1)).collect();
+    assert_eq!(missing, [], "each code has an input here");
+    shop.test.advance(TimeDelta::zero());
+    shop.deliver().await;
+}
