@@ -1,31 +1,29 @@
-//! How commands show what differed.
+//! Prints the rows that differed.
 
 use crate::inbox::Drift;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How many differences are printed.
-const PRINTED: usize = 50;
+/// The most differences that are printed.
+const MAX_DIFFERENCES: usize = 50;
 /// The longest value that is printed, in characters.
-const LONGEST: usize = 60;
+const MAX_VALUE_CHARS: usize = 60;
 
-/// A bar that fills as `what` are done.
-pub(super) fn bar(what: &str) -> ProgressBar {
+/// Returns a progress bar for `things`.
+pub(super) fn bar(things: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
-    let style = format!("{what} {{wide_bar}} {{human_pos}}/{{human_len}}, {{eta}} left");
+    let style = format!("{things} {{wide_bar}} {{human_pos}}/{{human_len}}, {{eta}} left");
     bar.set_style(ProgressStyle::with_template(&style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }
 
-/// Prints how many rows differed by table, and the first of them column by column.
+/// Prints the number of rows that differed, by table, and the first of them column by column.
 pub(super) fn print(drift: &Drift) {
     println!("{:>10}  rows differ", drift.total());
-    for (table, [missing, different, extra]) in &drift.tables {
-        println!(
-            "{:>10}  {table}: {missing} missing, {different} different, {extra} too many",
-            missing + different + extra
-        );
+    for (name, table) in &drift.tables {
+        let (missing, different, extra) = (table.missing, table.different, table.extra);
+        println!("{:>10}  {name}: {missing} missing, {different} different, {extra} extra", table.total());
     }
-    for one in drift.differences.iter().take(PRINTED) {
+    for one in drift.differences.iter().take(MAX_DIFFERENCES) {
         let name = format!("{} {}", one.table, one.external_id);
         match (&one.before, &one.after) {
             (Some(before), Some(after)) => {
@@ -34,10 +32,10 @@ pub(super) fn print(drift: &Drift) {
                 }
             }
             (None, _) => println!("{name}  is missing"),
-            (Some(_), None) => println!("{name}  is too many"),
+            (Some(_), None) => println!("{name}  is extra"),
         }
     }
-    if drift.differences.len() > PRINTED {
+    if drift.differences.len() > MAX_DIFFERENCES {
         println!("…");
     }
     for failure in &drift.failures {
@@ -47,8 +45,8 @@ pub(super) fn print(drift: &Drift) {
 
 fn short(value: &serde_json::Value) -> String {
     let text = value.to_string();
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= MAX_VALUE_CHARS {
         return text;
     }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    text.chars().take(MAX_VALUE_CHARS).chain(['…']).collect()
 }

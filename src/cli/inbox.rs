@@ -4,42 +4,43 @@ use super::drift;
 use crate::auth::Viewer;
 use crate::config::Config;
 use crate::db::Between;
-use crate::inbox::{self, Events};
+use crate::inbox::{self, EventState, Events};
 use anyhow::{Context, ensure};
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 
-/// What the payment providers sent.
+/// Work on the events that the payment providers sent.
 #[derive(Debug, Subcommand)]
 pub(super) enum Inbox {
-    /// Have events applied again, by a server or worker that runs: those that failed or are parked, or those picked.
+    /// Apply events again, by a running server or worker: failed and parked ones, or those that you pick.
     Replay {
-        /// The event with this id at its provider alone, evt_…; whatever its state.
+        /// Apply only the event with this id at its provider, such as evt_…, in any state.
         #[arg(long, value_name = "ID")]
         id: Option<String>,
-        /// Events of this type alone, e.g. invoice.paid.
+        /// Apply only events of this type, such as invoice.paid.
         #[arg(long, value_name = "TYPE")]
         kind: Option<String>,
-        /// Events in this state alone.
+        /// Apply only events in this state.
         #[arg(long, value_parser = ["received", "applied", "failed", "parked"])]
         state: Option<String>,
-        /// Received since then: a date, an instant, or how long ago, e.g. 24h.
+        /// Apply only events received since then: a date, an instant, or a length of time such as 24h.
         #[arg(long, value_name = "WHEN")]
         since: Option<String>,
-        /// Say what would change, and do nothing.
+        /// Print what would change without changing it.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Apply the whole inbox again, and make every mirrored row what it says. Rows that are right are not touched, so
-    /// that broken off it may be run again.
+    /// Apply the whole inbox again, and correct every mirrored row. Correct rows are not touched, so an interrupted rebuild
+    /// may be run again.
     Rebuild {
-        /// Say what would change, and do nothing.
+        /// Print what would change without changing it.
         #[arg(long)]
         dry_run: bool,
     },
 }
 
-const STATES: [&str; 4] = ["received", "applied", "failed", "parked"];
+/// The states of events that can be applied.
+const STATES: [EventState; 4] = [EventState::Received, EventState::Applied, EventState::Failed, EventState::Parked];
 
 impl Inbox {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
@@ -48,7 +49,7 @@ impl Inbox {
         match self {
             Inbox::Replay { id, kind, state, since, dry_run } => {
                 let states = match state {
-                    Some(state) => STATES.into_iter().filter(|known| *known == state).collect(),
+                    Some(state) => vec![state.parse()?],
                     None if id.is_some() => STATES.to_vec(),
                     None => Vec::new(),
                 };
@@ -64,10 +65,10 @@ impl Inbox {
                     descending: false,
                 };
                 let replay = inbox::replay_events(&app, &viewer, list, dry_run).await?;
-                let verb = if dry_run { "would be applied again" } else { "are applied again by the background work" };
+                let verb = if dry_run { "would be applied again" } else { "are applied again by the worker" };
                 println!("{:>10}  events {verb}", replay.events);
                 if replay.more {
-                    println!("There are more; run it again, or narrow it with --since.");
+                    println!("More events match: run the command again, or narrow it with --since.");
                 }
                 if dry_run {
                     drift::print(&replay.drift);
@@ -83,7 +84,7 @@ impl Inbox {
                 bar.finish_and_clear();
                 let rebuilt = rebuilt?;
                 println!("{:>10}  objects", rebuilt.objects);
-                println!("{:>10}  wait for something that is not here", rebuilt.waiting);
+                println!("{:>10}  objects wait for something", rebuilt.waiting);
                 drift::print(&rebuilt.drift);
             }
         }
@@ -91,7 +92,7 @@ impl Inbox {
     }
 }
 
-/// A date, an instant, or how long before `now`.
+/// Reads a date, an instant, or a length of time before `now`.
 pub(super) fn when(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.to_utc());
@@ -99,7 +100,8 @@ pub(super) fn when(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Ut
     if let Ok(date) = text.parse::<chrono::NaiveDate>() {
         return Ok(date.and_time(chrono::NaiveTime::MIN).and_utc());
     }
-    let wrong = || format!("{text} is neither a date, nor an instant, nor a time such as 90m, 24h or 7d");
+    let wrong =
+        || format!("`{text}` is not a time: write a date, an instant, or a length of time such as 90m, 24h or 7d.");
     let (unit, number) = match text.char_indices().next_back() {
         Some((at, unit)) => (unit, &text[..at]),
         None => anyhow::bail!(wrong()),
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_a_date_an_instant_or_a_length() {
+    fn a_time_is_a_date_an_instant_or_a_length_of_time() {
         let now: DateTime<Utc> = "2026-01-15T12:00:00Z".parse().unwrap();
         for (text, expected) in [
             ("2026-01-01", "2026-01-01T00:00:00Z"),

@@ -6,15 +6,15 @@ use crate::config::Config;
 use crate::inbox::{Comparison, reconcile};
 use clap::Args;
 
-/// Compares what is held with what Stripe has, and makes up for what never arrived: events that were missed, and objects
-/// that differ. Needs TOLLGATE_STRIPE_API_KEY.
+/// Compare the mirror with Stripe, and apply what never arrived: missed events, and objects that differ. Needs
+/// TOLLGATE_STRIPE_API_KEY.
 #[derive(Debug, Args)]
 pub(super) struct Reconcile {
-    /// From when on events, invoices and payments are compared: a date, an instant, or how long ago, e.g. 24h. The other
-    /// objects all are. Stripe lists events of the last 30 days.
+    /// Compare events, invoices and payments since then: a date, an instant, or a length of time such as 24h. Other objects
+    /// are all compared. Stripe lists events of the last 30 days.
     #[arg(long, value_name = "WHEN")]
     since: String,
-    /// Say what differs, and do nothing.
+    /// Print what differs without applying it.
     #[arg(long)]
     dry_run: bool,
 }
@@ -23,7 +23,7 @@ impl Reconcile {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
         let app = super::app(config).await?;
         let since = inbox::when(&self.since, app.now())?;
-        let comparison = Comparison { since, dry_run: self.dry_run, most_pages: usize::MAX };
+        let comparison = Comparison { since, dry_run: self.dry_run, max_pages: usize::MAX };
         let bar = drift::bar("objects");
         let show = |found: &crate::inbox::Reconciled| {
             bar.set_position(u64::try_from(found.listed + found.compared).unwrap_or(0));

@@ -1,6 +1,7 @@
-//! What Stripe answers when it is asked to change something: an event like any other, applied at once.
+//! Applies the objects that Stripe returns to requests of ours, as events like any other, at once.
 
 use super::apply::{Apply, Mode, Scope};
+use super::state::EventSource;
 use super::{fetch, receive, stripe};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -9,64 +10,62 @@ use crate::providers::stripe::CallError;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// What was learned of it, beside events that were sent and objects that were fetched.
-const ANSWERED: &str = "answered";
-
-/// Where objects stand in others that are asked for with them.
-const SPELLED_OUT: [&str; 6] =
+/// The fields in which an object may be expanded.
+const EXPANDED_FIELDS: [&str; 6] =
     ["latest_invoice", "payment_intent", "latest_charge", "charge", "schedule", "subscription"];
-/// Where lists of such objects stand.
-const LISTED: [&str; 2] = ["discounts", "payments"];
+/// The fields in which a list of objects may be expanded.
+const EXPANDED_LISTS: [&str; 2] = ["discounts", "payments"];
 
-/// Makes our records what an answer says. It is in the inbox before it is applied, so that it is applied later where that
-/// does not succeed now.
-pub async fn take_answer(app: &App, object: Value, at: Option<DateTime<Utc>>) -> Result<()> {
+/// Applies an object that Stripe returned at `at`, and the objects expanded in it. They are stored in the inbox before
+/// they are applied, so that a failure is retried.
+pub async fn apply_answer(app: &App, object: Value, at: Option<DateTime<Utc>>) -> Result<()> {
     let mut objects = Vec::new();
-    take_apart(object, &mut objects);
-    let mut known = Vec::new();
+    split(object, &mut objects);
+    let mut stored = Vec::new();
     for object in objects {
-        let Some(row) = fetch::told(app, object, at, ANSWERED) else { continue };
-        known.extend(row.object_id.clone());
-        receive::keep_row(app, Provider::Stripe, row).await?;
+        let Some(row) = fetch::event_of(app, object, at, EventSource::Answered) else { continue };
+        stored.extend(row.object_id.clone());
+        receive::insert_with_job(app, Provider::Stripe, row).await?;
     }
-    for object_id in known {
-        Apply::new(app, Provider::Stripe, &object_id, Scope::Pending).done(app, Mode::ForGood).await?;
+    for object_id in stored {
+        Apply::new(app, Provider::Stripe, &object_id, Scope::Pending).run(app, Mode::Commit).await?;
     }
     Ok(())
 }
 
-/// Asks Stripe what an object is now, and makes our records that; with those that `expand` has spelled out in it.
+/// Fetches an object from Stripe, with `expand` expanded in it, and applies it.
 pub async fn refresh(app: &App, collection: &str, id: &str, expand: &[&str]) -> Result<()> {
     let Some(client) = &app.stripe else { return Err(Error::NotConfigured("stripe_api_key")) };
     match client.get_with(collection, id, expand).await {
-        Ok(answer) => take_answer(app, answer.object, answer.at).await,
+        Ok(answer) => apply_answer(app, answer.object, answer.at).await,
         Err(CallError::NotFound) => Ok(()),
         Err(error) => Err(Error::Unavailable("Stripe", error.into())),
     }
 }
 
-/// Puts the objects that stand in `object`, and it itself last, into `objects`, each with the ids of the others in their
-/// places.
-fn take_apart(mut object: Value, objects: &mut Vec<Value>) {
-    for name in SPELLED_OUT {
+/// Appends the objects that are expanded in `object`, and `object` last, to `objects`; ids take the places of the
+/// expanded ones.
+fn split(mut object: Value, objects: &mut Vec<Value>) {
+    for name in EXPANDED_FIELDS {
         if let Some(inner) = object.get_mut(name) {
-            put_id_in_place(inner, objects);
+            collapse(inner, objects);
         }
     }
-    for name in LISTED {
+    for name in EXPANDED_LISTS {
         let inner = object.get_mut(name);
         let inner = inner.map(|inner| if inner["data"].is_array() { &mut inner["data"] } else { inner });
         for each in inner.and_then(Value::as_array_mut).into_iter().flatten() {
-            put_id_in_place(each, objects);
+            collapse(each, objects);
         }
     }
     objects.push(object);
 }
 
-fn put_id_in_place(inner: &mut Value, objects: &mut Vec<Value>) {
+/// Replaces an expanded object by its id.
+fn collapse(inner: &mut Value, objects: &mut Vec<Value>) {
     if stripe::kind(inner).is_some() && inner["id"].is_string() {
         let id = inner["id"].clone();
-        take_apart(std::mem::replace(inner, id), objects);
+        split(std::mem::replace(inner, id), objects);
     }
 }
 
@@ -76,7 +75,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn objects_inside_others_are_told_first_and_named_by_their_ids() {
+    fn expanded_objects_come_first_and_are_replaced_by_their_ids() {
         let price = json!({"id": "price_1", "object": "price"});
         let payment = json!({"id": "inpay_1", "object": "invoice_payment"});
         let invoice = json!({"id": "in_1", "object": "invoice", "payments": {"data": [payment]}});
@@ -86,7 +85,7 @@ mod tests {
             "items": {"data": [{"price": price}]}, "schedule": null,
         });
         let mut objects = Vec::new();
-        take_apart(object, &mut objects);
+        split(object, &mut objects);
         let ids: Vec<&str> = objects.iter().map(|object| object["id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["inpay_1", "in_1", "di_1", "sub_1"]);
         assert_eq!(objects[1]["payments"]["data"], json!(["inpay_1"]));

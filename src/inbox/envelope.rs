@@ -1,45 +1,48 @@
-//! What an event says about itself, whatever it is about: no more is read when it arrives.
+//! Reads the envelope of an event, which is all that is read when it arrives.
 
-use super::clean::clean;
+use super::redact::redact;
 use crate::config::Providers;
 use crate::providers::Provider;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::Value;
 
 /// The longest id or type, in bytes; those of the providers are far shorter.
-const LONGEST_WORD: usize = 255;
+const MAX_WORD_BYTES: usize = 255;
 /// The last second that both engines store in the form that sorts: the end of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// The outside of an event.
+/// The reason to ignore an event that is about no object.
+const NO_OBJECT: &str = "The event is about no object with an id.";
+
+/// The envelope of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Envelope {
-    /// Its id at the provider.
+    /// The event's id at the provider.
     pub(super) external_id: String,
-    /// Its type, in the provider's words.
-    pub(super) kind: String,
-    /// The version of the provider's API it is written in, where it names one.
+    /// The event's type, such as `invoice.paid`.
+    pub(super) event_type: String,
+    /// The version of the provider's API that it is in, where it names one.
     pub(super) api_version: Option<String>,
-    /// The id of the object it is about, where that has one.
+    /// The id of the object that it is about, where that has one.
     pub(super) object_id: Option<String>,
-    /// When it happened, by the provider's clock.
+    /// The time of the event, by the provider's clock.
     pub(super) occurred_at: DateTime<Utc>,
-    /// Why it is kept without effect; `None` where it is to be applied.
+    /// The reason why it is stored without effect; `None` where it is to be applied.
     pub(super) ignored: Option<&'static str>,
 }
 
-/// Reads a body that is genuine; the error says what it lacks to be an event.
+/// Reads the verified body of a webhook, and returns the event with secrets removed; the error says why it is no event.
 pub(super) fn read(provider: Provider, config: &Providers, body: &[u8]) -> Result<(Envelope, Value), &'static str> {
     read_value(provider, config, serde_json::from_slice(body).map_err(|_| "the body is not JSON")?)
 }
 
-/// The same for one that was asked for, which is genuine by where it comes from.
+/// Reads an event that was fetched, like [`read`].
 pub(super) fn read_value(
     provider: Provider,
     config: &Providers,
     mut payload: Value,
 ) -> Result<(Envelope, Value), &'static str> {
-    clean(&mut payload);
+    redact(&mut payload);
     let envelope = match provider {
         Provider::Stripe => stripe(config, &payload)?,
         Provider::Paddle => paddle(&payload)?,
@@ -49,51 +52,51 @@ pub(super) fn read_value(
 
 fn stripe(config: &Providers, event: &Value) -> Result<Envelope, &'static str> {
     let external_id = word(&event["id"]).ok_or("the event has no id")?;
-    let kind = word(&event["type"]).ok_or("the event has no type")?;
+    let event_type = word(&event["type"]).ok_or("the event has no type")?;
     let created = match &event["created"] {
         Value::Number(seconds) => seconds.as_i64().and_then(second),
         Value::String(text) => instant(text),
         _ => None,
     };
-    let occurred_at = created.ok_or("the event does not say when it was created")?;
+    let occurred_at = created.ok_or("the event has no time of creation")?;
     let thin = event["object"].as_str().is_some_and(|object| object.starts_with("v2."));
     let object = if thin { &event["related_object"] } else { &event["data"]["object"] };
     let object_id = word(&object["id"]);
     let ours = event["account"].as_str().is_none_or(|account| config.stripe.account.as_deref() == Some(account));
     let ignored = if event["livemode"].as_bool() != Some(config.livemode) {
-        Some("of the other mode, live or test")
+        Some("The event is of the other mode, live or test.")
     } else if !ours {
-        Some("of another account")
+        Some("The event is of another account.")
     } else if thin {
-        Some("a thin event, which says nothing of its object")
+        Some("Thin events hold no object: let the endpoint send snapshots.")
     } else if object_id.is_none() {
-        Some("about no object with an id")
+        Some(NO_OBJECT)
     } else {
         None
     };
     let api_version = word(&event["api_version"]);
-    Ok(Envelope { external_id, kind, api_version, object_id, occurred_at, ignored })
+    Ok(Envelope { external_id, event_type, api_version, object_id, occurred_at, ignored })
 }
 
 fn paddle(event: &Value) -> Result<Envelope, &'static str> {
     let external_id = word(&event["event_id"]).ok_or("the event has no event_id")?;
-    let kind = word(&event["event_type"]).ok_or("the event has no event_type")?;
+    let event_type = word(&event["event_type"]).ok_or("the event has no event_type")?;
     let occurred_at = event["occurred_at"].as_str().and_then(instant).ok_or("the event has no occurred_at")?;
     let object_id = word(&event["data"]["id"]);
-    let ignored = object_id.is_none().then_some("about no object with an id");
-    Ok(Envelope { external_id, kind, api_version: None, object_id, occurred_at, ignored })
+    let ignored = object_id.is_none().then_some(NO_OBJECT);
+    Ok(Envelope { external_id, event_type, api_version: None, object_id, occurred_at, ignored })
 }
 
-/// A text that is fit for an index.
+/// Returns a text that is short enough for an index.
 fn word(value: &Value) -> Option<String> {
-    value.as_str().filter(|word| !word.is_empty() && word.len() <= LONGEST_WORD).map(str::to_owned)
+    value.as_str().filter(|word| !word.is_empty() && word.len() <= MAX_WORD_BYTES).map(str::to_owned)
 }
 
 fn second(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0).filter(|_| (0..=LAST_SECOND).contains(&seconds))
 }
 
-/// An instant in the form of RFC 3339, cut to the microseconds that are stored.
+/// Reads an instant in the form of RFC 3339, truncated to the microseconds that are stored.
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     second(at.timestamp())?;
@@ -126,7 +129,7 @@ mod tests {
         read(Provider::Stripe, &providers(settings), event.to_string().as_bytes()).unwrap().0.ignored
     }
 
-    fn lacks(provider: Provider, body: &str) -> &'static str {
+    fn reason(provider: Provider, body: &str) -> &'static str {
         read(provider, &providers(&[]), body.as_bytes()).unwrap_err()
     }
 
@@ -136,7 +139,7 @@ mod tests {
         let (envelope, payload) = read(Provider::Stripe, &providers(&[]), body.as_bytes()).unwrap();
         let expected = Envelope {
             external_id: "evt_1".to_owned(),
-            kind: "invoice.paid".to_owned(),
+            event_type: "invoice.paid".to_owned(),
             api_version: Some("2024-06-20".to_owned()),
             object_id: Some("in_1".to_owned()),
             occurred_at: "2026-01-15T12:00:00Z".parse().unwrap(),
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_for_us_says_why() {
+    fn an_event_that_is_not_for_us_is_ignored_with_a_reason() {
         let summary = json!({"object": {"object": "entitlements.active_entitlement_summary", "customer": "cus_1"}});
         let thin = json!({"object": "v2.core.event", "created": "2026-01-15T12:00:00.123Z", "data": null,
             "related_object": {"id": "mtr_1", "type": "billing.meter"}});
@@ -164,39 +167,39 @@ mod tests {
         let live = [("TOLLGATE_LIVEMODE", "true")];
         for (settings, change, expected) in [
             (&[][..], json!({}), None),
-            (&[], json!({"livemode": true}), Some("of the other mode, live or test")),
-            (&live, json!({}), Some("of the other mode, live or test")),
+            (&[], json!({"livemode": true}), Some("The event is of the other mode, live or test.")),
+            (&live, json!({}), Some("The event is of the other mode, live or test.")),
             (&live, json!({"livemode": true}), None),
-            (&[], json!({"livemode": null}), Some("of the other mode, live or test")),
-            (&[], json!({"account": "acct_1"}), Some("of another account")),
+            (&[], json!({"livemode": null}), Some("The event is of the other mode, live or test.")),
+            (&[], json!({"account": "acct_1"}), Some("The event is of another account.")),
             (&ours, json!({"account": "acct_1"}), None),
-            (&ours, json!({"account": "acct_2"}), Some("of another account")),
+            (&ours, json!({"account": "acct_2"}), Some("The event is of another account.")),
             (&ours, json!({}), None),
-            (&[], json!({"data": summary}), Some("about no object with an id")),
-            (&[], thin, Some("a thin event, which says nothing of its object")),
+            (&[], json!({"data": summary}), Some(NO_OBJECT)),
+            (&[], thin, Some("Thin events hold no object: let the endpoint send snapshots.")),
         ] {
             assert_eq!(ignored(settings, &of_stripe(change.clone())), expected, "{change}");
         }
     }
 
     #[test]
-    fn what_is_no_event_says_what_it_lacks() {
-        let stripe = |change| lacks(Provider::Stripe, &of_stripe(change).to_string());
+    fn a_body_that_is_no_event_is_declined_with_a_reason() {
+        let stripe = |change| reason(Provider::Stripe, &of_stripe(change).to_string());
         for body in ["", "{", "\u{feff}{}", "{\"id\":1e999}", &"[".repeat(500)] {
-            assert_eq!(lacks(Provider::Stripe, body), "the body is not JSON");
+            assert_eq!(reason(Provider::Stripe, body), "the body is not JSON");
         }
         for body in ["[]", "7", "null", "{}", "{\"id\":\"\"}", "{\"id\":7}"] {
-            assert_eq!(lacks(Provider::Stripe, body), "the event has no id");
-            assert_eq!(lacks(Provider::Paddle, body), "the event has no event_id");
+            assert_eq!(reason(Provider::Stripe, body), "the event has no id");
+            assert_eq!(reason(Provider::Paddle, body), "the event has no event_id");
         }
         assert_eq!(stripe(json!({"id": "x".repeat(256)})), "the event has no id");
         assert_eq!(stripe(json!({"type": null})), "the event has no type");
         for created in [json!(null), json!(-1), json!(1.5), json!(LAST_SECOND + 1), json!("yesterday")] {
-            assert_eq!(stripe(json!({"created": created})), "the event does not say when it was created");
+            assert_eq!(stripe(json!({"created": created})), "the event has no time of creation");
         }
-        assert_eq!(lacks(Provider::Paddle, "{\"event_id\":\"evt_1\"}"), "the event has no event_type");
+        assert_eq!(reason(Provider::Paddle, "{\"event_id\":\"evt_1\"}"), "the event has no event_type");
         let undated = "{\"event_id\":\"evt_1\",\"event_type\":\"a\",\"occurred_at\":\"2024-02-30T00:00:00Z\"}";
-        assert_eq!(lacks(Provider::Paddle, undated), "the event has no occurred_at");
+        assert_eq!(reason(Provider::Paddle, undated), "the event has no occurred_at");
     }
 
     #[test]

@@ -1,40 +1,45 @@
-//! What the payment providers sent: received, kept whole, and applied to the mirror in any order.
+//! The events of the payment providers: received, stored whole, and applied to our records in any order.
 //!
-//! Invariants: an event is kept once; what is kept is applied, or waits, or is parked in plain sight; the rows of the
-//! mirror are what the newest states of the providers' objects say, whatever order they were told in.
+//! Invariants: an event is stored once; a stored event is applied, waits, or is parked where admins see it; the mirrored
+//! rows follow from the newest versions of the providers' objects, whatever order these arrived in.
 
 mod answer;
 mod apply;
 mod backlog;
-mod billing;
-mod catalogue;
-mod clean;
 mod drift;
 mod envelope;
+mod failure;
 mod fetch;
+mod fold;
 mod jobs;
 mod json;
-mod money;
+mod kinds;
+mod newest;
 mod object;
-mod order;
-mod owner;
 mod paddle;
-mod reader;
+mod projectors;
+mod provider;
 mod rebuild;
 mod receive;
 mod reconcile;
-mod records;
+mod redact;
 mod replay;
+mod run;
+mod state;
 mod store;
 mod stripe;
+mod version;
+mod wait_key;
 mod waiting;
 
-pub use answer::{refresh, take_answer};
+pub use answer::{apply_answer, refresh};
 pub use backlog::backlog;
-pub use drift::Drift;
+pub use drift::{Drift, TableDrift};
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
+pub use kinds::ObjectKind;
 pub use rebuild::{Rebuilt, rebuild};
 pub use receive::{Declined, Delivery, Receipt, receive};
 pub use reconcile::{Comparison, ReconcileEvents, ReconcileList, Reconciled, SweepObjects, reconcile, resync_account};
-pub use replay::{MOST_REPLAYED, Replay, replay_event, replay_events};
+pub use replay::{MAX_REPLAYED, Replay, replay_event, replay_events};
+pub use state::{EventSource, EventState};
 pub use store::{Backlog, Events};

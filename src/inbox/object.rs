@@ -1,31 +1,31 @@
-//! Objects of the payment providers, as they were last seen.
+//! Objects of the payment providers in their newest version.
 
+use super::kinds::{ObjectKind, Reference};
 use crate::subscriptions::{ObservedDiscount, ObservedItem, SubscriptionStatus};
 use chrono::{DateTime, Utc};
+use entity::provider_objects;
 use serde_json::Value;
 
-/// The state of one object at a provider.
+/// An object at a provider.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Object {
-    /// What it is: Stripe's `object` (`charge`, `checkout.session`), Paddle's first part of the event's type.
-    pub(super) kind: String,
-    /// Its id at the provider.
+    pub(super) kind: ObjectKind,
+    /// The id at the provider.
     pub(super) external_id: String,
     /// The version of the provider's API that the payload is in.
     pub(super) api_version: Option<String>,
-    /// The object itself: `data.object` of a Stripe event, `data` of a Paddle one.
+    /// The object itself: `data.object` of a Stripe event, `data` of a Paddle event.
     pub(super) payload: Value,
-    /// Whether it was deleted.
+    /// True once the provider has deleted it.
     pub(super) deleted: bool,
-    /// The provider's time of this state.
+    /// The provider's time of this version.
     pub(super) occurred_at: DateTime<Utc>,
-    /// What it belongs to.
-    pub(super) ties: Ties,
+    pub(super) references: References,
 }
 
-/// The ids, at the provider, of what an object belongs to. An object of one of these kinds is tied to itself.
+/// The ids, at the provider, of the objects that an object belongs to. An object of one of these kinds refers to itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Ties {
+pub(super) struct References {
     pub(super) customer: Option<String>,
     pub(super) subscription: Option<String>,
     pub(super) invoice: Option<String>,
@@ -35,10 +35,44 @@ pub(super) struct Ties {
     pub(super) product: Option<String>,
 }
 
-impl Ties {
-    /// These, and where one is not known, the other's: a tie that was once known is not forgotten.
-    pub(super) fn or(self, other: Ties) -> Ties {
-        Ties {
+impl Object {
+    /// Reads a row of `provider_objects`.
+    pub(super) fn from_row(kind: ObjectKind, row: provider_objects::Model) -> Object {
+        Object {
+            kind,
+            external_id: row.external_id,
+            api_version: row.api_version,
+            payload: row.payload,
+            deleted: row.deleted,
+            occurred_at: row.occurred_at.to_utc(),
+            references: References {
+                customer: row.customer,
+                subscription: row.subscription,
+                invoice: row.invoice,
+                payment: row.payment,
+                charge: row.charge,
+                product: row.product,
+            },
+        }
+    }
+}
+
+impl References {
+    /// Returns the id of the object that `reference` names.
+    pub(super) fn get(&self, reference: Reference) -> Option<&str> {
+        let id = match reference {
+            Reference::Customer => &self.customer,
+            Reference::Subscription => &self.subscription,
+            Reference::Invoice => &self.invoice,
+            Reference::Payment => &self.payment,
+            Reference::Product => &self.product,
+        };
+        id.as_deref()
+    }
+
+    /// Fills the references that are missing from `other`: one that was known once is never forgotten.
+    pub(super) fn or(self, other: References) -> References {
+        References {
             customer: self.customer.or(other.customer),
             subscription: self.subscription.or(other.subscription),
             invoice: self.invoice.or(other.invoice),
@@ -47,17 +81,21 @@ impl Ties {
             product: self.product.or(other.product),
         }
     }
+
+    /// Returns every id.
+    pub(super) fn into_ids(self) -> impl Iterator<Item = String> {
+        [self.customer, self.subscription, self.invoice, self.payment, self.charge, self.product].into_iter().flatten()
+    }
 }
 
-/// What one state of a subscription says, without when and why it came.
+/// The part of a subscription's version that its history keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct State {
-    /// Its status.
+pub(super) struct SubscriptionState {
     pub(super) status: SubscriptionStatus,
-    /// Whether nothing is collected.
+    /// True while nothing is collected.
     pub(super) paused: bool,
-    /// What it billed for.
+    /// The items that it bills for.
     pub(super) items: Vec<ObservedItem>,
-    /// What was taken off.
+    /// The discounts on it.
     pub(super) discounts: Vec<ObservedDiscount>,
 }

@@ -1,5 +1,4 @@
-//! Goes through the whole inbox again, and makes every mirrored row what the events say: after a fault of ours is
-//! mended, after rows were lost, or to see that none differ.
+//! Applies the whole inbox again: after a fault of ours is fixed, after rows were lost, or to check that none differ.
 
 use super::apply::{Apply, Mode, Scope};
 use super::drift::Drift;
@@ -9,23 +8,23 @@ use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::Result;
 
-/// How often the objects are gone through at most that wait for each other.
-const MOST_PASSES: usize = 5;
+/// The most passes over objects that wait for each other.
+const MAX_PASSES: usize = 5;
 
-/// What came of going through the inbox.
+/// The outcome of a rebuild.
 #[derive(Debug, Clone, Default)]
 pub struct Rebuilt {
-    /// How many objects there are.
+    /// The number of objects.
     pub objects: usize,
-    /// How many of them still wait for something that is not here.
+    /// The number of objects that still wait for something.
     pub waiting: usize,
-    /// What differed.
+    /// The rows that differed.
     pub drift: Drift,
 }
 
-/// Applies every event of the inbox as if none had been applied, object by object, each in a transaction of its own;
-/// `show` is told how many of how many are done. Broken off and begun again it does no harm: what is as it should be
-/// is not touched.
+/// Applies every event of the inbox as if none had been applied, object by object, each in a transaction of its own, and
+/// calls `show` with the number of objects that are done and of all. It may be interrupted and started again: rows that
+/// are as they should be are not touched.
 pub async fn rebuild(
     app: &App,
     viewer: &Viewer,
@@ -35,16 +34,16 @@ pub async fn rebuild(
     viewer.require(Permission::OperationsWrite)?;
     let mut objects = store::objects(app.db.read()).await?;
     let mut rebuilt = Rebuilt { objects: objects.len(), ..Rebuilt::default() };
-    for _ in 0..MOST_PASSES {
+    for _ in 0..MAX_PASSES {
         for (done, ApplyObject { provider, object_id }) in objects.iter().enumerate() {
             show(done, objects.len());
-            let work = Apply::new(app, *provider, object_id, Scope::All);
-            match work.done(app, Mode::of(dry_run)).await {
+            let apply = Apply::new(app, *provider, object_id, Scope::All);
+            match apply.run(app, Mode::of(dry_run)).await {
                 Ok(differences) => rebuilt.drift.add(differences),
-                Err(error) => rebuilt.drift.fail(object_id, error),
+                Err(error) => rebuilt.drift.add_failure(object_id, error),
             }
         }
-        // What is waited for may have come in this pass.
+        // This pass may have brought what others wait for.
         let waiting = store::waiting_objects(app.db.read()).await?;
         let before = std::mem::replace(&mut rebuilt.waiting, waiting.len());
         if dry_run || waiting.is_empty() || waiting.len() == before {

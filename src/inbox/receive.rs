@@ -1,7 +1,8 @@
-//! Takes a webhook in: shown to be genuine, written down with the job that applies it, and nothing else.
+//! Receives webhooks: verifies the signature, then stores the event with the job that applies it.
 
-use super::ApplyObject;
 use super::envelope::{self, Envelope};
+use super::jobs::ApplyObject;
+use super::state::{EventSource, EventState};
 use crate::app::App;
 use crate::changes::{self, Change};
 use crate::db::Txn;
@@ -14,47 +15,48 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::Value;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A webhook as it arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'d> {
-    /// In whose name it comes.
+    /// The provider that it claims to come from.
     pub provider: Provider,
     /// The header with the signature, where there is one; a text that is no signature where there are several.
     pub signature: Option<&'d str>,
     /// The body, byte for byte.
     pub body: &'d [u8],
-    /// Who sent it, where that is known.
+    /// The address of the sender, where it is known.
     pub peer: Option<IpAddr>,
 }
 
-/// A webhook that is kept: the commit is on disk.
+/// A webhook that is stored: the commit is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
-    /// New, and to be applied.
+    /// A new event, which will be applied.
     Accepted,
-    /// New, and of no effect here.
+    /// A new event without effect.
     Ignored,
-    /// Kept before.
+    /// An event that was stored before.
     Duplicate,
 }
 
-/// A webhook that is not kept.
+/// A webhook that is not stored.
 #[derive(Debug)]
 pub enum Declined {
-    /// No secret of this provider is configured.
+    /// No secret of the provider is configured.
     NotConfigured,
-    /// It is not shown to be the provider's.
+    /// The signature does not prove that it is the provider's.
     Forged,
-    /// It is the provider's, and no event: what it lacks.
+    /// It is the provider's but no event, for this reason.
     Unreadable(&'static str),
-    /// It could not be written down.
+    /// It could not be stored.
     Failed(Error),
 }
 
-/// Takes in `delivery`. The order is what protects the inbox: nothing is parsed before its signature has passed.
+/// Receives `delivery`. Nothing is parsed before its signature is verified.
 pub async fn receive(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
-    let outcome = take(app, delivery).await;
+    let outcome = verify_and_store(app, delivery).await;
     let counted = match &outcome {
         Ok(Receipt::Accepted) => WebhookOutcome::Accepted,
         Ok(Receipt::Ignored) => WebhookOutcome::Ignored,
@@ -68,7 +70,7 @@ pub async fn receive(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, 
     outcome
 }
 
-async fn take(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
+async fn verify_and_store(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
     let Delivery { provider, body, .. } = delivery;
     let providers = &app.config.providers;
     let secrets = match provider {
@@ -77,18 +79,19 @@ async fn take(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, Decline
     };
     if secrets.is_empty() {
         let setting = provider.secrets_setting();
-        tracing::warn!(provider = provider.name(), "a webhook is not taken in, as {setting} is not set");
+        tracing::warn!(provider = provider.name(), "a webhook is declined: {setting} is not set");
         return Err(Declined::NotConfigured);
     }
     if let Err(forgery) = verify(app, delivery) {
         report(app, delivery, forgery).await;
         return Err(Declined::Forged);
     }
-    let (envelope, payload) = envelope::read(provider, providers, body).map_err(|lacking| {
-        tracing::error!(provider = provider.name(), lacking, "a genuine webhook is no event");
-        Declined::Unreadable(lacking)
+    let (envelope, payload) = envelope::read(provider, providers, body).map_err(|reason| {
+        tracing::error!(provider = provider.name(), reason, "a genuine webhook is no event");
+        Declined::Unreadable(reason)
     })?;
-    keep(app, provider, envelope, payload).await.map_err(Declined::Failed)
+    let row = event_of(app, provider, envelope, payload, EventSource::Webhook);
+    insert_with_job(app, provider, row).await.map_err(Declined::Failed)
 }
 
 fn verify(app: &App, Delivery { provider, signature, body, .. }: Delivery<'_>) -> Result<(), Forgery> {
@@ -102,23 +105,19 @@ fn verify(app: &App, Delivery { provider, signature, body, .. }: Delivery<'_>) -
 async fn report(app: &App, delivery: Delivery<'_>, forgery: Forgery) {
     let (provider, reason) = (delivery.provider.name(), forgery.reason());
     let peer = delivery.peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_canonical().to_string());
-    tracing::warn!(provider, peer, reason, "a webhook is refused");
-    let suspicion = match forgery {
+    tracing::warn!(provider, peer, reason, "a webhook is declined: its signature is not valid");
+    let kind = match forgery {
         Forgery::Missing => SecurityEventKind::WebhookUnsigned,
         Forgery::TooOld | Forgery::FromTheFuture => SecurityEventKind::WebhookMistimed,
         Forgery::Malformed | Forgery::NoTimestamp | Forgery::NoMatch => SecurityEventKind::WebhookForged,
     };
-    security::record(app, suspicion, peer, format!("{provider}: {reason}")).await;
+    security::record(app, kind, peer, format!("{provider}: {reason}")).await;
 }
 
-/// Writes the event down, once; with it the job that applies it.
-async fn keep(app: &App, provider: Provider, envelope: Envelope, payload: Value) -> Result<Receipt> {
-    keep_row(app, provider, row(app, provider, envelope, payload, "webhook")).await
-}
-
-/// The same for an event as it is to be written down.
-pub(super) async fn keep_row(app: &App, provider: Provider, row: Model) -> Result<Receipt> {
-    let object = row.object_id.clone().filter(|_| row.state != "ignored");
+/// Inserts an event, once, and enqueues the job that applies it.
+pub(super) async fn insert_with_job(app: &App, provider: Provider, row: Model) -> Result<Receipt> {
+    let is_ignored = row.state == EventState::Ignored.as_str();
+    let object = row.object_id.clone().filter(|_| !is_ignored);
     let job = object.map(|object_id| ApplyObject { provider, object_id });
     app.db
         .write(move |txn| {
@@ -134,7 +133,7 @@ pub(super) async fn keep_row(app: &App, provider: Provider, row: Model) -> Resul
         .await
 }
 
-/// Writes an event down that is not there yet; whether it is new.
+/// Inserts an event; returns false where it is there already.
 pub(super) async fn insert(txn: &Txn, row: Model) -> Result<bool> {
     let id = row.id;
     let once = OnConflict::columns([Column::Provider, Column::ExternalId]).do_nothing().to_owned();
@@ -146,25 +145,31 @@ pub(super) async fn insert(txn: &Txn, row: Model) -> Result<bool> {
     Ok(true)
 }
 
-/// An event as it is written down; `source` says how it was learned of.
-pub(super) fn row(app: &App, provider: Provider, envelope: Envelope, payload: Value, source: &str) -> Model {
-    let state = if envelope.ignored.is_some() { "ignored" } else { "received" };
+/// Returns the row of an event.
+pub(super) fn event_of(
+    app: &App,
+    provider: Provider,
+    envelope: Envelope,
+    payload: Value,
+    source: EventSource,
+) -> Model {
+    let state = if envelope.ignored.is_some() { EventState::Ignored } else { EventState::Received };
     Model {
         id: app.new_id(),
         provider: provider.name().to_owned(),
         external_id: envelope.external_id,
-        kind: envelope.kind,
+        kind: envelope.event_type,
         api_version: envelope.api_version,
         object_id: envelope.object_id,
         occurred_at: envelope.occurred_at.fixed_offset(),
         received_at: app.now().fixed_offset(),
         payload,
-        state: state.to_owned(),
+        state: state.as_str().to_owned(),
         attempts: 0,
         next_attempt_at: None,
         error: None,
         applied_at: None,
-        source: source.to_owned(),
+        source: source.as_str().to_owned(),
         waits_for: None,
         note: envelope.ignored.map(str::to_owned),
     }

@@ -1,10 +1,11 @@
-//! Applies events again that are in the inbox already: those that were parked once their cause is mended, or any that an
-//! admin picks. What was applied before changes nothing when it is applied again.
+//! Applies events of the inbox again: parked ones once their cause is fixed, or any that an admin picks. An event that was
+//! applied before changes nothing when it is applied again.
 
 use super::apply::{Apply, Mode, Scope};
 use super::drift::Drift;
 use super::jobs::ApplyObject;
-use super::store::{self, Chosen, Events};
+use super::state::EventState;
+use super::store::{self, Events, ReplayedEvent};
 use super::waiting;
 use crate::app::App;
 use crate::audit::AuditEntry;
@@ -19,58 +20,59 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The most events that one call applies again.
-pub const MOST_REPLAYED: u64 = 1_000;
+pub const MAX_REPLAYED: u64 = 1_000;
 
-/// What came of applying events again.
+/// The outcome of a replay.
 #[derive(Debug, Clone, Default)]
 pub struct Replay {
-    /// How many events are applied again.
+    /// The number of events that are applied again.
     pub events: usize,
-    /// Whether there are more that match.
+    /// True where more events match.
     pub more: bool,
-    /// What would change; empty where it is not a rehearsal, as the work is done later.
+    /// The rows that would change in a dry run; empty otherwise, because the worker applies the events later.
     pub drift: Drift,
 }
 
-/// Has one event applied again; in a rehearsal says what that would change.
+/// Applies one event again, by the worker; a dry run returns the rows that this would change.
 pub async fn replay_event(app: &App, viewer: &Viewer, id: Uuid, dry_run: bool) -> Result<Replay> {
     viewer.require(Permission::OperationsWrite)?;
     let rows = rows_for::<Entity>(viewer)?.filter(Column::Id.eq(id));
-    let found = store::chosen(app.db.read(), rows, 1).await?;
+    let found = store::replayable(app.db.read(), rows, 1).await?;
     if found.is_empty() {
-        let message = "there is no such event that can be applied; ignored ones cannot";
+        let message = "No event to apply: it does not exist, or is ignored.";
         return Err(Error::refused("NOT_FOUND", &["eventId"], message));
     }
     replay(app, viewer, found, false, dry_run).await
 }
 
-/// Has the events applied again that match, the oldest first and at most [`MOST_REPLAYED`]; those that failed or are
-/// parked where `list` names no state. In a rehearsal says what that would change.
+/// Applies the events that match again, by the worker, the oldest first and at most [`MAX_REPLAYED`]; failed and parked
+/// ones where `list` names no state. A dry run returns the rows that this would change.
 pub async fn replay_events(app: &App, viewer: &Viewer, mut list: Events, dry_run: bool) -> Result<Replay> {
     viewer.require(Permission::OperationsWrite)?;
-    if list.states.contains(&"ignored") {
-        return Err(Error::refused("STATE_INVALID", &["filter"], "ignored events cannot be applied"));
+    if list.states.contains(&EventState::Ignored) {
+        let message = "Ignored events cannot be applied: leave `IGNORED` out of the states.";
+        return Err(Error::refused("STATE_INVALID", &["filter"], message));
     }
     if list.states.is_empty() {
-        list.states = vec!["failed", "parked"];
+        list.states = vec![EventState::Failed, EventState::Parked];
     }
     let rows = list.filter(rows_for::<Entity>(viewer)?);
-    let mut found = store::chosen(app.db.read(), rows, MOST_REPLAYED + 1).await?;
-    let most = usize::try_from(MOST_REPLAYED).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
+    let mut found = store::replayable(app.db.read(), rows, MAX_REPLAYED + 1).await?;
+    let limit = usize::try_from(MAX_REPLAYED).unwrap_or(usize::MAX);
+    let more = found.len() > limit;
+    found.truncate(limit);
     replay(app, viewer, found, more, dry_run).await
 }
 
-async fn replay(app: &App, viewer: &Viewer, found: Vec<Chosen>, more: bool, dry_run: bool) -> Result<Replay> {
+async fn replay(app: &App, viewer: &Viewer, found: Vec<ReplayedEvent>, more: bool, dry_run: bool) -> Result<Replay> {
     let mut replay = Replay { events: found.len(), more, drift: Drift::default() };
     let objects = by_object(&found);
     if dry_run {
         for (ApplyObject { provider, object_id }, ids) in objects {
-            let work = Apply::new(app, provider, &object_id, Scope::Pending).reopening(ids);
-            match work.done(app, Mode::Rehearsal).await {
+            let apply = Apply::new(app, provider, &object_id, Scope::Pending).with_reopened(ids);
+            match apply.run(app, Mode::DryRun).await {
                 Ok(differences) => replay.drift.add(differences),
-                Err(error) => replay.drift.fail(&object_id, error),
+                Err(error) => replay.drift.add_failure(&object_id, error),
             }
         }
         return Ok(replay);
@@ -93,7 +95,7 @@ async fn replay(app: &App, viewer: &Viewer, found: Vec<Chosen>, more: bool, dry_
     Ok(replay)
 }
 
-fn by_object(found: &[Chosen]) -> BTreeMap<ApplyObject, Vec<Uuid>> {
+fn by_object(found: &[ReplayedEvent]) -> BTreeMap<ApplyObject, Vec<Uuid>> {
     let mut objects: BTreeMap<ApplyObject, Vec<Uuid>> = BTreeMap::new();
     for event in found {
         if let Some(provider) = Provider::named(&event.provider) {

@@ -129,7 +129,7 @@ async fn keep(app: &App, row: Model, changed: Changed) -> Result<Outcome> {
         ..Default::default()
     };
     // First into the inbox: who is killed in between makes the call again, and is answered the same.
-    inbox::take_answer(app, changed.object.clone(), changed.at).await?;
+    inbox::apply_answer(app, changed.object.clone(), changed.at).await?;
     settle(app, &row, change).await?;
     let settled = store::call(app.db.read(), row.id).await?;
     done(&settled, Some(changed.object)).ok_or_else(|| Error::internal(anyhow::anyhow!("Stripe answers without an id")))

@@ -58,7 +58,7 @@ async fn missed_events_are_made_up_for(given: &TestApp) {
     let missed = i64::try_from(life.events.len() - half.len() - 1).unwrap();
     assert_eq!((&told["eventsListed"], &told["eventsMissed"]), (&json!(life.events.len()), &json!(missed)));
     assert!(!told["differences"].as_array().unwrap().is_empty());
-    assert_eq!(inbox(&test).await, before, "a rehearsal changes nothing");
+    assert_eq!(inbox(&test).await, before, "a dry run changes nothing");
 
     let done = reconciled(&test, false).await;
     assert_eq!(done["eventsMissed"], json!(missed));

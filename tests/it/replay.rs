@@ -111,7 +111,7 @@ async fn a_healthy_mirror_is_not_touched_and_a_wrong_one_is_mended(test: &TestAp
 
     let told = gone_through(test, true).await;
     assert_eq!(tables(&told), BTreeSet::from(["payments", "provider_customers"]), "{:?}", told.drift.tables);
-    assert_eq!(mirrored(test).await, wrong, "a rehearsal changes nothing");
+    assert_eq!(mirrored(test).await, wrong, "a dry run changes nothing");
 
     let mended = gone_through(test, false).await;
     assert_eq!(mended.drift.tables, told.drift.tables);
@@ -177,7 +177,7 @@ async fn a_parked_event_is_applied_again(test: &TestApp) {
     assert_eq!(payment["table"], "payments");
     let amount = |side: &Value| side["amount_minor"].as_i64().unwrap();
     assert_eq!(amount(&payment["before"]), amount(&payment["after"]) + 7);
-    assert_eq!(mirrored(test).await, wrong, "a rehearsal changes nothing");
+    assert_eq!(mirrored(test).await, wrong, "a dry run changes nothing");
     assert_eq!(charged(test).await.state, "parked");
 
     let all = test.admin().data(REPLAY_ALL, json!({"filter": null, "dry": false})).await;

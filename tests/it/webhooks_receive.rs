@@ -224,11 +224,11 @@ async fn events_for_others_are_kept_without_effect(test: &TestApp) {
     let mut paddle = event(Provider::Paddle, "evt_5", "cus_1");
     paddle["data"] = json!({});
     for (provider, sent, note) in [
-        (Provider::Stripe, stripe("evt_1", "livemode", json!(true)), "of the other mode, live or test"),
-        (Provider::Stripe, stripe("evt_2", "account", json!("acct_1")), "of another account"),
-        (Provider::Stripe, stripe("evt_3", "data", summary), "about no object with an id"),
-        (Provider::Stripe, thin, "a thin event, which says nothing of its object"),
-        (Provider::Paddle, paddle, "about no object with an id"),
+        (Provider::Stripe, stripe("evt_1", "livemode", json!(true)), "The event is of the other mode, live or test."),
+        (Provider::Stripe, stripe("evt_2", "account", json!("acct_1")), "The event is of another account."),
+        (Provider::Stripe, stripe("evt_3", "data", summary), "The event is about no object with an id."),
+        (Provider::Stripe, thin, "Thin events hold no object: let the endpoint send snapshots."),
+        (Provider::Paddle, paddle, "The event is about no object with an id."),
     ] {
         received(&deliver(test, provider, &sent).await);
         test.advance(chrono::TimeDelta::seconds(1));

@@ -28,7 +28,7 @@ async fn take(app: &App, filters: &[(&str, &str)], sold: &Sold) -> Result<()> {
         for price in page.objects {
             let is_known = sold.there.iter().any(|there| price["id"] == there.row.external_id.as_str());
             if !is_known {
-                inbox::take_answer(app, price, page.at).await?;
+                inbox::apply_answer(app, price, page.at).await?;
             }
         }
         if !page.has_more || after.is_none() {

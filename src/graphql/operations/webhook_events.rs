@@ -154,7 +154,7 @@ impl WebhookEventFilter {
     /// The events that match.
     pub(crate) fn list(self, descending: bool) -> Result<Events> {
         Ok(Events {
-            states: Word::words(self.state),
+            states: Word::words(self.state).into_iter().filter_map(|state| state.parse().ok()).collect(),
             kind: optional_text("eventType", self.event_type)?,
             provider: self.provider.map(Word::word),
             external_id: optional_text("externalId", self.external_id)?,

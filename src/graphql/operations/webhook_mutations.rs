@@ -7,7 +7,7 @@ use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 /// How many pages of a hundred objects one request asks Stripe for.
-const MOST_PAGES: usize = 50;
+const MAX_PAGES: usize = 50;
 
 /// What can be done about events and the mirror.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl InboxMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "From when on.")] input: ReconcileInput,
     ) -> Result<ReconcilePayload> {
-        let comparison = Comparison { since: input.since.0, dry_run: input.dry_run, most_pages: MOST_PAGES };
+        let comparison = Comparison { since: input.since.0, dry_run: input.dry_run, max_pages: MAX_PAGES };
         let outcome = feature::reconcile(ctx.app(), ctx.viewer(), comparison, |_| ()).await;
         let (found, user_errors) = settle(outcome)?;
         Ok(ReconcilePayload { reconciliation: found.map(Reconciliation::from), user_errors })

@@ -1,16 +1,16 @@
-//! Adjustments: what is given back of a transaction, or taken back by a bank, and what of that is undone.
+//! Reads adjustments: refunds, credits and chargebacks of a transaction, and their reversals.
 //!
-//! Paddle may undo one in two ways, and may do both: it sets its status to `reversed`, or adds another adjustment whose
-//! action ends in `_reverse`. Nothing says which one that reverses.
+//! Paddle reverses an adjustment in two ways, and may do both: it sets its status to `reversed`, or adds another adjustment
+//! whose action ends in `_reverse`. The latter does not name the adjustment that it reverses.
 
-use super::{created_at, natural, updated_at};
+use super::fields::{created_at, natural, updated_at};
 use crate::inbox::json::{at, minor, text};
 use crate::inbox::object::Object;
 use crate::payments::{DisputeStatus, ObservedDispute, ObservedRefund, RefundStatus};
 use serde_json::Value;
 
-/// What of the transaction the customer has back in the end, by adjustments with one of these actions; of each,
-/// `amount` says how much counts.
+/// Returns the amount that adjustments with one of `actions` gave back to the customer, net of reversals; `amount` returns
+/// the amount of one that counts.
 pub(super) fn given_back(adjustments: &[&Object], actions: &[&str], amount: impl Fn(&Value) -> i64) -> i64 {
     let sum = |action: &str, reverse: bool, status: &str| {
         let these = adjustments.iter().filter(|adjustment| {
@@ -19,36 +19,36 @@ pub(super) fn given_back(adjustments: &[&Object], actions: &[&str], amount: impl
         these.fold(0_i64, |sum, adjustment| sum.saturating_add(amount(&adjustment.payload).max(0)))
     };
     let net = |action: &&str| {
-        // A reversal beside an adjustment that is `reversed` itself tells the same twice.
+        // A reversal beside an adjustment that is `reversed` itself is the same reversal twice.
         let undone = sum(action, true, "approved").saturating_sub(sum(action, false, "reversed")).max(0);
         sum(action, false, "approved").saturating_sub(undone).max(0)
     };
     actions.iter().map(net).fold(0, i64::saturating_add)
 }
 
-/// What an adjustment comes to. A reversal counts the same whichever sign it has.
+/// Returns the total of an adjustment. The sign of a reversal does not count.
 pub(super) fn total(adjustment: &Value) -> i64 {
     amount(at(adjustment, "totals.total"), text(adjustment, "action").unwrap_or_default())
 }
 
-/// An amount of an adjustment with this action.
+/// Reads an amount of an adjustment with this action.
 pub(super) fn amount(value: &Value, action: &str) -> i64 {
     let reverse = action.ends_with("_reverse");
     let amount = if reverse { minor(value).and_then(i64::checked_abs) } else { natural(value) };
     amount.unwrap_or(0)
 }
 
-/// The action, and whether it is the reversal of one.
+/// Returns the action, and true where the adjustment is a reversal of one.
 fn action_of(adjustment: &Object) -> Option<(&str, bool)> {
     let action = text(&adjustment.payload, "action")?;
     Some(action.strip_suffix("_reverse").map_or((action, false), |reversed| (reversed, true)))
 }
 
-/// The refunds among the adjustments of a transaction whose money `charge` brought.
+/// Returns the refunds among the adjustments of a transaction that was paid by `charge`.
 pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<ObservedRefund> {
     let refund = |(refund, reversal): (&Object, Option<&Object>)| {
-        let told = text(&refund.payload, "status")?;
-        let status = match told {
+        let provider_status = text(&refund.payload, "status")?;
+        let status = match provider_status {
             "pending_approval" => RefundStatus::Requested,
             "approved" if reversal.is_none() => RefundStatus::Processed,
             "rejected" => RefundStatus::Denied,
@@ -60,7 +60,7 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
             charge_external_id: charge.map(str::to_owned),
             refund_id: None,
             status,
-            provider_status: told.to_owned(),
+            provider_status: provider_status.to_owned(),
             amount_minor: Some(total(&refund.payload)).filter(|amount| *amount > 0)?,
             reason: text(&refund.payload, "reason").map(str::to_owned),
             created_at: created_at(refund),
@@ -71,12 +71,12 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
     with_reversals(adjustments, "refund").into_iter().filter_map(refund).collect()
 }
 
-/// The disputes among the adjustments. Paddle answers banks itself and tells of a chargeback when the money is gone, so
-/// one is lost until it is reversed; a warning has taken nothing yet.
+/// Returns the disputes among the adjustments. Paddle answers banks itself and reports a chargeback when the money is gone,
+/// so it is lost until it is reversed; a warning has taken nothing yet.
 pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<ObservedDispute> {
     let dispute = |action: &str, (dispute, reversal): (&Object, Option<&Object>)| {
-        let told = text(&dispute.payload, "status")?;
-        let status = match (told, action) {
+        let provider_status = text(&dispute.payload, "status")?;
+        let status = match (provider_status, action) {
             ("reversed" | "rejected", _) => DisputeStatus::Won,
             ("approved" | "pending_approval", _) if reversal.is_some() => DisputeStatus::Won,
             ("approved" | "pending_approval", "chargeback_warning") => DisputeStatus::Warning,
@@ -89,7 +89,7 @@ pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obs
             external_id: dispute.external_id.clone(),
             charge_external_id: charge.map(str::to_owned),
             status,
-            provider_status: told.to_owned(),
+            provider_status: provider_status.to_owned(),
             amount_minor: Some(total(&dispute.payload)).filter(|amount| *amount > 0)?,
             reason: text(&dispute.payload, "reason").map(str::to_owned),
             created_at: created_at(dispute),
@@ -101,14 +101,14 @@ pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obs
     ["chargeback_warning", "chargeback"].into_iter().flat_map(of_action).collect()
 }
 
-/// Whether a bank has ever taken the payment back, or warned of it.
-pub(super) fn disputed(adjustments: &[&Object]) -> bool {
+/// Returns true where a bank has ever taken the payment back, or warned of it.
+pub(super) fn is_disputed(adjustments: &[&Object]) -> bool {
     let actions = adjustments.iter().filter_map(|adjustment| action_of(adjustment));
     actions.into_iter().any(|(action, _)| ["chargeback", "chargeback_warning"].contains(&action))
 }
 
-/// The adjustments of an action, oldest first, each with the one that reverses it: of those not reversed yet, the
-/// oldest of the same amount. A dispute is reversed as a whole, so that another amount does for it, too.
+/// Returns the adjustments of an action, oldest first, each with its reversal. A reversal belongs to the oldest adjustment
+/// of the same amount that has none yet. Disputes are reversed as a whole, so any amount will do for them.
 fn with_reversals<'a>(adjustments: &[&'a Object], action: &str) -> Vec<(&'a Object, Option<&'a Object>)> {
     let of = |reverse: bool| {
         let mut these: Vec<_> =

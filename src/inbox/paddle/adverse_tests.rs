@@ -1,18 +1,19 @@
-//! What the recorded lives do not have of money: refunds that fail, disputes, several products, rounding.
+//! Shapes of money that are not in the corpus: refunds that fail, disputes, several products, rounding.
 
-use super::{invoice, licences, payment, purchase, ties};
+use super::{invoice, licences, payment, purchase, references};
 use crate::inbox::json::{instant, text};
+use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::Object;
 use serde_json::{Value, json};
 
-pub(super) fn object(kind: &str, payload: Value) -> Object {
+pub(super) fn object(kind: ObjectKind, payload: Value) -> Object {
     Object {
-        kind: kind.to_owned(),
+        kind,
         external_id: text(&payload, "id").unwrap().to_owned(),
         api_version: None,
         deleted: false,
         occurred_at: "2026-03-01T00:00:00Z".parse().unwrap(),
-        ties: ties(kind, &payload),
+        references: references(kind, &payload),
         payload,
     }
 }
@@ -33,7 +34,7 @@ pub(super) fn transaction(lines: &[(&str, Value, i64, i64)]) -> Object {
     });
     let amount = total.to_string();
     object(
-        "transaction",
+        ObjectKind::Transaction,
         json!({
             "id": "txn_1", "status": "completed", "customer_id": "ctm_1", "currency_code": "USD",
             "items": items.collect::<Vec<_>>(),
@@ -56,7 +57,7 @@ pub(super) fn adjustment(id: &str, action: &str, status: &str, lines: &[(&str, i
         json!({"item_id": format!("line_{product}"), "type": "partial", "amount": amount, "totals": {"total": amount}})
     });
     object(
-        "adjustment",
+        ObjectKind::Adjustment,
         json!({
             "id": id, "action": action, "status": status, "type": "partial", "transaction_id": "txn_1",
             "items": items.collect::<Vec<_>>(), "totals": {"total": total.to_string()},
@@ -160,7 +161,7 @@ fn several_products_of_one_transaction_are_kept_apart() {
     let told =
         licences(&sold, &[&refund]).into_iter().map(|all| (all.product_external_id, all.units, all.revoked_units));
     assert_eq!(told.collect::<Vec<_>>(), [("pro_a".to_owned(), 3, 1), ("pro_b".to_owned(), 2, 2)]);
-    let bought = purchase(&sold, &[&refund], "credit").unwrap();
+    let bought = purchase(&sold, &[&refund], "credit", None).unwrap();
     assert_eq!((bought.business_key.as_str(), bought.unit.as_str(), bought.credits), ("paddle:txn_1", "token", 400));
     assert_eq!((bought.amount_minor, bought.returned_minor, bought.payment_id), (1_000, 300, None));
     let paid = payment(&sold, &[&refund]).unwrap();
@@ -169,7 +170,7 @@ fn several_products_of_one_transaction_are_kept_apart() {
 
     let mut unpaid = sold;
     unpaid.payload["status"] = json!("billed");
-    assert_eq!((licences(&unpaid, &[]).len(), purchase(&unpaid, &[], "credit")), (0, None));
+    assert_eq!((licences(&unpaid, &[]).len(), purchase(&unpaid, &[], "credit", None)), (0, None));
 }
 
 #[test]
@@ -177,14 +178,14 @@ fn credits_go_back_with_the_money_and_come_again() {
     let sold = transaction(&[("pro_c", json!({"credits": "1000"}), 2, 2_000)]);
     let of = |id: &str, action: &str| adjustment(id, action, "approved", &[("pro_c", 4_000)]);
     let (lost, won) = (of("a", "chargeback"), of("bb", "chargeback_reverse"));
-    let returned = |adjustments: &[&Object]| purchase(&sold, adjustments, "credit").unwrap().returned_minor;
+    let returned = |adjustments: &[&Object]| purchase(&sold, adjustments, "credit", None).unwrap().returned_minor;
     assert_eq!((returned(&[]), returned(&[&lost]), returned(&[&lost, &won])), (0, 4_000, 0));
-    assert_eq!(purchase(&sold, &[], "credit").unwrap().credits, 2_000);
+    assert_eq!(purchase(&sold, &[], "credit", None).unwrap().credits, 2_000);
     assert_eq!(payment(&sold, &[]).unwrap().stream.as_str(), "credits");
     let allowance = transaction(&[("pro_p", json!({"kind": "plan", "plan": "pro", "credits": 50}), 1, 900)]);
-    assert_eq!(purchase(&allowance, &[], "credit"), None);
+    assert_eq!(purchase(&allowance, &[], "credit", None), None);
     let endless = transaction(&[("pro_c", json!({"credits": i64::MAX}), 2, 1)]);
-    assert_eq!(purchase(&endless, &[], "credit"), None);
+    assert_eq!(purchase(&endless, &[], "credit", None), None);
 }
 
 #[test]

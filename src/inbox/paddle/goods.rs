@@ -1,45 +1,33 @@
-//! What a transaction sells line by line, and what of that went back with the money: licences and credits.
+//! Reads the licences and credits that a transaction sold, and those that went back with the money.
 
 use super::adjustments::{amount, given_back, total};
-use super::catalogue::{Kind, Offer, product_of};
+use super::fields::PADDLE;
+use super::lines::{Line, lines};
+use super::offer::Kind;
 use super::transactions::{is_paid, paid_at};
-use super::{PADDLE, natural};
 use crate::credits::ObservedPurchase;
 use crate::inbox::json::{at, list, text};
 use crate::inbox::object::Object;
 use serde_json::Value;
+use uuid::Uuid;
 
-/// The actions that take goods back. A credit does: the buyer has the value of what was bought, in the balance or off
-/// the invoice. A warning of a chargeback has moved no money.
+/// The actions that take goods back. A credit does, because the buyer has their value in the balance or off the invoice. A
+/// warning of a chargeback does not, because no money has moved.
 const RETURNS: [&str; 3] = ["refund", "credit", "chargeback"];
-
-/// One line of a transaction.
-pub(super) struct Line<'a> {
-    /// Its id, by which adjustments name it.
-    id: Option<&'a str>,
-    pub(super) offer: Offer<'a>,
-    quantity: i64,
-    /// What all of it costs, tax included.
-    total: i64,
-    /// What one of it costs, tax included and rounded by Paddle.
-    unit_total: i64,
-    /// Whether there is no other.
-    only: bool,
-}
 
 /// Licences of one product that a transaction sold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::inbox) struct Licences {
     /// The product's id at Paddle.
     pub(in crate::inbox) product_external_id: String,
-    /// How many were sold.
+    /// The number that was sold.
     pub(in crate::inbox) units: i64,
-    /// How many of these went back with the money.
+    /// The number of these that went back with the money.
     pub(in crate::inbox) revoked_units: i64,
 }
 
-/// The licences that a completed transaction sold, by product: one for each unit of a price of kind `license`, less
-/// one for each whole unit that was paid back.
+/// Returns the licences that a completed transaction sold, by product: one for each unit of a price of the kind `license`,
+/// of which one is revoked for each whole unit that was paid back.
 pub(in crate::inbox) fn licences(transaction: &Object, adjustments: &[&Object]) -> Vec<Licences> {
     let mut all: Vec<Licences> = Vec::new();
     if text(&transaction.payload, "status") != Some("completed") {
@@ -64,8 +52,8 @@ pub(in crate::inbox) fn licences(transaction: &Object, adjustments: &[&Object]) 
     all
 }
 
-/// The whole units that what was paid back for a line comes to. Where a unit's price is rounded, both readings of it
-/// count, so that neither a refund of one unit nor one of all falls short.
+/// Returns the number of whole units that was paid back for a line. Where the price of a unit is rounded, the larger of
+/// both readings counts, so that neither a refund of one unit nor one of all falls short.
 fn revoked(line: &Line<'_>, adjustments: &[&Object]) -> i64 {
     let returned = returned(line, adjustments);
     let by_unit = if line.unit_total > 0 { returned / line.unit_total } else { 0 };
@@ -73,13 +61,14 @@ fn revoked(line: &Line<'_>, adjustments: &[&Object]) -> i64 {
     by_unit.max(i64::try_from(by_share).unwrap_or(i64::MAX)).min(line.quantity)
 }
 
-/// The credits that a paid transaction bought: those of each price whose custom data, or its product's, says `credits`,
+/// Returns the credits that a paid transaction bought: those of each price whose custom data, or its product's, says `credits`,
 /// times the quantity. Their unit is in `credit_unit`, else it is `default_unit`; one transaction buys credits of one
-/// unit, the first. Who asks adds our payment.
+/// unit, the first. `payment_id` is our id of the payment, where there is one.
 pub(in crate::inbox) fn purchase(
     transaction: &Object,
     adjustments: &[&Object],
     default_unit: &str,
+    payment_id: Option<Uuid>,
 ) -> Option<ObservedPurchase> {
     if !is_paid(&transaction.payload) {
         return None;
@@ -100,17 +89,17 @@ pub(in crate::inbox) fn purchase(
         credits,
         amount_minor,
         returned_minor,
-        payment_id: None,
+        payment_id,
         paid_at: paid_at(transaction),
     })
 }
 
-/// What was paid back for a line, at most what it cost.
+/// Returns the amount paid back for a line, at most its cost.
 fn returned(line: &Line<'_>, adjustments: &[&Object]) -> i64 {
     given_back(adjustments, &RETURNS, |adjustment| adjusted(line, adjustment)).min(line.total)
 }
 
-/// What one adjustment says of a line.
+/// Returns the amount of one adjustment for a line.
 fn adjusted(line: &Line<'_>, adjustment: &Value) -> i64 {
     let action = text(adjustment, "action").unwrap_or_default();
     let items = list(adjustment, "items");
@@ -124,41 +113,13 @@ fn adjusted(line: &Line<'_>, adjustment: &Value) -> i64 {
             0
         };
     }
-    // Tax alone is paid back to someone who need not pay it, and keeps the goods.
+    // Tax alone is refunded to customers who are exempt from it, and who keep the goods.
     let these = items
         .iter()
         .filter(|item| line.id.is_some() && text(item, "item_id") == line.id && text(item, "type") != Some("tax"));
     let amounts = these.map(|item| {
-        let told = [at(item, "totals.total"), at(item, "amount")].into_iter().find(|value| !value.is_null());
-        told.map_or(0, |told| amount(told, action))
+        let value = [at(item, "totals.total"), at(item, "amount")].into_iter().find(|value| !value.is_null());
+        value.map_or(0, |value| amount(value, action))
     });
     amounts.fold(0, i64::saturating_add)
-}
-
-/// The lines of a transaction, as its details have them; without details, as its items have them.
-pub(super) fn lines(payload: &Value) -> Vec<Line<'_>> {
-    let items = list(payload, "items");
-    let detailed = list(payload, "details.line_items");
-    let told = if detailed.is_empty() { items } else { detailed };
-    let read = |line| {
-        let own = at(line, "price");
-        let same = |item: &&Value| {
-            let id = text(item, "price.id").or_else(|| text(item, "price_id"));
-            id.is_some() && id == text(line, "price_id")
-        };
-        let item = if own.is_object() { line } else { items.iter().find(same).unwrap_or(&Value::Null) };
-        let product = at(line, "product");
-        Line {
-            id: text(line, "id"),
-            offer: Offer {
-                price: at(item, "price"),
-                product: if product.is_object() { product } else { product_of(payload, item) },
-            },
-            quantity: natural(at(line, "quantity")).unwrap_or(0),
-            total: natural(at(line, "totals.total")).unwrap_or(0),
-            unit_total: natural(at(line, "unit_totals.total")).unwrap_or(0),
-            only: told.len() == 1,
-        }
-    };
-    told.iter().map(read).collect()
 }

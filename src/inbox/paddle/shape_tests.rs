@@ -1,9 +1,10 @@
-//! What the recorded lives do not have of subscriptions, prices, dates and whose they are.
+//! Shapes of subscriptions, prices, dates and owners that are not in the corpus.
 
 use super::adverse_tests::{adjustment, object, transaction};
-use super::{customer, invoice, is_terminal, kind, price, state, subscription, ties, user};
+use super::{customer, invoice, is_terminal, kind, price, references, state, subscription, user};
 use crate::inbox::json::instant;
-use crate::inbox::object::{Object, Ties};
+use crate::inbox::kinds::ObjectKind;
+use crate::inbox::object::{Object, References};
 use serde_json::{Value, json};
 
 fn several() -> Object {
@@ -17,7 +18,7 @@ fn several() -> Object {
         (json!({"amount": "100", "currency_code": "USD"}), json!({"amount": "90", "currency_code": "EUR"}));
     let set = json!([{"unit_price": eur}, {"unit_price": eur}]);
     object(
-        "subscription",
+        ObjectKind::Subscription,
         json!({
             "id": "sub_1", "status": "paused", "currency_code": "EUR", "custom_data": {"user_id": 42},
             "items": [
@@ -70,7 +71,7 @@ fn a_price_is_ours_by_its_own_word_or_its_products() {
         let unit = json!({"amount": "500", "currency_code": "USD"});
         let of_price = json!({"id": "pri_1", "product_id": "pro_1", "unit_price": unit, "custom_data": of_price});
         let of_product = json!({"id": "pro_1", "name": "Thing", "custom_data": of_product});
-        let observed = price(&object("price", of_price), Some(&object("product", of_product)))?;
+        let observed = price(&object(ObjectKind::Price, of_price), Some(&object(ObjectKind::Product, of_product)))?;
         assert_eq!((observed.interval.as_str(), observed.product.name.as_str()), ("one_time", "Thing"));
         Some((observed.product.kind.as_str(), observed.product.code, observed.product.rank, observed.credits))
     };
@@ -95,7 +96,7 @@ fn a_price_tells_how_often_and_how_long_it_may_be_tried() {
             "id": id, "product_id": "pro_1", "unit_price": unit, "custom_data": own, "billing_cycle": cycle,
             "trial_period": trial, "status": "archived",
         });
-        let observed = price(&object("price", payload), None)?;
+        let observed = price(&object(ObjectKind::Price, payload), None)?;
         assert_eq!((observed.active, observed.unit_amount_minor, observed.currency.as_str()), (false, None, "USD"));
         Some((observed.interval.as_str(), observed.interval_count, observed.trial_days))
     };
@@ -109,27 +110,37 @@ fn a_price_tells_how_often_and_how_long_it_may_be_tried() {
 }
 
 #[test]
-fn what_belongs_together_is_tied() {
-    assert_eq!(kind("subscription.past_due"), Some("subscription"));
+fn objects_refer_to_each_other() {
+    assert_eq!(kind("subscription.past_due"), Some(ObjectKind::Subscription));
     for ignored in ["address.created", "discount_group.updated", "payout.paid", "customer", "", "report.created"] {
         assert_eq!(kind(ignored), None, "{ignored}");
     }
     let some = |id: &str| Some(id.to_owned());
     let refund = adjustment("adj_1", "refund", "approved", &[]);
-    assert_eq!(refund.ties, Ties { invoice: some("txn_1"), payment: some("txn_1"), ..Ties::default() });
+    assert_eq!(
+        refund.references,
+        References { invoice: some("txn_1"), payment: some("txn_1"), ..References::default() }
+    );
     let sold = transaction(&[]);
-    let expected = Ties { customer: some("ctm_1"), invoice: some("txn_1"), payment: some("txn_1"), ..Ties::default() };
-    assert_eq!(sold.ties, expected);
-    assert_eq!(several().ties, Ties { subscription: some("sub_1"), ..Ties::default() });
-    assert_eq!(ties("customer", &json!({"id": "ctm_1"})), Ties { customer: some("ctm_1"), ..Ties::default() });
-    assert_eq!(ties("price", &json!({"id": "pri_1", "customer_id": "ctm_1"})), Ties::default());
+    let expected =
+        References { customer: some("ctm_1"), invoice: some("txn_1"), payment: some("txn_1"), ..References::default() };
+    assert_eq!(sold.references, expected);
+    assert_eq!(several().references, References { subscription: some("sub_1"), ..References::default() });
+    assert_eq!(
+        references(ObjectKind::Customer, &json!({"id": "ctm_1"})),
+        References { customer: some("ctm_1"), ..References::default() }
+    );
+    assert_eq!(references(ObjectKind::Price, &json!({"id": "pri_1", "customer_id": "ctm_1"})), References::default());
 
-    assert!(is_terminal("adjustment", &refund.payload) && is_terminal("transaction", &sold.payload));
     assert!(
-        !is_terminal("subscription", &several().payload) && !is_terminal("transaction", &json!({"status": "paid"}))
+        is_terminal(ObjectKind::Adjustment, &refund.payload) && is_terminal(ObjectKind::Transaction, &sold.payload)
+    );
+    assert!(
+        !is_terminal(ObjectKind::Subscription, &several().payload)
+            && !is_terminal(ObjectKind::Transaction, &json!({"status": "paid"}))
     );
 
-    let archived = object("customer", json!({"id": "ctm_1", "status": "archived"}));
+    let archived = object(ObjectKind::Customer, json!({"id": "ctm_1", "status": "archived"}));
     let told = customer(&archived).unwrap();
     assert_eq!((told.deleted, told.created_at, told.email), (true, archived.occurred_at, None));
     for nobody in

@@ -1,9 +1,9 @@
-//! Subscriptions.
+//! Reads subscriptions.
 
 use super::catalogue::interval;
-use super::{PADDLE, created_at, currency, natural, span};
+use super::fields::{PADDLE, created_at, currency, natural, span};
 use crate::inbox::json::{at, instant, list, text};
-use crate::inbox::object::{Object, State};
+use crate::inbox::object::{Object, SubscriptionState};
 use crate::subscriptions::{
     DiscountDuration, ObservedChange, ObservedDiscount, ObservedItem, ObservedSubscription, ScheduledChangeKind,
     SubscriptionStatus,
@@ -11,7 +11,7 @@ use crate::subscriptions::{
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-/// A subscription; `None` where its status is one that we do not know.
+/// Reads a subscription; `None` for an unknown status.
 pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscription> {
     let payload = &object.payload;
     let status = status(payload)?;
@@ -37,7 +37,7 @@ pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscrip
         paused_at: time("paused_at"),
         next_billed_at: time("next_billed_at"),
         schedule_external_id: None,
-        // Only the event of its creation names a transaction, which is not the newest for long.
+        // Only the event of the creation names a transaction, which is not the newest for long.
         latest_invoice_external_id: None,
         metadata: if metadata.is_object() { metadata.clone() } else { Value::Object(Map::new()) },
         items: items(object),
@@ -47,10 +47,10 @@ pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscrip
     })
 }
 
-/// The state that a subscription was in; `None` where its status is one that we do not know.
-pub(in crate::inbox) fn state(object: &Object) -> Option<State> {
+/// Reads the state of a subscription for its history; `None` for an unknown status.
+pub(in crate::inbox) fn state(object: &Object) -> Option<SubscriptionState> {
     let status = status(&object.payload)?;
-    Some(State {
+    Some(SubscriptionState {
         status,
         paused: status == SubscriptionStatus::Paused,
         items: items(object),
@@ -64,13 +64,13 @@ fn status(payload: &Value) -> Option<SubscriptionStatus> {
     status.filter(|status| matches!(status, Active | Canceled | PastDue | Paused | Trialing))
 }
 
-/// From the first beginning to the last end of the items' trials: Paddle keeps them after the trial.
+/// Returns the span from the first start to the last end of the items' trials, which Paddle keeps after the trial.
 fn trial(payload: &Value) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let trials = list(payload, "items").iter().filter_map(|item| span(at(item, "trial_dates")));
     trials.reduce(|all, next| (all.0.min(next.0), all.1.max(next.1)))
 }
 
-/// What is to become of it. A pause may already know its end.
+/// Reads the scheduled changes. A pause may have its end scheduled too.
 fn scheduled(change: &Value) -> Vec<ObservedChange> {
     let planned = |kind, effective_at| ObservedChange { kind, effective_at, price_external_id: None, quantity: None };
     let kind = text(change, "action").and_then(|action| action.parse().ok());
@@ -83,7 +83,7 @@ fn scheduled(change: &Value) -> Vec<ObservedChange> {
     all
 }
 
-/// What it bills for, each price once, as Paddle has it.
+/// Reads the items, each price once, as Paddle has it.
 fn items(object: &Object) -> Vec<ObservedItem> {
     let payload = &object.payload;
     let period = span(at(payload, "current_billing_period"));
@@ -118,8 +118,8 @@ fn items(object: &Object) -> Vec<ObservedItem> {
     items
 }
 
-/// The price of one unit in the subscription's currency: the price's own, or the one that is set for other countries.
-/// Where Paddle converts, or where countries differ, it does not say here.
+/// Reads the price of one unit in the subscription's currency: the price's own, or the one that is set for other countries.
+/// `None` where Paddle converts the currency or where countries differ.
 fn unit_amount(price: &Value, paid_in: &str) -> Option<i64> {
     let amount = |priced: &Value| {
         let same = currency(priced, "unit_price.currency_code").as_deref() == Some(paid_in);
@@ -133,7 +133,7 @@ fn unit_amount(price: &Value, paid_in: &str) -> Option<i64> {
     })
 }
 
-/// What lowers it. How much it takes off is said by the discount alone, which is an object of its own.
+/// Reads the discounts. Their amounts are only in the discounts themselves, which are objects of their own.
 fn discounts(payload: &Value) -> Vec<ObservedDiscount> {
     let discount = at(payload, "discount");
     let Some(id) = text(discount, "id") else { return Vec::new() };

@@ -1,8 +1,12 @@
-//! The recorded lives of customers at Paddle, and what they must come to.
+//! Reads the sequences of the corpus, and compares with the records that they expect.
 
-use super::{customer, embedded_prices, invoice, kind, licences, payment, price, state, subscription, ties, user};
+use super::{
+    customer, embedded_prices, invoice, kind, licences, payment, price, references, state, subscription, user,
+};
 use crate::inbox::json::{at, instant, list, minor, text};
+use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::Object;
+use crate::providers::Provider;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +18,7 @@ fn read(sequence: &str, file: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The objects of a sequence, in each state they were in, as they were sent.
+/// Returns every version of the objects of a sequence.
 pub(super) fn states(sequence: &str) -> Vec<Object> {
     let events = read(sequence, "sequence.json");
     let files = list(&events, "events").iter().map(|event| text(event, "file").unwrap());
@@ -25,17 +29,17 @@ pub(super) fn object(event: &Value) -> Option<Object> {
     let kind = kind(text(event, "event_type")?)?;
     let payload = at(event, "data").clone();
     Some(Object {
-        kind: kind.to_owned(),
+        kind,
         external_id: text(&payload, "id")?.to_owned(),
         api_version: None,
         deleted: false,
         occurred_at: instant(at(event, "occurred_at"))?,
-        ties: ties(kind, &payload),
+        references: references(kind, &payload),
         payload,
     })
 }
 
-/// The newest state of each object of a sequence.
+/// The newest version of each object of a sequence.
 struct Mirror(BTreeMap<String, Object>);
 
 impl Mirror {
@@ -50,29 +54,32 @@ impl Mirror {
         Mirror(newest)
     }
 
-    fn kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
+    fn kind(&self, kind: ObjectKind) -> impl Iterator<Item = &Object> {
         self.0.values().filter(move |object| object.kind == kind)
     }
 
     fn adjustments(&self, transaction: &str) -> Vec<&Object> {
-        self.kind("adjustment").filter(|object| object.ties.payment.as_deref() == Some(transaction)).collect()
+        self.kind(ObjectKind::Adjustment)
+            .filter(|object| object.references.payment.as_deref() == Some(transaction))
+            .collect()
     }
 }
 
-/// The facts of one kind, each with its object.
-fn facts<'a>(mirror: &'a Mirror, expected: &'a Value, kind: &str) -> Vec<(&'a Object, &'a Value)> {
-    let Some(facts) = at(expected, "facts").get(format!("{kind}s")).and_then(Value::as_object) else {
+/// Returns the expected facts of one kind of object, each with its object.
+fn facts<'a>(mirror: &'a Mirror, expected: &'a Value, kind: ObjectKind) -> Vec<(&'a Object, &'a Value)> {
+    let name = Provider::Paddle.kind_entry(kind).unwrap().name;
+    let Some(facts) = at(expected, "facts").get(format!("{name}s")).and_then(Value::as_object) else {
         return Vec::new();
     };
-    assert_eq!(facts.len(), mirror.kind(kind).count(), "{kind}s");
+    assert_eq!(facts.len(), mirror.kind(kind).count(), "{name}s");
     facts.iter().map(|(id, facts)| (&mirror.0[id], facts)).collect()
 }
 
 #[test]
-fn customers_are_as_the_corpus_tells() {
+fn customers_are_as_the_corpus_expects() {
     for sequence in SEQUENCES {
         let (mirror, expected) = (Mirror::of(sequence), read(sequence, "expected.json"));
-        let found = facts(&mirror, &expected, "customer");
+        let found = facts(&mirror, &expected, ObjectKind::Customer);
         assert_eq!(found.len(), 1);
         for (object, fact) in found {
             let observed = customer(object).unwrap();
@@ -86,10 +93,10 @@ fn customers_are_as_the_corpus_tells() {
 }
 
 #[test]
-fn subscriptions_are_as_the_corpus_tells() {
+fn subscriptions_are_as_the_corpus_expects() {
     let sequence = SEQUENCES[0];
     let (mirror, expected) = (Mirror::of(sequence), read(sequence, "expected.json"));
-    let found = facts(&mirror, &expected, "subscription");
+    let found = facts(&mirror, &expected, ObjectKind::Subscription);
     assert_eq!(found.len(), 1);
     for (object, fact) in found {
         let observed = subscription(object).unwrap();
@@ -115,7 +122,7 @@ fn subscriptions_are_as_the_corpus_tells() {
 #[test]
 fn a_subscription_goes_through_the_states_that_it_was_in() {
     let (mut told, mut scheduled) = (Vec::new(), 0);
-    for object in states(SEQUENCES[0]).iter().filter(|object| object.kind == "subscription") {
+    for object in states(SEQUENCES[0]).iter().filter(|object| object.kind == ObjectKind::Subscription) {
         let observed = subscription(object).unwrap();
         let state = state(object).unwrap();
         assert_eq!((state.status, &state.items, state.paused), (observed.status, &observed.items, false));
@@ -135,11 +142,11 @@ fn a_subscription_goes_through_the_states_that_it_was_in() {
 }
 
 #[test]
-fn transactions_and_adjustments_are_as_the_corpus_tells() {
+fn transactions_and_adjustments_are_as_the_corpus_expects() {
     for sequence in SEQUENCES {
         let (mirror, expected) = (Mirror::of(sequence), read(sequence, "expected.json"));
         let (mut gross, mut refunded) = (0, 0);
-        for (object, fact) in facts(&mirror, &expected, "transaction") {
+        for (object, fact) in facts(&mirror, &expected, ObjectKind::Transaction) {
             let observed = invoice(object).unwrap();
             assert_eq!(json!(observed.customer_external_id), fact["customer"]);
             assert_eq!(json!(observed.subscription_external_id), fact["subscription"]);
@@ -167,7 +174,7 @@ fn transactions_and_adjustments_are_as_the_corpus_tells() {
         let totals = json!({"gross_paid": gross, "refunded": refunded, "net": gross - refunded});
         assert_eq!(totals, expected["derived"]["totals"]["USD"]);
 
-        let found = facts(&mirror, &expected, "adjustment");
+        let found = facts(&mirror, &expected, ObjectKind::Adjustment);
         assert_eq!(found.len(), 1);
         for (object, fact) in found {
             let transaction = &mirror.0[fact["transaction"].as_str().unwrap()];
@@ -184,7 +191,7 @@ fn transactions_and_adjustments_are_as_the_corpus_tells() {
 
 #[test]
 fn a_payment_fails_and_is_made_good() {
-    let transactions = states(SEQUENCES[0]).into_iter().filter(|object| object.kind == "transaction");
+    let transactions = states(SEQUENCES[0]).into_iter().filter(|object| object.kind == ObjectKind::Transaction);
     let of_october = transactions.filter(|object| object.external_id == "txn_0160rfv99zyyg0gjk7yz8x9k8b");
     let told = of_october.map(|object| {
         let paid = payment(&object, &[]).unwrap();
@@ -204,10 +211,10 @@ fn a_payment_fails_and_is_made_good() {
 }
 
 #[test]
-fn licences_are_as_the_corpus_tells() {
+fn licences_are_as_the_corpus_expects() {
     for sequence in SEQUENCES {
         let (mirror, expected) = (Mirror::of(sequence), read(sequence, "expected.json"));
-        let sold = mirror.kind("transaction").flat_map(|object| {
+        let sold = mirror.kind(ObjectKind::Transaction).flat_map(|object| {
             let sold = licences(object, &mirror.adjustments(&object.external_id));
             sold.into_iter().map(|sold| {
                 json!({
@@ -225,7 +232,7 @@ fn the_catalogue_is_read_from_events_and_from_what_carries_it() {
     let mirror = Mirror::of(SEQUENCES[0]);
     let product = |object: &Object| mirror.0.get(text(&object.payload, "product_id").unwrap());
     let mut told: Vec<_> = mirror
-        .kind("price")
+        .kind(ObjectKind::Price)
         .map(|object| {
             let observed = price(object, product(object)).unwrap();
             assert_eq!((&observed.external_id, observed.currency.as_str()), (&object.external_id, "USD"));
@@ -253,7 +260,8 @@ fn the_catalogue_is_read_from_events_and_from_what_carries_it() {
 
     for object in SEQUENCES.into_iter().flat_map(states) {
         for (embedded, product) in embedded_prices(&object.payload) {
-            assert_eq!((embedded.kind.as_str(), product.as_ref().unwrap().kind.as_str()), ("price", "product"));
+            let kinds = (embedded.kind, product.as_ref().unwrap().kind);
+            assert_eq!(kinds, (ObjectKind::Price, ObjectKind::Product));
             assert!(embedded.occurred_at < object.occurred_at);
             let Some(known) = mirror.0.get(&embedded.external_id) else { continue };
             assert!(embedded.occurred_at < known.occurred_at);

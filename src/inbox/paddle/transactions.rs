@@ -1,28 +1,28 @@
-//! Transactions. Each is both an invoice and the payment of it, under one id.
+//! Reads transactions. Each is both an invoice and the payment of it, under one id.
 
-use super::adjustments::{disputed, disputes, given_back, refunds, total};
-use super::catalogue::Kind;
-use super::goods::{Line, lines};
-use super::{PADDLE, created_at, currency, natural, span, updated_at};
+use super::adjustments::{disputes, given_back, is_disputed, refunds, total};
+use super::fields::{PADDLE, created_at, currency, natural, span, updated_at};
+use super::lines::{Line, lines};
+use super::offer::Kind;
 use crate::inbox::json::{at, instant, list, minor, text};
 use crate::inbox::object::Object;
 use crate::payments::{InvoiceStatus, ObservedInvoice, ObservedPayment, PaymentStatus, RevenueStream};
 use chrono::{DateTime, Datelike, Days, Months, Utc};
 use serde_json::Value;
 
-/// What a transaction comes to, tax included, in minor units.
+/// The totals of a transaction, tax included, in minor units.
 struct Totals {
     currency: String,
     discount: i64,
     tax: i64,
     total: i64,
-    /// The total without what the customer's credit balance paid.
+    /// The total less the amount paid from the customer's credit balance.
     due: i64,
-    /// What came in.
+    /// The amount received.
     received: i64,
 }
 
-/// A transaction as an invoice; `None` without an amount, or with a status that we do not know.
+/// Reads a transaction as an invoice; `None` without an amount, or for an unknown status.
 pub(in crate::inbox) fn invoice(transaction: &Object) -> Option<ObservedInvoice> {
     let payload = &transaction.payload;
     let status = match text(payload, "status")? {
@@ -43,7 +43,7 @@ pub(in crate::inbox) fn invoice(transaction: &Object) -> Option<ObservedInvoice>
         status,
         billing_reason: text(payload, "origin").map(str::to_owned),
         currency,
-        // The one of the four that follows from the others, so that they add up whatever was sent.
+        // Derived from the other three, so that the four add up whatever was sent.
         subtotal_minor: total.checked_add(discount)?.checked_sub(tax)?,
         discount_minor: discount,
         tax_minor: tax,
@@ -59,22 +59,22 @@ pub(in crate::inbox) fn invoice(transaction: &Object) -> Option<ObservedInvoice>
     })
 }
 
-/// A transaction as a payment, with what its adjustments gave back.
+/// Reads a transaction as a payment, with the refunds and disputes among its adjustments.
 ///
-/// `None` where nothing is to be paid, and for one that was neither billed nor tried: a draft, or a checkout that nobody
-/// has paid at. What a credit balance paid is no payment. Until Paddle says `paid`, it failed where the newest attempt
-/// did, though Paddle may try again.
+/// `None` where nothing has to be paid, and for a transaction that was neither billed nor attempted: a draft, or a checkout
+/// that nobody has paid at. An amount paid from a credit balance is no payment. Until Paddle says `paid`, the payment has
+/// failed where the newest attempt has, though Paddle may try again.
 pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -> Option<ObservedPayment> {
     let payload = &transaction.payload;
     if !is_payment(payload) {
         return None;
     }
     let Totals { currency, due, received, .. } = totals(payload)?;
-    let told = text(payload, "status")?;
+    let provider_status = text(payload, "status")?;
     let attempts = list(payload, "payments");
     let failed = attempts.iter().filter(|attempt| text(attempt, "status") == Some("error"));
     let newest = latest(attempts.iter(), "created_at");
-    let status = match told {
+    let status = match provider_status {
         "paid" | "completed" => PaymentStatus::Succeeded,
         "canceled" => PaymentStatus::Canceled,
         "draft" | "ready" | "billed" | "past_due" => {
@@ -85,9 +85,9 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
     };
     let succeeded = status == PaymentStatus::Succeeded;
     let charge = captured(payload).or(newest).and_then(|attempt| text(attempt, "payment_attempt_id"));
-    let why = latest(failed.clone(), "created_at").and_then(|attempt| text(attempt, "error_code"));
-    // Credits are left out: they lower what is owed or go to a balance, and no money returns. So are chargebacks, which
-    // are counted as disputes.
+    let failure = latest(failed.clone(), "created_at").and_then(|attempt| text(attempt, "error_code"));
+    // Credits are left out: they lower the debt or go to a balance, and no money returns. So are chargebacks, which count
+    // as disputes.
     let refunded = given_back(adjustments, &["refund"], total).clamp(0, due);
     let lines = lines(payload);
     Some(ObservedPayment {
@@ -99,15 +99,15 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
         subscription_external_id: text(payload, "subscription_id").map(str::to_owned),
         stream: stream(payload, &lines),
         status,
-        provider_status: Some(told.to_owned()),
+        provider_status: Some(provider_status.to_owned()),
         currency,
         amount_minor: due,
         received_minor: received,
         refunded_minor: if succeeded { refunded } else { 0 },
         fee_minor: natural(at(payload, "details.totals.fee")),
-        disputed: disputed(adjustments),
+        disputed: is_disputed(adjustments),
         failed_attempts: i64::try_from(failed.count()).unwrap_or(i64::MAX),
-        failure_code: why.filter(|_| !succeeded).map(str::to_owned),
+        failure_code: failure.filter(|_| !succeeded).map(str::to_owned),
         description: description(&lines),
         paid_at: succeeded.then(|| paid_at(transaction)),
         created_at: created_at(transaction),
@@ -116,7 +116,7 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
     })
 }
 
-/// Whether there is money to be paid, and someone was asked for it.
+/// Returns true where money has to be paid, and somebody was asked for it.
 fn is_payment(payload: &Value) -> bool {
     let asked = instant(at(payload, "billed_at")).is_some()
         || !list(payload, "payments").is_empty()
@@ -124,12 +124,12 @@ fn is_payment(payload: &Value) -> bool {
     asked && totals(payload).is_some_and(|totals| totals.due > 0)
 }
 
-/// Whether Paddle says that all was paid.
+/// Returns true where Paddle says that everything is paid.
 pub(super) fn is_paid(payload: &Value) -> bool {
     text(payload, "status").is_some_and(|status| ["paid", "completed"].contains(&status))
 }
 
-/// When all was paid: when the money was captured, else the next best time that is told.
+/// Returns the time of payment: of the capture, else the next best time that Paddle sends.
 pub(super) fn paid_at(transaction: &Object) -> DateTime<Utc> {
     let captured = captured(&transaction.payload).and_then(|attempt| instant(at(attempt, "captured_at")));
     captured.or_else(|| instant(at(&transaction.payload, "billed_at"))).unwrap_or_else(|| updated_at(transaction))
@@ -142,7 +142,7 @@ fn totals(payload: &Value) -> Option<Totals> {
     let due = amount("grand_total").unwrap_or(total);
     let captured = list(payload, "payments").iter().filter(|attempt| text(attempt, "status") == Some("captured"));
     let captured = captured.filter_map(|attempt| natural(at(attempt, "amount"))).fold(0, i64::saturating_add);
-    // An invoice that is paid by bank transfer has no attempts.
+    // Invoices that are paid by bank transfer have no attempts.
     let received = match captured {
         0 if is_paid(payload) => due.saturating_sub(amount("balance").unwrap_or(0)).max(0),
         captured => captured,
@@ -157,7 +157,7 @@ fn totals(payload: &Value) -> Option<Totals> {
     })
 }
 
-/// The newest attempt by the time at `path`; Paddle lists the newest first.
+/// Returns the newest attempt by the time at `path`; Paddle lists the newest first.
 fn latest<'a>(attempts: impl DoubleEndedIterator<Item = &'a Value>, path: &str) -> Option<&'a Value> {
     attempts.rev().max_by_key(|attempt| instant(at(attempt, path)))
 }
@@ -167,7 +167,7 @@ fn captured(payload: &Value) -> Option<&Value> {
     latest(attempts.filter(|attempt| text(attempt, "status") == Some("captured")), "captured_at")
 }
 
-/// When an invoice that is sent is to be paid; one that is collected automatically has no such time.
+/// Returns the due date of an invoice that is sent; invoices that are collected automatically have none.
 fn due_at(payload: &Value) -> Option<DateTime<Utc>> {
     let billed_at = instant(at(payload, "billed_at")).filter(|_| text(payload, "collection_mode") == Some("manual"))?;
     let terms = at(payload, "billing_details.payment_terms");
@@ -182,7 +182,7 @@ fn due_at(payload: &Value) -> Option<DateTime<Utc>> {
     due_at.filter(|due_at| due_at.year() <= 9999)
 }
 
-/// What the money is for: what all lines are, else the subscription.
+/// Returns the stream of revenue: the goods of all lines, else the subscription.
 fn stream(payload: &Value, lines: &[Line<'_>]) -> RevenueStream {
     let all = |kind| !lines.is_empty() && lines.iter().all(|line| line.offer.kind() == Some(kind));
     let recurs =
@@ -200,7 +200,7 @@ fn stream(payload: &Value, lines: &[Line<'_>]) -> RevenueStream {
     }
 }
 
-/// The names of what was sold.
+/// Returns the names of the goods.
 fn description(lines: &[Line<'_>]) -> Option<String> {
     let mut names: Vec<&str> = Vec::new();
     for name in lines.iter().filter_map(|line| line.offer.name()) {

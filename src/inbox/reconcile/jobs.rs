@@ -1,19 +1,20 @@
-//! The comparisons that are due by themselves, in steps that are short enough for a job.
+//! The scheduled comparisons, in steps that are short enough for a job.
 
-use super::run::{EVENTS, Run, write_report};
-use super::{SWEPT, due_since};
+use super::comparer::Comparer;
+use super::list::List;
+use super::report::{self, Span};
 use crate::app::App;
 use crate::error::Result;
 use crate::jobs::Job;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// How many pages one step asks for.
-const PAGES: usize = 20;
-/// How far back the sweep compares objects of the kinds that grow without end.
-const SWEEP: TimeDelta = TimeDelta::days(3);
+/// The most pages that one step asks for.
+const MAX_PAGES: usize = 20;
+/// The age up to which objects of the kinds that grow without end are compared.
+const SWEEP_AGE: TimeDelta = TimeDelta::days(3);
 
-/// Makes up for events that never arrived, where a key of Stripe's API is configured.
+/// Applies events that never arrived, where a key of Stripe's API is configured.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ReconcileEvents {}
 
@@ -24,12 +25,12 @@ impl Job for ReconcileEvents {
         if app.stripe.is_none() {
             return Ok(());
         }
-        let since = due_since(app).await?;
-        enqueue(app, vec![ReconcileList { kind: EVENTS.to_owned(), since, until: app.now(), after: None }]).await
+        let since = report::due_since(app).await?;
+        enqueue(app, vec![ReconcileList { list: List::Events, since, until: app.now(), after: None }]).await
     }
 }
 
-/// Compares the objects that Stripe has with ours, where a key of Stripe's API is configured.
+/// Compares Stripe's objects with ours, where a key of Stripe's API is configured.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct SweepObjects {}
 
@@ -40,22 +41,22 @@ impl Job for SweepObjects {
         if app.stripe.is_none() {
             return Ok(());
         }
-        let (since, until) = (app.now() - SWEEP, app.now());
-        let list = |(kind, ..): (&str, _, _)| ReconcileList { kind: kind.to_owned(), since, until, after: None };
-        enqueue(app, SWEPT.into_iter().map(list).collect()).await
+        let (since, until) = (app.now() - SWEEP_AGE, app.now());
+        enqueue(app, List::swept().map(|list| ReconcileList { list, since, until, after: None }).collect()).await
     }
 }
 
-/// Goes through a part of one of Stripe's lists, and leaves the rest to another of its kind.
+/// Compares a part of one of Stripe's lists, and enqueues the rest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReconcileList {
-    /// What is listed: `event`, or a kind of objects in Stripe's words.
-    pub kind: String,
-    /// From when on.
+    /// The list.
+    #[serde(rename = "kind")]
+    pub list: List,
+    /// The time from which it is compared.
     pub since: DateTime<Utc>,
-    /// When it began.
+    /// The time at which the comparison began.
     pub until: DateTime<Utc>,
-    /// The id that the part comes after; `None` for the first.
+    /// The id after which the part begins; `None` for the first part.
     pub after: Option<String>,
 }
 
@@ -63,29 +64,23 @@ impl Job for ReconcileList {
     const KIND: &'static str = "reconcile_list";
 
     fn unique_key(&self) -> Option<String> {
-        Some(self.kind.clone())
+        Some(self.list.name().to_owned())
     }
 
     async fn run(self, app: &App) -> Result<()> {
-        let swept = SWEPT.into_iter().find(|(kind, ..)| *kind == self.kind);
-        if app.stripe.is_none() || (swept.is_none() && self.kind != EVENTS) {
+        if app.stripe.is_none() {
             return Ok(());
         }
-        let mut run = Run::new(app, false, PAGES)?;
-        let seconds = self.since.timestamp().to_string();
-        let recent = [("created[gte]", seconds.as_str())];
-        let filters = match swept {
-            Some((_, filters, false)) => filters,
-            _ => &recent[..],
-        };
-        let rest = run.list(&self.kind, filters, self.after.clone()).await?;
-        run.found.complete = rest.is_none();
-        let (missed, differing) = (run.found.missed, run.found.differing);
-        tracing::debug!(kind = self.kind, missed, differing, "compared with Stripe");
-        let mark = self.kind == EVENTS && rest.is_none();
-        if mark || run.found.drift.total() > 0 {
-            let report = run.report((self.since, self.until), mark);
-            write_report(app, report, |_| Box::pin(async { Ok(()) })).await?;
+        let mut comparer = Comparer::new(app, false, MAX_PAGES)?;
+        let rest = comparer.list(self.list, self.since, self.after.clone()).await?;
+        let mut found = comparer.found;
+        found.complete = rest.is_none();
+        let (missed, differing) = (found.missed, found.differing);
+        tracing::debug!(list = self.list.name(), missed, differing, "compared with Stripe");
+        let mark = self.list == List::Events && rest.is_none();
+        if mark || found.drift.total() > 0 {
+            let report = report::report(app, &found, Span { since: self.since, until: self.until }, mark);
+            report::insert(app, report, |_| Box::pin(async { Ok(()) })).await?;
         }
         match rest {
             Some(after) => enqueue(app, vec![ReconcileList { after: Some(after), ..self }]).await,
@@ -94,7 +89,7 @@ impl Job for ReconcileList {
     }
 }
 
-/// In the order of their keys; one of each kind of objects at a time.
+/// Enqueues the comparisons of lists, one of each list at a time, in an order that is the same for all callers.
 async fn enqueue(app: &App, mut lists: Vec<ReconcileList>) -> Result<()> {
     lists.sort();
     app.db

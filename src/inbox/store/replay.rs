@@ -1,7 +1,8 @@
-//! Every query of those who go through the inbox again, or compare it with what a provider has.
+//! The queries with which events are applied again and compared with a provider's.
 
 use crate::error::{Error, Result};
 use crate::inbox::jobs::ApplyObject;
+use crate::inbox::state::{EventState, PENDING};
 use crate::providers::Provider;
 use chrono::{DateTime, Utc};
 use entity::{inbox_events, provider_customers, provider_objects};
@@ -13,33 +14,33 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// An event that is to be applied again.
+/// An event that is applied again.
 #[derive(Debug, Clone, FromQueryResult)]
-pub(in crate::inbox) struct Chosen {
+pub(in crate::inbox) struct ReplayedEvent {
     pub(in crate::inbox) id: Uuid,
     pub(in crate::inbox) provider: String,
     pub(in crate::inbox) object_id: String,
 }
 
-/// Up to `most` of these events that can be applied again, in the order of their arrival.
-pub(in crate::inbox) async fn chosen(
+/// Returns up to `limit` of these events that can be applied again, oldest arrival first.
+pub(in crate::inbox) async fn replayable(
     db: &DatabaseConnection,
     rows: Select<inbox_events::Entity>,
-    most: u64,
-) -> Result<Vec<Chosen>> {
+    limit: u64,
+) -> Result<Vec<ReplayedEvent>> {
     use inbox_events::Column;
-    let rows = rows.filter(Column::State.ne("ignored")).filter(Column::ObjectId.is_not_null());
-    let rows = rows.order_by_asc(Column::ReceivedAt).order_by_asc(Column::Id).limit(most);
+    let rows = rows.filter(Column::State.ne(EventState::Ignored.as_str())).filter(Column::ObjectId.is_not_null());
+    let rows = rows.order_by_asc(Column::ReceivedAt).order_by_asc(Column::Id).limit(limit);
     let columns = rows.select_only().columns([Column::Id, Column::Provider, Column::ObjectId]);
-    Ok(columns.into_model::<Chosen>().all(db).await?)
+    Ok(columns.into_model::<ReplayedEvent>().all(db).await?)
 }
 
-/// Has events applied again, as if they had just arrived.
+/// Resets events to received, as if they had just arrived.
 pub(in crate::inbox) async fn reopen<C: ConnectionTrait>(txn: &C, ids: &[Uuid]) -> Result<()> {
     use inbox_events::{ActiveModel, Column, Entity};
     use sea_orm::ActiveValue::Set;
-    let again = ActiveModel {
-        state: Set("received".to_owned()),
+    let received = ActiveModel {
+        state: Set(EventState::Received.as_str().to_owned()),
         attempts: Set(0),
         waits_for: Set(None),
         next_attempt_at: Set(None),
@@ -48,27 +49,27 @@ pub(in crate::inbox) async fn reopen<C: ConnectionTrait>(txn: &C, ids: &[Uuid]) 
         ..Default::default()
     };
     for ids in ids.chunks(500) {
-        Entity::update_many().set(again.clone()).filter(Column::Id.is_in(ids.iter().copied())).exec(txn).await?;
+        Entity::update_many().set(received.clone()).filter(Column::Id.is_in(ids.iter().copied())).exec(txn).await?;
     }
     Ok(())
 }
 
-/// One of the events of an object that are still to be applied.
+/// Returns the newest event of an object that is still to be applied.
 pub(in crate::inbox) async fn pending_event(
     db: &DatabaseConnection,
     provider: Provider,
     object_id: &str,
 ) -> Result<Option<inbox_events::Model>> {
     use inbox_events::Column;
-    // unscoped: the inbox is worked off for nobody in particular
+    // unscoped: events are applied for no caller
     let rows = inbox_events::Entity::find()
         .filter(Column::Provider.eq(provider.name()))
         .filter(Column::ObjectId.eq(object_id))
-        .filter(Column::State.is_in(["received", "failed"]));
+        .filter(Column::State.is_in(PENDING));
     Ok(rows.order_by_desc(Column::OccurredAt).one(db).await?)
 }
 
-/// Every object of the inbox, in the order in which they were first told of.
+/// Returns every object that has events, in the order of their first arrival.
 pub(in crate::inbox) async fn objects(db: &DatabaseConnection) -> Result<Vec<ApplyObject>> {
     const SQL: &str = "SELECT provider, object_id FROM inbox_events \
          WHERE object_id IS NOT NULL AND state <> 'ignored' \
@@ -76,7 +77,7 @@ pub(in crate::inbox) async fn objects(db: &DatabaseConnection) -> Result<Vec<App
     jobs(db.query_all_raw(Statement::from_string(db.get_database_backend(), SQL)).await?)
 }
 
-/// Every object that has events which wait, in the order of their ids.
+/// Returns every object that has waiting events, in the order of their ids.
 pub(in crate::inbox) async fn waiting_objects(db: &DatabaseConnection) -> Result<Vec<ApplyObject>> {
     const SQL: &str = "SELECT DISTINCT provider, object_id FROM inbox_events \
          WHERE object_id IS NOT NULL AND waits_for IS NOT NULL ORDER BY provider, object_id";
@@ -87,20 +88,20 @@ fn jobs(rows: Vec<sea_orm::QueryResult>) -> Result<Vec<ApplyObject>> {
     let job = |row: sea_orm::QueryResult| {
         let name: String = row.try_get("", "provider")?;
         let provider =
-            Provider::named(&name).ok_or_else(|| Error::internal(anyhow::anyhow!("{name} is no provider")))?;
+            Provider::named(&name).ok_or_else(|| Error::internal(anyhow::anyhow!("unknown provider {name}")))?;
         Ok(ApplyObject { provider, object_id: row.try_get("", "object_id")? })
     };
     rows.into_iter().map(job).collect()
 }
 
-/// Which of these ids belong to events that are in the inbox.
-pub(in crate::inbox) async fn known(
+/// Returns the ids, of these, of events that are in the inbox.
+pub(in crate::inbox) async fn known_ids(
     db: &DatabaseConnection,
     provider: Provider,
     external_ids: &[String],
 ) -> Result<HashSet<String>> {
     use inbox_events::Column;
-    // unscoped: what is known is compared for nobody in particular
+    // unscoped: the comparison with a provider has no caller
     let rows = inbox_events::Entity::find()
         .filter(Column::Provider.eq(provider.name()))
         .filter(Column::ExternalId.is_in(external_ids.iter().cloned()));
@@ -108,14 +109,14 @@ pub(in crate::inbox) async fn known(
     Ok(ids.into_iter().collect())
 }
 
-/// These objects as they were last seen, by id, with whether they are gone.
+/// Returns the payloads of these objects by id, each with true where the object is deleted.
 pub(in crate::inbox) async fn payloads(
     db: &DatabaseConnection,
     provider: Provider,
     external_ids: &[String],
 ) -> Result<HashMap<String, (Value, bool)>> {
     use provider_objects::Column;
-    // unscoped: as for the events
+    // unscoped: the comparison with a provider has no caller
     let rows = provider_objects::Entity::find()
         .filter(Column::Provider.eq(provider.name()))
         .filter(Column::ExternalId.is_in(external_ids.iter().cloned()));
@@ -123,14 +124,14 @@ pub(in crate::inbox) async fn payloads(
     Ok(rows.map(|row| (row.external_id, (row.payload, row.deleted))).collect())
 }
 
-/// When the newest of the events happened that are about `object_id`, a mark of ours.
+/// Returns the time of the newest event about `object_id`.
 pub(in crate::inbox) async fn watermark(
     db: &DatabaseConnection,
     provider: Provider,
     object_id: &str,
 ) -> Result<Option<DateTime<Utc>>> {
     use inbox_events::Column;
-    // unscoped: a mark of ours, which names nobody
+    // unscoped: the marks of comparisons belong to nobody
     let rows = inbox_events::Entity::find()
         .filter(Column::Provider.eq(provider.name()))
         .filter(Column::ObjectId.eq(object_id));
@@ -138,14 +139,14 @@ pub(in crate::inbox) async fn watermark(
     Ok(last.map(|event| event.occurred_at.to_utc()))
 }
 
-/// The ids of an account's customers at a provider.
+/// Returns the ids of an account's customers at a provider.
 pub(in crate::inbox) async fn customers_of(
     db: &DatabaseConnection,
     provider: Provider,
     account_id: Uuid,
 ) -> Result<Vec<String>> {
     use provider_customers::Column;
-    // unscoped: for admins, who name the account
+    // unscoped: the verb is for admins, who name the account
     let rows = provider_customers::Entity::find()
         .filter(Column::Provider.eq(provider.name()))
         .filter(Column::AccountId.eq(account_id))

@@ -1,13 +1,14 @@
-//! Customers, products and prices.
+//! Reads customers and prices.
 
-use super::{currency, id, interval};
+use super::fields::{currency, id, interval};
 use crate::accounts::ObservedCustomer;
 use crate::inbox::json::{at, list, minor, seconds, text};
-use crate::inbox::object::{Object, Ties};
+use crate::inbox::kinds::ObjectKind;
+use crate::inbox::object::{Object, References};
 use crate::plans::{ObservedPrice, ObservedProduct, PriceInterval, ProductKind};
 use serde_json::Value;
 
-/// A customer; `None` where all we know is that there was one.
+/// Reads a customer; `None` where nothing but the deletion is known.
 pub(in crate::inbox) fn customer(object: &Object) -> Option<ObservedCustomer> {
     let customer = &object.payload;
     Some(ObservedCustomer {
@@ -21,8 +22,8 @@ pub(in crate::inbox) fn customer(object: &Object) -> Option<ObservedCustomer> {
     })
 }
 
-/// A price whose metadata, or whose product's, names something of ours: `plan` with its `tier`, `addon`, or `credits`
-/// with the `pack` that they come in.
+/// Reads a price whose metadata, or whose product's, names something that we sell: `plan` with its `tier`, `addon`, or
+/// `credits` with the `pack` that they come in.
 pub(in crate::inbox) fn price(object: &Object, product: Option<&Object>) -> Option<ObservedPrice> {
     let price = &object.payload;
     let noted = |name: &str| {
@@ -65,7 +66,7 @@ pub(in crate::inbox) fn price(object: &Object, product: Option<&Object>) -> Opti
     })
 }
 
-/// The prices that stand inside a subscription.
+/// Returns the prices inside a subscription.
 pub(in crate::inbox) fn embedded_prices(subscription: &Object) -> Vec<Object> {
     let items = list(&subscription.payload, "items.data").iter();
     items.filter_map(|item| embedded(&item["price"], subscription)).collect()
@@ -73,12 +74,12 @@ pub(in crate::inbox) fn embedded_prices(subscription: &Object) -> Vec<Object> {
 
 fn embedded(price: &Value, within: &Object) -> Option<Object> {
     Some(Object {
-        kind: "price".to_owned(),
+        kind: ObjectKind::Price,
         external_id: text(price, "id")?.to_owned(),
         api_version: within.api_version.clone(),
         payload: price.clone(),
         deleted: false,
         occurred_at: within.occurred_at,
-        ties: Ties::default(),
+        references: References::default(),
     })
 }

@@ -1,13 +1,14 @@
-//! Coupons, promotion codes, and the discounts that they gave.
+//! Reads coupons, promotion codes, and the discounts that they gave.
 
-use super::{currency, id};
+use super::fields::{currency, id};
 use crate::inbox::json::{at, list, minor, seconds, text};
+use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::Object;
 use crate::payments::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
 use crate::subscriptions::{DiscountDuration, ObservedDiscount};
 use serde_json::Value;
 
-/// A coupon.
+/// Reads a coupon.
 pub(in crate::inbox) fn coupon(object: &Object) -> Option<ObservedCoupon> {
     let coupon = &object.payload;
     let percent_basis_points = percent_basis_points(coupon);
@@ -34,13 +35,13 @@ pub(in crate::inbox) fn coupon(object: &Object) -> Option<ObservedCoupon> {
     })
 }
 
-/// A promotion code.
+/// Reads a promotion code.
 pub(in crate::inbox) fn promo_code(object: &Object) -> Option<ObservedPromoCode> {
     let promo_code = &object.payload;
     Some(ObservedPromoCode {
         provider: "stripe",
         external_id: object.external_id.clone(),
-        // Since clover the coupon stands under `promotion`.
+        // Since clover the coupon is below `promotion`.
         coupon_external_id: id(at(promo_code, "coupon")).or_else(|| id(at(promo_code, "promotion.coupon")))?,
         code: text(promo_code, "code")?.to_owned(),
         customer_external_id: id(at(promo_code, "customer")),
@@ -53,7 +54,7 @@ pub(in crate::inbox) fn promo_code(object: &Object) -> Option<ObservedPromoCode>
     })
 }
 
-/// A discount that a customer was given.
+/// Reads a discount that a customer was given.
 pub(in crate::inbox) fn redemption(object: &Object) -> Option<ObservedRedemption> {
     let discount = &object.payload;
     let (redeemed_at, end) = (seconds(at(discount, "start"))?, seconds(at(discount, "end")));
@@ -63,14 +64,14 @@ pub(in crate::inbox) fn redemption(object: &Object) -> Option<ObservedRedemption
         promo_code_external_id: id(at(discount, "promotion_code")),
         subscription_external_id: id(at(discount, "subscription")),
         redeemed_at,
-        // One that was taken away before its end, ended then.
+        // A discount that was removed before its end, ended then.
         ends_at: if object.deleted { Some(object.occurred_at.max(redeemed_at)) } else { end },
     })
 }
 
-/// The discounts that a subscription names; those whose coupon is not known yet are left out.
+/// Reads the discounts of a subscription, without those whose coupon is not known yet.
 pub(super) fn discounts(subscription: &Value, related: &[Object]) -> Vec<ObservedDiscount> {
-    // Before basil one stands whole in `discount`, and since 2024 the ids of all are in `discounts`.
+    // Before basil one discount is expanded in `discount`; since 2024 the ids of all are in `discounts`.
     let whole = at(subscription, "discount");
     let named = list(subscription, "discounts");
     let first = Some(whole).filter(|whole| !whole.is_null() && !named.iter().any(|named| id(named) == id(whole)));
@@ -78,7 +79,9 @@ pub(super) fn discounts(subscription: &Value, related: &[Object]) -> Vec<Observe
         if named.is_object() {
             return discount(named, related);
         }
-        let same = |object: &&Object| object.kind == "discount" && Some(object.external_id.as_str()) == named.as_str();
+        let same = |object: &&Object| {
+            object.kind == ObjectKind::Discount && Some(object.external_id.as_str()) == named.as_str()
+        };
         let stored = related.iter().find(same).map(|object| &object.payload);
         let inline = Some(whole).filter(|whole| id(whole).as_deref() == named.as_str());
         discount(inline.or(stored)?, related)
@@ -89,7 +92,7 @@ pub(super) fn discounts(subscription: &Value, related: &[Object]) -> Vec<Observe
 fn discount(discount: &Value, related: &[Object]) -> Option<ObservedDiscount> {
     let coupon_external_id = coupon_of(discount)?;
     let inline = ["coupon", "source.coupon"].into_iter().map(|path| at(discount, path)).find(|value| value.is_object());
-    let same = |object: &&Object| object.kind == "coupon" && object.external_id == coupon_external_id;
+    let same = |object: &&Object| object.kind == ObjectKind::Coupon && object.external_id == coupon_external_id;
     let coupon = inline.or_else(|| related.iter().find(same).map(|object| &object.payload))?;
     Some(ObservedDiscount {
         percent_basis_points: percent_basis_points(coupon),
@@ -101,7 +104,7 @@ fn discount(discount: &Value, related: &[Object]) -> Option<ObservedDiscount> {
     })
 }
 
-/// The id of the coupon that a discount gives; since clover it stands under `source`.
+/// Returns the id of the coupon of a discount; since clover it is below `source`.
 pub(in crate::inbox) fn coupon_of(discount: &Value) -> Option<String> {
     id(at(discount, "coupon")).or_else(|| id(at(discount, "source.coupon")))
 }
@@ -110,7 +113,7 @@ fn duration(coupon: &Value) -> Option<DiscountDuration> {
     text(coupon, "duration")?.parse().ok()
 }
 
-/// `percent_off` in hundredths of a percent, rounded half up: Stripe sends a number with up to four decimals.
+/// Reads `percent_off` in hundredths of a percent, rounded half up: Stripe sends a number with up to four decimals.
 fn percent_basis_points(coupon: &Value) -> Option<i64> {
     let percent = at(coupon, "percent_off");
     let written = percent.as_str().map_or_else(|| percent.to_string(), str::to_owned);

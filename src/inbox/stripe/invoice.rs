@@ -1,13 +1,13 @@
-//! Invoices.
+//! Reads invoices.
 
-use super::currency;
+use super::fields::currency;
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::Object;
 use crate::payments::{InvoiceStatus, ObservedInvoice};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// An invoice; `payments` are the `invoice_payment`s that are tied to it.
+/// Reads an invoice; `payments` are the `invoice_payment`s that refer to it.
 pub(in crate::inbox) fn invoice(object: &Object, payments: &[Object]) -> Option<ObservedInvoice> {
     let invoice = &object.payload;
     let amount = |name: &str| minor(at(invoice, name)).unwrap_or(0);
@@ -21,16 +21,16 @@ pub(in crate::inbox) fn invoice(object: &Object, payments: &[Object]) -> Option<
     let discounts = list(invoice, "total_discount_amounts").iter();
     let discount_minor = discounts.filter_map(|discount| minor(&discount["amount"])).sum::<i64>().max(0);
     let (subtotal, total_minor) = (amount("subtotal"), amount("total"));
-    // What is neither in the subtotal nor taken off; tax that prices include is in the subtotal.
+    // The part of the total that is neither subtotal nor discount; tax that prices include is in the subtotal.
     let tax_minor = (total_minor - subtotal + discount_minor).max(0);
     let of_default = |payment: &&Object| at(&payment.payload, "is_default") == &Value::Bool(true);
     let paying = payments.iter().find(of_default).or(payments.first());
     Some(ObservedInvoice {
         provider: "stripe",
         external_id: object.external_id.clone(),
-        customer_external_id: object.ties.customer.clone(),
-        subscription_external_id: object.ties.subscription.clone(),
-        payment_external_id: object.ties.payment.clone().or_else(|| paying?.ties.payment.clone()),
+        customer_external_id: object.references.customer.clone(),
+        subscription_external_id: object.references.subscription.clone(),
+        payment_external_id: object.references.payment.clone().or_else(|| paying?.references.payment.clone()),
         number: text(invoice, "number").map(str::to_owned),
         status,
         billing_reason: text(invoice, "billing_reason").map(str::to_owned),
@@ -50,8 +50,8 @@ pub(in crate::inbox) fn invoice(object: &Object, payments: &[Object]) -> Option<
     })
 }
 
-/// The time that is billed for: that of the last line, as the lines before it may settle what was; the invoice's own
-/// period is the one before.
+/// Reads the period that is billed: that of the last line, because earlier lines may be prorations of the past; the
+/// invoice's own period is the one before.
 fn period(invoice: &Value) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let lines = list(invoice, "lines.data");
     let bounds = |holder: &Value, start: &str, end: &str| {

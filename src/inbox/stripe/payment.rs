@@ -1,8 +1,9 @@
-//! Payments with their charges, refunds and disputes, and credits that were bought.
+//! Reads payments with their charges, refunds and disputes, and credits that were bought.
 
-use super::currency;
+use super::fields::currency;
 use crate::credits::ObservedPurchase;
 use crate::inbox::json::{at, minor, seconds, text};
+use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::Object;
 use crate::payments::{
     DisputeStatus, ObservedDispute, ObservedPayment, ObservedRefund, PaymentStatus, RefundStatus, RevenueStream,
@@ -10,11 +11,11 @@ use crate::payments::{
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// A payment from everything that is tied to it; `None` while neither its intent nor a charge of it is known.
-pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<ObservedPayment> {
-    let of_kind = |kind: &'static str| tied.iter().filter(move |object| object.kind == kind);
-    let intent = of_kind("payment_intent").next();
-    let charge = charge(intent, tied);
+/// Reads a payment from all objects that refer to it; `None` while neither its intent nor a charge of it is known.
+pub(in crate::inbox) fn payment(external_id: &str, related: &[Object]) -> Option<ObservedPayment> {
+    let of_kind = |kind: ObjectKind| related.iter().filter(move |object| object.kind == kind);
+    let intent = of_kind(ObjectKind::PaymentIntent).next();
+    let charge = charge(intent, related);
     let main = intent.or(charge)?;
     let status = status(intent, charge);
     let first_of = |name: &'static str| {
@@ -30,28 +31,30 @@ pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<Ob
         .into_iter()
         .find_map(failure)
         .filter(|_| status != PaymentStatus::Succeeded);
-    let refunds: Vec<_> = of_kind("refund").filter_map(refund).collect();
-    let disputes: Vec<_> = of_kind("dispute").filter_map(dispute).collect();
+    let refunds: Vec<_> = of_kind(ObjectKind::Refund).filter_map(refund).collect();
+    let disputes: Vec<_> = of_kind(ObjectKind::Dispute).filter_map(dispute).collect();
     Some(ObservedPayment {
         provider: "stripe",
         external_id: external_id.to_owned(),
-        customer_external_id: tied.iter().find_map(|object| object.ties.customer.clone()),
+        customer_external_id: related.iter().find_map(|object| object.references.customer.clone()),
         charge_external_id: text(&main.payload, "latest_charge")
             .or_else(|| charge.map(|charge| charge.external_id.as_str()))
             .filter(|_| status == PaymentStatus::Succeeded)
             .map(str::to_owned),
-        invoice_external_id: tied.iter().find_map(|object| object.ties.invoice.clone()),
-        subscription_external_id: tied.iter().find_map(|object| object.ties.subscription.clone()),
-        stream: stream(tied),
+        invoice_external_id: related.iter().find_map(|object| object.references.invoice.clone()),
+        subscription_external_id: related.iter().find_map(|object| object.references.subscription.clone()),
+        stream: stream(related),
         status,
         provider_status: text(&main.payload, "status").map(str::to_owned),
         currency: currency(&main.payload)?,
         amount_minor,
         received_minor: if status == PaymentStatus::Succeeded { first_of(received).unwrap_or(amount_minor) } else { 0 },
-        refunded_minor: if status == PaymentStatus::Succeeded { refunded(charge, tied) } else { 0 },
+        refunded_minor: if status == PaymentStatus::Succeeded { refunded(charge, related) } else { 0 },
         fee_minor: None,
         disputed: !disputes.is_empty() || charge.is_some_and(|charge| charge.payload["disputed"] == true),
-        failed_attempts: count(of_kind("charge").filter(|charge| text(&charge.payload, "status") == Some("failed"))),
+        failed_attempts: count(
+            of_kind(ObjectKind::Charge).filter(|charge| text(&charge.payload, "status") == Some("failed")),
+        ),
         failure_code: failure.map(str::to_owned),
         description: text(&main.payload, "description").map(str::to_owned),
         paid_at: (status == PaymentStatus::Succeeded).then(|| charged_at.unwrap_or(created_at)),
@@ -61,15 +64,15 @@ pub(in crate::inbox) fn payment(external_id: &str, tied: &[Object]) -> Option<Ob
     })
 }
 
-/// The charge that counts: the one that the intent names, else the one that succeeded, else the last.
-fn charge<'a>(intent: Option<&Object>, tied: &'a [Object]) -> Option<&'a Object> {
+/// Returns the charge that counts: the one that the intent names, else the one that succeeded, else the last.
+fn charge<'a>(intent: Option<&Object>, related: &'a [Object]) -> Option<&'a Object> {
     let latest = intent.and_then(|intent| text(&intent.payload, "latest_charge"));
     let rank = |charge: &&Object| {
         let succeeded = text(&charge.payload, "status") == Some("succeeded");
         let named = Some(charge.external_id.as_str()) == latest;
         (succeeded, named, minor(at(&charge.payload, "created")), charge.external_id.clone())
     };
-    tied.iter().filter(|object| object.kind == "charge").max_by_key(rank)
+    related.iter().filter(|object| object.kind == ObjectKind::Charge).max_by_key(rank)
 }
 
 fn status(intent: Option<&Object>, charge: Option<&Object>) -> PaymentStatus {
@@ -87,14 +90,15 @@ fn has_failed(intent: &Object) -> bool {
     !at(&intent.payload, "last_payment_error").is_null()
 }
 
-fn stream(tied: &[Object]) -> RevenueStream {
-    // What we sell is noted on the intent too, which may be here before the session that it is paid in.
-    let selling = tied.iter().filter(|object| ["checkout.session", "payment_intent"].contains(&&*object.kind));
+fn stream(related: &[Object]) -> RevenueStream {
+    // Both the session and its intent name the goods; either may be here first.
+    let selling =
+        related.iter().filter(|object| [ObjectKind::CheckoutSession, ObjectKind::PaymentIntent].contains(&object.kind));
     let noted = |name: &str| selling.clone().any(|object| text(&object.payload, name).is_some());
-    if tied.iter().any(buys_credits) {
+    if related.iter().any(buys_credits) {
         return RevenueStream::Credits;
     }
-    if tied.iter().any(|object| object.ties.subscription.is_some()) {
+    if related.iter().any(|object| object.references.subscription.is_some()) {
         RevenueStream::Subscription
     } else if noted("metadata.credits") {
         RevenueStream::Credits
@@ -103,15 +107,15 @@ fn stream(tied: &[Object]) -> RevenueStream {
     } else if noted("metadata.gift") {
         RevenueStream::Gift
     } else {
-        // Invoices are mostly of subscriptions; which one, an intent that was seen alone does not say.
-        let billed = tied.iter().any(|object| object.ties.invoice.is_some());
+        // Most invoices bill for subscriptions, and an intent without its invoice does not name the subscription.
+        let billed = related.iter().any(|object| object.references.invoice.is_some());
         if billed { RevenueStream::Subscription } else { RevenueStream::Other }
     }
 }
 
-/// What was paid back: the charge's own figure, less the refunds that failed since it was told.
-fn refunded(charge: Option<&Object>, tied: &[Object]) -> i64 {
-    let refunds = || tied.iter().filter(|object| object.kind == "refund");
+/// Returns the amount refunded: the charge's own figure, less the refunds that failed since.
+fn refunded(charge: Option<&Object>, related: &[Object]) -> i64 {
+    let refunds = || related.iter().filter(|object| object.kind == ObjectKind::Refund);
     let amount = |refund: &Object| minor(at(&refund.payload, "amount")).unwrap_or(0).max(0);
     let failed = |refund: &&Object| matches!(text(&refund.payload, "status"), Some("failed" | "canceled"));
     let figure = charge.and_then(|charge| Some((minor(at(&charge.payload, "amount_refunded"))?, charge.occurred_at)));
@@ -135,14 +139,14 @@ fn refund(object: &Object) -> Option<ObservedRefund> {
     let created_at = seconds(at(refund, "created"))?;
     Some(ObservedRefund {
         external_id: object.external_id.clone(),
-        charge_external_id: object.ties.charge.clone(),
+        charge_external_id: object.references.charge.clone(),
         refund_id: text(refund, "metadata.tollgate_refund").and_then(|id| Uuid::try_parse(id).ok()),
         status,
         provider_status: provider_status.to_owned(),
         amount_minor: minor(at(refund, "amount")).filter(|amount| *amount > 0)?,
         reason: text(refund, "reason").map(str::to_owned),
         created_at,
-        // Stripe does not say when; to the customer it counts from when it was made.
+        // Stripe does not say when; for the customer the creation counts.
         processed_at: (status == RefundStatus::Processed).then_some(created_at),
         failure_code: text(refund, "failure_reason").map(str::to_owned),
     })
@@ -160,7 +164,7 @@ fn dispute(object: &Object) -> Option<ObservedDispute> {
     };
     Some(ObservedDispute {
         external_id: object.external_id.clone(),
-        charge_external_id: object.ties.charge.clone(),
+        charge_external_id: object.references.charge.clone(),
         status,
         provider_status: provider_status.to_owned(),
         amount_minor: minor(at(dispute, "amount")).filter(|amount| *amount > 0)?,
@@ -174,15 +178,13 @@ fn count<T>(items: impl Iterator<Item = T>) -> i64 {
     i64::try_from(items.count()).unwrap_or(i64::MAX)
 }
 
-/// Whether an object is a payment by which we had credits bought, without a session.
+/// Returns true for a payment that buys credits without a session.
 pub(in crate::inbox) fn buys_credits(object: &Object) -> bool {
-    object.kind == "payment_intent" && !at(&object.payload, "metadata.tollgate_credits").is_null()
+    object.kind == ObjectKind::PaymentIntent && !at(&object.payload, "metadata.tollgate_credits").is_null()
 }
 
-/// Credits that were bought, once they are paid: in a Checkout session of mode `payment` with `credits` in its metadata,
-/// or by a payment of ours with `tollgate_credits`.
-///
-/// `paid` is the payment here with what of it was returned, where it is known.
+/// Reads credits that were bought and paid: in a Checkout session of mode `payment` with `credits` in its metadata, or by
+/// a payment of ours with `tollgate_credits`. `paid` is our id of the payment and its newest state, where it is here.
 pub(in crate::inbox) fn purchase(
     bought: &Object,
     unit: &str,

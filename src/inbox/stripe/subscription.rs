@@ -1,9 +1,10 @@
-//! Subscriptions, their schedules, and what they were at every time.
+//! Reads subscriptions, their schedules, and their past states.
 
 use super::discount::discounts;
-use super::{currency, id, interval};
+use super::fields::{currency, id, interval};
 use crate::inbox::json::{at, list, minor, seconds, text};
-use crate::inbox::object::{Object, State};
+use crate::inbox::kinds::ObjectKind;
+use crate::inbox::object::{Object, SubscriptionState};
 use crate::subscriptions::{
     ObservedChange, ObservedItem, ObservedSubscription, ScheduledChangeKind, SubscriptionStatus,
 };
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 type Period = (DateTime<Utc>, DateTime<Utc>);
 
-/// A subscription; `related` holds its schedules, discounts and their coupons as far as they are known.
+/// Reads a subscription; `related` holds its schedules, discounts and their coupons as far as they are known.
 pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Option<ObservedSubscription> {
     let subscription = &object.payload;
     let instant = |name: &str| seconds(at(subscription, name));
@@ -28,7 +29,7 @@ pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Opt
             price_external_id: None,
             quantity: None,
         }));
-        let schedules = related.iter().filter(|object| object.kind == "subscription_schedule");
+        let schedules = related.iter().filter(|object| object.kind == ObjectKind::SubscriptionSchedule);
         scheduled.extend(schedules.filter_map(|schedule| next_phase(&schedule.payload)));
     }
     Some(ObservedSubscription {
@@ -54,10 +55,10 @@ pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Opt
     })
 }
 
-/// The state that a payload tells.
-pub(in crate::inbox) fn state(subscription: &Value, related: &[Object]) -> Option<State> {
+/// Reads the state of a subscription for its history.
+pub(in crate::inbox) fn state(subscription: &Value, related: &[Object]) -> Option<SubscriptionState> {
     let status = status(subscription)?;
-    Some(State {
+    Some(SubscriptionState {
         status,
         paused: status == SubscriptionStatus::Paused || !at(subscription, "pause_collection").is_null(),
         items: items(subscription),
@@ -70,7 +71,7 @@ fn status(subscription: &Value) -> Option<SubscriptionStatus> {
 }
 
 fn items(subscription: &Value) -> Vec<ObservedItem> {
-    // Before basil the subscription has the period of all its items.
+    // Before basil the period of all items is on the subscription.
     let whole = period(subscription);
     list(subscription, "items.data").iter().filter_map(|each| item(each, whole)).collect()
 }
@@ -96,7 +97,7 @@ fn period(holder: &Value) -> Option<Period> {
     start.zip(end).filter(|(start, end)| start <= end)
 }
 
-/// The change that the phase after the current one brings.
+/// Returns the change that the phase after the current one makes.
 fn next_phase(schedule: &Value) -> Option<ObservedChange> {
     if !matches!(text(schedule, "status"), Some("active" | "not_started")) {
         return None;

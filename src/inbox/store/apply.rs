@@ -1,9 +1,12 @@
-//! Every query of the engine that applies the inbox.
+//! The queries with which events are applied.
 
 use crate::db::Txn;
 use crate::error::Result;
 use crate::inbox::jobs::ApplyObject;
-use crate::inbox::object::{Object, Ties};
+use crate::inbox::kinds::{ObjectKind, Reference};
+use crate::inbox::object::Object;
+use crate::inbox::state::{EventState, PENDING};
+use crate::inbox::wait_key::WaitKey;
 use crate::providers::Provider;
 use entity::{inbox_events, provider_objects};
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait};
@@ -15,25 +18,15 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// What one object of a provider was said to be, and what it is tied to.
+/// The events and objects of a provider, in a transaction.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::inbox) struct Store<'a> {
     pub(in crate::inbox) txn: &'a Txn,
     pub(in crate::inbox) provider: Provider,
 }
 
-/// What objects can be tied to; see [`Ties`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::inbox) enum Tie {
-    Customer,
-    Subscription,
-    Invoice,
-    Payment,
-    Product,
-}
-
 impl Store<'_> {
-    /// Makes other transactions that name one of `ids` wait until this one ends.
+    /// Locks objects by their ids until the transaction ends.
     pub(in crate::inbox) async fn lock(self, ids: &BTreeSet<String>) -> Result<()> {
         if self.txn.get_database_backend() != DbBackend::Postgres {
             return Ok(()); // SQLite has one writer at a time.
@@ -42,7 +35,7 @@ impl Store<'_> {
             let digest = Sha256::digest(format!("{}:{id}", self.provider.name()));
             i64::from_be_bytes(digest[..8].try_into().expect("eight bytes of a longer digest"))
         });
-        // In one order everywhere, so that two transactions do not wait for each other.
+        // In one order everywhere, so that two transactions never wait for each other.
         let keys: BTreeSet<i64> = keys.collect();
         let keys = Value::Array(ArrayType::BigInt, Some(Box::new(keys.into_iter().map(Value::from).collect())));
         let sql = "SELECT count(pg_advisory_xact_lock(key)) FROM unnest($1) AS key";
@@ -50,122 +43,116 @@ impl Store<'_> {
         Ok(())
     }
 
-    // unscoped: the inbox is worked off for nobody in particular
+    // unscoped: events are applied for no caller
     fn events(self, object_id: &str) -> Select<inbox_events::Entity> {
         use inbox_events::Column;
         inbox_events::Entity::find()
             .filter(Column::Provider.eq(self.provider.name()))
             .filter(Column::ObjectId.eq(object_id))
-            .filter(Column::State.ne("ignored"))
+            .filter(Column::State.ne(EventState::Ignored.as_str()))
     }
 
-    /// The events of an object that are still to be applied, oldest first.
+    /// Returns the events of an object that are still to be applied, oldest first.
     pub(in crate::inbox) async fn pending(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
-        let rows = self.events(object_id).filter(Column::State.is_in(["received", "failed"]));
+        let rows = self.events(object_id).filter(Column::State.is_in(PENDING));
         Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 
-    /// Every event of an object that counts, oldest first.
+    /// Returns every event of an object that is not ignored, oldest first.
     pub(in crate::inbox) async fn history(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
         let rows = self.events(object_id);
         Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 
-    /// The events of the newest instant of an object, those of `but` left out.
-    pub(in crate::inbox) async fn newest(self, object_id: &str, but: &[&str]) -> Result<Vec<inbox_events::Model>> {
+    /// Returns the events of an object's newest instant, without those of the types `except`.
+    pub(in crate::inbox) async fn newest(self, object_id: &str, except: &[&str]) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
-        let rows = || self.events(object_id).filter(Column::Kind.is_not_in(but.iter().copied()));
+        let rows = || self.events(object_id).filter(Column::Kind.is_not_in(except.iter().copied()));
         let last = rows().order_by_desc(Column::OccurredAt).one(self.txn).await?;
         let Some(last) = last else { return Ok(Vec::new()) };
         Ok(rows().filter(Column::OccurredAt.eq(last.occurred_at)).all(self.txn).await?)
     }
 
-    /// Writes down what became of events.
-    pub(in crate::inbox) async fn settle(self, ids: &[Uuid], outcome: inbox_events::ActiveModel) -> Result<()> {
+    /// Stores the outcome of an attempt to apply events.
+    pub(in crate::inbox) async fn finish(self, ids: &[Uuid], outcome: inbox_events::ActiveModel) -> Result<()> {
         use inbox_events::Column;
+        if ids.is_empty() {
+            return Ok(());
+        }
         let update = inbox_events::Entity::update_many().set(outcome);
         let update = update.col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1));
         update.filter(Column::Id.is_in(ids.iter().copied())).exec(self.txn).await?;
         Ok(())
     }
 
-    /// Has events applied again, as if they had just arrived.
+    /// Resets events to received.
     pub(in crate::inbox) async fn reopen(self, ids: &[Uuid]) -> Result<()> {
-        super::reopen(self.txn, ids).await
+        super::replay::reopen(self.txn, ids).await
     }
 
-    // unscoped: as for the events
+    // unscoped: objects are read for no caller
     fn objects(self) -> Select<provider_objects::Entity> {
         provider_objects::Entity::find().filter(provider_objects::Column::Provider.eq(self.provider.name()))
     }
 
-    /// The row of an object, as it was last seen.
+    /// Returns the row of an object.
     pub(in crate::inbox) async fn row(self, external_id: &str) -> Result<Option<provider_objects::Model>> {
         Ok(self.objects().filter(provider_objects::Column::ExternalId.eq(external_id)).one(self.txn).await?)
     }
 
-    /// An object, as it was last seen.
+    /// Returns an object.
     pub(in crate::inbox) async fn object(self, external_id: &str) -> Result<Option<Object>> {
-        Ok(self.row(external_id).await?.map(Object::from))
+        Ok(self.row(external_id).await?.and_then(|row| self.read(row)))
     }
 
-    /// These objects, as far as they were seen, by id.
+    /// Returns the objects with these ids, as far as they are here, by id.
     pub(in crate::inbox) async fn objects_of(self, external_ids: &[String]) -> Result<Vec<Object>> {
         use provider_objects::Column;
         if external_ids.is_empty() {
             return Ok(Vec::new());
         }
         let rows = self.objects().filter(Column::ExternalId.is_in(external_ids.iter().cloned()));
-        Ok(rows.order_by_asc(Column::ExternalId).all(self.txn).await?.into_iter().map(Object::from).collect())
+        let rows = rows.order_by_asc(Column::ExternalId).all(self.txn).await?;
+        Ok(rows.into_iter().filter_map(|row| self.read(row)).collect())
     }
 
-    /// The objects of these kinds that are tied to `id`, oldest first.
-    pub(in crate::inbox) async fn tied(self, tie: Tie, id: &str, kinds: &[&str]) -> Result<Vec<Object>> {
+    /// Returns the objects of these kinds that refer to the object `id`, oldest first.
+    pub(in crate::inbox) async fn referencing(
+        self,
+        reference: Reference,
+        id: &str,
+        kinds: &[ObjectKind],
+    ) -> Result<Vec<Object>> {
         use provider_objects::Column;
-        let column = match tie {
-            Tie::Customer => Column::Customer,
-            Tie::Subscription => Column::Subscription,
-            Tie::Invoice => Column::Invoice,
-            Tie::Payment => Column::Payment,
-            Tie::Product => Column::Product,
+        let column = match reference {
+            Reference::Customer => Column::Customer,
+            Reference::Subscription => Column::Subscription,
+            Reference::Invoice => Column::Invoice,
+            Reference::Payment => Column::Payment,
+            Reference::Product => Column::Product,
         };
-        let rows = self.objects().filter(column.eq(id)).filter(Column::Kind.is_in(kinds.iter().copied()));
+        let names = kinds.iter().filter_map(|kind| self.provider.kind_entry(*kind)).map(|entry| entry.name);
+        let rows = self.objects().filter(column.eq(id)).filter(Column::Kind.is_in(names));
         let rows = rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::ExternalId).all(self.txn).await?;
-        Ok(rows.into_iter().map(Object::from).collect())
+        Ok(rows.into_iter().filter_map(|row| self.read(row)).collect())
+    }
+
+    /// Reads a row; `None` for one of a kind that is not mirrored any more.
+    fn read(self, row: provider_objects::Model) -> Option<Object> {
+        Some(Object::from_row(self.provider.kind_named(&row.kind)?, row))
     }
 }
 
-impl From<provider_objects::Model> for Object {
-    fn from(row: provider_objects::Model) -> Object {
-        Object {
-            kind: row.kind,
-            external_id: row.external_id,
-            api_version: row.api_version,
-            payload: row.payload,
-            deleted: row.deleted,
-            occurred_at: row.occurred_at.to_utc(),
-            ties: Ties {
-                customer: row.customer,
-                subscription: row.subscription,
-                invoice: row.invoice,
-                payment: row.payment,
-                charge: row.charge,
-                product: row.product,
-            },
-        }
-    }
-}
-
-/// The objects whose events wait for `key`.
-pub(in crate::inbox) async fn waiting_for(txn: &Txn, key: &str) -> Result<Vec<ApplyObject>> {
-    // unscoped: the inbox is worked off for nobody in particular
-    let rows = inbox_events::Entity::find().filter(inbox_events::Column::WaitsFor.eq(key));
+/// Returns the objects whose events wait for `key`.
+pub(in crate::inbox) async fn waiting_for(txn: &Txn, key: &WaitKey) -> Result<Vec<ApplyObject>> {
+    // unscoped: events are applied for no caller
+    let rows = inbox_events::Entity::find().filter(inbox_events::Column::WaitsFor.eq(key.to_string()));
     waiting_objects(txn, rows).await
 }
 
-/// The objects whose events wait for what is already here.
+/// Returns the objects whose events wait for things that are already here.
 pub(in crate::inbox) async fn waiting_in_vain(txn: &Txn) -> Result<Vec<ApplyObject>> {
     const HERE: &str = "waits_for LIKE 'user:%' AND EXISTS (SELECT 1 FROM user_identities \
          WHERE subject = substr(waits_for, 6)) \
@@ -173,7 +160,7 @@ pub(in crate::inbox) async fn waiting_in_vain(txn: &Txn) -> Result<Vec<ApplyObje
          WHERE provider = inbox_events.provider AND external_id = substr(waits_for, 10)) \
          OR waits_for LIKE 'object:%' AND EXISTS (SELECT 1 FROM provider_objects \
          WHERE provider = inbox_events.provider AND external_id = substr(waits_for, 8))";
-    // unscoped: as for those that wait for one key
+    // unscoped: events are applied for no caller
     let rows = inbox_events::Entity::find().filter(inbox_events::Column::WaitsFor.is_not_null());
     waiting_objects(txn, rows.filter(Expr::cust(format!("({HERE})")))).await
 }

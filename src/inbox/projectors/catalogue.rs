@@ -1,0 +1,69 @@
+//! Projects customers and the catalogue: prices, coupons, promotion codes, discounts.
+
+use super::context::{Blocked, NAMING_KINDS, Projection};
+use crate::error::Result;
+use crate::inbox::kinds::Reference;
+use crate::inbox::object::Object;
+use crate::inbox::wait_key::WaitKey;
+use crate::inbox::{paddle, stripe, waiting};
+use crate::providers::Provider;
+use crate::{accounts, payments, plans};
+
+pub(super) async fn project_customer(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let object = ctx.object(id).await?;
+    let read = match ctx.store.provider {
+        Provider::Stripe => stripe::customer(&object),
+        Provider::Paddle => paddle::customer(&object),
+    };
+    let Some(customer) = read else { return Ok(()) };
+    let named_by = ctx.store.referencing(Reference::Customer, id, &NAMING_KINDS).await?;
+    let objects: Vec<&Object> = [&object].into_iter().chain(&named_by).collect();
+    // Where nobody is named, a session or a subscription that names someone projects the customer again.
+    let key = WaitKey::Customer(id.to_owned());
+    let account_id = ctx.owner(&objects, None, key.clone()).await?;
+    if accounts::project_customer(ctx.mirror, account_id, &customer).await?.changed {
+        ctx.wake(key).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn project_price(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let object = ctx.object(id).await?;
+    let product = ctx.store.objects_of(object.references.product.as_slice()).await?.pop();
+    let read = match ctx.store.provider {
+        Provider::Stripe => stripe::price(&object, product.as_ref()),
+        Provider::Paddle => paddle::price(&object, product.as_ref()),
+    };
+    let Some(price) = read else { return Ok(()) };
+    if plans::project_price(ctx.mirror, &price).await?.changed {
+        waiting::enqueue_price(ctx.store.txn, ctx.store.provider, id).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn project_coupon(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let Some(coupon) = stripe::coupon(&ctx.object(id).await?) else { return Ok(()) };
+    if payments::project_coupon(ctx.mirror, &coupon).await?.new {
+        ctx.wake_dependents(id).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn project_promo_code(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let Some(promo_code) = stripe::promo_code(&ctx.object(id).await?) else { return Ok(()) };
+    let projected = payments::project_promo_code(ctx.mirror, &promo_code).await?;
+    projected.map(drop).ok_or_else(|| Blocked::object(&promo_code.coupon_external_id))
+}
+
+pub(super) async fn project_redemption(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let object = ctx.object(id).await?;
+    let Some(redemption) = stripe::redemption(&object) else { return Ok(()) };
+    let subscription = ctx.store.objects_of(redemption.subscription_external_id.as_slice()).await?;
+    let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
+    let account_id = ctx.owner_of(&objects, id).await?;
+    if payments::project_redemption(ctx.mirror, account_id, &redemption).await? {
+        return Ok(());
+    }
+    let missing_subscription = redemption.subscription_external_id.filter(|_| subscription.is_empty());
+    Err(Blocked::object(&missing_subscription.unwrap_or(redemption.coupon_external_id)))
+}

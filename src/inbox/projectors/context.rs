@@ -1,0 +1,88 @@
+//! The context in which records are projected, in one transaction.
+
+use crate::db::Mirror;
+use crate::error::{Error, Result};
+use crate::inbox::kinds::{ObjectKind, RecordKey, RecordKind};
+use crate::inbox::object::Object;
+use crate::inbox::store::Store;
+use crate::inbox::wait_key::WaitKey;
+use crate::inbox::waiting;
+use crate::payments::ObservedPayment;
+use std::collections::{BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// The kinds of objects that may name the user of their customer.
+pub(super) const NAMING_KINDS: [ObjectKind; 3] =
+    [ObjectKind::CheckoutSession, ObjectKind::Subscription, ObjectKind::Transaction];
+
+/// The outcome of projecting the records that depend on an object.
+#[derive(Debug, Default)]
+pub(in crate::inbox) struct Outcome {
+    /// The thing that has to be here before the object's records can be written.
+    pub(in crate::inbox) waits_for: Option<WaitKey>,
+    /// A note for admins.
+    pub(in crate::inbox) note: Option<String>,
+}
+
+/// A reason why a record was not written.
+#[derive(Debug)]
+pub(super) enum Blocked {
+    /// Something has to be here first.
+    WaitsFor(WaitKey),
+    Failed(Error),
+}
+
+impl From<Error> for Blocked {
+    fn from(error: Error) -> Blocked {
+        Blocked::Failed(error)
+    }
+}
+
+/// The records that are projected in one transaction.
+pub(in crate::inbox) struct Projection<'a, 'm> {
+    pub(super) store: Store<'a>,
+    pub(super) mirror: &'m mut Mirror<'a>,
+    /// The number of devices on which a licence that is bought may be used.
+    pub(super) max_devices: i64,
+    /// The records that are still to be projected.
+    pub(super) queue: BTreeSet<RecordKey>,
+    /// The payments projected so far, with our ids of them, for the records that depend on them.
+    pub(super) payments: HashMap<String, (Uuid, ObservedPayment)>,
+    /// A note for admins.
+    pub(super) note: Option<String>,
+}
+
+impl<'a, 'm> Projection<'a, 'm> {
+    pub(in crate::inbox) fn new(store: Store<'a>, mirror: &'m mut Mirror<'a>, max_devices: i64) -> Self {
+        let (queue, payments) = (BTreeSet::new(), HashMap::new());
+        Projection { store, mirror, max_devices, queue, payments, note: None }
+    }
+
+    /// Returns the object with this id; blocked until it is here.
+    pub(super) async fn object(&self, id: &str) -> Result<Object, Blocked> {
+        self.store.object(id).await?.ok_or_else(|| Blocked::object(id))
+    }
+
+    /// Adds a record to those that are still to be projected.
+    pub(super) fn enqueue(&mut self, kind: RecordKind, id: &str) {
+        self.queue.insert(RecordKey { kind, id: id.to_owned() });
+    }
+
+    /// Enqueues the objects whose events wait for `key`.
+    pub(super) async fn wake(&self, key: WaitKey) -> Result<()> {
+        waiting::wake(self.store.txn, &key).await
+    }
+
+    /// Enqueues the objects that were waiting for the record with this id.
+    pub(super) async fn wake_dependents(&self, id: &str) -> Result<()> {
+        self.wake(WaitKey::Object(id.to_owned())).await?;
+        self.wake(WaitKey::Owner(id.to_owned())).await
+    }
+}
+
+impl Blocked {
+    /// The object with this id has to be here first.
+    pub(super) fn object(id: &str) -> Blocked {
+        Blocked::WaitsFor(WaitKey::Object(id.to_owned()))
+    }
+}

@@ -1,0 +1,78 @@
+//! Projects every record that depends on an object.
+
+use super::context::{Blocked, NAMING_KINDS, Outcome, Projection};
+use super::{catalogue, money, subscriptions};
+use crate::accounts::account_of_customer;
+use crate::error::Result;
+use crate::inbox::kinds::{DependentId, ObjectKind, RecordKey, RecordKind, Reference};
+use crate::inbox::object::Object;
+use crate::inbox::wait_key::WaitKey;
+use std::collections::BTreeSet;
+
+/// Projects every record that depends on `object`, and the records that depend on those.
+pub(in crate::inbox) async fn project(mut ctx: Projection<'_, '_>, object: &Object) -> Result<Outcome> {
+    let is_paid_by_intent = object.references.payment.as_ref() != Some(&object.external_id);
+    if object.kind == ObjectKind::Charge && is_paid_by_intent {
+        // Objects that name the charge alone did not know its payment.
+        ctx.wake(WaitKey::Object(object.external_id.clone())).await?;
+    }
+    let own = dependents(&ctx, object).await?;
+    ctx.queue.extend(own.iter().cloned());
+    ctx.queue.extend(customer_to_name(&ctx, object).await?);
+    let mut waits_for = None;
+    while let Some(record) = ctx.queue.pop_first() {
+        match project_record(&mut ctx, &record).await {
+            Ok(()) => {}
+            Err(Blocked::Failed(error)) => return Err(error),
+            Err(Blocked::WaitsFor(key)) if own.contains(&record) => waits_for = waits_for.or(Some(key)),
+            Err(Blocked::WaitsFor(_)) => {}
+        }
+    }
+    Ok(Outcome { waits_for, note: ctx.note })
+}
+
+/// Returns the records that depend on `object`, by its entry in the provider's table of kinds.
+async fn dependents(ctx: &Projection<'_, '_>, object: &Object) -> Result<Vec<RecordKey>> {
+    let records = ctx.store.provider.kind_entry(object.kind).map_or(&[][..], |entry| entry.records);
+    let mut keys = Vec::new();
+    for dependent in records {
+        let ids = match dependent.id {
+            DependentId::Own => vec![object.external_id.clone()],
+            DependentId::Of(reference) => object.references.get(reference).map(str::to_owned).into_iter().collect(),
+            DependentId::Prices => {
+                let prices = ctx.store.referencing(Reference::Product, &object.external_id, &[ObjectKind::Price]);
+                prices.await?.into_iter().map(|price| price.external_id).collect()
+            }
+        };
+        keys.extend(ids.into_iter().map(|id| RecordKey { kind: dependent.record, id }));
+    }
+    Ok(keys)
+}
+
+/// Returns the customer of an object that names its user, where nothing named one before.
+async fn customer_to_name(ctx: &Projection<'_, '_>, object: &Object) -> Result<Option<RecordKey>> {
+    let provider = ctx.store.provider;
+    let names_user =
+        NAMING_KINDS.contains(&object.kind) && (provider.user(object).is_some() || provider.account(object).is_some());
+    let Some(customer) = object.references.customer.as_deref().filter(|_| names_user) else { return Ok(None) };
+    let known = account_of_customer(ctx.store.txn, provider.name(), customer).await?;
+    Ok(known.is_none().then(|| RecordKey { kind: RecordKind::Customer, id: customer.to_owned() }))
+}
+
+/// Locks a record and projects it.
+async fn project_record(ctx: &mut Projection<'_, '_>, RecordKey { kind, id }: &RecordKey) -> Result<(), Blocked> {
+    ctx.store.lock(&BTreeSet::from([id.clone()])).await?;
+    match kind {
+        RecordKind::Customer => catalogue::project_customer(ctx, id).await,
+        RecordKind::Price => catalogue::project_price(ctx, id).await,
+        RecordKind::Coupon => catalogue::project_coupon(ctx, id).await,
+        RecordKind::PromoCode => catalogue::project_promo_code(ctx, id).await,
+        RecordKind::Subscription => subscriptions::project_subscription(ctx, id).await,
+        RecordKind::Redemption => catalogue::project_redemption(ctx, id).await,
+        RecordKind::Invoice => money::project_invoice(ctx, id).await,
+        RecordKind::Payment => money::project_payment(ctx, id).await,
+        RecordKind::Purchase => money::project_purchase(ctx, id).await,
+        RecordKind::Licences => money::project_licences(ctx, id).await,
+        RecordKind::Gift => money::project_gift(ctx, id).await,
+    }
+}

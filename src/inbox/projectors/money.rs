@@ -1,0 +1,168 @@
+//! Projects invoices, payments, and the goods that were bought with them.
+
+use super::context::{Blocked, Projection};
+use crate::credits;
+use crate::error::Result;
+use crate::gifts::{self, ObservedGift};
+use crate::inbox::kinds::{ObjectKind, RecordKind, Reference};
+use crate::inbox::object::Object;
+use crate::inbox::wait_key::WaitKey;
+use crate::inbox::{paddle, stripe};
+use crate::licences::{self, ObservedLicences};
+use crate::payments::{self, ObservedPayment};
+use crate::providers::Provider;
+use uuid::Uuid;
+
+/// The code of the credit unit that is bought where a purchase names none.
+const CREDIT_UNIT: &str = "credits";
+
+/// The kinds of objects that are payments by themselves.
+const PAYMENT_KINDS: [ObjectKind; 3] = [ObjectKind::PaymentIntent, ObjectKind::Charge, ObjectKind::Transaction];
+
+/// The kinds of objects that a payment is derived from.
+const KINDS_OF_PAYMENT: [ObjectKind; 9] = [
+    ObjectKind::PaymentIntent,
+    ObjectKind::Charge,
+    ObjectKind::Refund,
+    ObjectKind::Dispute,
+    ObjectKind::Invoice,
+    ObjectKind::InvoicePayment,
+    ObjectKind::CheckoutSession,
+    ObjectKind::Transaction,
+    ObjectKind::Adjustment,
+];
+
+pub(super) async fn project_invoice(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let object = ctx.object(id).await?;
+    let payments = ctx.store.referencing(Reference::Invoice, id, &[ObjectKind::InvoicePayment]).await?;
+    let read = match ctx.store.provider {
+        Provider::Stripe => stripe::invoice(&object, &payments),
+        Provider::Paddle => paddle::invoice(&object),
+    };
+    let Some(invoice) = read else { return Ok(()) };
+    let subscription = ctx.store.objects_of(object.references.subscription.as_slice()).await?;
+    let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
+    let account_id = ctx.owner_of(&objects, id).await?;
+    let mirrored = payments::project_invoice(ctx.mirror, account_id, &invoice).await?;
+    if mirrored.new {
+        ctx.wake_dependents(id).await?;
+    }
+    if let Some(payment) = invoice.payment_external_id.filter(|_| mirrored.changed) {
+        ctx.enqueue(RecordKind::Payment, &payment);
+    }
+    Ok(())
+}
+
+pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let mut related = ctx.store.referencing(Reference::Payment, id, &KINDS_OF_PAYMENT).await?;
+    // Since basil only a third object links an invoice to its payment.
+    let invoices = related.iter().filter_map(|object| object.references.invoice.clone());
+    let missing: Vec<String> = invoices.filter(|id| related.iter().all(|object| object.external_id != *id)).collect();
+    related.extend(ctx.store.objects_of(&missing).await?);
+    let Some(payment) = read_payment(ctx.store.provider, id, &related) else {
+        // Either there is nothing to pay, or the object that says so is not here yet.
+        let known = related.iter().any(|object| PAYMENT_KINDS.contains(&object.kind));
+        return if known { Ok(()) } else { Err(Blocked::object(id)) };
+    };
+    let subscription = related.iter().find_map(|object| object.references.subscription.clone());
+    let subscription = ctx.store.objects_of(subscription.as_slice()).await?;
+    let objects: Vec<&Object> = related.iter().chain(&subscription).collect();
+    let unnamed = WaitKey::Owner(id.to_owned());
+    let account_id = ctx.owner(&objects, payment.customer_external_id.as_deref(), unnamed).await?;
+    let mirrored = payments::project_payment(ctx.mirror, account_id, &payment).await?;
+    if mirrored.new {
+        ctx.wake_dependents(id).await?;
+    }
+    if mirrored.changed {
+        for object in &related {
+            if object.kind == ObjectKind::CheckoutSession {
+                ctx.enqueue(RecordKind::Gift, &object.external_id);
+            }
+            if object.kind == ObjectKind::CheckoutSession || stripe::buys_credits(object) {
+                ctx.enqueue(RecordKind::Purchase, &object.external_id);
+            }
+        }
+    }
+    ctx.payments.insert(id.to_owned(), (mirrored.row.id, payment));
+    Ok(())
+}
+
+fn read_payment(provider: Provider, id: &str, related: &[Object]) -> Option<ObservedPayment> {
+    match provider {
+        Provider::Stripe => stripe::payment(id, related),
+        Provider::Paddle => {
+            let transaction = related.iter().find(|object| object.kind == ObjectKind::Transaction)?;
+            let adjustments: Vec<_> = related.iter().filter(|object| object.kind == ObjectKind::Adjustment).collect();
+            paddle::payment(transaction, &adjustments)
+        }
+    }
+}
+
+/// Returns the payment that an object belongs to, with our id of it; projects it first where that was not done yet.
+async fn payment_of(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<Option<(Uuid, ObservedPayment)>> {
+    let Some(id) = &object.references.payment else { return Ok(None) };
+    if !ctx.payments.contains_key(id) {
+        ctx.store.lock(&[id.clone()].into()).await?;
+        if let Err(Blocked::Failed(error)) = project_payment(ctx, id).await {
+            return Err(error);
+        }
+    }
+    Ok(ctx.payments.get(id).cloned())
+}
+
+pub(super) async fn project_purchase(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let object = ctx.object(id).await?;
+    let payment = payment_of(ctx, &object).await?;
+    let purchase = match ctx.store.provider {
+        Provider::Stripe => {
+            stripe::purchase(&object, CREDIT_UNIT, payment.as_ref().map(|(id, payment)| (*id, payment)))
+        }
+        Provider::Paddle => {
+            let adjustments = ctx.store.referencing(Reference::Payment, id, &[ObjectKind::Adjustment]).await?;
+            let adjustments: Vec<&Object> = adjustments.iter().collect();
+            paddle::purchase(&object, &adjustments, CREDIT_UNIT, payment.as_ref().map(|(id, _)| *id))
+        }
+    };
+    let Some(purchase) = purchase else { return Ok(()) };
+    let account_id = ctx.owner_of(&[&object], id).await?;
+    credits::project_purchase(ctx.mirror, account_id, &purchase).await?;
+    if let Some((payment_id, _)) = payment {
+        let (amount, key) = (purchase.amount_minor, &purchase.business_key);
+        payments::note_credits_taken_back(ctx.mirror, payment_id, amount, key).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn project_licences(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let object = ctx.object(id).await?;
+    let adjustments = ctx.store.referencing(Reference::Payment, id, &[ObjectKind::Adjustment]).await?;
+    let adjustments: Vec<&Object> = adjustments.iter().collect();
+    let sold = paddle::licences(&object, &adjustments);
+    if sold.is_empty() {
+        return Ok(());
+    }
+    let account_id = ctx.owner_of(&[&object], id).await?;
+    let payment_id = payment_of(ctx, &object).await?.map(|(id, _)| id);
+    for each in sold {
+        let observed = ObservedLicences {
+            provider: ctx.store.provider.name(),
+            order_external_id: id.to_owned(),
+            product_external_id: each.product_external_id,
+            units: each.units,
+            revoked_units: each.revoked_units,
+            occurred_at: object.occurred_at,
+        };
+        licences::project(ctx.mirror, account_id, payment_id, &observed, ctx.max_devices).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn project_gift(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
+    let object = ctx.object(id).await?;
+    let Some(gift_id) = stripe::gift(&object) else { return Ok(()) };
+    let payment_id = payment_of(ctx, &object).await?.map(|(id, _)| id);
+    let session_expired = stripe::is_expired(&object);
+    let observed = ObservedGift { gift_id, session_external_id: id.to_owned(), session_expired, payment_id };
+    gifts::project(ctx.mirror, &observed).await?;
+    Ok(())
+}

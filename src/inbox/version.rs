@@ -1,0 +1,58 @@
+//! The versions of an object, each as one event shows it.
+
+use super::kinds::ObjectKind;
+use super::state::{EventSource, EventState};
+use crate::providers::Provider;
+use chrono::{DateTime, Utc};
+use entity::inbox_events;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// An object as one event shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ObjectVersion {
+    /// The kind of object; `None` for kinds that are not mirrored.
+    pub(super) kind: Option<ObjectKind>,
+    /// The event in the inbox.
+    pub(super) event_id: Uuid,
+    /// The event's id at the provider.
+    pub(super) event_external_id: String,
+    /// The event's type, such as `invoice.paid`.
+    pub(super) event_type: String,
+    /// The version of the provider's API that the object is in.
+    pub(super) api_version: Option<String>,
+    /// The provider's time.
+    pub(super) occurred_at: DateTime<Utc>,
+    /// True where we asked for the object, false where the provider sent it.
+    pub(super) fetched: bool,
+    /// True where the event was applied before.
+    pub(super) applied: bool,
+    /// The object.
+    pub(super) object: Value,
+    /// The values that changed, as they were before; null where the provider does not say.
+    pub(super) previous: Value,
+    /// The rank of the state by how near it is to the end of the object's life.
+    pub(super) progress: u8,
+}
+
+impl ObjectVersion {
+    /// Reads an event of the inbox.
+    pub(super) fn read(provider: Provider, event: inbox_events::Model) -> ObjectVersion {
+        let (object, previous) = provider.take_object(event.payload);
+        let kind = provider.kind_of(&event.kind, &object);
+        let source = event.source.parse();
+        ObjectVersion {
+            kind,
+            event_id: event.id,
+            event_external_id: event.external_id,
+            event_type: event.kind,
+            api_version: event.api_version,
+            occurred_at: event.occurred_at.to_utc(),
+            fetched: matches!(source, Ok(EventSource::Fetched | EventSource::Answered)),
+            applied: event.state == EventState::Applied.as_str(),
+            progress: kind.map_or(0, |kind| provider.progress(kind, &object)),
+            object,
+            previous,
+        }
+    }
+}
