@@ -1,5 +1,5 @@
-//! What happens, as it happens. Each event is an operation of its own: signed in anew, with loaders of its own, under the
-//! limits of a query. Its row is read as any reader's, so that what the caller may not see is passed over.
+//! Live updates. Each event is executed as an operation of its own: authenticated again, with its own loaders and the
+//! limits of a query. Rows are read through the caller's scope, so that events about rows they may not see are skipped.
 
 use super::accounts::account::Account;
 use super::engine::errors::is_refusal;
@@ -14,45 +14,45 @@ use futures_util::stream::{Iter, iter};
 use sea_orm::EntityTrait;
 use std::sync::{Arc, OnceLock};
 
-/// Why a subscription is executed.
+/// Reason for executing a subscription operation.
 pub enum Occasion {
-    /// It has just arrived, and what it watches for is to be found out.
+    /// The operation has just arrived; its execution finds out the interest of the subscriber.
     Opening(Arc<OnceLock<Interest>>),
-    /// This happened.
+    /// An event of interest has happened.
     Event(Change),
 }
 
-/// What can be watched. Each event shows the present state of what changed, once for each change; rows that the caller
-/// may not see are passed over.
+/// Subscription fields. Each event returns the present state of the changed row, once per change; rows that the caller
+/// may not see are skipped.
 #[derive(Default, Description)]
 pub struct LiveSubscription;
 
-/// One row, or none.
+/// A stream of one row or none.
 type Told<T> = Iter<std::option::IntoIter<T>>;
 
 #[async_graphql::Subscription(name = "Live", use_type_description)]
 impl LiveSubscription {
-    /// A subscription that the caller may see is not what it was: begun, changed, renewed or ended.
+    /// Sends a subscription that the caller may see whenever it was started, changed, renewed or ended.
     async fn subscription_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of this account alone; of every account that the caller may see where it is left out.")]
+        #[graphql(desc = "The id of an account; every account that the caller may see by default.")]
         account_id: Option<ID>,
     ) -> Result<Told<Subscription>> {
         told(ctx, Kind::SubscriptionChanged, account_id).await
     }
 
-    /// A payment that the caller may see was recorded, or is not what it was: succeeded, failed or refunded.
+    /// Sends a payment that the caller may see whenever it was recorded, succeeded, failed or was refunded.
     async fn payment_recorded(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of this account alone; of every account that the caller may see where it is left out.")]
+        #[graphql(desc = "The id of an account; every account that the caller may see by default.")]
         account_id: Option<ID>,
     ) -> Result<Told<Payment>> {
         told(ctx, Kind::PaymentRecorded, account_id).await
     }
 
-    /// A payment provider sent something. Needs the scope `billing:read`.
+    /// Sends each event received from a payment provider. Requires the scope `billing:read`.
     async fn webhook_event_received(&self, ctx: &Context<'_>) -> Result<Told<WebhookEvent>> {
         told(ctx, Kind::WebhookEventReceived, None).await
     }
@@ -75,7 +75,7 @@ where
     }
 }
 
-/// What the caller watches for, or why they may not.
+/// Returns the interest of the caller, or the error if they may not subscribe.
 async fn interest<T: Record>(ctx: &Context<'_>, kind: Kind, account_id: Option<ID>) -> Result<Interest> {
     let viewer = ctx.viewer();
     viewer.require_signed_in()?;

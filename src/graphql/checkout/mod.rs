@@ -1,10 +1,10 @@
-//! Purchases, and the billing portal.
+//! Checkouts, direct purchases and the billing portal.
 
 pub mod mutations;
 
 use async_graphql::MergedObject;
 
-/// The mutation roots of this feature.
+/// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "CheckoutMutation")]
 pub struct Mutation(mutations::PurchaseMutation);

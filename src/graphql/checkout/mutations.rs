@@ -1,4 +1,4 @@
-//! Buying: checkouts, subscriptions, credits.
+//! Mutations that buy: checkouts, subscriptions, credits.
 
 use crate::billing::{self, Checkout, CreditPurchase, NewSubscription, Purchase};
 use crate::graphql::accounts::account::Account;
@@ -10,20 +10,20 @@ use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be bought.
+/// Mutation fields for purchases.
 #[derive(Default)]
 pub struct PurchaseMutation;
 
 #[Object]
 impl PurchaseMutation {
-    /// Begins a checkout at Stripe for a plan, a pack of credits or an add-on that is paid once. For an owner or admin of
-    /// the account, and with the scope `billing:write` for any. Of checkouts for a plan one is open for each person:
-    /// another one ends the one before. What was bought shows when it is paid. Not made later where Stripe does not
-    /// answer.
+    /// Starts a checkout at Stripe for a plan, a pack of credits or a one-time add-on. Allowed for owners and admins of
+    /// the account; with the scope `billing:write` for any account. A person has at most one open checkout for a plan:
+    /// starting another expires the one before. The purchase appears once it is paid. If Stripe is unavailable, the
+    /// request is not retried.
     async fn start_checkout(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What, and where the customer goes then.")] input: StartCheckoutInput,
+        #[graphql(desc = "The price and the pages to which the customer returns.")] input: StartCheckoutInput,
     ) -> Result<StartCheckoutPayload> {
         let purchase = Purchase {
             price_id: local_id::<Price>(&input.price_id)?,
@@ -39,13 +39,13 @@ impl PurchaseMutation {
         Ok(StartCheckoutPayload { checkout: checkout.map(CheckoutSession::from), user_errors })
     }
 
-    /// Makes a subscription whose first payment the application's own page confirms with the client secret. For an owner
-    /// or admin of the account, and with the scope `billing:write` for any. One with a trial, or that costs nothing at
-    /// first, begins at once. Not made later where Stripe does not answer.
+    /// Creates a subscription whose first payment the application's own page confirms with the client secret. Allowed
+    /// for owners and admins of the account; with the scope `billing:write` for any account. With a trial, or if
+    /// nothing is due at first, it starts immediately. If Stripe is unavailable, the request is not retried.
     async fn create_subscription(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "To what.")] input: CreateSubscriptionInput,
+        #[graphql(desc = "The price and the account.")] input: CreateSubscriptionInput,
     ) -> Result<CreateSubscriptionPayload> {
         let new = NewSubscription {
             price_id: local_id::<Price>(&input.price_id)?,
@@ -61,13 +61,13 @@ impl PurchaseMutation {
         Ok(CreateSubscriptionPayload { subscription, client_secret: client_secret.flatten(), user_errors })
     }
 
-    /// Charges the card that the customer has at Stripe for packs of credits. For an owner or admin of the account, and
-    /// with the scope `billing:write` for any. The credits are there when it is paid. Not made later where Stripe does
-    /// not answer.
+    /// Charges the customer's card on file at Stripe for packs of credits. Allowed for owners and admins of the
+    /// account; with the scope `billing:write` for any account. The credits are granted once the payment succeeds. If
+    /// Stripe is unavailable, the request is not retried.
     async fn purchase_credits(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which pack.")] input: PurchaseCreditsInput,
+        #[graphql(desc = "The price of the pack and the account.")] input: PurchaseCreditsInput,
     ) -> Result<PurchaseCreditsPayload> {
         let purchase = CreditPurchase {
             price_id: local_id::<Price>(&input.price_id)?,
@@ -81,12 +81,12 @@ impl PurchaseMutation {
         Ok(PurchaseCreditsPayload { payment, client_secret: client_secret.flatten(), user_errors })
     }
 
-    /// Opens the page at Stripe where the customer sees to their cards and invoices. For an owner or admin of the
-    /// account, and with the scope `billing:write` for any.
+    /// Opens Stripe's billing portal, in which the customer manages cards and invoices. Allowed for owners and admins
+    /// of the account; with the scope `billing:write` for any account.
     async fn open_billing_portal(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose, and where they go then.")] input: OpenBillingPortalInput,
+        #[graphql(desc = "The account and the page to which the customer returns.")] input: OpenBillingPortalInput,
     ) -> Result<OpenBillingPortalPayload> {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
         let return_url = text("returnUrl", input.return_url)?;
@@ -96,12 +96,12 @@ impl PurchaseMutation {
     }
 }
 
-/// A checkout at Stripe.
+/// A checkout session at Stripe.
 #[derive(SimpleObject)]
 pub struct CheckoutSession {
-    /// Its id at Stripe.
+    /// The id of the session at Stripe.
     session_external_id: String,
-    /// The page to send the customer to; it can be opened for 23 hours.
+    /// The page to send the customer to. It can be opened for 23 hours.
     url: String,
 }
 
@@ -111,223 +111,226 @@ impl From<Checkout> for CheckoutSession {
     }
 }
 
-/// What is bought in a checkout.
+/// Input of `startCheckout`.
 #[derive(InputObject)]
 pub struct StartCheckoutInput {
-    /// The price, as `plans` shows it.
+    /// The id of the price, from `plans`.
     price_id: ID,
-    /// How many: 1 to 1,000,000.
+    /// The quantity, 1 to 1,000,000.
     #[graphql(default_with = "BigInt(1)")]
     quantity: BigInt,
-    /// A promotion code.
+    /// A promotion code; null for none.
     promo_code: Option<String>,
-    /// Whether the trial that the price may have is wanted. Each person has one trial, whatever the plan; who had one
-    /// pays at once.
+    /// True to use the price's trial, if it has one. Each person has one trial, whatever the plan; those who had theirs
+    /// pay immediately.
     #[graphql(default = true)]
     with_trial: bool,
-    /// Where the customer goes when they have paid: an address with https. `{CHECKOUT_SESSION_ID}` in it is replaced.
+    /// The https address to which the customer returns after paying. `{CHECKOUT_SESSION_ID}` in it is replaced.
     success_url: String,
-    /// Where the customer goes when they do not pay.
+    /// The https address to which the customer returns without paying; null for none.
     cancel_url: Option<String>,
-    /// Which account; the caller's own where it is left out.
+    /// The id of the account; the caller's own by default.
     account_id: Option<ID>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A subscription that is wanted.
+/// Input of `createSubscription`.
 #[derive(InputObject)]
 pub struct CreateSubscriptionInput {
-    /// The price of a plan, as `plans` shows it.
+    /// The id of the price of a plan, from `plans`.
     price_id: ID,
-    /// How many: 1 to 1,000,000.
+    /// The quantity, 1 to 1,000,000.
     #[graphql(default_with = "BigInt(1)")]
     quantity: BigInt,
-    /// A promotion code.
+    /// A promotion code; null for none.
     promo_code: Option<String>,
-    /// Whether the trial that the price may have is wanted. Each person has one trial, whatever the plan; who had one
-    /// pays at once.
+    /// True to use the price's trial, if it has one. Each person has one trial, whatever the plan; those who had theirs
+    /// pay immediately.
     #[graphql(default = true)]
     with_trial: bool,
-    /// Which account; the caller's own where it is left out.
+    /// The id of the account; the caller's own by default.
     account_id: Option<ID>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// Credits that are wanted.
+/// Input of `purchaseCredits`.
 #[derive(InputObject)]
 pub struct PurchaseCreditsInput {
-    /// The price of a pack.
+    /// The id of the price of a pack of credits.
     price_id: ID,
-    /// How many packs: 1 to 1,000,000.
+    /// The number of packs, 1 to 1,000,000.
     #[graphql(default_with = "BigInt(1)")]
     quantity: BigInt,
-    /// Which account; the caller's own where it is left out.
+    /// The id of the account; the caller's own by default.
     account_id: Option<ID>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// Whose portal.
+/// Input of `openBillingPortal`.
 #[derive(InputObject)]
 pub struct OpenBillingPortalInput {
-    /// Where the customer goes when they leave it: an address with https.
+    /// The https address to which the customer returns from the portal.
     return_url: String,
-    /// Which account; the caller's own where it is left out.
+    /// The id of the account; the caller's own by default.
     account_id: Option<ID>,
 }
 
-/// The checkout that was begun.
+/// Payload of `startCheckout`.
 #[derive(SimpleObject)]
 pub struct StartCheckoutPayload {
-    /// The checkout; null where there are user errors.
+    /// The checkout; null if there are user errors.
     checkout: Option<CheckoutSession>,
-    /// Why none was begun; empty where one was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<StartCheckoutUserError>,
 }
 
-/// The subscription that was made.
+/// Payload of `createSubscription`.
 #[derive(SimpleObject)]
 pub struct CreateSubscriptionPayload {
-    /// The subscription; null where there are user errors.
+    /// The subscription; null if there are user errors.
     subscription: Option<Subscription>,
-    /// What Stripe.js confirms the first payment with, or the card of a trial; null where there is nothing to confirm.
-    /// It is told to who asks and written down nowhere.
+    /// The client secret with which Stripe.js confirms the first payment or the card of a trial; null if there is
+    /// nothing to confirm. Returned to the caller only and never stored.
     client_secret: Option<String>,
-    /// Why none was made; empty where one was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<CreateSubscriptionUserError>,
 }
 
-/// The payment that was made.
+/// Payload of `purchaseCredits`.
 #[derive(SimpleObject)]
 pub struct PurchaseCreditsPayload {
-    /// The payment; null where there are user errors.
+    /// The payment; null if there are user errors.
     payment: Option<Payment>,
-    /// What Stripe.js confirms the payment with where the card's bank wants the customer to; else null. It is told to
-    /// who asks and written down nowhere.
+    /// The client secret with which Stripe.js confirms the payment, if the card's bank requires the customer to
+    /// authenticate; otherwise null. Returned to the caller only and never stored.
     client_secret: Option<String>,
-    /// Why nothing was charged; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<PurchaseCreditsUserError>,
 }
 
-/// The portal that was opened.
+/// Payload of `openBillingPortal`.
 #[derive(SimpleObject)]
 pub struct OpenBillingPortalPayload {
-    /// The page to send the customer to, which is good for a few minutes; null where there are user errors.
+    /// The page to send the customer to, valid for a few minutes; null if there are user errors.
     url: Option<String>,
-    /// Why none was opened; empty where one was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<OpenBillingPortalUserError>,
 }
 
 user_error! {
-    /// Why no checkout was begun.
+    /// A reason for refusing `startCheckout`.
     StartCheckoutUserError with
-    /// The rules that can refuse to begin a checkout.
+    /// Rules that can refuse `startCheckout`. Values may be added.
     StartCheckoutErrorCode {
-        /// There is no such account of the caller's.
+        /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// Nothing of this kind is on sale at this price.
+        /// The price does not exist, is not on sale, or is not of the kind that this mutation takes.
         PriceNotFound = "PRICE_NOT_FOUND",
-        /// Stripe does not sell it yet; an admin must publish it there.
+        /// The price is not published at Stripe; an admin can publish it with `publishPlanToStripe`.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
-        /// The quantity is out of range.
+        /// The quantity is not between 1 and 1,000,000.
         QuantityInvalid = "QUANTITY_INVALID",
-        /// An address is none that customers may be sent to.
+        /// An address does not start with https://, or is longer than 2,000 bytes.
         UrlInvalid = "URL_INVALID",
-        /// The account has a plan; it can be changed.
+        /// The account already has a plan; change it with `changePlan`.
         AlreadySubscribed = "ALREADY_SUBSCRIBED",
-        /// Another purchase of a plan is under way.
+        /// Another purchase of a plan is in progress; try again in a moment.
         PurchaseUnderWay = "PURCHASE_UNDER_WAY",
-        /// There is no such promotion code.
+        /// The promotion code does not exist.
         PromoCodeNotFound = "PROMO_CODE_NOT_FOUND",
-        /// The promotion code has ended.
+        /// The promotion code has expired.
         PromoCodeExpired = "PROMO_CODE_EXPIRED",
-        /// The promotion code was used as often as it may be.
+        /// The promotion code has reached its maximum number of redemptions.
         PromoCodeUsedUp = "PROMO_CODE_USED_UP",
-        /// The promotion code is for the first purchase.
+        /// The promotion code is for first-time customers only.
         PromoCodeNotFirst = "PROMO_CODE_NOT_FIRST",
-        /// The account has used the promotion code.
+        /// The account has already used the promotion code.
         PromoCodeAlreadyUsed = "PROMO_CODE_ALREADY_USED",
-        /// Stripe does not take the promotion code for this.
+        /// Stripe does not accept the promotion code for this purchase.
         PromoCodeInvalid = "PROMO_CODE_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why no subscription was made.
+    /// A reason for refusing `createSubscription`.
     CreateSubscriptionUserError declining with
-    /// The rules that can refuse to make a subscription.
+    /// Rules that can refuse `createSubscription`. Values may be added.
     CreateSubscriptionErrorCode {
-        /// There is no such account of the caller's.
+        /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// Nothing of this kind is on sale at this price.
+        /// The price does not exist, is not on sale, or is not of the kind that this mutation takes.
         PriceNotFound = "PRICE_NOT_FOUND",
-        /// Stripe does not sell it yet; an admin must publish it there.
+        /// The price is not published at Stripe; an admin can publish it with `publishPlanToStripe`.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
-        /// The quantity is out of range.
+        /// The quantity is not between 1 and 1,000,000.
         QuantityInvalid = "QUANTITY_INVALID",
-        /// The account has a plan; it can be changed.
+        /// The account already has a plan; change it with `changePlan`.
         AlreadySubscribed = "ALREADY_SUBSCRIBED",
-        /// Another purchase of a plan is under way.
+        /// Another purchase of a plan is in progress; try again in a moment.
         PurchaseUnderWay = "PURCHASE_UNDER_WAY",
-        /// There is no such promotion code.
+        /// The promotion code does not exist.
         PromoCodeNotFound = "PROMO_CODE_NOT_FOUND",
-        /// The promotion code has ended.
+        /// The promotion code has expired.
         PromoCodeExpired = "PROMO_CODE_EXPIRED",
-        /// The promotion code was used as often as it may be.
+        /// The promotion code has reached its maximum number of redemptions.
         PromoCodeUsedUp = "PROMO_CODE_USED_UP",
-        /// The promotion code is for the first purchase.
+        /// The promotion code is for first-time customers only.
         PromoCodeNotFirst = "PROMO_CODE_NOT_FIRST",
-        /// The account has used the promotion code.
+        /// The account has already used the promotion code.
         PromoCodeAlreadyUsed = "PROMO_CODE_ALREADY_USED",
-        /// Stripe does not take the promotion code for this.
+        /// Stripe does not accept the promotion code for this purchase.
         PromoCodeInvalid = "PROMO_CODE_INVALID",
-        /// The card was declined; the error says why.
+        /// The card was declined; `declineCode` gives the bank's reason.
         CardDeclined = "CARD_DECLINED",
-        /// The card's bank wants the customer to confirm.
+        /// The card's bank requires the customer to authenticate.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why no credits were bought.
+    /// A reason for refusing `purchaseCredits`.
     PurchaseCreditsUserError declining with
-    /// The rules that can refuse to buy credits.
+    /// Rules that can refuse `purchaseCredits`. Values may be added.
     PurchaseCreditsErrorCode {
-        /// There is no such account of the caller's.
+        /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// Nothing of this kind is on sale at this price.
+        /// The price does not exist, is not on sale, or is not of the kind that this mutation takes.
         PriceNotFound = "PRICE_NOT_FOUND",
-        /// Stripe does not sell it yet; an admin must publish it there.
+        /// The price is not published at Stripe; an admin can publish it with `publishPlanToStripe`.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
-        /// The quantity is out of range.
+        /// The quantity is not between 1 and 1,000,000.
         QuantityInvalid = "QUANTITY_INVALID",
-        /// The customer has no card at Stripe yet.
+        /// The customer has no payment method on file at Stripe; collect one in a checkout.
         NoPaymentMethod = "NO_PAYMENT_METHOD",
-        /// The card was declined; the error says why.
+        /// The card was declined; `declineCode` gives the bank's reason.
         CardDeclined = "CARD_DECLINED",
-        /// The card's bank wants the customer to confirm.
+        /// The card's bank requires the customer to authenticate.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why no portal was opened.
+    /// A reason for refusing `openBillingPortal`.
     OpenBillingPortalUserError with
-    /// The rules that can refuse to open a portal.
+    /// Rules that can refuse `openBillingPortal`. Values may be added.
     OpenBillingPortalErrorCode {
-        /// There is no such account of the caller's.
+        /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// An address is none that customers may be sent to.
+        /// An address does not start with https://, or is longer than 2,000 bytes.
         UrlInvalid = "URL_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }

@@ -1,4 +1,4 @@
-//! Coupons, the codes that stand for them, and who used them.
+//! Coupons, promotion codes and their redemptions.
 
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
@@ -15,18 +15,18 @@ use entity::{coupons, discount_redemptions, promo_codes};
 pub struct Coupon(pub(crate) Row<coupons::Entity>);
 
 words! {
-    /// How long a discount lasts.
+    /// Duration of a discount. Values may be added.
     CouponDuration {
-        /// For one payment.
+        /// One payment.
         Once = "once",
-        /// For some months.
+        /// A number of months.
         Repeating = "repeating",
-        /// For ever. Discounts of this kind alone lower recurring revenue.
+        /// Forever. Only discounts of this duration lower recurring revenue.
         Forever = "forever",
     }
 }
 
-/// A discount that can be had.
+/// A discount that customers can redeem.
 #[Object]
 impl Coupon {
     /// The global id.
@@ -34,7 +34,7 @@ impl Coupon {
         global_id::<Coupon>(self.0.id)
     }
 
-    /// The stable name for machines.
+    /// The stable name for programs.
     async fn code(&self) -> &str {
         &self.0.code
     }
@@ -44,67 +44,67 @@ impl Coupon {
         &self.0.name
     }
 
-    /// What it takes off, in hundredths of a percent: 2500 is a quarter. Null for one that takes off an amount.
+    /// The percentage off, in hundredths of a percent: 2500 is 25 %. Null for a fixed amount.
     async fn percent_basis_points(&self) -> Option<BigInt> {
         self.0.percent_basis_points.map(BigInt)
     }
 
-    /// What it takes off; null for one that takes off a percentage.
+    /// The amount off; null for a percentage.
     async fn amount_off(&self) -> Option<Money> {
         Some(Money::new(self.0.amount_off_minor?, self.0.currency.as_deref()?))
     }
 
-    /// How long it lasts.
+    /// The duration of the discount.
     async fn duration(&self) -> Result<CouponDuration> {
         Ok(CouponDuration::read(&self.0.duration)?)
     }
 
-    /// For how many months; null unless it is repeating.
+    /// The number of months; null unless the duration is REPEATING.
     async fn duration_months(&self) -> Option<BigInt> {
         self.0.duration_months.map(BigInt)
     }
 
-    /// How often it can be used; null for without limit.
+    /// The maximum number of redemptions; null for unlimited.
     async fn max_redemptions(&self) -> Option<BigInt> {
         self.0.max_redemptions.map(BigInt)
     }
 
-    /// Until when it can be used; null for without end.
+    /// The end of its validity; null for none.
     async fn redeem_by(&self) -> Option<Instant> {
         self.0.redeem_by.map(Instant::from)
     }
 
-    /// Whether it can be used at present.
+    /// True if it can be redeemed now.
     async fn active(&self) -> bool {
         self.0.active
     }
 
-    /// At which provider it was made; null for one that was made here.
+    /// The provider it was created at; null if it was created here.
     async fn origin_provider(&self) -> Result<Option<Provider>> {
         Ok(Provider::read_option(self.0.provider.as_deref())?)
     }
 
-    /// Its id at the provider; null for one that was made here.
+    /// The id at the provider; null if it was created here.
     async fn origin_external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
-    /// How often it was used, by the provider's count; zero for one that was made here.
+    /// The number of redemptions as counted by the provider; zero if it was created here.
     async fn times_redeemed(&self) -> BigInt {
         BigInt(self.0.times_redeemed)
     }
 
-    /// When it was made.
+    /// The creation time.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// The codes that stand for it. Needs the scope `billing:read`; empty without it.
+    /// Its promotion codes. Requires the scope `billing:read`; empty without it.
     async fn promo_codes(&self, ctx: &Context<'_>) -> Result<Vec<PromoCode>> {
         all_under(ctx, (), self.0.id, PromoCodes).await
     }
 
-    /// Who used it, newest first, as far as the caller may see them.
+    /// Its redemptions that the caller may see, newest first.
     async fn redemptions(
         &self,
         ctx: &Context<'_>,
@@ -119,7 +119,7 @@ impl Coupon {
 
 pub struct PromoCode(pub(crate) Row<promo_codes::Entity>);
 
-/// What customers type to get a coupon.
+/// A code that customers type to redeem a coupon.
 #[Object]
 impl PromoCode {
     /// The global id.
@@ -132,47 +132,47 @@ impl PromoCode {
         to_exactly_one(ctx, self.0.coupon_id).await
     }
 
-    /// What is typed; its case does not matter.
+    /// The code to type; case does not matter.
     async fn code(&self) -> &str {
         &self.0.code
     }
 
-    /// How often it can be used; null for without limit.
+    /// The maximum number of redemptions; null for unlimited.
     async fn max_redemptions(&self) -> Option<BigInt> {
         self.0.max_redemptions.map(BigInt)
     }
 
-    /// Whether it is for those alone who never paid before.
+    /// True if only first-time customers can use it.
     async fn first_purchase_only(&self) -> bool {
         self.0.first_purchase_only
     }
 
-    /// Until when it can be used; null for without end.
+    /// The end of its validity; null for none.
     async fn expires_at(&self) -> Option<Instant> {
         self.0.expires_at.map(Instant::from)
     }
 
-    /// Whether it can be used at present.
+    /// True if it can be redeemed now.
     async fn active(&self) -> bool {
         self.0.active
     }
 
-    /// At which provider it was made; null for one that was made here.
+    /// The provider it was created at; null if it was created here.
     async fn origin_provider(&self) -> Result<Option<Provider>> {
         Ok(Provider::read_option(self.0.provider.as_deref())?)
     }
 
-    /// Its id at the provider; null for one that was made here.
+    /// The id at the provider; null if it was created here.
     async fn origin_external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
-    /// How often it was used, by the provider's count; zero for one that was made here.
+    /// The number of redemptions as counted by the provider; zero if it was created here.
     async fn times_redeemed(&self) -> BigInt {
         BigInt(self.0.times_redeemed)
     }
 
-    /// When it was made.
+    /// The creation time.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
@@ -180,7 +180,7 @@ impl PromoCode {
 
 pub struct DiscountRedemption(pub(crate) Row<discount_redemptions::Entity>);
 
-/// One use of a discount.
+/// A redemption of a coupon.
 #[Object]
 impl DiscountRedemption {
     /// The global id.
@@ -188,58 +188,58 @@ impl DiscountRedemption {
         global_id::<DiscountRedemption>(self.0.id)
     }
 
-    /// Who used it.
+    /// The account that redeemed it.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// What was used.
+    /// The coupon redeemed.
     async fn coupon(&self, ctx: &Context<'_>) -> Result<Coupon> {
         to_exactly_one(ctx, self.0.coupon_id).await
     }
 
-    /// The subscription that it lowers; null where it lowers none.
+    /// The subscription that it discounts; null if there is none.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         to_one(ctx, self.0.subscription_id).await
     }
 
-    /// When it was used.
+    /// The time of the redemption.
     async fn redeemed_at(&self) -> Instant {
         self.0.redeemed_at.into()
     }
 
-    /// Until when it lowers what is paid; null for ever.
+    /// The end of the discount; null if it lasts forever.
     async fn ends_at(&self) -> Option<Instant> {
         self.0.ends_at.map(Instant::from)
     }
 }
 
-/// Which coupons to list.
+/// Conditions that coupons must meet to be listed.
 #[derive(InputObject, Default)]
 pub struct CouponFilter {
-    /// Whether they can be used at present.
+    /// Can be redeemed now, or cannot.
     active: Option<bool>,
-    /// This code alone.
+    /// Has this code.
     code: Option<String>,
 }
 
 order_input! {
-    /// How to order coupons.
+    /// Order of a list of coupons.
     CouponOrder by
-    /// What coupons can be ordered by.
+    /// Fields that coupons can be ordered by.
     CouponOrderField {
-        /// When they were made.
+        /// By creation time.
         CreatedAt,
     }
 }
 
-/// What can be asked about discounts.
+/// Query fields for coupons.
 #[derive(Default)]
 pub struct DiscountQuery;
 
 #[Object]
 impl DiscountQuery {
-    /// The coupons that the caller may see: all of them for admins, else those that one has used.
+    /// Lists the coupons that the caller may see: admins see all, others those that their accounts redeemed.
     async fn coupons(
         &self,
         ctx: &Context<'_>,
@@ -247,8 +247,8 @@ impl DiscountQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the coupons that match.")] filter: Option<CouponFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<CouponOrder>,
+        #[graphql(desc = "Lists only the coupons that match.")] filter: Option<CouponFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<CouponOrder>,
     ) -> Result<Connection<Coupon>> {
         let filter = filter.unwrap_or_default();
         let list = Coupons {

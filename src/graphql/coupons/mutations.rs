@@ -1,4 +1,4 @@
-//! Coupons and promotion codes, made at Stripe.
+//! Mutations that create coupons and promotion codes at Stripe.
 
 use super::coupon::{Coupon, CouponDuration, PromoCode};
 use crate::billing::{self, NewCoupon, NewPromoCode};
@@ -8,19 +8,18 @@ use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be done with coupons and their codes. All of it needs the scope `catalogue:write`, is made at Stripe, and is
-/// kept and carried out later where Stripe does not answer.
+/// Mutation fields for coupons and promotion codes.
 #[derive(Default)]
 pub struct CouponMutation;
 
 #[Object]
 impl CouponMutation {
-    /// Makes a coupon at Stripe. Needs the scope `catalogue:write`. Kept and carried out later where Stripe does not
-    /// answer.
+    /// Creates a coupon at Stripe. Requires the scope `catalogue:write`. If Stripe is unavailable, the request is kept
+    /// and carried out later.
     async fn create_coupon(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the coupon is to be.")] input: CreateCouponInput,
+        #[graphql(desc = "The coupon to create.")] input: CreateCouponInput,
     ) -> Result<CreateCouponPayload> {
         let new = NewCoupon {
             code: text("code", input.code)?,
@@ -39,12 +38,12 @@ impl CouponMutation {
         Ok(CreateCouponPayload { coupon: row.map(|row| Coupon(Arc::new(row))), user_errors })
     }
 
-    /// Makes a code at Stripe that customers type to get a coupon. Needs the scope `catalogue:write`, and
-    /// `billing:write` too for one that is for an account alone. Kept and carried out later where Stripe does not answer.
+    /// Creates a promotion code for a coupon at Stripe. Requires the scope `catalogue:write`, and `billing:write` as
+    /// well for a code restricted to an account. If Stripe is unavailable, the request is kept and carried out later.
     async fn create_promo_code(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the code is to be.")] input: CreatePromoCodeInput,
+        #[graphql(desc = "The promotion code to create.")] input: CreatePromoCodeInput,
     ) -> Result<CreatePromoCodePayload> {
         let new = NewPromoCode {
             coupon_id: local_id::<Coupon>(&input.coupon_id)?,
@@ -59,12 +58,12 @@ impl CouponMutation {
         Ok(CreatePromoCodePayload { promo_code: row.map(|row| PromoCode(Arc::new(row))), user_errors })
     }
 
-    /// Ends a promotion code at Stripe; who has its discount keeps it. Needs the scope `catalogue:write`. Kept and
-    /// carried out later where Stripe does not answer.
+    /// Deactivates a promotion code at Stripe; discounts already redeemed stay in force. Requires the scope
+    /// `catalogue:write`. If Stripe is unavailable, the request is kept and carried out later.
     async fn deactivate_promo_code(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which code.")] input: DeactivatePromoCodeInput,
+        #[graphql(desc = "The promotion code.")] input: DeactivatePromoCodeInput,
     ) -> Result<DeactivatePromoCodePayload> {
         let id = local_id::<PromoCode>(&input.promo_code_id)?;
         let done = billing::deactivate_promo_code(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
@@ -73,157 +72,160 @@ impl CouponMutation {
     }
 }
 
-/// What a new coupon is to be. It takes off either a percentage or an amount.
+/// Input of `createCoupon`. Takes either a percentage or an amount.
 #[derive(InputObject)]
 pub struct CreateCouponInput {
-    /// The stable name for machines, and its id at Stripe: 1 to 64 letters without marks, digits, `-` and `_`.
+    /// The stable name for programs, also its id at Stripe: 1 to 64 unaccented letters, digits, `-` and `_`.
     code: String,
-    /// The name for people, which stands on invoices: 1 to 40 characters.
+    /// The name for people, printed on invoices: 1 to 40 characters.
     name: String,
-    /// What it takes off, in hundredths of a percent: 2500 is a quarter.
+    /// The percentage off, in hundredths of a percent: 2500 is 25 %.
     percent_basis_points: Option<BigInt>,
-    /// What it takes off, as an amount.
+    /// The amount off.
     amount_off: Option<AmountOffInput>,
-    /// How long it lasts.
+    /// The duration of the discount.
     duration: CouponDuration,
-    /// For how many months it lasts, 1 to 120; for REPEATING, and for no other.
+    /// The number of months, 1 to 120. Required for REPEATING, not allowed otherwise.
     duration_months: Option<BigInt>,
-    /// How often it can be used by all together; without limit where it is left out. Stripe counts.
+    /// The maximum number of redemptions over all customers, counted by Stripe; null for unlimited.
     max_redemptions: Option<BigInt>,
-    /// Until when it can be used, within five years; without end where it is left out.
+    /// The end of its validity, at most five years ahead; null for none.
     redeem_by: Option<Instant>,
-    /// Whether each account can use it once alone. Tollgate sees to this; Stripe does not know it.
+    /// True to allow one redemption per account. Enforced by Tollgate; Stripe has no such rule.
     #[graphql(default)]
     once_per_account: bool,
-    /// The codes of the plans that it is for, which are on sale at Stripe; for all where it is left out.
+    /// The codes of the plans it applies to, which must be published at Stripe; null for all.
     plans: Option<Vec<String>>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// An amount that a coupon takes off.
+/// A fixed amount off.
 #[derive(InputObject)]
 pub struct AmountOffInput {
     /// In minor units, 1 to 99,999,999.
     amount: BigInt,
-    /// The currency by ISO 4217 in upper case, such as USD. A text here, so that a wrong one is a user error.
+    /// The currency.
     currency: String,
 }
 
-/// What a new promotion code is to be.
+/// Input of `createPromoCode`.
 #[derive(InputObject)]
 pub struct CreatePromoCodeInput {
-    /// The coupon that it gives.
+    /// The id of the coupon.
     coupon_id: ID,
-    /// What is typed: 1 to 64 letters without marks, digits, `-` and `_`; its case does not matter.
+    /// The code to type: 1 to 64 unaccented letters, digits, `-` and `_`; case does not matter.
     code: String,
-    /// How often it can be used by all together; without limit where it is left out. Stripe counts.
+    /// The maximum number of redemptions over all customers, counted by Stripe; null for unlimited.
     max_redemptions: Option<BigInt>,
-    /// Until when it can be used, within five years; without end where it is left out.
+    /// The end of its validity, at most five years ahead; null for none.
     expires_at: Option<Instant>,
-    /// Whether it is for those alone who never paid before.
+    /// True if only first-time customers can use it.
     #[graphql(default)]
     first_purchase_only: bool,
-    /// The account that it is for alone; for everyone where it is left out.
+    /// The id of the only account that may use it; null for everyone.
     account_id: Option<ID>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A promotion code that is to end.
+/// Input of `deactivatePromoCode`.
 #[derive(InputObject)]
 pub struct DeactivatePromoCodeInput {
-    /// Which one.
+    /// The id of the subscription.
     promo_code_id: ID,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// The coupon that was made.
+/// Payload of `createCoupon`.
 #[derive(SimpleObject)]
 pub struct CreateCouponPayload {
-    /// The coupon; null where there are user errors.
+    /// The coupon; null if there are user errors.
     coupon: Option<Coupon>,
-    /// Why it was not made; empty where it was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<CreateCouponUserError>,
 }
 
-/// The promotion code that was made.
+/// Payload of `createPromoCode`.
 #[derive(SimpleObject)]
 pub struct CreatePromoCodePayload {
-    /// The code; null where there are user errors.
+    /// The promotion code; null if there are user errors.
     promo_code: Option<PromoCode>,
-    /// Why it was not made; empty where it was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<CreatePromoCodeUserError>,
 }
 
-/// The promotion code that ended.
+/// Payload of `deactivatePromoCode`.
 #[derive(SimpleObject)]
 pub struct DeactivatePromoCodePayload {
-    /// The code; null where there are user errors.
+    /// The promotion code; null if there are user errors.
     promo_code: Option<PromoCode>,
-    /// Why it did not end; empty where it did.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<DeactivatePromoCodeUserError>,
 }
 
 user_error! {
-    /// Why a coupon was not made.
+    /// A reason for refusing `createCoupon`.
     CreateCouponUserError with
-    /// The rules that can refuse `createCoupon`.
+    /// Rules that can refuse `createCoupon`. Values may be added.
     CreateCouponErrorCode {
-        /// The code is not of the form that codes have.
+        /// The code has characters or a length that are not allowed.
         CodeInvalid = "CODE_INVALID",
         /// Another coupon has this code.
         CodeTaken = "CODE_TAKEN",
-        /// The name is empty or too long.
+        /// The name is empty or longer than 40 characters.
         NameInvalid = "NAME_INVALID",
         /// It takes off nothing, too much, or both a percentage and an amount.
         DiscountInvalid = "DISCOUNT_INVALID",
-        /// It repeats for no months or too many, or has months and does not repeat.
+        /// A REPEATING coupon has no months or more than 120, or another coupon has months.
         DurationInvalid = "DURATION_INVALID",
-        /// It can be used less than once, or too often.
+        /// The maximum number of redemptions is out of range.
         CapInvalid = "CAP_INVALID",
-        /// Its end lies in the past, or too far ahead.
+        /// The end of validity is not in the future, or more than five years ahead.
         ExpiryInvalid = "EXPIRY_INVALID",
-        /// A plan that it is for is not on sale at Stripe.
+        /// A plan is not published at Stripe.
         PlanNotFound = "PLAN_NOT_FOUND",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a promotion code was not made.
+    /// A reason for refusing `createPromoCode`.
     CreatePromoCodeUserError with
-    /// The rules that can refuse `createPromoCode`.
+    /// Rules that can refuse `createPromoCode`. Values may be added.
     CreatePromoCodeErrorCode {
-        /// There is no such coupon at Stripe.
+        /// The coupon does not exist at Stripe.
         CouponNotFound = "COUPON_NOT_FOUND",
-        /// The coupon can not be used any more.
+        /// The coupon can no longer be redeemed.
         CouponEnded = "COUPON_ENDED",
-        /// There is no such account.
+        /// The account does not exist.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// The code is not of the form that codes have.
+        /// The code has characters or a length that are not allowed.
         CodeInvalid = "CODE_INVALID",
-        /// A code with these letters is in use.
+        /// Another promotion code has this code.
         CodeTaken = "CODE_TAKEN",
-        /// It can be used less than once, or too often.
+        /// The maximum number of redemptions is out of range.
         CapInvalid = "CAP_INVALID",
-        /// Its end lies in the past, or too far ahead.
+        /// The end of validity is not in the future, or more than five years ahead.
         ExpiryInvalid = "EXPIRY_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a promotion code did not end.
+    /// A reason for refusing `deactivatePromoCode`.
     DeactivatePromoCodeUserError with
-    /// The rules that can refuse `deactivatePromoCode`.
+    /// Rules that can refuse `deactivatePromoCode`. Values may be added.
     DeactivatePromoCodeErrorCode {
-        /// There is no such promotion code at Stripe.
+        /// The promotion code does not exist at Stripe.
         NotFound = "NOT_FOUND",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }

@@ -1,4 +1,4 @@
-//! Gifts, and who bought and redeemed them.
+//! Gifts, their buyers and redeemers.
 
 use crate::gifts as feature;
 use crate::graphql::accounts::account::Account;
@@ -15,22 +15,22 @@ use entity::gifts;
 pub struct Gift(pub(crate) Row<gifts::Entity>);
 
 words! {
-    /// Where a gift stands.
+    /// Status of a gift. Values may be added.
     GiftStatus {
         /// Its checkout is not paid yet.
         Open = "open",
-        /// It can be redeemed.
+        /// Paid; can be redeemed.
         Paid = "paid",
-        /// Someone has it.
+        /// Redeemed.
         Redeemed = "redeemed",
-        /// Its buyer has the money back.
+        /// Refunded to its buyer.
         Refunded = "refunded",
         /// Its checkout ended without a payment.
         Abandoned = "abandoned",
     }
 }
 
-/// One period of a plan that one account pays for and another has. Seen by both.
+/// One period of a plan, paid for by one account and redeemed by another. Visible to both.
 #[Object]
 impl Gift {
     /// The global id.
@@ -38,94 +38,94 @@ impl Gift {
         global_id::<Gift>(self.0.id)
     }
 
-    /// Who bought it; null for whoever redeemed it and does not share the buyer's account.
+    /// The account that bought it; null for a redeemer who does not share that account.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         to_one(ctx, Some(self.0.account_id)).await
     }
 
-    /// The recurring price of a plan, of which it is one period; null where the price is not public any more.
+    /// The recurring price of a plan of which it grants one period; null if the price is no longer public.
     async fn gift_price(&self, ctx: &Context<'_>) -> Result<Option<Price>> {
         to_one(ctx, Some(self.0.price_id)).await
     }
 
-    /// What its code begins with, which is no secret; null until the code was shown.
+    /// The beginning of its code, which is not secret; null until the code was shown.
     async fn code_prefix(&self) -> Option<&str> {
         self.0.prefix.as_deref()
     }
 
-    /// Who is to get it, as the buyer wrote; null where they did not.
+    /// The recipient's address as the buyer gave it; null if they gave none.
     async fn recipient_email(&self) -> Option<&str> {
         self.0.recipient_email.as_deref()
     }
 
-    /// What the buyer had to say with it; null where they had nothing.
+    /// The buyer's message; null if there is none.
     async fn gift_message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
-    /// Where it stands.
+    /// The status.
     async fn gift_status(&self) -> Result<GiftStatus> {
         Ok(GiftStatus::read(&self.0.status)?)
     }
 
-    /// What it cost.
+    /// The amount paid for it.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
     }
 
-    /// The payment it was bought with; null until there is one, and for who may not see it.
+    /// The payment for it; null until there is one, and for callers who may not see it.
     async fn purchase(&self, ctx: &Context<'_>) -> Result<Option<Payment>> {
         to_one(ctx, self.0.payment_id).await
     }
 
-    /// Who has it; null while nobody has, and for a buyer who does not share that account.
+    /// The account that redeemed it; null until then, and for a buyer who does not share that account.
     async fn redeemer(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         to_one(ctx, self.0.redeemed_account_id).await
     }
 
-    /// When it was redeemed; null where it was not.
+    /// The time of redemption; null if it was not redeemed.
     async fn gift_redeemed_at(&self) -> Option<Instant> {
         self.0.redeemed_at.map(Instant::from)
     }
 
-    /// The subscription it was redeemed for; null while there is none, and for who may not see it.
+    /// The subscription it was redeemed for; null if there is none, and for callers who may not see it.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         to_one(ctx, self.0.subscription_id).await
     }
 
-    /// Until when it can be redeemed; null for ever.
+    /// The last instant at which it can be redeemed; null for no limit.
     async fn expires_at(&self) -> Option<Instant> {
         self.0.expires_at.map(Instant::from)
     }
 
-    /// When its checkout was begun.
+    /// The time at which its checkout was started.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it was paid; null where it was not.
+    /// The time of payment; null if it is not paid.
     async fn paid_at(&self) -> Option<Instant> {
         self.0.paid_at.map(Instant::from)
     }
 }
 
-/// Which gifts to list.
+/// Conditions that gifts must meet to be listed.
 #[derive(InputObject, Default)]
 pub struct GiftFilter {
-    /// In one of these statuses.
+    /// Has one of these statuses.
     status: Option<Vec<GiftStatus>>,
-    /// The one whose code begins like this, e.g. `TGG-7K2QX-9W4TB`.
+    /// Has a code that begins with this, such as `TGG-7K2QX-9W4TB`.
     code_prefix: Option<String>,
-    /// Bought in this span.
+    /// Bought within this range.
     created_at: Option<DateTimeRange>,
 }
 
 order_input! {
-    /// How to order gifts.
+    /// Order of a list of gifts.
     GiftOrder by
-    /// What gifts can be ordered by.
+    /// Fields that gifts can be ordered by.
     GiftOrderField {
-        /// When their checkouts were begun.
+        /// By the time at which their checkout was started.
         CreatedAt,
     }
 }
@@ -142,13 +142,13 @@ impl GiftFilter {
     }
 }
 
-/// What can be asked about gifts.
+/// Query fields for gifts.
 #[derive(Default)]
 pub struct GiftQuery;
 
 #[Object]
 impl GiftQuery {
-    /// The gifts that the caller may see: all of them for admins, else those that one's accounts bought or redeemed.
+    /// Lists the gifts that the caller may see: admins see all, others those bought or redeemed by their accounts.
     async fn gifts(
         &self,
         ctx: &Context<'_>,
@@ -156,8 +156,8 @@ impl GiftQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the gifts that match.")] filter: Option<GiftFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<GiftOrder>,
+        #[graphql(desc = "Lists only the gifts that match.")] filter: Option<GiftFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<GiftOrder>,
     ) -> Result<Connection<Gift>> {
         listed(ctx, GiftFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }

@@ -5,12 +5,12 @@ pub mod mutations;
 
 use async_graphql::MergedObject;
 
-/// The query roots of this feature.
+/// Query fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "GiftsQuery")]
 pub struct Query(gift::GiftQuery);
 
-/// The mutation roots of this feature.
+/// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "GiftsMutation")]
 pub struct Mutation(mutations::GiftMutation);

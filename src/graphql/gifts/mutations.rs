@@ -1,4 +1,4 @@
-//! Gifts: bought in a checkout, redeemed by a code.
+//! Mutations that buy and redeem gifts.
 
 use super::gift::Gift;
 use crate::billing::{self, BuyGift};
@@ -11,19 +11,19 @@ use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be done with gifts.
+/// Mutation fields for gifts.
 #[derive(Default)]
 pub struct GiftMutation;
 
 #[Object]
 impl GiftMutation {
-    /// Begins a checkout for one period of a plan that someone else is to have. The code is shown with the first answer
-    /// that has a checkout, and is good once that is paid. For an owner or admin of the account, and with the scope
-    /// `billing:write` for any. Where Stripe does not answer, ask again with the same key.
+    /// Starts a checkout for a gift: one period of a plan for somebody else. The code is shown once, with the first
+    /// answer that has a checkout, and works once the gift is paid. Allowed for owners and admins of the account; with
+    /// the scope `billing:write` for any account. If Stripe is unavailable, repeat the request with the same key.
     async fn buy_gift(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is given, and by whom.")] input: BuyGiftInput,
+        #[graphql(desc = "The gift, its buyer and the pages to which the buyer returns.")] input: BuyGiftInput,
     ) -> Result<BuyGiftPayload> {
         let buy = BuyGift {
             gift: NewGift {
@@ -49,14 +49,14 @@ impl GiftMutation {
         })
     }
 
-    /// Redeems the gift of a code: a subscription that costs nothing for one period and then ends, unless it is resumed.
-    /// For an owner or admin of the account that is to have it, and with the scope `billing:write` for any. How many codes
-    /// one caller may try in a minute is limited; over that the answer is the error `RATE_LIMITED`. Kept and carried out
-    /// later where Stripe does not answer.
+    /// Redeems a gift by its code: creates a free subscription for one period that ends afterwards unless it is
+    /// resumed. Allowed for owners and admins of the receiving account; with the scope `billing:write` for any account.
+    /// The number of codes that a caller may try per minute is limited; beyond it the error is `RATE_LIMITED`. If
+    /// Stripe is unavailable, the request is kept and carried out later.
     async fn redeem_gift(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which gift, and for whom.")] input: RedeemGiftInput,
+        #[graphql(desc = "The code and the receiving account.")] input: RedeemGiftInput,
     ) -> Result<RedeemGiftPayload> {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
         let redeem = (input.code.as_str(), account_id);
@@ -70,12 +70,12 @@ impl GiftMutation {
         })
     }
 
-    /// Makes a new code for a gift that was not redeemed, and shows it this once; the old code is unknown from then on.
-    /// For an owner or admin of the account that bought it, and with the scope `billing:write` for any.
+    /// Replaces the code of a gift that was not redeemed and shows the new code once; the old code stops working.
+    /// Allowed for owners and admins of the buying account; with the scope `billing:write` for any account.
     async fn replace_gift_code(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which gift.")] input: ReplaceGiftCodeInput,
+        #[graphql(desc = "The gift.")] input: ReplaceGiftCodeInput,
     ) -> Result<ReplaceGiftCodePayload> {
         let id = local_id::<Gift>(&input.gift_id)?;
         let (shown, user_errors) = settle(feature::replace_code(ctx.app(), ctx.viewer(), id).await)?;
@@ -84,143 +84,145 @@ impl GiftMutation {
     }
 }
 
-/// A gift that is to be bought.
+/// Input of `buyGift`.
 #[derive(InputObject)]
 pub struct BuyGiftInput {
-    /// The recurring price of a plan on sale: the gift is one period of it.
+    /// The id of the recurring price of a plan on sale, of which the gift grants one period.
     price_id: ID,
-    /// Who is to get it, for the buyer's own list: Tollgate sends no mail.
+    /// The recipient's address, for the buyer's own records: Tollgate sends no mail.
     recipient_email: Option<String>,
-    /// What to say with it: up to 500 characters.
+    /// A message of up to 500 characters.
     message: Option<String>,
-    /// Until when it can be redeemed; for ever where it is left out.
+    /// The last instant at which it can be redeemed; null for no limit.
     expires_at: Option<Instant>,
-    /// Where the browser goes after paying.
+    /// The https address to which the buyer returns after paying.
     success_url: String,
-    /// Where the browser goes from the checkout without paying.
+    /// The https address to which the buyer returns without paying.
     cancel_url: String,
-    /// Who buys it; the caller's own account where it is left out.
+    /// The id of the buying account; the caller's own by default.
     account_id: Option<ID>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A gift that is to be redeemed.
+/// Input of `redeemGift`.
 #[derive(InputObject)]
 pub struct RedeemGiftInput {
-    /// The code, in capital or small letters, with or without dashes.
+    /// The code; case and dashes do not matter.
     code: String,
-    /// Who is to have it; the caller's own account where it is left out.
+    /// The id of the receiving account; the caller's own by default.
     account_id: Option<ID>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// Which gift's code to replace.
+/// Input of `replaceGiftCode`.
 #[derive(InputObject)]
 pub struct ReplaceGiftCodeInput {
-    /// The gift's id.
+    /// The id of the gift.
     gift_id: ID,
 }
 
-/// The gift with its checkout.
+/// Payload of `buyGift`.
 #[derive(SimpleObject)]
 pub struct BuyGiftPayload {
-    /// The gift; null where there are user errors.
+    /// The gift; null if there are user errors.
     gift: Option<Gift>,
-    /// What whoever gets the gift types in. Shown this once. Null where there are user errors, and for a request that was
-    /// answered before: `replaceGiftCode` gives a new one.
+    /// The code that the recipient types. Shown once: null for a repeated request (`replaceGiftCode` creates a new
+    /// code) and if there are user errors.
     code: Option<String>,
-    /// Where the gift is paid; null where there are user errors, and once it is paid or given up.
+    /// The checkout in which the gift is paid; null if there are user errors, and once it is paid or abandoned.
     checkout_url: Option<String>,
-    /// Why there is no gift; empty where there is one.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<BuyGiftUserError>,
 }
 
-/// The gift that was redeemed.
+/// Payload of `redeemGift`.
 #[derive(SimpleObject)]
 pub struct RedeemGiftPayload {
-    /// The gift; null where there are user errors.
+    /// The gift; null if there are user errors.
     gift: Option<Gift>,
-    /// What it gives; null where there are user errors.
+    /// The subscription that the gift grants; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why the gift was not redeemed; empty where it was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<RedeemGiftUserError>,
 }
 
-/// The gift that has a new code.
+/// Payload of `replaceGiftCode`.
 #[derive(SimpleObject)]
 pub struct ReplaceGiftCodePayload {
-    /// The gift; null where there are user errors.
+    /// The gift; null if there are user errors.
     gift: Option<Gift>,
-    /// The new code. Shown this once. Null where there are user errors.
+    /// The new code, shown once; null if there are user errors.
     code: Option<String>,
-    /// Why there is no new code; empty where there is one.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<ReplaceGiftCodeUserError>,
 }
 
 user_error! {
-    /// Why a gift was not begun.
+    /// A reason for refusing `buyGift`.
     BuyGiftUserError with
-    /// The rules that can refuse to sell a gift.
+    /// Rules that can refuse `buyGift`. Values may be added.
     BuyGiftErrorCode {
-        /// There is no such account of the caller's.
+        /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// There is no such price on sale.
+        /// The price does not exist or is not on sale.
         PriceNotFound = "PRICE_NOT_FOUND",
-        /// It is no recurring price of a plan that costs something.
+        /// The price is not a recurring price of a plan, or it is free.
         PriceNotGiftable = "PRICE_NOT_GIFTABLE",
-        /// The price is not sold at Stripe.
+        /// The price is not published at Stripe.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
-        /// An address is none that customers may be sent to.
+        /// An address does not start with https://, or is longer than 2,000 bytes.
         UrlInvalid = "URL_INVALID",
-        /// This is no e-mail address.
+        /// The recipient's address is not an e-mail address.
         EmailInvalid = "EMAIL_INVALID",
-        /// The message is too long.
+        /// The message is longer than 500 characters.
         MessageTooLong = "MESSAGE_TOO_LONG",
-        /// The time until which it could be redeemed lies in the past.
+        /// `expiresAt` is not in the future.
         ExpiresAtInvalid = "EXPIRES_AT_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a gift was not redeemed.
+    /// A reason for refusing `redeemGift`.
     RedeemGiftUserError with
-    /// The rules that can refuse to redeem a gift.
+    /// Rules that can refuse `redeemGift`. Values may be added.
     RedeemGiftErrorCode {
-        /// There is no gift with this code; a wrong one and one that was mistyped are answered alike.
+        /// No gift has this code. A mistyped code and an unknown one get the same answer.
         GiftNotFound = "GIFT_NOT_FOUND",
-        /// Its buyer has not paid yet.
+        /// The gift is not paid yet.
         GiftNotPaid = "GIFT_NOT_PAID",
-        /// It was redeemed before.
+        /// The gift was already redeemed.
         GiftRedeemed = "GIFT_REDEEMED",
-        /// Its buyer has the money back.
+        /// Refunded to its buyer.
         GiftRefunded = "GIFT_REFUNDED",
-        /// The time in which it could be redeemed is over.
+        /// The gift has expired.
         GiftExpired = "GIFT_EXPIRED",
-        /// There is no such account of the caller's.
+        /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// The account has a plan.
+        /// The account already has a plan.
         AlreadySubscribed = "ALREADY_SUBSCRIBED",
-        /// A purchase of a plan is under way.
+        /// A purchase of a plan is in progress; try again in a moment.
         PurchaseUnderWay = "PURCHASE_UNDER_WAY",
-        /// What it gives is not sold at Stripe any more.
+        /// The plan is no longer published at Stripe.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
-        /// Stripe says no, for a reason that the message names; the gift can be redeemed still.
+        /// Stripe refused; the message gives its reason. The gift can still be redeemed.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a gift's code was not replaced.
+    /// A reason for refusing `replaceGiftCode`.
     ReplaceGiftCodeUserError with
-    /// The rules that can refuse to replace a gift's code.
+    /// Rules that can refuse `replaceGiftCode`. Values may be added.
     ReplaceGiftCodeErrorCode {
-        /// There is no such gift of the caller's.
+        /// The gift does not exist, or the caller may not see it.
         GiftNotFound = "GIFT_NOT_FOUND",
-        /// It was redeemed, refunded or given up.
+        /// The gift was redeemed, refunded or abandoned.
         GiftOver = "GIFT_OVER",
     }
 }

@@ -1,4 +1,4 @@
-//! What accounts were asked to pay.
+//! Invoices.
 
 use super::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
 use crate::graphql::accounts::account::Account;
@@ -15,22 +15,22 @@ use entity::invoices;
 pub struct Invoice(pub(crate) Row<invoices::Entity>);
 
 words! {
-    /// Where an invoice stands.
+    /// Status of an invoice. Values may be added.
     InvoiceStatus {
-        /// Being written.
+        /// Draft; can still change.
         Draft = "draft",
-        /// Waits for its payment.
+        /// Open; awaiting payment.
         Open = "open",
         /// Paid.
         Paid = "paid",
-        /// Taken back.
+        /// Voided.
         Void = "void",
-        /// Given up.
+        /// Uncollectible; the provider has given up collecting.
         Uncollectible = "uncollectible",
     }
 }
 
-/// What an account was asked to pay; a mirror of the provider's invoice.
+/// An invoice to an account, mirrored from the provider.
 #[Object]
 impl Invoice {
     /// The global id.
@@ -38,47 +38,47 @@ impl Invoice {
         global_id::<Invoice>(self.0.id)
     }
 
-    /// Who was asked.
+    /// The account that is billed.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// The subscription it is for; null where it is for none.
+    /// The subscription it bills for; null if there is none.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         to_one(ctx, self.0.subscription_id).await
     }
 
-    /// Who asked.
+    /// The provider that issued it.
     async fn provider(&self) -> Result<Provider> {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider.
+    /// The id at the provider.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
-    /// The id of the customer at the provider; null where it is not known.
+    /// The id of the customer at the provider; null if it is unknown.
     async fn customer_external_id(&self) -> Option<&str> {
         self.0.customer_external_id.as_deref()
     }
 
-    /// The id at the provider of the payment that is to pay it; null where there is none, or none is known yet.
+    /// The id at the provider of the payment that pays it; null if there is none or it is not known yet.
     async fn payment_external_id(&self) -> Option<&str> {
         self.0.payment_external_id.as_deref()
     }
 
-    /// The number that stands on it; null for a draft.
+    /// The invoice number; null for a draft.
     async fn number(&self) -> Option<&str> {
         self.0.number.as_deref()
     }
 
-    /// Where it stands.
+    /// The status.
     async fn invoice_status(&self) -> Result<InvoiceStatus> {
         Ok(InvoiceStatus::read(&self.0.status)?)
     }
 
-    /// Why it was made, in the provider's words, e.g. `subscription_cycle`; null where it does not say.
+    /// The reason for billing, as defined by the provider, such as `subscription_cycle`; null if it does not state one.
     async fn billing_reason(&self) -> Option<&str> {
         self.0.billing_reason.as_deref()
     }
@@ -88,7 +88,7 @@ impl Invoice {
         Money::new(self.0.subtotal_minor, &self.0.currency)
     }
 
-    /// What discounts took off.
+    /// The sum of the discounts.
     async fn discount(&self) -> Money {
         Money::new(self.0.discount_minor, &self.0.currency)
     }
@@ -98,57 +98,57 @@ impl Invoice {
         Money::new(self.0.tax_minor, &self.0.currency)
     }
 
-    /// The sum: subtotal less discount, with tax.
+    /// The total: the subtotal less discounts, plus tax.
     async fn total(&self) -> Money {
         Money::new(self.0.total_minor, &self.0.currency)
     }
 
-    /// How much the provider asks for: the total less what the customer's balance there pays.
+    /// The amount due: the total less what the customer's balance at the provider pays.
     async fn due(&self) -> Money {
         Money::new(self.0.due_minor, &self.0.currency)
     }
 
-    /// How much of it was paid by now.
+    /// The amount paid so far.
     async fn paid(&self) -> Money {
         Money::new(self.0.paid_minor, &self.0.currency)
     }
 
-    /// How often payment was tried.
+    /// The number of payment attempts.
     async fn attempt_count(&self) -> BigInt {
         BigInt(self.0.attempt_count)
     }
 
-    /// Where the customer can see and pay it; null where the provider has no such page.
+    /// The page on which the customer can view and pay it; null if the provider has none.
     async fn hosted_url(&self) -> Option<&str> {
         self.0.hosted_url.as_deref()
     }
 
-    /// The start of the period it bills for; null where there is none.
+    /// The start of the period it bills for; null if there is none.
     async fn period_start(&self) -> Option<Instant> {
         self.0.period_start.map(Instant::from)
     }
 
-    /// The end of the period it bills for; null where there is none.
+    /// The end of the period it bills for; null if there is none.
     async fn period_end(&self) -> Option<Instant> {
         self.0.period_end.map(Instant::from)
     }
 
-    /// By when it is to be paid; null for at once.
+    /// The due date; null if it is due immediately.
     async fn due_at(&self) -> Option<Instant> {
         self.0.due_at.map(Instant::from)
     }
 
-    /// When it was paid; null where it was not.
+    /// The time of payment; null if it is not paid.
     async fn paid_at(&self) -> Option<Instant> {
         self.0.paid_at.map(Instant::from)
     }
 
-    /// When it was made.
+    /// The creation time.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// The attempts to pay it.
+    /// The attempts to pay it, successful and failed.
     async fn payments(
         &self,
         ctx: &Context<'_>,
@@ -156,31 +156,31 @@ impl Invoice {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
+        #[graphql(desc = "Lists only the payments that match.")] filter: Option<PaymentFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         let list = PaymentFilter::list(filter, order_by)?;
         under(ctx, PaymentsOf::Invoice, self.0.id, list, page_args(first, after, last, before)).await
     }
 }
 
-/// Which invoices to list.
+/// Conditions that invoices must meet to be listed.
 #[derive(InputObject, Default)]
 pub struct InvoiceFilter {
-    /// In one of these statuses.
+    /// Has one of these statuses.
     status: Option<Vec<InvoiceStatus>>,
-    /// The one with this id at its provider.
+    /// Has this id at its provider.
     external_id: Option<String>,
-    /// Made in this span.
+    /// Created within this range.
     created_at: Option<DateTimeRange>,
 }
 
 order_input! {
-    /// How to order invoices.
+    /// Order of a list of invoices.
     InvoiceOrder by
-    /// What invoices can be ordered by.
+    /// Fields that invoices can be ordered by.
     InvoiceOrderField {
-        /// When they were made.
+        /// By creation time.
         CreatedAt,
     }
 }
@@ -197,13 +197,13 @@ impl InvoiceFilter {
     }
 }
 
-/// What can be asked about invoices.
+/// Query fields for invoices.
 #[derive(Default)]
 pub struct InvoiceQuery;
 
 #[Object]
 impl InvoiceQuery {
-    /// The invoices that the caller may see: all of them for admins, else those of one's accounts.
+    /// Lists the invoices that the caller may see: admins see all, others those of their accounts.
     async fn invoices(
         &self,
         ctx: &Context<'_>,
@@ -211,8 +211,8 @@ impl InvoiceQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the invoices that match.")] filter: Option<InvoiceFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<InvoiceOrder>,
+        #[graphql(desc = "Lists only the invoices that match.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
         listed(ctx, InvoiceFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }

@@ -7,12 +7,12 @@ pub mod refund_mutations;
 
 use async_graphql::MergedObject;
 
-/// The query roots of this feature.
+/// Query fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "PaymentsQuery")]
 pub struct Query(payment::PaymentQuery, refund::RefundQuery, invoice::InvoiceQuery);
 
-/// The mutation roots of this feature.
+/// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "PaymentsMutation")]
 pub struct Mutation(refund_mutations::RefundMutation);

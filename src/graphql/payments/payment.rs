@@ -1,4 +1,4 @@
-//! Payments, and what was given back of them.
+//! Payments, with their refunds and disputes.
 
 use super::invoice::Invoice;
 use super::refund::{Dispute, Refund, RefundFilter, RefundOrder};
@@ -14,23 +14,23 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::payments;
 
 words! {
-    /// Who bills.
+    /// Provider that bills. Values may be added.
     Provider {
         /// Stripe.
         Stripe = "stripe",
         /// Paddle Billing.
         Paddle = "paddle",
-        /// Nobody: it was given by hand.
+        /// No provider: granted by hand.
         Manual = "manual",
     }
 }
 
 words! {
-    /// What money is paid for.
+    /// Revenue stream that a payment belongs to. Values may be added.
     RevenueStream {
         /// A subscription.
         Subscription = "subscription",
-        /// Something beside a subscription.
+        /// An add-on.
         Addon = "addon",
         /// A pack of credits.
         Credits = "credits",
@@ -44,20 +44,20 @@ words! {
 pub struct Payment(pub(crate) Row<payments::Entity>);
 
 words! {
-    /// Where a payment stands.
+    /// Status of a payment. Values may be added.
     PaymentStatus {
-        /// Not decided yet.
+        /// Not settled yet.
         Pending = "pending",
-        /// The money arrived.
+        /// The money was received.
         Succeeded = "succeeded",
-        /// The money did not arrive.
+        /// The payment failed.
         Failed = "failed",
-        /// Given up before it was decided.
+        /// Canceled before it was settled.
         Canceled = "canceled",
     }
 }
 
-/// Money that an account paid, or tried to.
+/// A payment by an account, successful or not.
 #[Object]
 impl Payment {
     /// The global id.
@@ -65,112 +65,112 @@ impl Payment {
         global_id::<Payment>(self.0.id)
     }
 
-    /// Who paid.
+    /// The account that paid.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// The subscription it was for; null where it was for none.
+    /// The subscription it was for; null if there is none.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         to_one(ctx, self.0.subscription_id).await
     }
 
-    /// The invoice it was for; null where there is none, or none is known yet.
+    /// The invoice it was for; null if there is none or it is not known yet.
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
         to_one(ctx, self.0.invoice_id).await
     }
 
-    /// Who took the money.
+    /// The provider that took the payment.
     async fn provider(&self) -> Result<Provider> {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider.
+    /// The id at the provider.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
-    /// The id of the customer at the provider; null where it is not known.
+    /// The id of the customer at the provider; null if it is unknown.
     async fn customer_external_id(&self) -> Option<&str> {
         self.0.customer_external_id.as_deref()
     }
 
-    /// The id at the provider of the charge that carried it out; null where none did.
+    /// The id of the charge at the provider; null if there is none.
     async fn charge_external_id(&self) -> Option<&str> {
         self.0.charge_external_id.as_deref()
     }
 
-    /// What it was for.
+    /// The revenue stream that it belongs to.
     async fn stream(&self) -> Result<RevenueStream> {
         Ok(RevenueStream::read(&self.0.stream)?)
     }
 
-    /// Where it stands.
+    /// The status.
     async fn payment_status(&self) -> Result<PaymentStatus> {
         Ok(PaymentStatus::read(&self.0.status)?)
     }
 
-    /// The same in the provider's words, e.g. `requires_action`; null where it does not say.
+    /// The status as defined by the provider, such as `requires_action`; null if it does not state one.
     async fn provider_status(&self) -> Option<&str> {
         self.0.provider_status.as_deref()
     }
 
-    /// How much.
+    /// The amount.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
     }
 
-    /// How much of it arrived.
+    /// The amount received.
     async fn received(&self) -> Money {
         Money::new(self.0.received_minor, &self.0.currency)
     }
 
-    /// What the provider kept of it; null where that is not known.
+    /// The provider's fee; null if it is unknown.
     async fn fee(&self) -> Option<Money> {
         self.0.fee_minor.map(|fee| Money::new(fee, &self.0.currency))
     }
 
-    /// How much of it was given back by now.
+    /// The amount refunded so far.
     async fn refunded(&self) -> Money {
         Money::new(self.0.refunded_minor, &self.0.currency)
     }
 
-    /// Whether money arrived and all of it was given back.
+    /// True if money was received and all of it was refunded.
     async fn fully_refunded(&self) -> bool {
         self.0.received_minor > 0 && self.0.refunded_minor >= self.0.received_minor
     }
 
-    /// Whether the payer's bank disputes it or did, however that ended.
+    /// True if the payer's bank disputes it or has disputed it, whatever the outcome.
     async fn disputed(&self) -> bool {
         self.0.disputed
     }
 
-    /// How often it was tried in vain.
+    /// The number of failed attempts.
     async fn failed_attempts(&self) -> BigInt {
         BigInt(self.0.failed_attempts)
     }
 
-    /// What it was for, for people; null where there is nothing to say.
+    /// A description for people; null if there is none.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// Why it failed, in the provider's words, e.g. `card_declined`; null where it did not.
+    /// The reason for the failure, as defined by the provider, such as `card_declined`; null if it did not fail.
     async fn failure_code(&self) -> Option<&str> {
         self.0.failure_code.as_deref()
     }
 
-    /// When the money arrived; null where it did not.
+    /// The time at which the money was received; null if it was not.
     async fn paid_at(&self) -> Option<Instant> {
         self.0.paid_at.map(Instant::from)
     }
 
-    /// When it was started.
+    /// The time at which it was started.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// What was given back of it, or asked for.
+    /// Its refunds, including those only requested.
     async fn refunds(
         &self,
         ctx: &Context<'_>,
@@ -178,38 +178,38 @@ impl Payment {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
+        #[graphql(desc = "Lists only the refunds that match.")] filter: Option<RefundFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
         let list = RefundFilter::list(filter, order_by)?;
         under(ctx, RefundsOf::Payment, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The disputes over it, newest first.
+    /// Its disputes, newest first.
     async fn disputes(&self, ctx: &Context<'_>) -> Result<Vec<Dispute>> {
         all_under(ctx, (), self.0.id, feature::Disputes).await
     }
 }
 
-/// Which payments to list.
+/// Conditions that payments must meet to be listed.
 #[derive(InputObject, Default)]
 pub struct PaymentFilter {
-    /// In one of these statuses.
+    /// Has one of these statuses.
     status: Option<Vec<PaymentStatus>>,
-    /// For this alone.
+    /// Belongs to this revenue stream.
     stream: Option<RevenueStream>,
-    /// The one with this id at its provider.
+    /// Has this id at its provider.
     external_id: Option<String>,
-    /// Started in this span.
+    /// Started within this range.
     created_at: Option<DateTimeRange>,
 }
 
 order_input! {
-    /// How to order payments.
+    /// Order of a list of payments.
     PaymentOrder by
-    /// What payments can be ordered by.
+    /// Fields that payments can be ordered by.
     PaymentOrderField {
-        /// When they were started.
+        /// By start time.
         CreatedAt,
     }
 }
@@ -227,23 +227,23 @@ impl PaymentFilter {
     }
 }
 
-/// What can be asked about payments.
+/// Query fields for payments.
 #[derive(Default)]
 pub struct PaymentQuery;
 
 #[Object]
 impl PaymentQuery {
-    /// A payment by its id; null where there is none or the caller may not see it.
+    /// Returns a payment by its id; null if it does not exist or the caller may not see it.
     async fn payment(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "The id of the payment.")] id: ID,
     ) -> Result<Option<Payment>> {
         ctx.viewer().require_signed_in()?;
         to_one(ctx, Some(local_id::<Payment>(&id)?)).await
     }
 
-    /// The payments that the caller may see: all of them for admins, else those of one's accounts.
+    /// Lists the payments that the caller may see: admins see all, others those of their accounts.
     async fn payments(
         &self,
         ctx: &Context<'_>,
@@ -251,8 +251,8 @@ impl PaymentQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
+        #[graphql(desc = "Lists only the payments that match.")] filter: Option<PaymentFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         listed(ctx, PaymentFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }

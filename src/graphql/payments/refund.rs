@@ -1,4 +1,4 @@
-//! Money that went back: refunds and disputes.
+//! Refunds and disputes.
 
 use super::payment::{Payment, Provider};
 use crate::graphql::accounts::account::Account;
@@ -14,22 +14,22 @@ use entity::{disputes, refunds};
 pub struct Refund(pub(crate) Row<refunds::Entity>);
 
 words! {
-    /// Where a refund stands.
+    /// Status of a refund. Values may be added.
     RefundStatus {
-        /// Asked for, not decided.
+        /// Requested; awaiting a decision.
         Requested = "requested",
-        /// Granted, not carried out yet.
+        /// Approved; not processed yet.
         Approved = "approved",
-        /// Not granted.
+        /// Denied.
         Denied = "denied",
-        /// The money went back.
+        /// The money was returned.
         Processed = "processed",
-        /// It was granted and could not be carried out.
+        /// It was approved but could not be processed.
         Failed = "failed",
     }
 }
 
-/// Money given back, or asked for.
+/// A refund of a payment, requested or made.
 #[Object]
 impl Refund {
     /// The global id.
@@ -37,88 +37,89 @@ impl Refund {
         global_id::<Refund>(self.0.id)
     }
 
-    /// Who gets it.
+    /// The account that is refunded.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// The payment it is of.
+    /// The payment that is refunded.
     async fn payment(&self, ctx: &Context<'_>) -> Result<Payment> {
         to_exactly_one(ctx, self.0.payment_id).await
     }
 
-    /// Who gives it back.
+    /// The provider that refunds.
     async fn provider(&self) -> Result<Provider> {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider; null for one that was not sent there. Not called `externalId`, since it can be null.
+    /// The id at the provider; null if it was not sent there. Not called `externalId` because it is nullable.
     async fn refund_external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
-    /// The id at the provider of the charge that it takes from; null where there is none.
+    /// The id at the provider of the refunded charge; null if there is none.
     async fn charge_external_id(&self) -> Option<&str> {
         self.0.charge_external_id.as_deref()
     }
 
-    /// Where it stands.
+    /// The status.
     async fn refund_status(&self) -> Result<RefundStatus> {
         Ok(RefundStatus::read(&self.0.status)?)
     }
 
-    /// The same in the provider's words, e.g. `succeeded`; null where it was not sent there.
+    /// The status as defined by the provider, such as `succeeded`; null if it was not sent there.
     async fn provider_status(&self) -> Option<&str> {
         self.0.provider_status.as_deref()
     }
 
-    /// How much: what was granted, or while it is not decided what was asked for.
+    /// The amount: as approved, or as requested while it is undecided.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
     }
 
-    /// How much was asked for here; null where it was made at the provider.
+    /// The requested amount; null if it was made at the provider.
     async fn requested_amount(&self) -> Option<Money> {
         self.0.requested_minor.map(|amount| Money::new(amount, &self.0.currency))
     }
 
-    /// Why, for people; null where nobody said.
+    /// The reason, for people; null if none was given.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// Why it was not granted, for people; null where it was not denied, and where nobody said.
+    /// The reason for denying it, for people; null if it was not denied or none was given.
     async fn denial_reason(&self) -> Option<&str> {
         self.0.denial_reason.as_deref()
     }
 
-    /// Why it failed, in the provider's words, e.g. `charge_disputed` or `lost_or_stolen_card`; null where it did not.
+    /// The reason for the failure, as defined by the provider, such as `charge_disputed` or `lost_or_stolen_card`; null
+    /// if it did not fail.
     async fn failure_code(&self) -> Option<&str> {
         self.0.failure_code.as_deref()
     }
 
-    /// Who asked for it, as in the audit log; null where it was made at the provider.
+    /// The actor who requested it, as in the audit log; null if it was made at the provider.
     async fn requested_by(&self) -> Option<&str> {
         self.0.requested_by.as_deref()
     }
 
-    /// Who decided, as in the audit log; null where nobody did here.
+    /// The actor who decided on it, as in the audit log; null if nobody decided here.
     async fn decided_by(&self) -> Option<&str> {
         self.0.decided_by.as_deref()
     }
 
-    /// How many credits went back with it, in the smallest step of their unit: those that the money stands for, as far as
-    /// they were not spent.
+    /// The credits revoked with it, in the smallest step of their unit: those that the refunded money paid for, as far
+    /// as they were unspent.
     async fn credits_taken_back(&self) -> BigInt {
         BigInt(self.0.credits_taken_back)
     }
 
-    /// When it was asked for.
+    /// The time of the request.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When the money went back; null where it did not.
+    /// The time at which the money was returned; null if it was not.
     async fn processed_at(&self) -> Option<Instant> {
         self.0.processed_at.map(Instant::from)
     }
@@ -127,22 +128,22 @@ impl Refund {
 pub struct Dispute(pub(crate) Row<disputes::Entity>);
 
 words! {
-    /// Where a dispute stands.
+    /// Status of a dispute. Values may be added.
     DisputeStatus {
-        /// The bank asks, and no money has moved.
+        /// An inquiry by the bank; no money has moved.
         Warning = "warning",
-        /// It waits for our answer.
+        /// The provider awaits a response.
         NeedsResponse = "needs_response",
-        /// The bank decides.
+        /// The bank is reviewing it.
         UnderReview = "under_review",
-        /// The payment stands.
+        /// Won: the payment stands.
         Won = "won",
-        /// The money went back.
+        /// The money was returned.
         Lost = "lost",
     }
 }
 
-/// A payer's claim at their bank that a payment was not theirs, or not right.
+/// A dispute (chargeback): the payer's claim at their bank against a payment.
 #[Object]
 impl Dispute {
     /// The global id.
@@ -150,74 +151,74 @@ impl Dispute {
         global_id::<Dispute>(self.0.id)
     }
 
-    /// The payment it is over.
+    /// The disputed payment.
     async fn payment(&self, ctx: &Context<'_>) -> Result<Payment> {
         to_exactly_one(ctx, self.0.payment_id).await
     }
 
-    /// Who tells of it.
+    /// The provider that reported it.
     async fn provider(&self) -> Result<Provider> {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider.
+    /// The id at the provider.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
-    /// The id at the provider of the charge that it is over; null where there is none.
+    /// The id at the provider of the disputed charge; null if there is none.
     async fn charge_external_id(&self) -> Option<&str> {
         self.0.charge_external_id.as_deref()
     }
 
-    /// Where it stands.
+    /// The status.
     async fn dispute_status(&self) -> Result<DisputeStatus> {
         Ok(DisputeStatus::read(&self.0.status)?)
     }
 
-    /// The same in the provider's words, e.g. `warning_needs_response`; null where it does not say.
+    /// The status as defined by the provider, such as `warning_needs_response`; null if it does not state one.
     async fn provider_status(&self) -> Option<&str> {
         self.0.provider_status.as_deref()
     }
 
-    /// How much it is over.
+    /// The disputed amount.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
     }
 
-    /// Why, in the provider's words; null where nobody said.
+    /// The reason, as defined by the provider; null if none was given.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// When it was opened.
+    /// The time at which it was opened.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it was decided; null where it is open.
+    /// The time at which it was decided; null if it is open.
     async fn closed_at(&self) -> Option<Instant> {
         self.0.closed_at.map(Instant::from)
     }
 }
 
-/// Which refunds to list.
+/// Conditions that refunds must meet to be listed.
 #[derive(InputObject, Default)]
 pub struct RefundFilter {
-    /// In one of these statuses.
+    /// Has one of these statuses.
     status: Option<Vec<RefundStatus>>,
-    /// The one with this id at its provider.
+    /// Has this id at its provider.
     external_id: Option<String>,
-    /// Asked for in this span.
+    /// Requested within this range.
     created_at: Option<DateTimeRange>,
 }
 
 order_input! {
-    /// How to order refunds.
+    /// Order of a list of refunds.
     RefundOrder by
-    /// What refunds can be ordered by.
+    /// Fields that refunds can be ordered by.
     RefundOrderField {
-        /// When they were asked for.
+        /// By request time.
         CreatedAt,
     }
 }
@@ -234,13 +235,13 @@ impl RefundFilter {
     }
 }
 
-/// What can be asked about refunds.
+/// Query fields for refunds.
 #[derive(Default)]
 pub struct RefundQuery;
 
 #[Object]
 impl RefundQuery {
-    /// The refunds that the caller may see: all of them for admins, else those of one's accounts.
+    /// Lists the refunds that the caller may see: admins see all, others those of their accounts.
     async fn refunds(
         &self,
         ctx: &Context<'_>,
@@ -248,8 +249,8 @@ impl RefundQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
+        #[graphql(desc = "Lists only the refunds that match.")] filter: Option<RefundFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
         listed(ctx, RefundFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }

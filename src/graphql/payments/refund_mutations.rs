@@ -1,4 +1,4 @@
-//! Refunds: asked for by customers, decided by admins, carried out at Stripe.
+//! Mutations that request refunds and decide on them.
 
 use super::payment::Payment;
 use super::refund::Refund;
@@ -9,19 +9,19 @@ use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be done about refunds.
+/// Mutation fields for refunds.
 #[derive(Default)]
 pub struct RefundMutation;
 
 #[Object]
 impl RefundMutation {
-    /// Asks for money back. For an owner or admin of the payment's account, and with the scope `billing:write` for any.
-    /// Nothing moves before `approveRefund`; what is asked for counts as gone until it is decided, so that no more can be
-    /// asked for than was paid.
+    /// Requests a refund. Allowed for owners and admins of the payment's account; with the scope `billing:write` for
+    /// any account. No money moves before `approveRefund`. A pending request reserves its amount, so that requests
+    /// never exceed the payment.
     async fn request_refund(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which payment, and how much.")] input: RequestRefundInput,
+        #[graphql(desc = "The payment and the amount.")] input: RequestRefundInput,
     ) -> Result<RequestRefundPayload> {
         let new = RefundRequest {
             payment_id: local_id::<Payment>(&input.payment_id)?,
@@ -33,13 +33,13 @@ impl RefundMutation {
         Ok(RequestRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors })
     }
 
-    /// Grants a refund that was asked for, all of it or less, and has Stripe carry it out. Where Stripe refuses, the refund
-    /// has failed, and says why in `failureCode`; where it does not answer, the request is kept and carried out later, and
-    /// the error says so. Needs the scope `billing:write`.
+    /// Approves a requested refund, in full or in part, and has Stripe process it. If Stripe refuses, the refund fails
+    /// with the reason in `failureCode`. If Stripe is unavailable, the request is kept and carried out later, and the
+    /// error says so. Requires the scope `billing:write`.
     async fn approve_refund(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, and how much of it.")] input: ApproveRefundInput,
+        #[graphql(desc = "The refund and the amount.")] input: ApproveRefundInput,
     ) -> Result<ApproveRefundPayload> {
         let approval = Approval {
             refund_id: local_id::<Refund>(&input.refund_id)?,
@@ -50,11 +50,11 @@ impl RefundMutation {
         Ok(ApproveRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors })
     }
 
-    /// Does not grant a refund that was asked for. Needs the scope `billing:write`.
+    /// Denies a requested refund. Requires the scope `billing:write`.
     async fn deny_refund(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, and why.")] input: DenyRefundInput,
+        #[graphql(desc = "The refund and the reason.")] input: DenyRefundInput,
     ) -> Result<DenyRefundPayload> {
         let denial =
             Denial { refund_id: local_id::<Refund>(&input.refund_id)?, reason: optional_text("reason", input.reason)? };
@@ -64,126 +64,129 @@ impl RefundMutation {
     }
 }
 
-/// A refund that is asked for.
+/// Input of `requestRefund`.
 #[derive(InputObject)]
 pub struct RequestRefundInput {
-    /// Of which payment.
+    /// The id of the payment.
     payment_id: ID,
-    /// How much, in minor units of the payment's currency; all that is left where it is left out.
+    /// The amount in minor units of the payment's currency; everything left by default.
     amount: Option<BigInt>,
-    /// Why, for people: up to 500 characters.
+    /// The reason, for people, up to 500 characters.
     reason: Option<String>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A refund that is granted.
+/// Input of `approveRefund`.
 #[derive(InputObject)]
 pub struct ApproveRefundInput {
-    /// Which one.
+    /// The id of the subscription.
     refund_id: ID,
-    /// How much of it, in minor units; what was asked for where it is left out.
+    /// The amount to refund in minor units; the requested amount by default.
     amount: Option<BigInt>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A refund that is not granted.
+/// Input of `denyRefund`.
 #[derive(InputObject)]
 pub struct DenyRefundInput {
-    /// Which one.
+    /// The id of the subscription.
     refund_id: ID,
-    /// Why, for the customer: up to 500 characters.
+    /// The reason, for the customer, up to 500 characters.
     reason: Option<String>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// The refund that was asked for.
+/// Payload of `requestRefund`.
 #[derive(SimpleObject)]
 pub struct RequestRefundPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     refund: Option<Refund>,
-    /// Why nothing was asked for; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<RequestRefundUserError>,
 }
 
-/// The refund that was granted.
+/// Payload of `approveRefund`.
 #[derive(SimpleObject)]
 pub struct ApproveRefundPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     refund: Option<Refund>,
-    /// Why no money goes back; empty where it does.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<ApproveRefundUserError>,
 }
 
-/// The refund that was not granted.
+/// Payload of `denyRefund`.
 #[derive(SimpleObject)]
 pub struct DenyRefundPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     refund: Option<Refund>,
-    /// Why it could not be denied; empty where it was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<DenyRefundUserError>,
 }
 
 user_error! {
-    /// Why a refund was not asked for.
+    /// A reason for refusing `requestRefund`.
     RequestRefundUserError with
-    /// The rules that can refuse a request for a refund.
+    /// Rules that can refuse `requestRefund`. Values may be added.
     RequestRefundErrorCode {
-        /// There is no such payment of the caller's.
+        /// The payment does not exist, or the caller may not see it.
         PaymentNotFound = "PAYMENT_NOT_FOUND",
-        /// Another provider took the money.
+        /// The payment was taken by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// No money has arrived.
+        /// The payment has not been received.
         PaymentNotSucceeded = "PAYMENT_NOT_SUCCEEDED",
-        /// All of it has gone back, or is to go back.
+        /// Everything was refunded already, or is reserved by pending requests.
         NothingLeft = "NOTHING_LEFT",
-        /// The amount is less than one.
+        /// The amount is less than 1.
         AmountInvalid = "AMOUNT_INVALID",
-        /// The amount is more than what is left.
+        /// The amount exceeds what is left of the payment.
         AmountTooLarge = "AMOUNT_TOO_LARGE",
-        /// The reason is too long.
+        /// The reason is longer than 500 characters.
         ReasonInvalid = "REASON_INVALID",
     }
 }
 
 user_error! {
-    /// Why a refund was not granted.
+    /// A reason for refusing `approveRefund`.
     ApproveRefundUserError with
-    /// The rules that can refuse to grant a refund.
+    /// Rules that can refuse `approveRefund`. Values may be added.
     ApproveRefundErrorCode {
-        /// There is no such refund.
+        /// The refund does not exist.
         RefundNotFound = "REFUND_NOT_FOUND",
-        /// Another provider took the money.
+        /// The payment was taken by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is not waiting for a decision.
+        /// The refund is not awaiting a decision.
         RefundDecided = "REFUND_DECIDED",
-        /// No money has arrived.
+        /// The payment has not been received.
         PaymentNotSucceeded = "PAYMENT_NOT_SUCCEEDED",
-        /// All of it has gone back, or is to go back.
+        /// Everything was refunded already, or is reserved by pending requests.
         NothingLeft = "NOTHING_LEFT",
-        /// The amount is less than one.
+        /// The amount is less than 1.
         AmountInvalid = "AMOUNT_INVALID",
-        /// The amount is more than what was asked for, or than what is left.
+        /// The amount exceeds what was requested, or what is left of the payment.
         AmountTooLarge = "AMOUNT_TOO_LARGE",
-        /// Stripe says no, for a reason that the message and `failureCode` of the refund name.
+        /// Stripe refused; the message and the refund's `failureCode` give its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a refund was not denied.
+    /// A reason for refusing `denyRefund`.
     DenyRefundUserError with
-    /// The rules that can refuse to deny a refund.
+    /// Rules that can refuse `denyRefund`. Values may be added.
     DenyRefundErrorCode {
-        /// There is no such refund.
+        /// The refund does not exist.
         RefundNotFound = "REFUND_NOT_FOUND",
-        /// Another provider decides.
+        /// The refund is decided by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is not waiting for a decision.
+        /// The refund is not awaiting a decision.
         RefundDecided = "REFUND_DECIDED",
-        /// The reason is too long.
+        /// The reason is longer than 500 characters.
         ReasonInvalid = "REASON_INVALID",
     }
 }

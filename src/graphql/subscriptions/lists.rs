@@ -1,4 +1,4 @@
-//! How subscriptions are found.
+//! Lists of subscriptions.
 
 use super::subscription::{Subscription, SubscriptionStatus};
 use crate::graphql::common::{
@@ -11,7 +11,7 @@ use crate::subscriptions::{self as feature, Holder};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use uuid::Uuid;
 
-/// The subscription that gives a holder their plan at present. Its plan is read with it.
+/// Returns the subscription that gives a holder their plan at present. Reads its plan in the same statement.
 pub(crate) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Result<Option<Subscription>> {
     let Some((subscription, plan)) = ctx.loaders().load::<CurrentSubscription>((of, holder)).await? else {
         return Ok(None);
@@ -23,25 +23,25 @@ pub(crate) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Resu
     Ok(Some(Subscription(subscription)))
 }
 
-/// Which subscriptions to list.
+/// Conditions that subscriptions must meet to be listed.
 #[derive(InputObject, Default)]
 pub struct SubscriptionFilter {
-    /// In one of these statuses.
+    /// Has one of these statuses.
     status: Option<Vec<SubscriptionStatus>>,
-    /// To a plan with one of these codes.
+    /// Is for a plan with one of these codes.
     plan: Option<Vec<String>>,
-    /// The one with this id at its provider.
+    /// Has this id at its provider.
     external_id: Option<String>,
-    /// Made in this span.
+    /// Created within this range.
     created_at: Option<DateTimeRange>,
 }
 
 order_input! {
-    /// How to order subscriptions.
+    /// Order of a list of subscriptions.
     SubscriptionOrder by
-    /// What subscriptions can be ordered by.
+    /// Fields that subscriptions can be ordered by.
     SubscriptionOrderField {
-        /// When they were made.
+        /// By creation time.
         CreatedAt,
     }
 }
@@ -62,23 +62,23 @@ impl SubscriptionFilter {
     }
 }
 
-/// What can be asked about subscriptions.
+/// Query fields for subscriptions.
 #[derive(Default)]
 pub struct SubscriptionQuery;
 
 #[Object]
 impl SubscriptionQuery {
-    /// A subscription by its id; null where there is none or the caller may not see it.
+    /// Returns a subscription by its id; null if it does not exist or the caller may not see it.
     async fn subscription(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The subscription's id.")] id: ID,
+        #[graphql(desc = "The id of the subscription.")] id: ID,
     ) -> Result<Option<Subscription>> {
         ctx.viewer().require_signed_in()?;
         to_one(ctx, Some(local_id::<Subscription>(&id)?)).await
     }
 
-    /// The subscriptions that the caller may see: all of them for admins, else those of one's accounts.
+    /// Lists the subscriptions that the caller may see: admins see all, others those of their accounts.
     async fn subscriptions(
         &self,
         ctx: &Context<'_>,
@@ -86,8 +86,8 @@ impl SubscriptionQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the subscriptions that match.")] filter: Option<SubscriptionFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<SubscriptionOrder>,
+        #[graphql(desc = "Lists only the subscriptions that match.")] filter: Option<SubscriptionFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<SubscriptionOrder>,
     ) -> Result<Connection<Subscription>> {
         listed(ctx, SubscriptionFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }

@@ -1,4 +1,4 @@
-//! Subscriptions, their history, and the changes to them.
+//! Subscriptions, their history and changes to them.
 
 pub mod lists;
 pub mod mutations;
@@ -11,12 +11,12 @@ pub mod version;
 
 use async_graphql::MergedObject;
 
-/// The query roots of this feature.
+/// Query fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "SubscriptionsQuery")]
 pub struct Query(lists::SubscriptionQuery, plan_preview::PreviewQuery);
 
-/// The mutation roots of this feature.
+/// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "SubscriptionsMutation")]
 pub struct Mutation(

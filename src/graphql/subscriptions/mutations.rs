@@ -1,4 +1,4 @@
-//! Changes of subscriptions, carried out at Stripe.
+//! Mutations that change a subscription at Stripe.
 
 use super::subscription::Subscription;
 use crate::billing::{self, Cancel, Feedback};
@@ -7,19 +7,19 @@ use crate::user_error;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be done with a subscription.
+/// Mutation fields for subscriptions.
 #[derive(Default)]
 pub struct SubscriptionMutation;
 
 #[Object]
 impl SubscriptionMutation {
-    /// Ends a subscription, at once or at the end of what is paid for. For an owner or admin of its account, and with
-    /// the scope `billing:write` for any. What was planned for it is not to be. Where Stripe does not answer, the request
-    /// is kept and carried out later, and the error says so.
+    /// Cancels a subscription now or at period end, and drops any scheduled change. Allowed for owners and admins of
+    /// its account; with the scope `billing:write` for any account. If Stripe is unavailable, the request is kept and
+    /// carried out later, and the error says so.
     async fn cancel_subscription(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, and how.")] input: CancelSubscriptionInput,
+        #[graphql(desc = "The subscription, the timing and the reason.")] input: CancelSubscriptionInput,
     ) -> Result<CancelSubscriptionPayload> {
         let cancel = Cancel {
             subscription_id: local_id::<Subscription>(&input.subscription_id)?,
@@ -32,12 +32,13 @@ impl SubscriptionMutation {
         Ok(CancelSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
     }
 
-    /// Has a subscription go on that was to end, or that is paused. For an owner or admin of its account, and with the
-    /// scope `billing:write` for any. Kept and carried out later where Stripe does not answer.
+    /// Resumes a paused subscription, or keeps one that was set to cancel at period end. Allowed for owners and admins
+    /// of its account; with the scope `billing:write` for any account. If Stripe is unavailable, the request is kept
+    /// and carried out later.
     async fn resume_subscription(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: ResumeSubscriptionInput,
+        #[graphql(desc = "The subscription.")] input: ResumeSubscriptionInput,
     ) -> Result<ResumeSubscriptionPayload> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let done = billing::resume_subscription(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
@@ -45,12 +46,13 @@ impl SubscriptionMutation {
         Ok(ResumeSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
     }
 
-    /// Has nothing collected for a subscription until it is resumed; the plan is kept meanwhile, and counts
-    /// for no revenue. For an owner or admin of its account, and with the scope `billing:write` for any. Kept and carried out later where Stripe does not answer.
+    /// Pauses the collection of payments until the subscription is resumed. The plan stays in force; a paused
+    /// subscription does not count as recurring revenue. Allowed for owners and admins of its account; with the scope
+    /// `billing:write` for any account. If Stripe is unavailable, the request is kept and carried out later.
     async fn pause_subscription(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, and until when.")] input: PauseSubscriptionInput,
+        #[graphql(desc = "The subscription and the new date.")] input: PauseSubscriptionInput,
     ) -> Result<PauseSubscriptionPayload> {
         let pause = (local_id::<Subscription>(&input.subscription_id)?, input.until.map(|until| until.0));
         let done = billing::pause_subscription(ctx.app(), ctx.viewer(), pause, &input.idempotency_key).await;
@@ -59,156 +61,159 @@ impl SubscriptionMutation {
     }
 }
 
-/// When a subscription ends.
+/// Time at which a cancellation takes effect. Values may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum CancellationTiming {
-    /// When what is paid for ends; until then it can be resumed.
+    /// At the end of the paid period; until then the subscription can be resumed.
     PeriodEnd,
-    /// At once, without paying anything back.
+    /// Immediately, without a refund.
     Now,
 }
 
-/// Why someone leaves.
+/// Reason for a cancellation, as defined by Stripe. Values may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "Feedback")]
 pub enum CancellationFeedback {
-    /// It is hard to use.
+    /// The product is too complex.
     TooComplex,
-    /// It is not good enough.
+    /// The quality is too low.
     LowQuality,
-    /// Something else.
+    /// Another reason.
     Other,
-    /// Another product is better.
+    /// The customer switched to another product.
     SwitchedService,
-    /// Something is missing.
+    /// Features are missing.
     MissingFeatures,
-    /// It costs too much.
+    /// The price is too high.
     TooExpensive,
-    /// Support was not good.
+    /// Customer service was unsatisfactory.
     CustomerService,
-    /// It is not used.
+    /// The product is not used.
     Unused,
 }
 
-/// A subscription that is to end.
+/// Input of `cancelSubscription`.
 #[derive(InputObject)]
 pub struct CancelSubscriptionInput {
-    /// Which one.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// When.
+    /// The time at which the change takes effect.
     #[graphql(default_with = "CancellationTiming::PeriodEnd")]
     timing: CancellationTiming,
-    /// Why.
+    /// The reason; null if the customer gave none.
     feedback: Option<CancellationFeedback>,
-    /// Why, in the customer's words.
+    /// A comment in the customer's own words, up to 5,000 characters.
     comment: Option<String>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A subscription that is to go on.
+/// Input of `resumeSubscription`.
 #[derive(InputObject)]
 pub struct ResumeSubscriptionInput {
-    /// Which one.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A subscription that is to rest.
+/// Input of `pauseSubscription`.
 #[derive(InputObject)]
 pub struct PauseSubscriptionInput {
-    /// Which one.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// When it goes on by itself; never where it is left out.
+    /// The instant at which the subscription resumes by itself; null to pause until it is resumed.
     until: Option<Instant>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// The subscription that ends.
+/// Payload of `cancelSubscription`.
 #[derive(SimpleObject)]
 pub struct CancelSubscriptionPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was done; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<CancelSubscriptionUserError>,
 }
 
-/// The subscription that goes on.
+/// Payload of `resumeSubscription`.
 #[derive(SimpleObject)]
 pub struct ResumeSubscriptionPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was done; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<ResumeSubscriptionUserError>,
 }
 
-/// The subscription that rests.
+/// Payload of `pauseSubscription`.
 #[derive(SimpleObject)]
 pub struct PauseSubscriptionPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was done; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<PauseSubscriptionUserError>,
 }
 
 user_error! {
-    /// Why a subscription was not ended.
+    /// A reason for refusing `cancelSubscription`.
     CancelSubscriptionUserError with
-    /// The rules that can refuse to end a subscription.
+    /// Rules that can refuse `cancelSubscription`. Values may be added.
     CancelSubscriptionErrorCode {
-        /// There is no such subscription of the caller's.
+        /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// The comment is too long.
+        /// The comment is longer than 5,000 characters.
         CommentTooLong = "COMMENT_TOO_LONG",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a subscription was not resumed.
+    /// A reason for refusing `resumeSubscription`.
     ResumeSubscriptionUserError declining with
-    /// The rules that can refuse to resume a subscription.
+    /// Rules that can refuse `resumeSubscription`. Values may be added.
     ResumeSubscriptionErrorCode {
-        /// There is no such subscription of the caller's.
+        /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// It is neither to end nor paused.
+        /// The subscription is neither paused nor set to cancel.
         NothingToResume = "NOTHING_TO_RESUME",
-        /// The card was declined.
+        /// The card was declined; `declineCode` gives the bank's reason.
         CardDeclined = "CARD_DECLINED",
-        /// The card's bank wants the customer to confirm.
+        /// The card's bank requires the customer to authenticate.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a subscription was not paused.
+    /// A reason for refusing `pauseSubscription`.
     PauseSubscriptionUserError with
-    /// The rules that can refuse to pause a subscription.
+    /// Rules that can refuse `pauseSubscription`. Values may be added.
     PauseSubscriptionErrorCode {
-        /// There is no such subscription of the caller's.
+        /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// It is paused already.
+        /// The subscription is already paused.
         AlreadyPaused = "ALREADY_PAUSED",
-        /// The end of the pause lies in the past.
+        /// `until` is not in the future.
         UntilInvalid = "UNTIL_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of what a subscription is to, carried out at Stripe.
+//! Mutations that change a subscription's plan, add-ons or discount at Stripe.
 
 use super::parts::SubscriptionItem;
 use super::subscription::Subscription;
@@ -9,20 +9,20 @@ use crate::user_error;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be changed of a subscription.
+/// Mutation fields for plan changes, add-ons and promotion codes.
 #[derive(Default)]
 pub struct PlanChangeMutation;
 
 #[Object]
 impl PlanChangeMutation {
-    /// Changes the plan of a subscription: at once, with the difference paid or credited, or when what is paid for ends,
-    /// which shows as a scheduled change that can be undone. For an owner or admin of its account, and with
-    /// the scope `billing:write` for any. `previewPlanChange` tells what it
-    /// costs. A change at once is not made later where Stripe does not answer; one at the end of the period is.
+    /// Changes the plan of a subscription: immediately with proration, or at period end, which creates a scheduled
+    /// change that can be undone. Allowed for owners and admins of its account; with the scope `billing:write` for any
+    /// account. `previewPlanChange` returns the cost. If Stripe is unavailable, an immediate change is not retried; a
+    /// change at period end is kept and carried out later.
     async fn change_plan(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, to what, and when.")] input: ChangePlanInput,
+        #[graphql(desc = "The subscription, its new price and the timing.")] input: ChangePlanInput,
     ) -> Result<ChangePlanPayload> {
         let change = PlanChange {
             subscription_id: local_id::<Subscription>(&input.subscription_id)?,
@@ -36,13 +36,12 @@ impl PlanChangeMutation {
         Ok(ChangePlanPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
     }
 
-    /// Gives up the change of plan that is scheduled for a subscription. For an owner or admin of its account, and with
-    /// the scope `billing:write` for any. Kept and carried out
-    /// later where Stripe does not answer.
+    /// Cancels the plan change that is scheduled for a subscription. Allowed for owners and admins of its account; with
+    /// the scope `billing:write` for any account. If Stripe is unavailable, the request is kept and carried out later.
     async fn undo_scheduled_change(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which.")] input: UndoScheduledChangeInput,
+        #[graphql(desc = "The subscription.")] input: UndoScheduledChangeInput,
     ) -> Result<UndoScheduledChangePayload> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let done = billing::undo_scheduled_change(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
@@ -50,13 +49,12 @@ impl PlanChangeMutation {
         Ok(UndoScheduledChangePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
     }
 
-    /// Adds an add-on to a subscription; the rest of the period is paid for now. For an owner or admin of its account, and with
-    /// the scope `billing:write` for any. Not made later
-    /// where Stripe does not answer.
+    /// Adds an add-on to a subscription and charges for the rest of the period. Allowed for owners and admins of its
+    /// account; with the scope `billing:write` for any account. If Stripe is unavailable, the request is not retried.
     async fn add_addon(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "To which, and what.")] input: AddAddonInput,
+        #[graphql(desc = "The subscription and the add-on.")] input: AddAddonInput,
     ) -> Result<AddAddonPayload> {
         let (subscription_id, price_id) =
             (local_id::<Subscription>(&input.subscription_id)?, local_id::<Price>(&input.price_id)?);
@@ -66,13 +64,13 @@ impl PlanChangeMutation {
         Ok(AddAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
     }
 
-    /// Takes an add-on off a subscription; what is left of its period is credited on the next invoice. For an owner or admin of its account, and with
-    /// the scope `billing:write` for any.
-    /// Kept and carried out later where Stripe does not answer.
+    /// Removes an add-on from a subscription; the unused part of its period is credited on the next invoice. Allowed
+    /// for owners and admins of its account; with the scope `billing:write` for any account. If Stripe is unavailable,
+    /// the request is kept and carried out later.
     async fn remove_addon(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: RemoveAddonInput,
+        #[graphql(desc = "The subscription.")] input: RemoveAddonInput,
     ) -> Result<RemoveAddonPayload> {
         let id = local_id::<SubscriptionItem>(&input.item_id)?;
         let done = billing::remove_addon(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
@@ -80,13 +78,13 @@ impl PlanChangeMutation {
         Ok(RemoveAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
     }
 
-    /// Lowers what a subscription costs by a promotion code, from its next invoice on. For an owner or admin of its account, and with
-    /// the scope `billing:write` for any. Kept and
-    /// carried out later where Stripe does not answer.
+    /// Applies a promotion code to a subscription, from its next invoice on. Allowed for owners and admins of its
+    /// account; with the scope `billing:write` for any account. If Stripe is unavailable, the request is kept and
+    /// carried out later.
     async fn apply_promo_code(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "To which, and which code.")] input: ApplyPromoCodeInput,
+        #[graphql(desc = "The subscription and the promotion code.")] input: ApplyPromoCodeInput,
     ) -> Result<ApplyPromoCodePayload> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let code = text("promoCode", input.promo_code)?;
@@ -96,242 +94,247 @@ impl PlanChangeMutation {
     }
 }
 
-/// When another plan begins.
+/// Time at which a plan change takes effect. Values may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum PlanChangeTiming {
-    /// At once; the difference is paid or credited.
+    /// Immediately; the difference is charged or credited.
     Now,
-    /// When what is paid for ends.
+    /// At the end of the paid period.
     PeriodEnd,
 }
 
-/// Another plan for a subscription.
+/// Input of `changePlan`.
 #[derive(InputObject)]
 pub struct ChangePlanInput {
-    /// Which one.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// The price of the plan that it is to be to.
+    /// The id of the new plan's price.
     price_id: ID,
-    /// How many; as many as now where it is left out.
+    /// The quantity; null keeps the current one. 1 to 1,000,000.
     quantity: Option<BigInt>,
-    /// When.
+    /// The time at which the change takes effect.
     #[graphql(default_with = "PlanChangeTiming::Now")]
     timing: PlanChangeTiming,
-    /// As of when the difference is reckoned: what a preview told, so that it costs what was shown. The present where it
-    /// is left out.
+    /// The instant from which proration is computed: pass the `prorationAt` of a preview to be charged what it showed.
+    /// Now by default.
     proration_at: Option<Instant>,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A change that is not to be.
+/// Input of `undoScheduledChange`.
 #[derive(InputObject)]
 pub struct UndoScheduledChangeInput {
-    /// Of which subscription.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// An add-on for a subscription.
+/// Input of `addAddon`.
 #[derive(InputObject)]
 pub struct AddAddonInput {
-    /// To which one.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// A price of the add-on that recurs.
+    /// The id of a recurring price of the add-on.
     price_id: ID,
-    /// How many: 1 to 1,000,000.
+    /// The quantity, 1 to 1,000,000.
     #[graphql(default_with = "BigInt(1)")]
     quantity: BigInt,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// An add-on that is not wanted any more.
+/// Input of `removeAddon`.
 #[derive(InputObject)]
 pub struct RemoveAddonInput {
-    /// The item of the subscription that bills for it.
+    /// The id of the subscription item that bills for the add-on.
     item_id: ID,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// A discount for a subscription.
+/// Input of `applyPromoCode`.
 #[derive(InputObject)]
 pub struct ApplyPromoCodeInput {
-    /// For which one.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// The code, as the customer types it.
+    /// The promotion code as the customer types it; case does not matter.
     promo_code: String,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// The subscription with another plan, or with one scheduled.
+/// Payload of `changePlan`.
 #[derive(SimpleObject)]
 pub struct ChangePlanPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was changed; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<ChangePlanUserError>,
 }
 
-/// The subscription without the change.
+/// Payload of `undoScheduledChange`.
 #[derive(SimpleObject)]
 pub struct UndoScheduledChangePayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was undone; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<UndoScheduledChangeUserError>,
 }
 
-/// The subscription with the add-on.
+/// Payload of `addAddon`.
 #[derive(SimpleObject)]
 pub struct AddAddonPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was added; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<AddAddonUserError>,
 }
 
-/// The subscription without the add-on.
+/// Payload of `removeAddon`.
 #[derive(SimpleObject)]
 pub struct RemoveAddonPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was removed; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<RemoveAddonUserError>,
 }
 
-/// The subscription with the discount.
+/// Payload of `applyPromoCode`.
 #[derive(SimpleObject)]
 pub struct ApplyPromoCodePayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was taken off; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<ApplyPromoCodeUserError>,
 }
 
 user_error! {
-    /// Why a plan was not changed.
+    /// A reason for refusing `changePlan`.
     ChangePlanUserError declining with
-    /// The rules that can refuse to change a plan.
+    /// Rules that can refuse `changePlan`. Values may be added.
     ChangePlanErrorCode {
-        /// There is no such subscription of the caller's.
+        /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// Nothing of this kind is on sale at this price.
+        /// The price does not exist, is not on sale, or is not of the kind that this mutation takes.
         PriceNotFound = "PRICE_NOT_FOUND",
-        /// Stripe does not sell it yet; an admin must publish it there.
+        /// The price is not published at Stripe; an admin can publish it with `publishPlanToStripe`.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
-        /// The quantity is out of range.
+        /// The quantity is not between 1 and 1,000,000.
         QuantityInvalid = "QUANTITY_INVALID",
-        /// The subscription gives no plan.
+        /// The subscription has no plan.
         NoPlan = "NO_PLAN",
-        /// The subscription is what it is to become.
+        /// The subscription already has this plan, price and quantity.
         NothingToChange = "NOTHING_TO_CHANGE",
-        /// The subscription is to end; it has to be resumed first.
+        /// The subscription is set to cancel; resume it first.
         ToBeCanceled = "TO_BE_CANCELED",
-        /// The card was declined; the error says why.
+        /// The card was declined; `declineCode` gives the bank's reason.
         CardDeclined = "CARD_DECLINED",
-        /// The card's bank wants the customer to confirm.
+        /// The card's bank requires the customer to authenticate.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a change was not undone.
+    /// A reason for refusing `undoScheduledChange`.
     UndoScheduledChangeUserError with
-    /// The rules that can refuse to undo a change.
+    /// Rules that can refuse `undoScheduledChange`. Values may be added.
     UndoScheduledChangeErrorCode {
-        /// There is no such subscription of the caller's.
+        /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// Nothing is planned for the subscription.
+        /// No plan change is scheduled for the subscription.
         NothingPlanned = "NOTHING_PLANNED",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why an add-on was not added.
+    /// A reason for refusing `addAddon`.
     AddAddonUserError declining with
-    /// The rules that can refuse to add an add-on.
+    /// Rules that can refuse `addAddon`. Values may be added.
     AddAddonErrorCode {
-        /// There is no such subscription of the caller's.
+        /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// Nothing of this kind is on sale at this price.
+        /// The price does not exist, is not on sale, or is not of the kind that this mutation takes.
         PriceNotFound = "PRICE_NOT_FOUND",
-        /// Stripe does not sell it yet; an admin must publish it there.
+        /// The price is not published at Stripe; an admin can publish it with `publishPlanToStripe`.
         PriceNotAtStripe = "PRICE_NOT_AT_STRIPE",
-        /// The quantity is out of range.
+        /// The quantity is not between 1 and 1,000,000.
         QuantityInvalid = "QUANTITY_INVALID",
-        /// The subscription has this add-on.
+        /// The subscription already has this add-on.
         AddonAlreadyThere = "ADDON_ALREADY_THERE",
-        /// The card was declined; the error says why.
+        /// The card was declined; `declineCode` gives the bank's reason.
         CardDeclined = "CARD_DECLINED",
-        /// The card's bank wants the customer to confirm.
+        /// The card's bank requires the customer to authenticate.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why an add-on was not removed.
+    /// A reason for refusing `removeAddon`.
     RemoveAddonUserError with
-    /// The rules that can refuse to remove an add-on.
+    /// Rules that can refuse `removeAddon`. Values may be added.
     RemoveAddonErrorCode {
-        /// There is no such add-on of the caller's.
+        /// The add-on does not exist, or the caller may not see it.
         AddonNotFound = "ADDON_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
 
 user_error! {
-    /// Why a promotion code was not applied.
+    /// A reason for refusing `applyPromoCode`.
     ApplyPromoCodeUserError with
-    /// The rules that can refuse to apply a promotion code.
+    /// Rules that can refuse `applyPromoCode`. Values may be added.
     ApplyPromoCodeErrorCode {
-        /// There is no such subscription of the caller's.
+        /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// The subscription has a discount.
+        /// The subscription already has a discount.
         DiscountAlreadyApplied = "DISCOUNT_ALREADY_APPLIED",
-        /// There is no such promotion code.
+        /// The promotion code does not exist.
         PromoCodeNotFound = "PROMO_CODE_NOT_FOUND",
-        /// The promotion code has ended.
+        /// The promotion code has expired.
         PromoCodeExpired = "PROMO_CODE_EXPIRED",
-        /// The promotion code was used as often as it may be.
+        /// The promotion code has reached its maximum number of redemptions.
         PromoCodeUsedUp = "PROMO_CODE_USED_UP",
-        /// The promotion code is for the first purchase.
+        /// The promotion code is for first-time customers only.
         PromoCodeNotFirst = "PROMO_CODE_NOT_FIRST",
-        /// The account has used the promotion code.
+        /// The account has already used the promotion code.
         PromoCodeAlreadyUsed = "PROMO_CODE_ALREADY_USED",
-        /// Stripe does not take the promotion code for this.
+        /// Stripe does not accept the promotion code for this purchase.
         PromoCodeInvalid = "PROMO_CODE_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }

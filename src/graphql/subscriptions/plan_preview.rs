@@ -1,4 +1,4 @@
-//! What a change of plan would cost.
+//! Cost of a plan change, computed by Stripe.
 
 use super::plan_change_mutations::PlanChangeTiming;
 use super::subscription::Subscription;
@@ -8,22 +8,22 @@ use crate::graphql::common::{BigInt, ContextExt, Instant, Money, local_id};
 use crate::graphql::plans::parts::Price;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
-/// What can be asked before anything is changed.
+/// Query fields for previews.
 #[derive(Default)]
 pub struct PreviewQuery;
 
 #[Object]
 impl PreviewQuery {
-    /// What a change of plan would cost, now and at the next renewal; nothing is changed. Stripe is asked each time. For
-    /// an owner or admin of the subscription's account, and with the scope `billing:write` for any. What refuses the
-    /// change refuses the preview, with the code BAD_USER_INPUT.
+    /// Returns the cost of a plan change, now and at the next renewal, without changing anything. Calls Stripe each
+    /// time. Allowed for owners and admins of the subscription's account; with the scope `billing:write` for any
+    /// account. A rule that would refuse the change fails the preview with the rule's code.
     async fn preview_plan_change(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which subscription.")] subscription_id: ID,
-        #[graphql(desc = "The price of the plan that it is to be to.")] price_id: ID,
-        #[graphql(desc = "How many; as many as now where it is left out.")] quantity: Option<BigInt>,
-        #[graphql(desc = "When.", default_with = "PlanChangeTiming::Now")] timing: PlanChangeTiming,
+        #[graphql(desc = "The id of the subscription.")] subscription_id: ID,
+        #[graphql(desc = "The id of the new plan's price.")] price_id: ID,
+        #[graphql(desc = "The quantity; null keeps the current one. 1 to 1,000,000.")] quantity: Option<BigInt>,
+        #[graphql(desc = "The time at which the change takes effect.", default_with = "PlanChangeTiming::Now")] timing: PlanChangeTiming,
     ) -> Result<PlanChangePreview> {
         let change = PlanChange {
             subscription_id: local_id::<Subscription>(&subscription_id)?,
@@ -40,27 +40,27 @@ impl PreviewQuery {
     }
 }
 
-/// What a change of plan would cost.
+/// Cost of a plan change, computed by Stripe.
 #[derive(SimpleObject)]
 pub struct PlanChangePreview {
-    /// What is due at once; negative where something is credited, and zero for a change at the end of the period.
+    /// The amount due now; negative for a credit, zero for a change at period end.
     due_now: Money,
-    /// What is due at the next renewal.
+    /// The amount due at the next renewal.
     due_at_renewal: Money,
-    /// When the subscription renews next; null where it does not.
+    /// The next renewal; null if the subscription will not renew.
     renews_at: Option<Instant>,
-    /// As of when the difference is reckoned. Tell it to `changePlan`, so that it costs what is shown here.
+    /// The instant from which proration is computed. Pass it to `changePlan` to be charged the amounts shown here.
     proration_at: Instant,
-    /// What makes up what is due at once.
+    /// The lines that add up to the amount due now.
     lines: Vec<PlanChangePreviewLine>,
 }
 
-/// One line of the invoice that would be made.
+/// A line of the invoice that the change would create.
 #[derive(SimpleObject)]
 pub struct PlanChangePreviewLine {
-    /// What it is for, in Stripe's words; null where it says nothing.
+    /// The description by Stripe; null if there is none.
     line_description: Option<String>,
-    /// How much; negative where it is credited.
+    /// The amount; negative for a credit.
     line_amount: Money,
 }
 

@@ -1,4 +1,4 @@
-//! Longer trials.
+//! Mutations that extend trials.
 
 use super::subscription::Subscription;
 use crate::graphql::common::{ContextExt, Instant, local_id, settle};
@@ -6,18 +6,18 @@ use crate::{billing, user_error};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be done with a trial.
+/// Mutation fields for trials.
 #[derive(Default)]
 pub struct TrialMutation;
 
 #[Object]
 impl TrialMutation {
-    /// Has the trial of a subscription end later. Needs the scope `billing:write`. Kept and carried out later where
-    /// Stripe does not answer.
+    /// Extends the trial of a subscription. Requires the scope `billing:write`. If Stripe is unavailable, the request
+    /// is kept and carried out later.
     async fn extend_trial(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, and until when.")] input: ExtendTrialInput,
+        #[graphql(desc = "The subscription and the new date.")] input: ExtendTrialInput,
     ) -> Result<ExtendTrialPayload> {
         let extend = (local_id::<Subscription>(&input.subscription_id)?, input.until.0);
         let done = billing::extend_trial(ctx.app(), ctx.viewer(), extend, &input.idempotency_key).await;
@@ -26,42 +26,43 @@ impl TrialMutation {
     }
 }
 
-/// A trial that is to end later.
+/// Input of `extendTrial`.
 #[derive(InputObject)]
 pub struct ExtendTrialInput {
-    /// The subscription.
+    /// The id of the subscription.
     subscription_id: ID,
-    /// When the trial is to end: later than it does now, and within 730 days.
+    /// The new end of the trial: later than the current one, and at most 730 days from now.
     until: Instant,
-    /// The same key and input again, within 30 days, give the first answer and nothing else. 1 to 255 bytes.
+    /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
+    /// does nothing else.
     idempotency_key: String,
 }
 
-/// The subscription whose trial ends later.
+/// Payload of `extendTrial`.
 #[derive(SimpleObject)]
 pub struct ExtendTrialPayload {
-    /// As it is now; null where there are user errors.
+    /// The subscription after the change; null if there are user errors.
     subscription: Option<Subscription>,
-    /// Why nothing was done; empty where something was.
+    /// Reasons for refusing the request; empty on success.
     user_errors: Vec<ExtendTrialUserError>,
 }
 
 user_error! {
-    /// Why a trial was not extended.
+    /// A reason for refusing `extendTrial`.
     ExtendTrialUserError with
-    /// The rules that can refuse to extend a trial.
+    /// Rules that can refuse `extendTrial`. Values may be added.
     ExtendTrialErrorCode {
-        /// There is no such subscription.
+        /// The subscription does not exist.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
-        /// Another provider bills for it.
+        /// The subscription is billed by another provider than Stripe.
         NotAtStripe = "NOT_AT_STRIPE",
-        /// It is over.
+        /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// It is not being tried.
+        /// The subscription is not on trial.
         NotTrialing = "NOT_TRIALING",
-        /// The end lies in the past, before the present one, or too far ahead.
+        /// `until` is not in the future, not later than the current end, or more than 730 days ahead.
         UntilInvalid = "UNTIL_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }
