@@ -124,9 +124,9 @@ fn payments(engine: Engine, after: &[users::Model]) -> Question {
         about: "100 users, the last 10 payments of each",
         target: 0.22,
         document: "query Q4($after: String!) { users(first: 100, after: $after) { nodes { id \
-            payments(first: 10) { nodes { amount { amount currency } paymentStatus createdAt } } } } }",
+            payments(first: 10) { nodes { amount { amount currency } chargeStatus createdAt } } } } }",
         variables: behind(after),
-        expected: "\"paymentStatus\":",
+        expected: "\"chargeStatus\":",
         sql: flat::payments(engine),
         params: positions(after),
     }

@@ -26,7 +26,7 @@ pub(crate) const CHECKOUT: &str = "mutation Go($input: StartCheckoutInput!) { st
 pub(crate) const CREATE: &str = "mutation Go($input: CreateSubscriptionInput!) { createSubscription(input: $input) {
     subscription { id status } clientSecret userErrors { code declineCode } } }";
 pub(crate) const PURCHASE: &str = "mutation Go($input: PurchaseCreditsInput!) { purchaseCredits(input: $input) {
-    payment { paymentStatus stream amount { amount currency } } clientSecret userErrors { code declineCode } } }";
+    payment { chargeStatus stream amount { amount currency } } clientSecret userErrors { code declineCode } } }";
 const PORTAL: &str = "mutation Go($input: OpenBillingPortalInput!) { openBillingPortal(input: $input) {
     url userErrors { code } } }";
 const PLAN: &str = "{ viewer { trialAvailable plan { status plan { code } trialEnd } } }";
@@ -167,7 +167,7 @@ async fn credits_are_bought_in_a_checkout_and_with_the_saved_card(shop: &Shop) {
     shop.stripe.set_card(&customer, Card::Good).unwrap();
     let paid = shop.ask(&ann, PURCHASE, input.clone()).await;
     let amount = json!({"amount": "3000", "currency": "USD"});
-    let payment = json!({"paymentStatus": "SUCCEEDED", "stream": "CREDITS", "amount": amount});
+    let payment = json!({"chargeStatus": "SUCCEEDED", "stream": "CREDITS", "amount": amount});
     assert_eq!(paid, json!({"payment": payment, "clientSecret": null, "userErrors": []}));
     let balance = ann.data(BALANCE, json!({})).await;
     assert_eq!(balance["viewer"]["account"]["creditBalances"][0]["available"], "400", "at once, before any webhook");
@@ -190,7 +190,7 @@ async fn a_declined_card_is_told_with_its_reason(shop: &Shop) {
     shop.stripe.set_card(&customer, Card::NeedsAuthentication).unwrap();
     let input = json!({"priceId": shop.price("price_credits").await, "idempotencyKey": "three"});
     let asked = shop.ask(&ann, PURCHASE, input.clone()).await;
-    assert_eq!(asked["payment"]["paymentStatus"], "PENDING");
+    assert_eq!(asked["payment"]["chargeStatus"], "PENDING");
     assert!(asked["clientSecret"].is_string());
     assert_eq!(shop.ask(&ann, PURCHASE, input).await, asked);
     let intent = shop.stripe.objects("payment_intent").pop().unwrap()["id"].as_str().unwrap().to_owned();

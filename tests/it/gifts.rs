@@ -46,13 +46,13 @@ async fn a_gift_is_bought_paid_and_redeemed(shop: &Shop) {
     assert_eq!(status(shop, gift).await, "PAID");
     let done = redeem(shop, &bob, &code.to_lowercase().replace('-', " ")).await;
     let subscription = json!({"id": done["subscription"]["id"], "status": "ACTIVE", "cancelAtPeriodEnd": true});
-    assert_eq!((&done["gift"]["giftStatus"], &done["subscription"]), (&json!("REDEEMED"), &subscription));
+    assert_eq!((&done["gift"]["redemptionStatus"], &done["subscription"]), (&json!("REDEEMED"), &subscription));
     let before = shop.stripe.objects("subscription").remove(0);
     assert_eq!(before["metadata"]["gift"], session["metadata"]["gift"]);
     shop.deliver().await;
     tell_all_again(shop).await;
     let query =
-        "{ gifts { nodes { id giftStatus giftMessage recipientEmail buyer { id } redeemer { id } purchase { stream }
+        "{ gifts { nodes { id redemptionStatus personalMessage recipientEmail buyer { id } redeemer { id } purchase { stream }
         subscription { id } } } viewer { account { id gifts { totalCount } redeemedGifts { totalCount } } } }";
     let (hers, his) = (ann.data(query, json!({})).await, bob.data(query, json!({})).await);
     let (hers_gift, his_gift) = (&hers["gifts"]["nodes"][0], &his["gifts"]["nodes"][0]);
@@ -61,7 +61,7 @@ async fn a_gift_is_bought_paid_and_redeemed(shop: &Shop) {
     assert_eq!((&his_gift["buyer"], &his_gift["purchase"]), (&Value::Null, &Value::Null));
     assert_eq!(his_gift["redeemer"]["id"], his["viewer"]["account"]["id"]);
     assert_eq!(his_gift["subscription"]["id"], done["subscription"]["id"]);
-    assert_eq!((&his_gift["giftMessage"], &his_gift["giftStatus"]), (&json!("Enjoy"), &json!("REDEEMED")));
+    assert_eq!((&his_gift["personalMessage"], &his_gift["redemptionStatus"]), (&json!("Enjoy"), &json!("REDEEMED")));
     let counts = |data: &Value| {
         ["gifts", "redeemedGifts"]
             .map(|list| data["viewer"]["account"][list]["totalCount"].to_string().replace('"', ""))
@@ -97,7 +97,7 @@ async fn the_same_again_is_one_gift(shop: &Shop) {
     shop.stripe.pay(&last_session(shop), Card::Good).unwrap();
     shop.deliver().await;
     let paid = shop.ask(&ann, BUY, input(shop, "price_basic", "k").await).await;
-    assert_eq!((&paid["gift"]["giftStatus"], &paid["checkoutUrl"]), (&json!("PAID"), &Value::Null));
+    assert_eq!((&paid["gift"]["redemptionStatus"], &paid["checkoutUrl"]), (&json!("PAID"), &Value::Null));
     let input = json!({"code": first["code"], "idempotencyKey": "k"});
     let done = shop.ask(&bob, REDEEM, input.clone()).await;
     assert_eq!(codes(&done).len(), 0);
@@ -127,8 +127,8 @@ async fn a_code_that_is_no_gift_is_refused(shop: &Shop) {
     shop.stripe.fail_next(REFUSED);
     let input = input(shop, "price_basic", "refused").await;
     assert_eq!(codes(&shop.ask(&ann, BUY, input).await), ["PROVIDER_REFUSED"]);
-    let gifts = ann.data("{ gifts { nodes { giftStatus } } }", json!({})).await;
-    assert_eq!(gifts["gifts"]["nodes"], json!([{"giftStatus": "ABANDONED"}, {"giftStatus": "OPEN"}]));
+    let gifts = ann.data("{ gifts { nodes { redemptionStatus } } }", json!({})).await;
+    assert_eq!(gifts["gifts"]["nodes"], json!([{"redemptionStatus": "ABANDONED"}, {"redemptionStatus": "OPEN"}]));
     shop.deliver().await;
 }
 

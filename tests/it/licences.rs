@@ -36,7 +36,7 @@ pub(crate) const REGISTER: &str = "mutation($key: String!, $fingerprint: String!
 const REVOKE_DEVICE: &str = "mutation($id: ID!) { revokeDevice(input: {deviceId: $id}) {
     device { id revokedAt } userErrors { code field } } }";
 const DEVICES: &str = "query($id: ID!, $all: Boolean = false) { node(id: $id) { ... on LicenseKey {
-    devices(includeRevoked: $all) { nodes { id fingerprint deviceName appVersion firstSeenAt lastSeenAt } } } } }";
+    devices(includeRevoked: $all) { nodes { id fingerprint displayName appVersion firstSeenAt lastSeenAt } } } } }";
 
 /// The account of a user, who is made for it.
 pub(crate) async fn account(test: &TestApp, name: &str) -> Value {
@@ -257,7 +257,7 @@ async fn a_device_with_a_place_keeps_it_however_often_it_registers(test: &TestAp
     assert_eq!(test.anonymous().data(REGISTER, variables).await["registerDevice"], first);
     let devices = test.admin().data(DEVICES, json!({"id": licence["id"]})).await["node"]["devices"]["nodes"].take();
     let device = &devices[0];
-    assert_eq!((&device["deviceName"], &device["appVersion"]), (&json!("Ada's laptop"), &json!("1.1")));
+    assert_eq!((&device["displayName"], &device["appVersion"]), (&json!("Ada's laptop"), &json!("1.1")));
     let seen = (&device["firstSeenAt"], &device["lastSeenAt"]);
     assert_eq!(seen, (&json!("2026-01-15T12:00:00Z"), &json!("2026-01-15T13:00:00Z")));
 }

@@ -35,7 +35,7 @@ const FACTS: &str = "query($id: ID!) { account(id: $id) {
     payments { nodes {
         externalId customerExternalId chargeExternalId providerStatus received { amount currency } refunded { amount }
         disputed failedAttempts fullyRefunded
-        refunds { nodes { refundExternalId provider chargeExternalId providerStatus payment { externalId } } }
+        refunds { nodes { providerRefundId provider chargeExternalId providerStatus payment { externalId } } }
         disputes { externalId provider chargeExternalId providerStatus payment { externalId } }
     } }
     discountRedemptions { nodes { coupon { originProvider originExternalId timesRedeemed } } }
@@ -113,7 +113,7 @@ async fn money_and_discounts_are_read_by_their_owner_and_by_admins(test: &TestAp
         "chargeExternalId": charge, "providerStatus": "succeeded", "received": {"amount": "900", "currency": "USD"},
         "refunded": {"amount": "100"}, "disputed": true, "failedAttempts": "1", "fullyRefunded": false,
         "refunds": {"nodes": [{
-            "refundExternalId": format!("re_{refund}"), "provider": "STRIPE", "chargeExternalId": charge,
+            "providerRefundId": format!("re_{refund}"), "provider": "STRIPE", "chargeExternalId": charge,
             "providerStatus": "succeeded", "payment": of,
         }]},
         "disputes": [{

@@ -279,7 +279,7 @@ impl Play<'_> {
         for who in 0..2 {
             let subject = self.subject(who);
             let query = "{ viewer { account { id subscriptions(first: 50) { nodes { externalId status cancelAt
-                plan { code } trialStart } } payments(first: 100) { nodes { externalId paymentStatus amount { amount } } }
+                plan { code } trialStart } } payments(first: 100) { nodes { externalId chargeStatus amount { amount } } }
                 creditBalances { available } creditGrants(first: 100) { nodes { credits } }
                 providerCustomers { nodes { externalId } } } } }";
             let mine = self.node.user(&subject).data(query, json!({})).await["viewer"]["account"].take();
@@ -332,7 +332,7 @@ fn compare_money(mine: &Value, intents: &[Value], sessions: &[Value], calls: usi
         .collect();
     let payments = mine["payments"]["nodes"].as_array().unwrap().iter();
     let payments: BTreeMap<&str, String> = payments
-        .filter(|payment| payment["paymentStatus"] == "SUCCEEDED")
+        .filter(|payment| payment["chargeStatus"] == "SUCCEEDED")
         .map(|payment| {
             let amount = payment["amount"]["amount"].as_str().unwrap().to_owned();
             (payment["externalId"].as_str().unwrap(), amount)

@@ -41,7 +41,7 @@ async fn a_refund_is_asked_for_approved_and_carried_out(shop: &Shop) {
     let ann = shop.test.user("ann");
     let input = json!({"paymentId": payment, "amount": "400", "reason": "not for me", "idempotencyKey": "k"});
     let asked = shop.ask(&ann, REQUEST, input).await;
-    assert_eq!((&asked["refund"]["refundStatus"], codes(&asked).len()), (&json!("REQUESTED"), 0));
+    assert_eq!((&asked["refund"]["processingStatus"], codes(&asked).len()), (&json!("REQUESTED"), 0));
     assert_eq!(shop.count("refund"), 0, "nothing is sent before it is approved");
     let refund = asked["refund"]["id"].as_str().unwrap();
     let partly = json!({"refundId": refund, "amount": "300", "idempotencyKey": "k"});
@@ -49,8 +49,8 @@ async fn a_refund_is_asked_for_approved_and_carried_out(shop: &Shop) {
     let made = &shop.stripe.objects("refund")[0];
     assert_eq!(
         done["refund"],
-        json!({"id": refund, "refundStatus": "PROCESSED", "amount": {"amount": "300"},
-            "requestedAmount": {"amount": "400"}, "refundExternalId": made["id"], "failureCode": null})
+        json!({"id": refund, "processingStatus": "PROCESSED", "amount": {"amount": "300"},
+            "requestedAmount": {"amount": "400"}, "providerRefundId": made["id"], "failureCode": null})
     );
     assert_eq!((&made["payment_intent"], &made["amount"]), (&json!(intent), &json!(300)));
     let (_, id) = local_id(refund);
@@ -114,7 +114,7 @@ async fn a_denied_refund_leaves_the_money_to_others(shop: &Shop) {
     let input = json!({"refundId": refund, "reason": "used up", "idempotencyKey": "k"});
     let denied = shop.ask(&shop.test.admin(), DENY, input.clone()).await;
     assert_eq!(
-        (&denied["refund"]["refundStatus"], &denied["refund"]["denialReason"]),
+        (&denied["refund"]["processingStatus"], &denied["refund"]["denialReason"]),
         (&json!("DENIED"), &json!("used up"))
     );
     assert_eq!(shop.ask(&shop.test.admin(), DENY, input).await, denied);
@@ -181,9 +181,9 @@ async fn a_refund_that_stripe_refuses_has_failed(shop: &Shop) {
     let input = json!({"refundId": refund, "idempotencyKey": "k"});
     assert_eq!(code(shop, APPROVE, input.clone()).await, "PROVIDER_REFUSED");
     assert_eq!(code(shop, APPROVE, input).await, "PROVIDER_REFUSED", "and the same again");
-    let query = "{ refunds { nodes { refundStatus failureCode decidedBy } } }";
+    let query = "{ refunds { nodes { processingStatus failureCode decidedBy } } }";
     let told = shop.test.user("ann").data(query, json!({})).await["refunds"]["nodes"][0].take();
-    assert_eq!((&told["refundStatus"], &told["failureCode"]), (&json!("FAILED"), &json!("charge_disputed")));
+    assert_eq!((&told["processingStatus"], &told["failureCode"]), (&json!("FAILED"), &json!("charge_disputed")));
     shop.deliver().await;
     requested(shop, &shop.test.user("ann"), &payment, None).await;
     assert_eq!(all(shop).await.len(), 2, "what failed stands in nobody's way");
@@ -217,7 +217,7 @@ async fn a_refund_that_was_done_unheard_is_told_by_its_webhook(shop: &Shop) {
     assert_eq!(all(shop).await, done);
     shop.advance(TimeDelta::minutes(5)).await;
     let answer = shop.test.admin().data(APPROVE, input).await;
-    assert_eq!(answer["approveRefund"]["refund"]["refundStatus"], "PROCESSED");
+    assert_eq!(answer["approveRefund"]["refund"]["processingStatus"], "PROCESSED");
     assert_eq!((all(shop).await, shop.count("refund")), (done, 1));
 }
 
@@ -258,9 +258,9 @@ async fn credits_go_back_in_proportion_and_come_again(shop: &Shop) {
     shop.stripe.fail_refund(made[0]["id"].as_str().unwrap()).unwrap();
     shop.deliver().await;
     assert_eq!((taken().await, credits(shop, "ann").await.as_str()), (vec![0, 34, 33], "33"));
-    let query = "{ refunds(orderBy: {field: CREATED_AT, direction: ASC}) { nodes { refundStatus failureCode } } }";
+    let query = "{ refunds(orderBy: {field: CREATED_AT, direction: ASC}) { nodes { processingStatus failureCode } } }";
     let failed = admin.data(query, json!({})).await["refunds"]["nodes"][0].take();
-    assert_eq!(failed, json!({"refundStatus": "FAILED", "failureCode": "lost_or_stolen_card"}));
+    assert_eq!(failed, json!({"processingStatus": "FAILED", "failureCode": "lost_or_stolen_card"}));
     requested(shop, &admin, &payment, Some(333)).await;
 }
 
@@ -280,7 +280,7 @@ async fn a_refund_that_names_its_charge_alone_finds_the_payment(shop: &Shop) {
     late["status"] = json!("failed");
     shop.stripe.put(late);
     shop.deliver().await;
-    let query = "query($id: ID!) { payment(id: $id) { refunds { nodes { refundExternalId } } } inbox { waiting } }";
+    let query = "query($id: ID!) { payment(id: $id) { refunds { nodes { providerRefundId } } } inbox { waiting } }";
     let told = shop.test.admin().data(query, json!({"id": payment})).await;
     assert_eq!(told["payment"]["refunds"]["nodes"].as_array().unwrap().len(), 2);
     assert_eq!(told["inbox"]["waiting"], json!("0"));

@@ -61,7 +61,7 @@ const COUNTS: &[(u64, &str)] = &[
         scheduledChanges { effectiveAt } } }",
     ),
     (4, "plans(first: $n) { nodes { currentVersion { providerPrices { externalId } prices { id } } } }"),
-    (2, "payments(first: $n) { nodes { disputes { disputeStatus } } }"),
+    (2, "payments(first: $n) { nodes { disputes { caseStatus } } }"),
     (3, "refunds(first: $n) { nodes { payment { invoice { number } } } }"),
     (
         7,

@@ -32,7 +32,7 @@ Three queries to paste:
   # My plan, my balances, my last payments (customer)
   { viewer { user { fullName subscription { status plan { name } currentPeriodEnd } }
     account { creditBalances { unit { code } available }
-              payments(first: 3) { nodes { amount { amount currency } paymentStatus paidAt } } } } }
+              payments(first: 3) { nodes { amount { amount currency } chargeStatus paidAt } } } } }
 
   # Recurring revenue today (admin)
   { analytics { recurringRevenue { mrr { amount currency } customerCount subscriptionCount } } }

@@ -44,7 +44,7 @@ impl Gift {
     }
 
     /// The recurring price of a plan of which it grants one period; null if the price is no longer public.
-    async fn gift_price(&self, ctx: &Context<'_>) -> Result<Option<Price>> {
+    async fn purchased_price(&self, ctx: &Context<'_>) -> Result<Option<Price>> {
         to_one(ctx, Some(self.0.price_id)).await
     }
 
@@ -59,12 +59,12 @@ impl Gift {
     }
 
     /// The buyer's message; null if there is none.
-    async fn gift_message(&self) -> Option<&str> {
+    async fn personal_message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
     /// The status.
-    async fn gift_status(&self) -> Result<GiftStatus> {
+    async fn redemption_status(&self) -> Result<GiftStatus> {
         Ok(GiftStatus::read(&self.0.status)?)
     }
 
@@ -84,7 +84,7 @@ impl Gift {
     }
 
     /// The time of redemption; null if it was not redeemed.
-    async fn gift_redeemed_at(&self) -> Option<Instant> {
+    async fn claimed_at(&self) -> Option<Instant> {
         self.0.redeemed_at.map(Instant::from)
     }
 

@@ -144,7 +144,7 @@ impl Device {
     }
 
     /// What its owner calls it; null where the application did not say.
-    async fn device_name(&self) -> Option<&str> {
+    async fn display_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 

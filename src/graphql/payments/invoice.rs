@@ -74,7 +74,7 @@ impl Invoice {
     }
 
     /// The status.
-    async fn invoice_status(&self) -> Result<InvoiceStatus> {
+    async fn collection_status(&self) -> Result<InvoiceStatus> {
         Ok(InvoiceStatus::read(&self.0.status)?)
     }
 

@@ -106,7 +106,7 @@ impl Payment {
     }
 
     /// The status.
-    async fn payment_status(&self) -> Result<PaymentStatus> {
+    async fn charge_status(&self) -> Result<PaymentStatus> {
         Ok(PaymentStatus::read(&self.0.status)?)
     }
 

@@ -53,7 +53,7 @@ impl Refund {
     }
 
     /// The id at the provider; null if it was not sent there. Not called `externalId` because it is nullable.
-    async fn refund_external_id(&self) -> Option<&str> {
+    async fn provider_refund_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
@@ -63,7 +63,7 @@ impl Refund {
     }
 
     /// The status.
-    async fn refund_status(&self) -> Result<RefundStatus> {
+    async fn processing_status(&self) -> Result<RefundStatus> {
         Ok(RefundStatus::read(&self.0.status)?)
     }
 
@@ -172,7 +172,7 @@ impl Dispute {
     }
 
     /// The status.
-    async fn dispute_status(&self) -> Result<DisputeStatus> {
+    async fn case_status(&self) -> Result<DisputeStatus> {
         Ok(DisputeStatus::read(&self.0.status)?)
     }
 

@@ -9,9 +9,9 @@ use tollgate::app::App;
 use uuid::Uuid;
 
 pub(crate) const BUY: &str = "mutation($input: BuyGiftInput!) { buyGift(input: $input) {
-    gift { id giftStatus codePrefix amount { amount currency } } code checkoutUrl userErrors { code field } } }";
+    gift { id redemptionStatus codePrefix amount { amount currency } } code checkoutUrl userErrors { code field } } }";
 pub(crate) const REDEEM: &str = "mutation($input: RedeemGiftInput!) { redeemGift(input: $input) {
-    gift { id giftStatus } subscription { id status cancelAtPeriodEnd } userErrors { code field message } } }";
+    gift { id redemptionStatus } subscription { id status cancelAtPeriodEnd } userErrors { code field message } } }";
 pub(crate) const REPLACE: &str = "mutation($input: ReplaceGiftCodeInput!) { replaceGiftCode(input: $input) {
     gift { id codePrefix } code userErrors { code field } } }";
 
@@ -56,9 +56,9 @@ pub(crate) async fn redeem(shop: &Shop, caller: &Client<'_>, code: &str) -> Valu
 
 /// The status of a gift.
 pub(crate) async fn status(shop: &Shop, gift: &str) -> String {
-    let query = "query($id: ID!) { node(id: $id) { ... on Gift { giftStatus } } }";
+    let query = "query($id: ID!) { node(id: $id) { ... on Gift { redemptionStatus } } }";
     let data = shop.test.admin().data(query, json!({"id": gift})).await;
-    data["node"]["giftStatus"].as_str().unwrap().to_owned()
+    data["node"]["redemptionStatus"].as_str().unwrap().to_owned()
 }
 
 /// The codes of what was refused.

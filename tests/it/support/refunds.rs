@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tollgate::providers::Provider;
 
 pub(crate) const REQUEST: &str = "mutation($input: RequestRefundInput!) { requestRefund(input: $input) {
-    refund { id refundStatus amount { amount } } userErrors { code field message } } }";
+    refund { id processingStatus amount { amount } } userErrors { code field message } } }";
 pub(crate) const APPROVE: &str = "mutation($input: ApproveRefundInput!) { approveRefund(input: $input) {
-    refund { id refundStatus amount { amount } requestedAmount { amount } refundExternalId failureCode }
+    refund { id processingStatus amount { amount } requestedAmount { amount } providerRefundId failureCode }
     userErrors { code field message } } }";
 pub(crate) const DENY: &str = "mutation($input: DenyRefundInput!) { denyRefund(input: $input) {
-    refund { id refundStatus denialReason decidedBy } userErrors { code field } } }";
+    refund { id processingStatus denialReason decidedBy } userErrors { code field } } }";
 
 /// A payment of 1,000 for 100 credits, by the person called `name`: its global id, and its id at Stripe.
 pub(crate) async fn bought(shop: &Shop, name: &str) -> (String, String) {
