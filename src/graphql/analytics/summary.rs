@@ -71,11 +71,11 @@ pub struct SubscriptionStatusSummary {
     subscription_count: BigInt,
 }
 
-pub struct Analytics;
+pub struct AnalyticsSummary;
 
 /// Sums over all accounts. Figures of different currencies are never added.
 #[Object]
-impl Analytics {
+impl AnalyticsSummary {
     /// Cash by period, currency and stream, oldest first. Periods without money have no row.
     async fn revenue(
         &self,
@@ -153,8 +153,8 @@ pub struct AnalyticsQuery;
 #[Object]
 impl AnalyticsQuery {
     /// Sums over all accounts. Needs the scope `analytics:read`.
-    async fn analytics(&self, ctx: &Context<'_>) -> Result<Analytics> {
+    async fn analytics(&self, ctx: &Context<'_>) -> Result<AnalyticsSummary> {
         ctx.viewer().require(Permission::AnalyticsRead)?;
-        Ok(Analytics)
+        Ok(AnalyticsSummary)
     }
 }

@@ -36,7 +36,7 @@ impl PurchaseMutation {
         };
         let begun = billing::start_checkout(ctx.app(), ctx.viewer(), purchase, &input.idempotency_key).await;
         let (checkout, user_errors) = settle(begun)?;
-        Ok(StartCheckoutPayload { checkout: checkout.map(CheckoutSession::from), user_errors })
+        Ok(StartCheckoutPayload { checkout: checkout.map(CheckoutSessionInfo::from), user_errors })
     }
 
     /// Creates a subscription whose first payment the application's own page confirms with the client secret. Allowed
@@ -98,16 +98,16 @@ impl PurchaseMutation {
 
 /// A checkout session at Stripe.
 #[derive(SimpleObject)]
-pub struct CheckoutSession {
+pub struct CheckoutSessionInfo {
     /// The id of the session at Stripe.
     session_external_id: String,
     /// The page to send the customer to. It can be opened for 23 hours.
     url: String,
 }
 
-impl From<Checkout> for CheckoutSession {
+impl From<Checkout> for CheckoutSessionInfo {
     fn from(checkout: Checkout) -> Self {
-        CheckoutSession { session_external_id: checkout.session_external_id, url: checkout.url }
+        CheckoutSessionInfo { session_external_id: checkout.session_external_id, url: checkout.url }
     }
 }
 
@@ -185,7 +185,7 @@ pub struct OpenBillingPortalInput {
 #[derive(SimpleObject)]
 pub struct StartCheckoutPayload {
     /// The checkout; null if there are user errors.
-    checkout: Option<CheckoutSession>,
+    checkout: Option<CheckoutSessionInfo>,
     /// Reasons for refusing the request; empty on success.
     user_errors: Vec<StartCheckoutUserError>,
 }

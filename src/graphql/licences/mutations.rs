@@ -2,7 +2,7 @@
 
 use super::license_key::{Device, LicenseKey};
 use super::payloads::{
-    DeviceRegistration, IssueLicenseKeyInput, IssueLicenseKeyPayload, RegisterDeviceInput, RegisterDevicePayload,
+    DeviceRegistrationResult, IssueLicenseKeyInput, IssueLicenseKeyPayload, RegisterDeviceInput, RegisterDevicePayload,
     ReplaceLicenseKeyInput, ReplaceLicenseKeyPayload, RevealLicenseKeyInput, RevealLicenseKeyPayload,
     RevokeDeviceInput, RevokeDevicePayload, RevokeLicenseKeyInput, RevokeLicenseKeyPayload,
 };
@@ -89,7 +89,7 @@ impl LicenceMutation {
         };
         let registered = feature::register_device(ctx.app(), ctx.viewer(), &input.key, new).await;
         let (registration, user_errors) = settle(registered)?;
-        Ok(RegisterDevicePayload { registration: registration.map(DeviceRegistration::from), user_errors })
+        Ok(RegisterDevicePayload { registration: registration.map(DeviceRegistrationResult::from), user_errors })
     }
 
     /// Takes a device's place on a licence away, so that another may have it. Doing so again changes nothing. Open to

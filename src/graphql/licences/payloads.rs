@@ -151,7 +151,7 @@ pub struct RegisterDeviceInput {
 
 /// A device's place on a licence.
 #[derive(SimpleObject)]
-pub struct DeviceRegistration {
+pub struct DeviceRegistrationResult {
     /// What the application knows the device by.
     pub fingerprint: String,
     /// When it got its place.
@@ -162,10 +162,10 @@ pub struct DeviceRegistration {
     pub max_devices: i64,
 }
 
-impl From<Registration> for DeviceRegistration {
+impl From<Registration> for DeviceRegistrationResult {
     fn from(Registration { device, devices_used, max_devices }: Registration) -> Self {
         let registered_at = device.first_seen_at.into();
-        DeviceRegistration { fingerprint: device.fingerprint, registered_at, devices_used, max_devices }
+        DeviceRegistrationResult { fingerprint: device.fingerprint, registered_at, devices_used, max_devices }
     }
 }
 
@@ -173,7 +173,7 @@ impl From<Registration> for DeviceRegistration {
 #[derive(SimpleObject)]
 pub struct RegisterDevicePayload {
     /// Its place; null where there are user errors.
-    pub registration: Option<DeviceRegistration>,
+    pub registration: Option<DeviceRegistrationResult>,
     /// Why it got no place; empty where it has one.
     pub user_errors: Vec<RegisterDeviceUserError>,
 }

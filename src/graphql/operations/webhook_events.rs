@@ -178,7 +178,7 @@ order_input! {
 
 /// What of the events is still to be dealt with. What was applied or ignored is not counted.
 #[derive(SimpleObject)]
-pub struct Inbox {
+pub struct InboxStatus {
     /// How many have not been tried yet.
     received: BigInt,
     /// How many were tried in vain, and are tried again.
@@ -191,9 +191,9 @@ pub struct Inbox {
     oldest_unapplied_at: Option<Instant>,
 }
 
-impl From<Backlog> for Inbox {
+impl From<Backlog> for InboxStatus {
     fn from(backlog: Backlog) -> Self {
-        Inbox {
+        InboxStatus {
             received: BigInt(backlog.received),
             failed: BigInt(backlog.failed),
             parked: BigInt(backlog.parked),
@@ -210,7 +210,7 @@ pub struct InboxQuery;
 #[Object]
 impl InboxQuery {
     /// What of `webhookEvents` is still to be dealt with. Needs the scope `billing:read`.
-    async fn inbox(&self, ctx: &Context<'_>) -> Result<Inbox> {
+    async fn inbox(&self, ctx: &Context<'_>) -> Result<InboxStatus> {
         Ok(inbox::backlog(ctx.app(), ctx.viewer()).await?.into())
     }
 

@@ -24,7 +24,7 @@ impl InboxMutation {
     ) -> Result<ReplayWebhookEventPayload> {
         let id = local_id::<super::webhook_events::WebhookEvent>(&input.event_id)?;
         let (replay, user_errors) = settle(feature::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
-        Ok(ReplayWebhookEventPayload { replay: replay.map(WebhookReplay::from), user_errors })
+        Ok(ReplayWebhookEventPayload { replay: replay.map(WebhookReplayResult::from), user_errors })
     }
 
     /// Has the events applied again that match, the oldest first and at most 1,000 in one request. Needs the scopes
@@ -36,7 +36,7 @@ impl InboxMutation {
     ) -> Result<ReplayWebhookEventsPayload> {
         let list = input.filter.unwrap_or_default().list(false)?;
         let (replay, user_errors) = settle(feature::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
-        Ok(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplay::from), user_errors })
+        Ok(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplayResult::from), user_errors })
     }
 
     /// Compares what is held with what Stripe has, and makes up for what never arrived. Goes through up to 5,000 events
@@ -50,7 +50,7 @@ impl InboxMutation {
         let comparison = Comparison { since: input.since.0, dry_run: input.dry_run, max_pages: MAX_PAGES };
         let outcome = feature::reconcile(ctx.app(), ctx.viewer(), comparison, |_| ()).await;
         let (found, user_errors) = settle(outcome)?;
-        Ok(ReconcilePayload { reconciliation: found.map(Reconciliation::from), user_errors })
+        Ok(ReconcilePayload { reconciliation: found.map(ReconciliationSummary::from), user_errors })
     }
 
     /// Asks Stripe for an account's customers, and for the newest hundred of their subscriptions, invoices and payments
@@ -62,13 +62,13 @@ impl InboxMutation {
     ) -> Result<ResyncAccountPayload> {
         let id = local_id::<crate::graphql::accounts::account::Account>(&input.account_id)?;
         let (found, user_errors) = settle(feature::resync_account(ctx.app(), ctx.viewer(), id).await)?;
-        Ok(ResyncAccountPayload { reconciliation: found.map(Reconciliation::from), user_errors })
+        Ok(ResyncAccountPayload { reconciliation: found.map(ReconciliationSummary::from), user_errors })
     }
 }
 
 /// A mirrored row that is not as it should be.
 #[derive(SimpleObject)]
-pub struct MirrorDifference {
+pub struct MirrorDifferenceSummary {
     /// The table.
     table: String,
     /// The row's id at the provider, or what else tells it apart there.
@@ -79,9 +79,9 @@ pub struct MirrorDifference {
     after: Option<Json>,
 }
 
-fn differences(drift: Drift) -> Vec<MirrorDifference> {
+fn differences(drift: Drift) -> Vec<MirrorDifferenceSummary> {
     let json = |columns: Option<serde_json::Map<_, _>>| columns.map(|columns| Json(columns.into()));
-    let shown = drift.differences.into_iter().map(|one| MirrorDifference {
+    let shown = drift.differences.into_iter().map(|one| MirrorDifferenceSummary {
         table: one.table,
         external_id: one.external_id,
         before: json(one.before),
@@ -96,20 +96,20 @@ fn count(number: usize) -> i32 {
 
 /// Events that are applied again.
 #[derive(SimpleObject)]
-pub struct WebhookReplay {
+pub struct WebhookReplayResult {
     /// How many events are applied again.
     event_count: i32,
     /// Whether there are more that match; ask again for them.
     has_more: bool,
     /// What would change, at most 1,000 rows of it; empty unless it is a dry run.
-    differences: Vec<MirrorDifference>,
+    differences: Vec<MirrorDifferenceSummary>,
     /// The objects that could not be applied in a dry run, each with the reason.
     failures: Vec<String>,
 }
 
-impl From<Replay> for WebhookReplay {
+impl From<Replay> for WebhookReplayResult {
     fn from(mut replay: Replay) -> Self {
-        WebhookReplay {
+        WebhookReplayResult {
             event_count: count(replay.events),
             has_more: replay.more,
             failures: std::mem::take(&mut replay.drift.failures),
@@ -120,7 +120,7 @@ impl From<Replay> for WebhookReplay {
 
 /// What a comparison with Stripe found. What differed is mended, unless it is a dry run.
 #[derive(SimpleObject)]
-pub struct Reconciliation {
+pub struct ReconciliationSummary {
     /// How many events Stripe listed.
     events_listed: i32,
     /// How many of them had not arrived.
@@ -132,14 +132,14 @@ pub struct Reconciliation {
     /// Whether all was gone through.
     complete: bool,
     /// Which of our rows differed, at most 1,000 of them.
-    differences: Vec<MirrorDifference>,
+    differences: Vec<MirrorDifferenceSummary>,
     /// The objects that could not be applied, each with the reason.
     failures: Vec<String>,
 }
 
-impl From<Reconciled> for Reconciliation {
+impl From<Reconciled> for ReconciliationSummary {
     fn from(mut found: Reconciled) -> Self {
-        Reconciliation {
+        ReconciliationSummary {
             events_listed: count(found.listed),
             events_missed: count(found.missed),
             objects_compared: count(found.compared),
@@ -165,7 +165,7 @@ pub struct ReplayWebhookEventInput {
 #[derive(SimpleObject)]
 pub struct ReplayWebhookEventPayload {
     /// What comes of it; null where there are user errors.
-    replay: Option<WebhookReplay>,
+    replay: Option<WebhookReplayResult>,
     /// Why it is not applied again; empty where it is.
     user_errors: Vec<ReplayWebhookEventUserError>,
 }
@@ -194,7 +194,7 @@ pub struct ReplayWebhookEventsInput {
 #[derive(SimpleObject)]
 pub struct ReplayWebhookEventsPayload {
     /// What comes of it; null where there are user errors.
-    replay: Option<WebhookReplay>,
+    replay: Option<WebhookReplayResult>,
     /// Why they are not applied again; empty where they are.
     user_errors: Vec<ReplayWebhookEventsUserError>,
 }
@@ -224,7 +224,7 @@ pub struct ReconcileInput {
 #[derive(SimpleObject)]
 pub struct ReconcilePayload {
     /// What was found; null where there are user errors.
-    reconciliation: Option<Reconciliation>,
+    reconciliation: Option<ReconciliationSummary>,
     /// Why nothing was compared; empty where it was.
     user_errors: Vec<ReconcileUserError>,
 }
@@ -252,7 +252,7 @@ pub struct ResyncAccountInput {
 #[derive(SimpleObject)]
 pub struct ResyncAccountPayload {
     /// What was found; null where there are user errors.
-    reconciliation: Option<Reconciliation>,
+    reconciliation: Option<ReconciliationSummary>,
     /// Why Stripe was not asked; empty where it was.
     user_errors: Vec<ResyncAccountUserError>,
 }

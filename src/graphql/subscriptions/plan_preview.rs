@@ -24,7 +24,7 @@ impl PreviewQuery {
         #[graphql(desc = "The id of the new plan's price.")] price_id: ID,
         #[graphql(desc = "The quantity; null keeps the current one. 1 to 1,000,000.")] quantity: Option<BigInt>,
         #[graphql(desc = "The time at which the change takes effect.", default_with = "PlanChangeTiming::Now")] timing: PlanChangeTiming,
-    ) -> Result<PlanChangePreview> {
+    ) -> Result<PlanChangePreviewTotals> {
         let change = PlanChange {
             subscription_id: local_id::<Subscription>(&subscription_id)?,
             price_id: local_id::<Price>(&price_id)?,
@@ -33,7 +33,7 @@ impl PreviewQuery {
             proration_at: None,
         };
         match billing::preview_plan_change(ctx.app(), ctx.viewer(), change).await {
-            Ok(preview) => Ok(PlanChangePreview::from(preview)),
+            Ok(preview) => Ok(PlanChangePreviewTotals::from(preview)),
             Err(Error::Refused(refusal)) => Err(Error::BadInput(refusal.message).into()),
             Err(error) => Err(error.into()),
         }
@@ -42,7 +42,7 @@ impl PreviewQuery {
 
 /// Cost of a plan change, computed by Stripe.
 #[derive(SimpleObject)]
-pub struct PlanChangePreview {
+pub struct PlanChangePreviewTotals {
     /// The amount due now; negative for a credit, zero for a change at period end.
     due_now: Money,
     /// The amount due at the next renewal.
@@ -52,26 +52,26 @@ pub struct PlanChangePreview {
     /// The instant from which proration is computed. Pass it to `changePlan` to be charged the amounts shown here.
     proration_at: Instant,
     /// The lines that add up to the amount due now.
-    lines: Vec<PlanChangePreviewLine>,
+    lines: Vec<PlanChangePreviewLineInfo>,
 }
 
 /// A line of the invoice that the change would create.
 #[derive(SimpleObject)]
-pub struct PlanChangePreviewLine {
+pub struct PlanChangePreviewLineInfo {
     /// The description by Stripe; null if there is none.
     line_description: Option<String>,
     /// The amount; negative for a credit.
     line_amount: Money,
 }
 
-impl From<Preview> for PlanChangePreview {
+impl From<Preview> for PlanChangePreviewTotals {
     fn from(preview: Preview) -> Self {
         let money = |minor| Money::new(minor, &preview.currency);
-        let lines = preview.lines.iter().map(|line| PlanChangePreviewLine {
+        let lines = preview.lines.iter().map(|line| PlanChangePreviewLineInfo {
             line_description: line.description.clone(),
             line_amount: money(line.amount_minor),
         });
-        PlanChangePreview {
+        PlanChangePreviewTotals {
             due_now: money(preview.due_now_minor),
             due_at_renewal: money(preview.due_at_renewal_minor),
             renews_at: preview.renews_at.map(Instant),

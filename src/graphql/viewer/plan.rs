@@ -10,11 +10,11 @@ use crate::subscriptions::{Holder, ScheduledChanges};
 use async_graphql::{Context, Object, Result};
 
 /// The subscription behind it.
-pub struct ViewerPlan(pub(crate) Subscription);
+pub struct ViewerPlanStatus(pub(crate) Subscription);
 
 /// The plan that a user has at present.
 #[Object]
-impl ViewerPlan {
+impl ViewerPlanStatus {
     /// The plan.
     async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
         self.0.plan(ctx).await
@@ -67,10 +67,10 @@ impl ViewerPlan {
     }
 }
 
-impl ViewerPlan {
-    pub(crate) async fn of(ctx: &Context<'_>) -> Result<Option<ViewerPlan>> {
+impl ViewerPlanStatus {
+    pub(crate) async fn of(ctx: &Context<'_>) -> Result<Option<ViewerPlanStatus>> {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
-        Ok(current(ctx, Holder::User, user_id).await?.map(ViewerPlan))
+        Ok(current(ctx, Holder::User, user_id).await?.map(ViewerPlanStatus))
     }
 
     /// The change of plan that comes next.

@@ -1,6 +1,6 @@
 //! Who is asking, and everything that has an id.
 
-use super::plan::ViewerPlan;
+use super::plan::ViewerPlanStatus;
 use crate::accounts::OwnAccount;
 use crate::auth::Role;
 use crate::graphql::accounts::account::Account;
@@ -71,8 +71,8 @@ impl Viewer {
 
     /// The plan that the user has at present, with all that is to be known of it; null where they have none, and for who
     /// is no user.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<ViewerPlan>> {
-        ViewerPlan::of(ctx).await
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<ViewerPlanStatus>> {
+        ViewerPlanStatus::of(ctx).await
     }
 
     /// Whether the user may still have their one trial; null for who is no user.
