@@ -2,7 +2,6 @@
 //! limits of a query. Rows are read through the caller's scope, so that events about rows they may not see are skipped.
 
 use super::accounts::account::Account;
-use super::engine::errors::is_refusal;
 use super::operations::webhook_events::WebhookEvent;
 use super::payments::payment::Payment;
 use super::subscriptions::subscription::Subscription;
@@ -36,8 +35,9 @@ impl LiveSubscription {
     async fn subscription_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of an account; every account that the caller may see by default.")]
-        account_id: Option<ID>,
+        #[graphql(desc = "The id of an account; every account that the caller may see by default.")] account_id: Option<
+            ID,
+        >,
     ) -> Result<Told<Subscription>> {
         told(ctx, Kind::SubscriptionChanged, account_id).await
     }
@@ -46,8 +46,9 @@ impl LiveSubscription {
     async fn payment_recorded(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of an account; every account that the caller may see by default.")]
-        account_id: Option<ID>,
+        #[graphql(desc = "The id of an account; every account that the caller may see by default.")] account_id: Option<
+            ID,
+        >,
     ) -> Result<Told<Payment>> {
         told(ctx, Kind::PaymentRecorded, account_id).await
     }
@@ -68,10 +69,7 @@ where
             found.get_or_init(|| interest);
             Ok(iter(None))
         }
-        Occasion::Event(change) => match to_one(ctx, Some(change.subject())).await {
-            Err(error) if is_refusal(&error) => Ok(iter(None)),
-            row => Ok(iter(row?)),
-        },
+        Occasion::Event(change) => Ok(iter(to_one(ctx, Some(change.subject())).await?)),
     }
 }
 

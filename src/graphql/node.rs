@@ -8,7 +8,6 @@ use crate::graphql::accounts::user::User;
 use crate::graphql::common::{Record, Row, split_global_id, to_one};
 use crate::graphql::coupons::coupon::{Coupon, DiscountRedemption, PromoCode};
 use crate::graphql::credits::ledger::{CreditBalance, CreditGrant, LedgerEntry, LedgerTransaction};
-use crate::graphql::engine::errors::is_refusal;
 use crate::graphql::gifts::gift::Gift;
 use crate::graphql::licences::license_key::{Device, LicenseKey};
 use crate::graphql::operations::api_keys::ApiKey;
@@ -57,7 +56,7 @@ macro_rules! records {
         pub async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
             let Some((name, id)) = split_global_id(id) else { return Ok(None) };
             match name.as_str() {
-                $($name::NAME => found(to_one::<$name>(ctx, Some(id)).await, Node::$name),)*
+                $($name::NAME => Ok(to_one::<$name>(ctx, Some(id)).await?.map(Node::$name)),)*
                 _ => Ok(None),
             }
         }
@@ -100,14 +99,6 @@ records! {
     SubscriptionVersion => subscription_versions,
     User => users,
     WebhookEvent => inbox_events,
-}
-
-/// A row that one may not know of is as good as none.
-fn found<T>(row: async_graphql::Result<Option<T>>, node: fn(T) -> Node) -> async_graphql::Result<Option<Node>> {
-    match row {
-        Err(error) if is_refusal(&error) => Ok(None),
-        row => Ok(row?.map(node)),
-    }
 }
 
 /// The most ids that are looked up at once.

@@ -2,8 +2,8 @@
 
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, Instant, Money, Row, Word, all_under, global_id, listed, optional_text, page_args,
-    to_exactly_one, to_one, under,
+    BigInt, Connection, ContextExt, Instant, Money, Row, Word, all_under, global_id, listed, local_id, optional_text,
+    page_args, to_exactly_one, to_one, under,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::graphql::subscriptions::subscription::Subscription;
@@ -239,6 +239,16 @@ pub struct DiscountQuery;
 
 #[Object]
 impl DiscountQuery {
+    /// Returns a coupon by its id; null if it does not exist or the caller may not see it.
+    async fn coupon(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the coupon.")] id: ID,
+    ) -> Result<Option<Coupon>> {
+        ctx.viewer().require_signed_in()?;
+        to_one(ctx, Some(local_id::<Coupon>(&id)?)).await
+    }
+
     /// Lists the coupons that the caller may see: admins see all, others those that their accounts redeemed.
     async fn coupons(
         &self,

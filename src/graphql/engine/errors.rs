@@ -105,12 +105,6 @@ pub(super) fn cause(source: Option<&(dyn Any + Send + Sync)>) -> Option<&Error> 
     source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref))
 }
 
-/// Whether the caller may not know what was asked for.
-pub fn is_refusal(error: &async_graphql::Error) -> bool {
-    let cause = cause(error.source.as_deref());
-    matches!(cause, Some(Error::Forbidden(_) | Error::Unauthenticated(_)))
-}
-
 /// How many seconds to wait before asking again, where one of the errors says so.
 pub(super) fn retry_after_seconds(errors: &[ServerError]) -> Option<u64> {
     let waits = errors.iter().filter_map(|error| match error.extensions.as_ref()?.get(RETRY_AFTER)? {

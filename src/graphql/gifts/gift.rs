@@ -3,7 +3,8 @@
 use crate::gifts as feature;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, DateTimeRange, Instant, Money, Row, Word, global_id, listed, optional_text, page_args, to_one,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id, optional_text,
+    page_args, to_one,
 };
 use crate::graphql::payments::payment::Payment;
 use crate::graphql::plans::parts::Price;
@@ -148,6 +149,12 @@ pub struct GiftQuery;
 
 #[Object]
 impl GiftQuery {
+    /// Returns a gift by its id; null if it does not exist or the caller may not see it.
+    async fn gift(&self, ctx: &Context<'_>, #[graphql(desc = "The id of the gift.")] id: ID) -> Result<Option<Gift>> {
+        ctx.viewer().require_signed_in()?;
+        to_one(ctx, Some(local_id::<Gift>(&id)?)).await
+    }
+
     /// Lists the gifts that the caller may see: admins see all, others those bought or redeemed by their accounts.
     async fn gifts(
         &self,

@@ -2,8 +2,8 @@
 
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, listed, optional_text, page_args, text,
-    to_exactly_one, to_one, under,
+    Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, listed, local_id, optional_text, page_args,
+    text, to_exactly_one, to_one, under,
 };
 use crate::graphql::payments::payment::{Payment, Provider};
 use crate::licences::{self as feature, Reason, State};
@@ -267,6 +267,16 @@ pub struct LicenceQuery;
 
 #[Object]
 impl LicenceQuery {
+    /// Returns a licence by its id; null if it does not exist or the caller may not see it.
+    async fn license_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the licence key.")] id: ID,
+    ) -> Result<Option<LicenseKey>> {
+        ctx.viewer().require_signed_in()?;
+        to_one(ctx, Some(local_id::<LicenseKey>(&id)?)).await
+    }
+
     /// The licences that the caller may see: all of them for admins and with the scope `keys:write`, else those of one's
     /// accounts.
     async fn license_keys(

@@ -3,8 +3,8 @@
 use super::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, DateTimeRange, Instant, Money, Row, Word, global_id, listed, optional_text, page_args,
-    to_exactly_one, to_one, under,
+    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id,
+    optional_text, page_args, to_exactly_one, to_one, under,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{self as feature, PaymentsOf};
@@ -203,6 +203,16 @@ pub struct InvoiceQuery;
 
 #[Object]
 impl InvoiceQuery {
+    /// Returns an invoice by its id; null if it does not exist or the caller may not see it.
+    async fn invoice(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the invoice.")] id: ID,
+    ) -> Result<Option<Invoice>> {
+        ctx.viewer().require_signed_in()?;
+        to_one(ctx, Some(local_id::<Invoice>(&id)?)).await
+    }
+
     /// Lists the invoices that the caller may see: admins see all, others those of their accounts.
     async fn invoices(
         &self,

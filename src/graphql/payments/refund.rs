@@ -3,8 +3,8 @@
 use super::payment::{Payment, Provider};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, DateTimeRange, Instant, Money, Row, Word, global_id, listed, optional_text, page_args,
-    to_exactly_one,
+    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id,
+    optional_text, page_args, to_exactly_one, to_one,
 };
 use crate::payments as feature;
 use crate::{order_input, words};
@@ -241,6 +241,16 @@ pub struct RefundQuery;
 
 #[Object]
 impl RefundQuery {
+    /// Returns a refund by its id; null if it does not exist or the caller may not see it.
+    async fn refund(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the refund.")] id: ID,
+    ) -> Result<Option<Refund>> {
+        ctx.viewer().require_signed_in()?;
+        to_one(ctx, Some(local_id::<Refund>(&id)?)).await
+    }
+
     /// Lists the refunds that the caller may see: admins see all, others those of their accounts.
     async fn refunds(
         &self,
