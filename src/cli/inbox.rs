@@ -1,12 +1,10 @@
 //! `tollgate inbox`.
 
-use super::drift;
+use super::{drift, since};
 use crate::auth::Viewer;
 use crate::config::Config;
 use crate::db::Between;
 use crate::inbox::{self, EventState, Events};
-use anyhow::{Context, ensure};
-use chrono::{DateTime, Utc};
 use clap::Subcommand;
 
 /// Work on the events that the payment providers sent.
@@ -44,7 +42,7 @@ const STATES: [EventState; 4] = [EventState::Received, EventState::Applied, Even
 
 impl Inbox {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
-        let app = super::app(config).await?;
+        let app = super::open::app(config).await?;
         let viewer = Viewer::system("inbox");
         match self {
             Inbox::Replay { id, kind, state, since, dry_run } => {
@@ -53,7 +51,7 @@ impl Inbox {
                     None if id.is_some() => STATES.to_vec(),
                     None => Vec::new(),
                 };
-                let from = since.map(|since| when(&since, app.now())).transpose()?;
+                let from = since.map(|text| since::parse(&text, app.now())).transpose()?;
                 let list = Events {
                     states,
                     kind,
@@ -89,52 +87,5 @@ impl Inbox {
             }
         }
         Ok(())
-    }
-}
-
-/// Reads a date, an instant, or a length of time before `now`.
-pub(super) fn when(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.to_utc());
-    }
-    if let Ok(date) = text.parse::<chrono::NaiveDate>() {
-        return Ok(date.and_time(chrono::NaiveTime::MIN).and_utc());
-    }
-    let wrong =
-        || format!("`{text}` is not a time: write a date, an instant, or a length of time such as 90m, 24h or 7d.");
-    let (unit, number) = match text.char_indices().next_back() {
-        Some((at, unit)) => (unit, &text[..at]),
-        None => anyhow::bail!(wrong()),
-    };
-    let seconds = match unit {
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => anyhow::bail!(wrong()),
-    };
-    let number: i64 = number.parse().with_context(wrong)?;
-    ensure!((0..=36_500).contains(&number), wrong());
-    Ok(now - chrono::TimeDelta::seconds(number * seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_a_date_an_instant_or_a_length_of_time() {
-        let now: DateTime<Utc> = "2026-01-15T12:00:00Z".parse().unwrap();
-        for (text, expected) in [
-            ("2026-01-01", "2026-01-01T00:00:00Z"),
-            ("2026-01-01T06:00:00+01:00", "2026-01-01T05:00:00Z"),
-            ("90m", "2026-01-15T10:30:00Z"),
-            ("24h", "2026-01-14T12:00:00Z"),
-            ("7d", "2026-01-08T12:00:00Z"),
-        ] {
-            assert_eq!(when(text, now).unwrap(), expected.parse::<DateTime<Utc>>().unwrap(), "{text}");
-        }
-        for text in ["", "d", "7", "7w", "-1d", "yesterday", "99999999999d", "7é"] {
-            assert!(when(text, now).is_err(), "{text}");
-        }
     }
 }

@@ -29,7 +29,7 @@ pub(super) enum Licences {
 impl Licences {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
         let Licences::IssueMissing { max_devices, kind, dry_run } = self;
-        let app = super::app(config).await?;
+        let app = super::open::app(config).await?;
         let max_devices = max_devices.unwrap_or(app.config.licences.max_devices);
         let plan = Backfill { kind, max_devices, dry_run };
         let bar = ProgressBar::new(0);

@@ -24,10 +24,10 @@ pub(super) enum Migrate {
 
 impl Migrate {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
-        let app = super::app(config).await?;
+        let app = super::open::app(config).await?;
         match self {
             Migrate::Up => {
-                let applied = app.db.migrate(app.new_id(), app.now(), super::mark(&app.config)).await;
+                let applied = app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await;
                 report("applied", &applied.map_err(anyhow::Error::new).map_err(innermost)?);
             }
             Migrate::Down { count } => {

@@ -6,18 +6,18 @@ mod drift;
 mod inbox;
 mod licences;
 mod migrate;
+mod open;
 mod reconcile;
 mod reset;
 mod schema;
 #[cfg(feature = "demo")]
 mod seed;
 mod serve;
+mod since;
 mod token;
 mod worker;
 
-use crate::app::App;
-use crate::clock::Clock;
-use crate::config::{self, Config, ConfigErrors, Environment, LogFormat};
+use crate::config::{self, Config, ConfigErrors, LogFormat};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -55,10 +55,10 @@ enum Command {
     /// Issue licences of a desktop application.
     #[command(subcommand)]
     Licences(licences::Licences),
-    /// Apply what the payment providers sent once more.
+    /// Apply events of the payment providers again.
     #[command(subcommand)]
     Inbox(inbox::Inbox),
-    /// Compare what is held with what Stripe has, and make up for what never arrived.
+    /// Compare the mirror with Stripe, and apply what never arrived.
     Reconcile(reconcile::Reconcile),
     /// Print a token for the configured HS256 secret.
     Token(token::Token),
@@ -123,18 +123,5 @@ fn log_to_stderr(config: &Config) {
     match config.log.format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),
-    }
-}
-
-/// The app of a command that runs on the machine's clock.
-async fn app(config: Config) -> anyhow::Result<App> {
-    App::new(config, Clock::System).await
-}
-
-/// What a new database is marked as.
-fn mark(config: &Config) -> &'static str {
-    match config.environment {
-        Environment::Development => "development",
-        Environment::Production => "production",
     }
 }

@@ -1,6 +1,6 @@
 //! `tollgate reconcile`.
 
-use super::{drift, inbox};
+use super::{drift, since};
 use crate::auth::Viewer;
 use crate::config::Config;
 use crate::inbox::{Comparison, reconcile};
@@ -21,8 +21,8 @@ pub(super) struct Reconcile {
 
 impl Reconcile {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
-        let app = super::app(config).await?;
-        let since = inbox::when(&self.since, app.now())?;
+        let app = super::open::app(config).await?;
+        let since = since::parse(&self.since, app.now())?;
         let comparison = Comparison { since, dry_run: self.dry_run, max_pages: usize::MAX };
         let bar = drift::bar("objects");
         let show = |found: &crate::inbox::Reconciled| {

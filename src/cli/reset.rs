@@ -17,7 +17,7 @@ impl Reset {
         if config.environment == Environment::Production {
             bail!("refused: TOLLGATE_ENVIRONMENT is production");
         }
-        let app = super::app(config).await?;
+        let app = super::open::app(config).await?;
         let changes = migration::status(app.db.schema()).await?.len();
         if app.db.pending_migrations().await? < changes && app.db.environment().await?.as_deref() == Some("production")
         {
@@ -27,7 +27,7 @@ impl Reset {
             bail!("this deletes every row of {}; say --yes to do it", app.config.database.url);
         }
         migration::down(app.db.schema(), changes).await?;
-        app.db.migrate(app.new_id(), app.now(), super::mark(&app.config)).await?;
+        app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await?;
         println!("the database is empty");
         Ok(())
     }

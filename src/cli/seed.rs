@@ -24,8 +24,8 @@ impl Seed {
         if config.environment == Environment::Production {
             bail!("made-up people do not belong into a database for production");
         }
-        let app = super::app(config).await?;
-        app.db.migrate(app.new_id(), app.now(), super::mark(&app.config)).await?;
+        let app = super::open::app(config).await?;
+        app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await?;
         let start = Instant::now();
         let totals = fill(&app, self.users, self.seed).await?;
         for (table, rows) in totals.tables() {

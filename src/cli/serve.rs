@@ -34,7 +34,7 @@ impl Serve {
 /// The app of a command that goes on until told to stop. In development the schema is brought up to date first; in
 /// production that is a step of its own, and until it is done `/readyz` says so.
 pub(super) async fn prepare(config: Config) -> anyhow::Result<Arc<App>> {
-    let app = Arc::new(super::app(config).await?);
+    let app = Arc::new(super::open::app(config).await?);
     match app.config.environment {
         Environment::Development => migrate(&app).await?,
         Environment::Production => {}
@@ -43,7 +43,7 @@ pub(super) async fn prepare(config: Config) -> anyhow::Result<Arc<App>> {
 }
 
 async fn migrate(app: &App) -> anyhow::Result<()> {
-    match app.db.migrate(app.new_id(), app.now(), super::mark(&app.config)).await {
+    match app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await {
         Ok(applied) if applied.is_empty() => Ok(()),
         Ok(applied) => {
             tracing::info!(changes = applied.len(), "schema brought up to date");

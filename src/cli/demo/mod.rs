@@ -69,8 +69,8 @@ impl Demo {
         let listener = super::serve::bind(&config).await?;
         let address = listener.local_addr()?;
         let shop = Shop::open(&mut config, address)?;
-        let app = Arc::new(super::app(config).await?);
-        app.db.migrate(app.new_id(), app.now(), super::mark(&app.config)).await?;
+        let app = Arc::new(super::open::app(config).await?);
+        app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await?;
         if ::seed::is_empty(app.db.schema()).await? {
             super::seed::fill(&app, self.users, self.seed).await.context("the company could not be made up")?;
         }

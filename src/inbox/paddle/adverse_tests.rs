@@ -70,7 +70,7 @@ fn licence() -> Value {
     json!({"kind": "license"})
 }
 
-/// What is refunded, the statuses of refunds and disputes, and the licences that are left.
+/// Returns the amount refunded, the statuses of refunds and disputes, and the licences that are left.
 fn outcome(sold: &Object, adjustments: &[Object]) -> (i64, Vec<&'static str>, Vec<&'static str>, Vec<i64>) {
     let adjustments: Vec<_> = adjustments.iter().collect();
     let paid = payment(sold, &adjustments).unwrap();
@@ -100,7 +100,7 @@ fn refunds_take_back_what_is_approved() {
         (vec![refund("a", "approved", 99_999)], (14_700, vec!["processed"], vec![0])),
         (vec![refund("a", "reversed", 4_900)], (0, vec!["failed"], vec![3])),
         (vec![refund("a", "approved", 4_900), reverse(4_900)], (0, vec!["failed"], vec![3])),
-        // The same reversal told twice, beside another refund that stands.
+        // One reversal reported twice, beside another refund that stands.
         (
             vec![refund("a", "reversed", 4_900), refund("bb", "approved", 4_900), reverse(4_900)],
             (4_900, vec!["failed", "processed"], vec![2]),

@@ -18,7 +18,7 @@ pub(super) async fn project_customer(ctx: &mut Projection<'_, '_>, id: &str) -> 
     let Some(customer) = read else { return Ok(()) };
     let named_by = ctx.store.referencing(Reference::Customer, id, &NAMING_KINDS).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&named_by).collect();
-    // Where nobody is named, a session or a subscription that names someone projects the customer again.
+    // A session or a subscription that names a user later projects the customer again.
     let key = WaitKey::Customer(id.to_owned());
     let account_id = ctx.owner(&objects, None, key.clone()).await?;
     if accounts::project_customer(ctx.mirror, account_id, &customer).await?.changed {
