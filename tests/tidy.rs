@@ -9,6 +9,8 @@ mod imports;
 mod links;
 #[path = "tidy/pending.rs"]
 mod pending;
+#[path = "tidy/proportion.rs"]
+mod proportion;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/wording.rs"]
@@ -221,6 +223,16 @@ fn files_are_short() {
     };
     let written = rust().into_iter().filter(|file| !STILL_LONG.contains(&file.path.as_str()));
     none(written.filter_map(|file| long(&file)).collect());
+}
+
+/// The least number of lines of tests for a hundred lines of code.
+const MIN_TEST_PERCENT: usize = 60;
+
+#[test]
+fn tests_keep_up_with_the_code() {
+    let lines = proportion::lines(&rust());
+    println!("{lines:?}: {} %", lines.percent());
+    assert!(lines.percent() >= MIN_TEST_PERCENT, "{lines:?}: write tests of the behaviour that has none");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// A piece of work to run later. Its fields are stored as JSON until then.
 ///
 /// A new version must still read the fields that an older version stored.
-pub trait Job: Serialize + DeserializeOwned + Send + 'static {
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name in the database and in logs; it never changes.
     const KIND: &'static str;
 

@@ -39,7 +39,7 @@ async fn code(client: &Client<'_>, query: &str) -> String {
 async fn limits_on_documents_are_inclusive(test: &TestApp) {
     let aliases = |count: usize| (0..count).map(|number| format!("a{number}: __typename ")).collect::<String>();
     // Tokens include the braces; the depth of a leaf at the root is 1.
-    let cases = [
+    let cases: [(&str, &str, &str, &str, &str); 4] = [
         (
             "TOLLGATE_LIMIT_TOKENS",
             "12",

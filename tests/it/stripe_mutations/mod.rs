@@ -1,6 +1,7 @@
 //! Every mutation at Stripe: each of its refusals, and the repetition of its requests.
 
 mod cast;
+mod operators;
 mod refusals;
 mod repeated;
 

@@ -1,9 +1,11 @@
 //! A request under an idempotency key: it is made once, its result is kept, and the key is its caller's.
 
 use super::Request;
-use super::cast::Cast;
+use super::cast::{Cast, unknown};
+use crate::checkouts::buy;
 use crate::support::gifts::REFUSED;
 use crate::support::{Schema, Shop, both_engines, sql};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -26,93 +28,90 @@ fn valid(mutation: &'static str, caller: &'static str, mut input: Value, other: 
 
 /// Returns a valid request for each mutation at Stripe, each on objects of its own.
 async fn requests(cast: &Cast<'_>) -> Vec<Valid> {
-    let shop = cast.shop;
     // Buyers who are customers at Stripe already, so that a request needs no prerequisite.
     for subject in ["yan", "ann", "zoe"] {
-        crate::checkouts::buy(shop, subject, "price_credits", &format!("{subject} begins")).await;
+        buy(cast.shop, subject, "price_credits", &format!("{subject} begins")).await;
     }
-    let [basic, pro, seats, credits] = [
-        shop.price("price_basic").await,
-        shop.price("price_pro").await,
-        shop.price("price_seats").await,
-        shop.price("price_credits").await,
-    ];
+    let mut requests = purchases(cast).await;
+    requests.extend(changes(cast).await);
+    requests.extend(catalogue(cast).await);
+    requests.extend(refunds(cast).await);
+    requests
+}
+
+async fn purchases(cast: &Cast<'_>) -> Vec<Valid> {
+    let shop = cast.shop;
+    let [basic, pro, credits] =
+        [shop.price("price_basic").await, shop.price("price_pro").await, shop.price("price_credits").await];
+    let page = json!({"successUrl": "https://app.example.com/a", "cancelUrl": "https://app.example.com/b"});
+    let of = |price: &str| {
+        let mut input = page.clone();
+        input["priceId"] = price.into();
+        input
+    };
+    let (_, gift) = cast.gift("ann").await;
+    vec![
+        valid("startCheckout", "ann", of(&credits), json!({"quantity": 2})),
+        valid("createSubscription", "yan", json!({"priceId": basic}), json!({"priceId": pro})),
+        valid("purchaseCredits", "ann", json!({"priceId": credits}), json!({"quantity": 3})),
+        valid("buyGift", "ann", of(&basic), json!({"message": "another"})),
+        valid("redeemGift", "zoe", json!({"code": gift}), json!({"code": "TGG-0"})),
+    ]
+}
+
+async fn changes(cast: &Cast<'_>) -> Vec<Valid> {
+    let (pro, seats) = (cast.shop.price("price_pro").await, cast.shop.price("price_seats").await);
     let mut subscriptions = Vec::new();
-    for subject in ["cal", "res", "pau", "cha", "und", "add", "rem", "pro"] {
+    for subject in ["cal", "res", "pau", "cha", "und", "add", "rem", "cod"] {
         subscriptions.push(cast.subscriber(subject, "price_basic").await);
     }
-    let [cal, res, pau, cha, und, add, rem, code] = <[Value; 8]>::try_from(subscriptions).unwrap();
+    let [cal, res, pau, cha, und, add, rem, cod] = <[Value; 8]>::try_from(subscriptions).unwrap();
     let tri = cast.subscriber("tri", "price_pro").await;
     cast.done("cancelSubscription", "res", json!({"subscriptionId": res, "idempotencyKey": "before"})).await;
     let later = json!({"subscriptionId": und, "priceId": pro, "timing": "PERIOD_END", "idempotencyKey": "before"});
     cast.done("changePlan", "und", later).await;
     cast.done("addAddon", "rem", json!({"subscriptionId": rem, "priceId": seats, "idempotencyKey": "before"})).await;
     let item = cast.id("SubscriptionItem", "SELECT id FROM subscription_items WHERE purpose = 'addon'").await;
-    let (coupon, promo_code) = cast.promotion("HALF").await;
-    let version = cast.published("team", "PLAN", "MONTH").await;
-    let (approved, denied) = (cast.refund("yan").await, cast.refund("zoe").await);
-    let (_, gift) = cast.gift("ann").await;
-    let page = json!({"priceId": credits, "successUrl": "https://app.example.com/a", "cancelUrl": "https://app.example.com/b"});
-    let gift_page =
-        json!({"priceId": basic, "successUrl": "https://app.example.com/a", "cancelUrl": "https://app.example.com/b"});
-    let at = (shop.test.app.now() + chrono::TimeDelta::days(30)).to_rfc3339();
+    cast.promotion("HALF").await;
+    let until = (cast.shop.test.app.now() + TimeDelta::days(30)).to_rfc3339();
+    let of = |id: &Value| json!({"subscriptionId": id});
+    let with_price = |id: &Value, price: &str| json!({"subscriptionId": id, "priceId": price});
+    let code = json!({"subscriptionId": cod, "promoCode": "HALF"});
+    let extended = json!({"subscriptionId": tri, "until": until});
     vec![
-        valid("startCheckout", "ann", page, json!({"quantity": 2})),
-        valid("createSubscription", "yan", json!({"priceId": basic}), json!({"priceId": pro})),
-        valid("purchaseCredits", "ann", json!({"priceId": credits}), json!({"quantity": 3})),
-        valid("cancelSubscription", "cal", json!({"subscriptionId": cal}), json!({"comment": "another"})),
-        valid("resumeSubscription", "res", json!({"subscriptionId": res}), json!({"subscriptionId": cal})),
-        valid("pauseSubscription", "pau", json!({"subscriptionId": pau}), json!({"until": at})),
-        valid("changePlan", "cha", json!({"subscriptionId": cha, "priceId": pro}), json!({"timing": "PERIOD_END"})),
-        valid("undoScheduledChange", "und", json!({"subscriptionId": und}), json!({"subscriptionId": cal})),
-        valid("addAddon", "add", json!({"subscriptionId": add, "priceId": seats}), json!({"quantity": 2})),
-        valid(
-            "removeAddon",
-            "rem",
-            json!({"itemId": item}),
-            json!({"itemId": super::cast::unknown("SubscriptionItem")}),
-        ),
-        valid(
-            "applyPromoCode",
-            "pro",
-            json!({"subscriptionId": code, "promoCode": "HALF"}),
-            json!({"promoCode": "OTHER"}),
-        ),
-        valid("extendTrial", "admin", json!({"subscriptionId": tri, "until": at}), json!({"subscriptionId": cal})),
-        valid(
-            "publishPlanToStripe",
-            "admin",
-            json!({"planVersionId": version}),
-            json!({"planVersionId": super::cast::unknown("PlanVersion")}),
-        ),
-        valid(
-            "createCoupon",
-            "admin",
-            json!({"code": "ten", "name": "Ten", "percentBasisPoints": 1000, "duration": "FOREVER"}),
-            json!({"name": "Ten percent"}),
-        ),
-        valid(
-            "createPromoCode",
-            "admin",
-            json!({"couponId": coupon, "code": "OTHER"}),
-            json!({"firstPurchaseOnly": true}),
-        ),
-        valid(
-            "deactivatePromoCode",
-            "admin",
-            json!({"promoCodeId": promo_code}),
-            json!({"promoCodeId": super::cast::unknown("PromoCode")}),
-        ),
-        valid(
-            "requestRefund",
-            "cal",
-            json!({"paymentId": cast.payment("cal").await, "amount": 200}),
-            json!({"amount": 300}),
-        ),
+        valid("cancelSubscription", "cal", of(&cal), json!({"comment": "another"})),
+        valid("resumeSubscription", "res", of(&res), of(&cal)),
+        valid("pauseSubscription", "pau", of(&pau), json!({"until": until})),
+        valid("changePlan", "cha", with_price(&cha, &pro), json!({"timing": "PERIOD_END"})),
+        valid("undoScheduledChange", "und", of(&und), of(&cal)),
+        valid("addAddon", "add", with_price(&add, &seats), json!({"quantity": 2})),
+        valid("removeAddon", "rem", json!({"itemId": item}), json!({"itemId": unknown("SubscriptionItem")})),
+        valid("applyPromoCode", "cod", code, json!({"promoCode": "OTHER"})),
+        valid("extendTrial", "admin", extended, of(&cal)),
+    ]
+}
+
+async fn catalogue(cast: &Cast<'_>) -> Vec<Valid> {
+    let version = json!({"planVersionId": cast.published("team", "PLAN", "MONTH").await});
+    let (coupon, promo_code) = cast.promotion("QUARTER").await;
+    let ten = json!({"code": "ten", "name": "Ten", "percentBasisPoints": 1000, "duration": "FOREVER"});
+    let code = json!({"couponId": coupon, "code": "OTHER"});
+    let ended = json!({"promoCodeId": promo_code});
+    vec![
+        valid("publishPlanToStripe", "admin", version, json!({"planVersionId": unknown("PlanVersion")})),
+        valid("createCoupon", "admin", ten, json!({"name": "Ten percent"})),
+        valid("createPromoCode", "admin", code, json!({"firstPurchaseOnly": true})),
+        valid("deactivatePromoCode", "admin", ended, json!({"promoCodeId": unknown("PromoCode")})),
+    ]
+}
+
+async fn refunds(cast: &Cast<'_>) -> Vec<Valid> {
+    let (approved, denied) = (cast.refund("yan").await, cast.refund("zoe").await);
+    let requested = json!({"paymentId": cast.payment("cal").await, "amount": 200});
+    vec![
+        valid("requestRefund", "cal", requested, json!({"amount": 300})),
         valid("approveRefund", "admin", json!({"refundId": approved}), json!({"amount": 50})),
         valid("denyRefund", "admin", json!({"refundId": denied}), json!({"reason": "another"})),
-        valid("buyGift", "ann", gift_page, json!({"message": "another"})),
-        valid("redeemGift", "zoe", json!({"code": gift}), json!({"code": "TGG-0"})),
     ]
 }
 
