@@ -5,13 +5,13 @@ use super::*;
 #[tokio::test]
 async fn a_subscription_lives_for_fourteen_months_with_a_card_that_fails_once() {
     let shop = Shop::open().await;
-    shop.news();
-    let subscription = shop.subscribed(&[("expand[]", "latest_invoice.payments")]).await;
+    shop.new_event_types();
+    let subscription = shop.subscribe(&[("expand[]", "latest_invoice.payments")]).await;
     assert_eq!(subscription["status"], "active");
     assert_eq!(at(&subscription, "/latest_invoice/payments/data/0/status"), "paid");
     assert_eq!(at(&subscription, "/latest_invoice/parent/subscription_details/subscription"), subscription["id"]);
     assert_eq!(
-        shop.news(),
+        shop.new_event_types(),
         [
             "invoice.created",
             "invoice.finalized",
@@ -50,155 +50,22 @@ async fn a_subscription_lives_for_fourteen_months_with_a_card_that_fails_once() 
     assert_eq!(shop.sandbox.objects("invoice").last().unwrap()["attempt_count"], 4);
     let days: Vec<i64> = shop.sandbox.objects("invoice").iter().map(|it| it["created"].as_i64().unwrap()).collect();
     assert!(days.is_sorted());
-    shop.all_is_told();
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
 async fn events_tell_each_change_with_what_was_before() {
     let shop = Shop::open().await;
-    shop.subscribed(&[("trial_period_days", "7")]).await;
+    shop.subscribe(&[("trial_period_days", "7")]).await;
     shop.pass(100);
-    shop.all_is_told();
-    let types: Vec<String> = shop.news();
+    shop.assert_events_complete();
+    let types: Vec<String> = shop.new_event_types();
     assert!(types.contains(&"customer.subscription.trial_will_end".to_owned()));
 }
-
-#[tokio::test]
-async fn a_change_costs_what_its_preview_says() {
-    let shop = Shop::open().await;
-    let subscription = shop.subscribed(&[]).await;
-    let (id, item) = (subscription["id"].as_str().unwrap(), at(&subscription, "/items/data/0/id"));
-    shop.pass(10);
-    let before = shop.sandbox.events().len();
-    let preview = shop
-        .ok(
-            "invoices/create_preview",
-            &[
-                ("subscription", id),
-                ("subscription_details[items][0][id]", item.as_str().unwrap()),
-                ("subscription_details[items][0][quantity]", "3"),
-                ("subscription_details[proration_behavior]", "always_invoice"),
-            ],
-        )
-        .await;
-    assert_eq!(shop.sandbox.events().len(), before);
-    // Two more for 21 of 31 days, each rounded by itself.
-    assert_eq!(preview["total"], 6097 - 2032);
-    let pairs = [
-        ("items[0][id]", item.as_str().unwrap()),
-        ("items[0][quantity]", "3"),
-        ("proration_behavior", "always_invoice"),
-    ];
-    let changed = shop.ok(&format!("subscriptions/{id}"), &pairs).await;
-    let invoice = shop.object(&changed["latest_invoice"]);
-    assert_eq!((&invoice["total"], &invoice["status"]), (&preview["total"], &json!("paid")));
-    let fewer = [("items[0][id]", item.as_str().unwrap()), ("items[0][quantity]", "1")];
-    shop.ok(&format!("subscriptions/{id}"), &fewer).await;
-    let next = shop.ok("invoices/create_preview", &[("subscription", id)]).await;
-    assert_eq!(next["total"], 3000 - (6097 - 2032));
-    shop.pass(21);
-    let renewal = shop.object(&shop.object(&json!(id))["latest_invoice"]);
-    assert_eq!(
-        (&renewal["total"], &renewal["amount_due"], &renewal["ending_balance"]),
-        (&next["total"], &json!(0), &next["total"])
-    );
-    shop.pass(31);
-    let after = shop.object(&shop.object(&json!(id))["latest_invoice"]);
-    assert_eq!(after["amount_due"], 3000 - 1065);
-    shop.all_is_told();
-}
-
-#[tokio::test]
-async fn another_interval_begins_a_new_period() {
-    let shop = Shop::open().await;
-    let subscription = shop.subscribed(&[]).await;
-    let path = format!("subscriptions/{}", subscription["id"].as_str().unwrap());
-    let item = at(&subscription, "/items/data/0/id");
-    shop.pass(10);
-    let changed = shop.ok(&path, &[("items[0][id]", item.as_str().unwrap()), ("items[0][price]", &shop.yearly)]).await;
-    assert_eq!(at(&changed, "/items/data/0/current_period_start"), START + 10 * 86_400);
-    assert_eq!(shop.object(&changed["latest_invoice"])["total"], 30_000 - 2032);
-}
-
-#[tokio::test]
-async fn a_change_that_is_not_paid_for_is_undone_or_waits() {
-    let shop = Shop::open().await;
-    let subscription = shop.subscribed(&[]).await;
-    let id = subscription["id"].clone();
-    let path = format!("subscriptions/{}", id.as_str().unwrap());
-    let item = at(&subscription, "/items/data/0/id");
-    shop.sandbox.set_card(&shop.customer, Card::Declined).unwrap();
-    let pairs = |behaviour| {
-        [
-            ("items[0][id]", item.as_str().unwrap()),
-            ("items[0][quantity]", "2"),
-            ("proration_behavior", "always_invoice"),
-            ("payment_behavior", behaviour),
-        ]
-    };
-    let refused = shop.post(&path, &pairs("error_if_incomplete")).await;
-    assert_eq!((refused.status, refused.code()), (402, "card_declined"));
-    assert_eq!((shop.object(&id), shop.sandbox.objects("invoice").len()), (subscription.clone(), 1));
-    let pending = shop.ok(&path, &pairs("pending_if_incomplete")).await;
-    assert_eq!(
-        (at(&pending, "/items/data/0/quantity"), at(&pending, "/pending_update/subscription_items/0/quantity")),
-        (json!(1), json!(2))
-    );
-    assert_eq!(pending["status"], "active");
-    shop.sandbox.set_card(&shop.customer, Card::Good).unwrap();
-    shop.ok(&format!("invoices/{}/pay", pending["latest_invoice"].as_str().unwrap()), &[]).await;
-    let applied = shop.object(&id);
-    assert_eq!((at(&applied, "/items/data/0/quantity"), applied["pending_update"].clone()), (json!(2), json!(null)));
-    shop.sandbox.set_card(&shop.customer, Card::NeedsAuthentication).unwrap();
-    let mut third = pairs("pending_if_incomplete");
-    third[1].1 = "3";
-    let pending = shop.ok(&path, &third).await;
-    shop.pass(1);
-    assert_eq!(
-        (shop.object(&id)["pending_update"].clone(), shop.object(&pending["latest_invoice"])["status"].clone()),
-        (json!(null), json!("void"))
-    );
-    assert_eq!(at(&shop.object(&id), "/items/data/0/quantity"), 2);
-    shop.all_is_told();
-}
-
-#[tokio::test]
-async fn a_schedule_changes_the_plan_with_the_period() {
-    let shop = Shop::open().await;
-    let subscription = shop.subscribed(&[]).await;
-    let id = subscription["id"].as_str().unwrap();
-    let schedule = shop.ok("subscription_schedules", &[("from_subscription", id)]).await;
-    let (start, end) =
-        (at(&schedule, "/phases/0/start_date").to_string(), at(&schedule, "/phases/0/end_date").to_string());
-    let path = format!("subscription_schedules/{}", schedule["id"].as_str().unwrap());
-    let refused = shop.post(&format!("subscriptions/{id}"), &[("cancel_at_period_end", "true")]).await;
-    assert_eq!(refused.status, 400);
-    let pairs = [
-        ("phases[0][items][0][price]", shop.monthly.as_str()),
-        ("phases[0][start_date]", &start),
-        ("phases[0][end_date]", &end),
-        ("phases[1][items][0][price]", &shop.yearly),
-        ("phases[1][proration_behavior]", "none"),
-        ("end_behavior", "release"),
-    ];
-    shop.ok(&path, &pairs).await;
-    shop.pass(31);
-    let changed = shop.object(&json!(id));
-    assert_eq!(at(&changed, "/items/data/0/price/id"), shop.yearly.as_str());
-    assert_eq!(at(&changed, "/items/data/0/id"), at(&subscription, "/items/data/0/id"));
-    assert_eq!(shop.object(&changed["latest_invoice"])["total"], 30_000);
-    assert_eq!(at(&changed, "/items/data/0/current_period_start").to_string(), end);
-    let released = shop.ok(&format!("{path}/release"), &[]).await;
-    assert_eq!((&released["status"], &released["released_subscription"]), (&json!("released"), &json!(id)));
-    assert_eq!(shop.object(&json!(id))["schedule"], json!(null));
-    assert_eq!(shop.sandbox.objects("invoice").len(), 2);
-    shop.all_is_told();
-}
-
 #[tokio::test]
 async fn subscriptions_end_as_they_are_told_to() {
     let shop = Shop::open().await;
-    let first = shop.subscribed(&[]).await;
+    let first = shop.subscribe(&[]).await;
     let path = format!("subscriptions/{}", first["id"].as_str().unwrap());
     let ending =
         shop.ok(&path, &[("cancel_at_period_end", "true"), ("cancellation_details[feedback]", "too_complex")]).await;
@@ -210,7 +77,7 @@ async fn subscriptions_end_as_they_are_told_to() {
     let ended = shop.object(&first["id"]);
     assert_eq!((&ended["status"], &ended["ended_at"]), (&json!("canceled"), &ended["cancel_at"]));
     assert_eq!(shop.post(&path, &[("cancel_at", "")]).await.status, 400);
-    let second = shop.subscribed(&[]).await;
+    let second = shop.subscribe(&[]).await;
     shop.pass(10);
     let path = format!("subscriptions/{}", second["id"].as_str().unwrap());
     let gone = shop.send("DELETE", &path, &[("prorate", "true"), ("invoice_now", "true")], None).await;
@@ -220,14 +87,14 @@ async fn subscriptions_end_as_they_are_told_to() {
     assert_eq!(list["data"], json!([]));
     let list = shop.get("subscriptions", &[("customer", &shop.customer), ("status", "all")]).await;
     assert_eq!(list["data"].as_array().unwrap().len(), 2);
-    shop.all_is_told();
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
 async fn first_payments_are_awaited_for_a_day() {
     let shop = Shop::open().await;
     let expand = ("expand[]", "latest_invoice.confirmation_secret");
-    let asked = shop.subscribed(&[("payment_behavior", "default_incomplete"), expand]).await;
+    let asked = shop.subscribe(&[("payment_behavior", "default_incomplete"), expand]).await;
     let secret = at(&asked, "/latest_invoice/confirmation_secret/client_secret");
     let intent = secret.as_str().unwrap().split("_secret_").next().unwrap();
     assert_eq!(asked["status"], "incomplete");
@@ -235,7 +102,7 @@ async fn first_payments_are_awaited_for_a_day() {
     shop.sandbox.authenticate(intent, true).unwrap();
     assert_eq!(shop.object(&asked["id"])["status"], "active");
     shop.sandbox.set_card(&shop.customer, Card::Declined).unwrap();
-    let late = shop.subscribed(&[]).await;
+    let late = shop.subscribe(&[]).await;
     shop.pass(1);
     assert_eq!(shop.object(&late["id"])["status"], "incomplete_expired");
     assert_eq!(shop.object(&late["latest_invoice"])["status"], "void");
@@ -249,7 +116,7 @@ async fn first_payments_are_awaited_for_a_day() {
     let poor = shop.made("customers", &[]).await;
     let refused = shop.post("subscriptions", &[("customer", &poor), ("items[0][price]", &shop.monthly)]).await;
     assert_eq!((refused.status, refused.code()), (400, "resource_missing"));
-    shop.all_is_told();
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
@@ -262,9 +129,9 @@ async fn coupons_last_as_long_as_they_say_and_are_capped() {
     )
     .await;
     let code = shop.made("promotion_codes", &[("coupon", "three"), ("code", "THREE"), ("max_redemptions", "1")]).await;
-    let one = shop.subscribed(&[("discounts[0][coupon]", "once"), ("expand[]", "discounts")]).await;
+    let one = shop.subscribe(&[("discounts[0][coupon]", "once"), ("expand[]", "discounts")]).await;
     assert_eq!(at(&one, "/discounts/0/coupon/times_redeemed"), 1);
-    let three = shop.subscribed(&[("discounts[0][promotion_code]", &code)]).await;
+    let three = shop.subscribe(&[("discounts[0][promotion_code]", &code)]).await;
     let pairs = [("customer", shop.customer.as_str()), ("items[0][price]", &shop.monthly)];
     for (name, value) in [("discounts[0][coupon]", "once"), ("discounts[0][promotion_code]", &code)] {
         let refused = shop.post("subscriptions", &[pairs[0], pairs[1], (name, value)]).await;
@@ -282,7 +149,7 @@ async fn coupons_last_as_long_as_they_say_and_are_capped() {
     assert_eq!(shop.object(&three["id"])["discounts"], json!([]));
     let found = shop.get("promotion_codes", &[("code", "three")]).await;
     assert_eq!((at(&found, "/data/0/active"), at(&found, "/data/0/coupon/id")), (json!(false), json!("three")));
-    shop.all_is_told();
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
@@ -302,13 +169,13 @@ async fn a_trial_without_a_card_may_pause() {
     shop.sandbox.set_card(&poor, Card::Good).unwrap();
     let path = format!("subscriptions/{}/resume", trial["id"].as_str().unwrap());
     assert_eq!(shop.ok(&path, &[]).await["status"], "active");
-    shop.all_is_told();
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
 async fn collection_can_be_paused() {
     let shop = Shop::open().await;
-    let subscription = shop.subscribed(&[]).await;
+    let subscription = shop.subscribe(&[]).await;
     let path = format!("subscriptions/{}", subscription["id"].as_str().unwrap());
     let until = (START + 50 * 86_400).to_string();
     shop.ok(&path, &[("pause_collection[behavior]", "void"), ("pause_collection[resumes_at]", &until)]).await;
@@ -316,5 +183,5 @@ async fn collection_can_be_paused() {
     let statuses: Vec<Value> = shop.sandbox.objects("invoice").iter().map(|it| it["status"].clone()).collect();
     assert_eq!(statuses, ["paid", "void", "paid"]);
     assert_eq!(shop.object(&subscription["id"])["pause_collection"], json!(null));
-    shop.all_is_told();
+    shop.assert_events_complete();
 }

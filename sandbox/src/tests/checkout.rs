@@ -20,13 +20,13 @@ async fn a_pack_is_bought_with_the_third_card() {
     let open = session(&shop, "payment", &shop.pack, &more).await;
     let id = open["id"].as_str().unwrap();
     assert_eq!(open["url"], format!("http://stripe.test/pay/{id}"));
-    shop.news();
+    shop.new_event_types();
     assert_eq!(shop.sandbox.pay(id, Card::Declined).unwrap_err()["decline_code"], "generic_decline");
     let intent = shop.sandbox.pay(id, Card::NeedsAuthentication).unwrap().unwrap();
     shop.sandbox.authenticate(&intent, false).unwrap();
     assert_eq!(shop.object(&open["id"])["status"], "open");
     assert_eq!(shop.sandbox.pay(id, Card::Good), Ok(None));
-    let mut news = shop.news();
+    let mut news = shop.new_event_types();
     news.retain(|kind| kind != "payment_method.attached");
     assert_eq!(
         news,
@@ -46,7 +46,7 @@ async fn a_pack_is_bought_with_the_third_card() {
     let paid = shop.sandbox.object(&intent).unwrap();
     assert_eq!((&paid["amount_received"], at(&paid, "/metadata/order")), (&json!(2000), json!("7")));
     assert!(shop.sandbox.pay(id, Card::Good).is_err());
-    shop.all_is_told();
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
@@ -63,8 +63,8 @@ async fn a_stranger_subscribes_with_a_code() {
     let open = session(&shop, "subscription", &shop.monthly, &more).await;
     assert_eq!((&open["amount_total"], at(&open, "/line_items/data/0/amount_total")), (&json!(6000), json!(6000)));
     let id = open["id"].as_str().unwrap();
-    assert_eq!(shop.sandbox.use_code(id, "nine").unwrap_err()["code"], "resource_missing");
-    shop.sandbox.use_code(id, "ten").unwrap();
+    assert_eq!(shop.sandbox.apply_code(id, "nine").unwrap_err()["code"], "resource_missing");
+    shop.sandbox.apply_code(id, "ten").unwrap();
     assert_eq!(shop.object(&open["id"])["amount_total"], 5000);
     assert!(shop.sandbox.pay(id, Card::WithoutFunds).is_err());
     assert_eq!(shop.sandbox.pay(id, Card::Good), Ok(None));
@@ -75,7 +75,7 @@ async fn a_stranger_subscribes_with_a_code() {
     assert_eq!((&subscription["customer"], shop.sandbox.objects("subscription").len()), (&done["customer"], 1));
     assert_eq!(shop.object(&done["invoice"])["total"], 5000);
     assert_eq!(shop.sandbox.object("ten").unwrap()["times_redeemed"], 1);
-    shop.all_is_told();
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
@@ -96,8 +96,8 @@ async fn sessions_begin_trials_and_expire() {
         (shop.object(&other["id"])["status"].clone(), shop.object(&third["id"])["status"].clone()),
         (json!("expired"), json!("expired"))
     );
-    assert_eq!(shop.news().iter().filter(|kind| *kind == "checkout.session.expired").count(), 2);
-    shop.all_is_told();
+    assert_eq!(shop.new_event_types().iter().filter(|kind| *kind == "checkout.session.expired").count(), 2);
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
@@ -130,8 +130,8 @@ async fn cards_are_charged_without_their_holder() {
     let intent = shop.ok("payment_intents", &pairs).await;
     assert_eq!(intent["status"], "requires_action");
     shop.ok(&format!("payment_intents/{}/cancel", intent["id"].as_str().unwrap()), &[]).await;
-    assert_eq!(shop.news().last().unwrap(), "payment_intent.canceled");
-    shop.all_is_told();
+    assert_eq!(shop.new_event_types().last().unwrap(), "payment_intent.canceled");
+    shop.assert_events_complete();
 }
 
 #[tokio::test]
@@ -139,22 +139,22 @@ async fn no_more_is_refunded_than_was_paid() {
     let shop = Shop::open().await;
     let pairs = [("amount", "500"), ("currency", "usd"), ("payment_method", "pm_card_visa"), ("confirm", "true")];
     let intent = shop.made("payment_intents", &pairs).await;
-    shop.news();
+    shop.new_event_types();
     let refund = shop.made("refunds", &[("payment_intent", &intent), ("amount", "200"), ("reason", "duplicate")]).await;
-    assert_eq!(shop.news(), ["refund.created", "charge.refunded"]);
+    assert_eq!(shop.new_event_types(), ["refund.created", "charge.refunded"]);
     let refused = shop.post("refunds", &[("payment_intent", &intent), ("amount", "301")]).await;
     assert_eq!(refused.code(), "amount_too_large");
     shop.ok("refunds", &[("payment_intent", &intent)]).await;
     let charge = &shop.sandbox.objects("charge")[0];
     assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(500), &json!(true)));
     assert_eq!(shop.post("refunds", &[("payment_intent", &intent)]).await.code(), "charge_already_refunded");
-    shop.all_is_told();
+    shop.assert_events_complete();
     // Of a refund that fails no event of the charge tells, as at Stripe.
     shop.sandbox.fail_refund(&refund).unwrap();
     let charge = &shop.sandbox.objects("charge")[0];
     assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(300), &json!(false)));
     let dispute = json!({"id": "du_1", "object": "dispute", "charge": charge["id"], "amount": 500, "created": START, "status": "needs_response"});
     shop.sandbox.put(dispute);
-    assert_eq!(shop.news().last().unwrap(), "charge.dispute.created");
+    assert_eq!(shop.new_event_types().last().unwrap(), "charge.dispute.created");
     assert_eq!(shop.get("disputes", &[]).await["data"][0]["id"], "du_1");
 }

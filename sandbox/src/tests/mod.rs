@@ -1,6 +1,7 @@
-//! The stand-in through its HTTP, as its callers see it.
+//! Tests of the stand-in through HTTP.
 
 mod billing;
+mod changes;
 mod checkout;
 mod pages;
 mod requests;
@@ -15,7 +16,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::{Card, Sandbox};
+use crate::{Card, Sandbox};
 
 const KEY: &str = "sk_test_sandbox";
 /// 2026-01-15 12:00 UTC.
@@ -24,7 +25,7 @@ const START: i64 = 1_768_478_400;
 struct Shop {
     sandbox: Sandbox,
     clock: Arc<AtomicI64>,
-    /// What a month costs.
+    /// The id of the monthly price.
     monthly: String,
     yearly: String,
     pack: String,
@@ -34,7 +35,7 @@ struct Shop {
 struct Got {
     status: u16,
     headers: HeaderMap,
-    /// `None` where the answer broke off.
+    /// The body; `None` if the response broke off.
     body: Option<Value>,
 }
 
@@ -49,10 +50,10 @@ impl Got {
 }
 
 impl Shop {
-    /// With a plan, a pack, and a customer with a card that works.
+    /// Opens a shop with a plan, a pack of credits, and a customer with a card that works.
     async fn open() -> Shop {
         let clock = Arc::new(AtomicI64::new(START));
-        let sandbox = Sandbox::new(time_of(&clock), KEY);
+        let sandbox = Sandbox::new(time_source(&clock), KEY);
         let none = String::new;
         let mut shop = Shop { sandbox, clock, monthly: none(), yearly: none(), pack: none(), customer: none() };
         shop.ok("products", &[("id", "prod_pro"), ("name", "Pro"), ("metadata[plan]", "pro")]).await;
@@ -68,7 +69,7 @@ impl Shop {
 
     fn pass(&self, days: i64) {
         self.clock.fetch_add(days * 24 * 60 * 60, Ordering::Relaxed);
-        self.sandbox.time_passes();
+        self.sandbox.run_due();
     }
 
     async fn send(&self, method: &str, path: &str, pairs: &[(&str, &str)], key: Option<&str>) -> Got {
@@ -109,8 +110,8 @@ impl Shop {
         got.body.unwrap()
     }
 
-    /// A subscription to the monthly plan.
-    async fn subscribed(&self, more: &[(&str, &str)]) -> Value {
+    /// Creates a subscription to the monthly plan.
+    async fn subscribe(&self, more: &[(&str, &str)]) -> Value {
         let mut pairs = vec![("customer", self.customer.as_str()), ("items[0][price]", self.monthly.as_str())];
         pairs.extend(more);
         self.ok("subscriptions", &pairs).await
@@ -120,24 +121,25 @@ impl Shop {
         self.sandbox.object(id.as_str().unwrap()).unwrap()
     }
 
-    /// The events tell all there is: what each says was before, was told before, and the last tells what is now.
-    fn all_is_told(&self) {
+    /// Asserts that the events are complete: each previous value was in an earlier event, and the last event has the present
+    /// values.
+    fn assert_events_complete(&self) {
         let mut known: HashMap<String, Vec<Value>> = HashMap::new();
         for event in self.sandbox.events() {
             let object = &event["data"]["object"];
             let id = object["id"].as_str().unwrap().to_owned();
             assert_eq!((&event["livemode"], event["api_version"].as_str()), (&json!(false), Some("2025-08-27.basil")));
             for (name, value) in event["data"]["previous_attributes"].as_object().into_iter().flatten() {
-                let before = known.get(&id).unwrap_or_else(|| panic!("{id} was not told before"));
+                let before = known.get(&id).unwrap_or_else(|| panic!("{id} has no earlier event"));
                 if !value.is_object() {
-                    // One failure is told twice, by `invoice.payment_failed` and `invoice.updated`, as at Stripe.
-                    assert!(before.iter().any(|told| &told[name] == value), "{} {name}: {value}", event["type"]);
+                    // One failure has two events, by `invoice.payment_failed` and `invoice.updated`, as at Stripe.
+                    assert!(before.iter().any(|earlier| &earlier[name] == value), "{} {name}: {value}", event["type"]);
                 }
             }
             known.entry(id).or_default().push(object.clone());
         }
         for (id, mut told) in known {
-            // Counts up in silence, as at Stripe.
+            // Changes without an event, as at Stripe.
             let still = |mut object: Value| {
                 object.as_object_mut().unwrap().remove("next_invoice_sequence");
                 object
@@ -146,15 +148,15 @@ impl Shop {
         }
     }
 
-    /// The types of the events that were not looked at yet.
-    fn news(&self) -> Vec<String> {
+    /// Returns the types of the events since the last call.
+    fn new_event_types(&self) -> Vec<String> {
         let events = self.sandbox.take_events();
         events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
     }
 }
 
-/// The time of a clock that holds seconds since 1970.
-fn time_of(clock: &Arc<AtomicI64>) -> impl Fn() -> DateTime<Utc> + Send + Sync + 'static {
+/// Returns the time source of a clock that holds seconds since 1970.
+fn time_source(clock: &Arc<AtomicI64>) -> impl Fn() -> DateTime<Utc> + Send + Sync + 'static {
     let clock = Arc::clone(clock);
     move || DateTime::from_timestamp(clock.load(Ordering::Relaxed), 0).unwrap()
 }

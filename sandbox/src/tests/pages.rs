@@ -43,7 +43,7 @@ async fn a_checkout_is_paid_on_its_page() {
     let (_, confirmation, _) = visit(&shop, "POST", &path, "card=authenticate").await;
     assert!(confirmation.starts_with("/confirm/pi_"));
     assert!(visit(&shop, "GET", &confirmation, "").await.2.contains("pay 15.00 USD"));
-    assert_eq!(visit(&shop, "POST", &confirmation, "deed=no").await.1, path);
+    assert_eq!(visit(&shop, "POST", &confirmation, "action=refuse").await.1, path);
     assert_eq!(visit(&shop, "GET", &confirmation, "").await.0, 404);
     let (status, location, _) = visit(&shop, "POST", &path, "card=good").await;
     assert_eq!((status, location), (303, format!("https://a.example/done?session={session}")));
@@ -54,18 +54,18 @@ async fn a_checkout_is_paid_on_its_page() {
 #[tokio::test]
 async fn a_customer_cancels_in_the_portal_and_comes_back() {
     let shop = Shop::open().await;
-    let subscription = shop.subscribed(&[]).await;
+    let subscription = shop.subscribe(&[]).await;
     let id = subscription["id"].as_str().unwrap();
     let pairs = [("customer", shop.customer.as_str()), ("return_url", "https://a.example/")];
     let session = shop.ok("billing_portal/sessions", &pairs).await;
     let path = session["url"].as_str().unwrap().trim_start_matches("http://stripe.test").to_owned();
     let (_, _, page) = visit(&shop, "GET", &path, "").await;
     assert!(page.contains("Renews on 2026-02-15") && page.contains("ends in 4242"), "{page}");
-    assert_eq!(visit(&shop, "POST", &path, &format!("deed=cancel&subscription={id}")).await.1, path);
+    assert_eq!(visit(&shop, "POST", &path, &format!("action=cancel&subscription={id}")).await.1, path);
     let ending = shop.object(&subscription["id"]);
     assert_eq!(ending["cancel_at"], at(&subscription, "/items/data/0/current_period_end"));
     assert_eq!(ending["cancel_at_period_end"], false);
-    visit(&shop, "POST", &path, &format!("deed=keep&subscription={id}")).await;
+    visit(&shop, "POST", &path, &format!("action=keep&subscription={id}")).await;
     assert_eq!(shop.object(&subscription["id"])["cancel_at"], json!(null));
     visit(&shop, "POST", &path, "card=declined").await;
     shop.pass(32);
@@ -73,5 +73,5 @@ async fn a_customer_cancels_in_the_portal_and_comes_back() {
     let other = shop.made("customers", &[]).await;
     let session = shop.ok("billing_portal/sessions", &[("customer", &other)]).await;
     let path = session["url"].as_str().unwrap().trim_start_matches("http://stripe.test").to_owned();
-    assert_eq!(visit(&shop, "POST", &path, &format!("deed=cancel&subscription={id}")).await.0, 400);
+    assert_eq!(visit(&shop, "POST", &path, &format!("action=cancel&subscription={id}")).await.0, 400);
 }

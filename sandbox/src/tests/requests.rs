@@ -160,7 +160,7 @@ async fn lists_have_pages_and_filters() {
     assert_eq!(late["data"].as_array().unwrap().len(), 2);
     let events = shop.get("events", &[("types[]", "customer.created"), ("created[gte]", &since)]).await;
     assert_eq!(events["data"].as_array().unwrap().len(), 2);
-    shop.news();
+    shop.new_event_types();
     shop.ok("customers", &[]).await;
     let missed = shop.get("events", &[("delivery_success", "false")]).await;
     assert_eq!(missed["data"].as_array().unwrap().len(), 1);

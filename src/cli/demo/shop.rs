@@ -47,7 +47,7 @@ impl Shop {
         let sandbox = Sandbox::new(|| Clock::System.now(), &key);
         stripe.api_key = Some(Secret::new(key));
         config.providers.livemode = false;
-        sandbox.set_base(&base);
+        sandbox.set_base_url(&base);
         Ok(Some(Shop { sandbox, base, webhook_secret }))
     }
 
@@ -59,7 +59,7 @@ impl Shop {
         // It has been there for long, and nobody is told: the worker finds it when it compares.
         for object in at_stripe::catalogue(db).await?.into_iter().chain(known.iter().cloned()).chain(newcomer) {
             let customer = object["id"].as_str().filter(|_| object["object"] == "customer").map(str::to_owned);
-            self.sandbox.keep(object);
+            self.sandbox.load(object);
             if let Some(customer) = customer {
                 let set = self.sandbox.set_card(&customer, Card::Good);
                 set.map_err(|error| anyhow::anyhow!("a customer gets no card: {error}"))?;

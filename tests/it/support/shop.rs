@@ -122,7 +122,7 @@ impl Shop {
     /// Advances the time, at Stripe too, and delivers the events.
     pub(crate) async fn advance(&self, by: TimeDelta) {
         self.test.advance(by);
-        self.stripe.time_passes();
+        self.stripe.run_due();
         self.deliver().await;
     }
 
