@@ -17,8 +17,7 @@ pub struct AuditEntry {
     action: &'static str,
     entity_type: &'static str,
     entity_id: Uuid,
-    /// The account that the row belongs to; `None` for a row of no account.
-    pub account_id: Option<Uuid>,
+    account_id: Option<Uuid>,
     before: Option<serde_json::Value>,
     after: Option<serde_json::Value>,
 }
@@ -30,9 +29,9 @@ impl AuditEntry {
         AuditEntry { action, entity_type, entity_id, account_id: None, before: None, after: None }
     }
 
-    /// Adds the account that the row belongs to.
-    pub fn account(self, account_id: Uuid) -> AuditEntry {
-        AuditEntry { account_id: Some(account_id), ..self }
+    /// Adds the account that the row belongs to, if it belongs to one.
+    pub fn account(self, account_id: impl Into<Option<Uuid>>) -> AuditEntry {
+        AuditEntry { account_id: account_id.into(), ..self }
     }
 
     /// Adds the row as it was.

@@ -62,7 +62,7 @@ where
             }
             let (action, account_id, asked) = (call.operation, call.account_id, call.params.clone());
             let id = place.write_down(txn, call).await?;
-            let entry = AuditEntry { account_id, ..AuditEntry::new(action, "ProviderCall", id) };
+            let entry = AuditEntry::new(action, "ProviderCall", id).account(account_id);
             txn.audit(&actor, entry.after(asked)).await?;
             Ok(id)
         })

@@ -16,9 +16,11 @@ use std::sync::Arc;
 /// The answer of a piece of work, of any type.
 pub(super) type Answer = Box<dyn Any + Send>;
 
+type Run = dyn for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Answer>> + Send;
+
 /// A piece of work to run in a transaction of its own.
 pub(super) struct Work {
-    run: Box<dyn for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Answer>> + Send>,
+    run: Box<Run>,
     pub(super) dry: bool,
 }
 

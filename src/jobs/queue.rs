@@ -7,6 +7,7 @@ use crate::db::{Txn, skip_locked};
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::jobs::{ActiveModel, Column, Entity, Model};
+use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
@@ -41,14 +42,15 @@ impl Txn {
     ///
     /// The payload of the last one to be enqueued counts. A transaction that enqueues under several keys does so in
     /// their order, as it locks each until it ends.
-    pub async fn enqueue<J: Job>(&self, job: &J) -> Result<()> {
-        self.enqueue_at(job, self.now()).await
+    pub fn enqueue<J: Job>(&self, job: &J) -> BoxFuture<'_, Result<()>> {
+        self.enqueue_at(job, self.now())
     }
 
     /// Enqueues `job` as [`enqueue`](Txn::enqueue) does, to run no earlier than `run_at`.
-    pub async fn enqueue_at<J: Job>(&self, job: &J, run_at: DateTime<Utc>) -> Result<()> {
-        let payload = serde_json::to_value(job).map_err(Error::internal)?;
-        insert(self, J::KIND, payload, job.unique_key(), run_at).await
+    pub fn enqueue_at<J: Job>(&self, job: &J, run_at: DateTime<Utc>) -> BoxFuture<'_, Result<()>> {
+        // Outside the future, which then needs no reference to the job.
+        let (payload, unique_key) = (serde_json::to_value(job), job.unique_key());
+        Box::pin(async move { insert(self, J::KIND, payload.map_err(Error::internal)?, unique_key, run_at).await })
     }
 }
 

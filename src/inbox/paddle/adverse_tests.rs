@@ -271,7 +271,7 @@ fn the_newest_attempt_counts_in_whatever_order_they_are_listed() {
             sold.payload["status"] = json!(status);
             let paid = payment(&sold, &[]).unwrap();
             let attempt = (paid.failure_code.as_deref(), paid.charge_external_id.as_deref());
-            let told = (paid.status, paid.failed_attempts, attempt.0, attempt.1, paid.received_minor);
+            let told = (paid.status.as_str(), paid.failed_attempts, attempt.0, attempt.1, paid.received_minor);
             assert_eq!(told, expected, "{attempts:?}");
             let paid_at = (status != "past_due").then(|| "2026-02-03T01:00:00Z".parse().unwrap());
             assert_eq!(paid.paid_at, paid_at);

@@ -45,7 +45,7 @@ fn a_subscription_may_have_several_items_and_a_pause_to_come() {
         [("sub_1:pri_a", Some(1), Some(90)), ("sub_1:pri_b", Some(7), Some(90)), ("sub_1:pri_c", Some(1), None)];
     assert_eq!(items.collect::<Vec<_>>(), expected);
     assert!(observed.items.iter().all(|item| (item.currency.as_str(), item.interval.as_str()) == ("EUR", "year")));
-    let planned = observed.scheduled.iter().map(|change| (change.kind, change.effective_at.to_rfc3339()));
+    let planned = observed.scheduled.iter().map(|change| (change.kind.as_str(), change.effective_at.to_rfc3339()));
     let (pause, resume) = ("2026-04-01T00:00:00+00:00".to_owned(), "2026-06-01T00:00:00+00:00".to_owned());
     assert_eq!(planned.collect::<Vec<_>>(), [("pause", pause), ("resume", resume)]);
     assert_eq!((observed.cancel_at, observed.ended_at, observed.trial), (None, None, None));

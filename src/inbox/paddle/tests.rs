@@ -133,8 +133,8 @@ fn a_subscription_goes_through_the_states_that_it_was_in() {
             assert_eq!((change.kind.as_str(), Some(change.effective_at)), ("cancel", observed.cancel_at));
             assert!(observed.cancel_at_period_end && observed.ended_at.is_none());
         }
-        if told.last() != Some(&state.status) {
-            told.push(state.status);
+        if told.last() != Some(&state.status.as_str()) {
+            told.push(state.status.as_str());
         }
     }
     assert_eq!(told, ["trialing", "active", "past_due", "active", "canceled"]);

@@ -54,7 +54,7 @@ pub(super) fn report(app: &App, found: &Reconciled, Span { since, until }: Span,
         next_attempt_at: None,
         error: None,
         applied_at: None,
-        source: EventSource::Listed.name().to_owned(),
+        source: EventSource::Listed.as_str().to_owned(),
         waits_for: None,
         note: Some("Report of a comparison with Stripe.".to_owned()),
     }
