@@ -11,7 +11,6 @@ mod coupons;
 mod credits;
 mod gifts;
 mod licences;
-mod live;
 mod node;
 mod operations;
 mod payments;
@@ -23,7 +22,7 @@ pub use common::global_id_of;
 
 use crate::app::App;
 use crate::auth::Viewer;
-use async_graphql::{Interface, MergedObject, Schema, ValidationMode};
+use async_graphql::{Interface, MergedObject, MergedSubscription, Schema, ValidationMode};
 use common::Loaders;
 use engine::documents::Limits;
 use engine::execute::{Attach, Engine};
@@ -56,6 +55,15 @@ pub struct Mutation(
     gifts::Mutation,
     licences::Mutation,
     operations::Mutation,
+);
+
+/// What can be watched. Each event shows the present state of what changed, once for each change; rows that the caller
+/// may not see are passed over.
+#[derive(MergedSubscription, Default)]
+pub struct Live(
+    subscriptions::events::SubscriptionEvents,
+    payments::events::PaymentEvents,
+    operations::events::WebhookEvents,
 );
 
 /// What is wrong with a mutation's input, in a form that a caller can mend.
@@ -112,8 +120,8 @@ enum UserError {
 }
 
 /// The schema, to be run by an [`Engine`], which does all the checking.
-pub fn schema() -> Schema<Query, Mutation, live::LiveSubscription> {
-    Schema::build(Query::default(), Mutation::default(), live::LiveSubscription)
+pub fn schema() -> Schema<Query, Mutation, Live> {
+    Schema::build(Query::default(), Mutation::default(), Live::default())
         .limit_recursive_depth(usize::MAX)
         .register_output_type::<UserError>()
         .validation_mode(ValidationMode::Fast)
@@ -129,7 +137,7 @@ pub fn sdl() -> String {
 pub fn attach(app: Arc<App>, viewer: Viewer) -> Attach {
     Box::new(move |request| {
         let loaders = Loaders::new(Arc::clone(&app), viewer.clone());
-        request.data(Arc::clone(&app)).data(Arc::new(loaders))
+        request.data(Arc::clone(&app)).data(loaders.batches()).data(Arc::new(loaders))
     })
 }
 

@@ -28,7 +28,6 @@ pub(crate) const STILL_CIRCULAR: &[&str] = &[
     "src/config/",
     "src/credits/",
     "src/db/",
-    "src/graphql/",
     "src/http/",
     "src/jobs/",
     "src/licences/",

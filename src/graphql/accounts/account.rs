@@ -16,7 +16,7 @@ use crate::graphql::licences::license_key::{LicenseKey, LicenseKeyFilter, Licens
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
 use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder};
 use crate::graphql::payments::refund::{Refund, RefundFilter, RefundOrder};
-use crate::graphql::subscriptions::lists::{SubscriptionFilter, SubscriptionOrder, current};
+use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{InvoicesOf, PaymentsOf, Redemptions, RedemptionsOf, RefundsOf};
 use crate::subscriptions::Holder;
@@ -25,20 +25,6 @@ use async_graphql::{Context, ID, Object, Result};
 use entity::accounts;
 
 pub struct Account(pub(crate) Row<accounts::Entity>);
-
-words! {
-    /// Who shares an account.
-    AccountType {
-        /// One person; everyone has exactly one of these.
-        Individual = "individual",
-        /// Two people.
-        Couple = "couple",
-        /// A team.
-        Team = "team",
-        /// An organisation.
-        Organisation = "organisation",
-    }
-}
 
 /// What people bill through: everyone has one of their own, and may share others.
 #[Object]
@@ -101,7 +87,7 @@ impl Account {
     /// here, and of several the one to the plan of the highest rank, else the newest. Null where none does;
     /// `subscriptions(first: 1)` has the newest, whatever it gives.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
-        current(ctx, Holder::Account, self.0.id).await
+        Subscription::current(ctx, Holder::Account, self.0.id).await
     }
 
     /// Every subscription it has or had.

@@ -1,14 +1,14 @@
 //! People.
 
 use super::account::Account;
-use super::lists::{AccountFilter, AccountOrder};
+use super::list::{AccountFilter, AccountOrder};
 use crate::accounts as feature;
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Row, Word, all_under, global_id, listed, local_id, optional_text,
     page_args, under,
 };
 use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder};
-use crate::graphql::subscriptions::lists::{SubscriptionFilter, SubscriptionOrder, current};
+use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::PaymentsOf;
 use crate::subscriptions::Holder;
@@ -95,7 +95,7 @@ impl User {
     /// here, and of several the one to the plan of the highest rank, else the newest. Null where none does;
     /// `subscriptions(first: 1)` has the newest, whatever it gives.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
-        current(ctx, Holder::User, self.0.id).await
+        Subscription::current(ctx, Holder::User, self.0.id).await
     }
 
     /// Every subscription of their accounts.

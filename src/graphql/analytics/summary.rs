@@ -4,7 +4,7 @@ use crate::analytics as feature;
 use crate::auth::Permission;
 use crate::graphql::common::{BigInt, ContextExt, Currency, Date, Instant, Money, Word};
 use crate::graphql::payments::payment::RevenueStream;
-use crate::graphql::subscriptions::subscription::SubscriptionStatus;
+use crate::graphql::subscriptions::status::SubscriptionStatus;
 use crate::money;
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 

@@ -36,13 +36,13 @@ macro_rules! order_input {
             /// What to order by.
             pub field: $field,
             /// Which way.
-            pub direction: $crate::graphql::common::OrderDirection,
+            pub direction: $crate::graphql::common::connections::OrderDirection,
         }
 
         impl $name {
             /// Whether the largest or newest comes first; `otherwise` where nothing is asked.
             pub(crate) fn descending(order: Option<Self>, otherwise: bool) -> bool {
-                order.map_or(otherwise, |order| order.direction == $crate::graphql::common::OrderDirection::Desc)
+                order.map_or(otherwise, |order| order.direction == $crate::graphql::common::connections::OrderDirection::Desc)
             }
         }
     };

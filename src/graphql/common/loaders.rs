@@ -42,7 +42,7 @@ pub trait Batch: 'static {
 pub struct Loaders {
     app: Arc<App>,
     viewer: Viewer,
-    batches: Batches,
+    batches: Arc<Batches>,
     shelves: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -52,7 +52,7 @@ type ShelfOf<B> = Shelf<<B as Batch>::Key, <B as Batch>::Value>;
 impl Loaders {
     /// Loaders that see what `viewer` may see.
     pub fn new(app: Arc<App>, viewer: Viewer) -> Self {
-        Loaders { app, viewer, batches: Batches::default(), shelves: Mutex::new(HashMap::new()) }
+        Loaders { app, viewer, batches: Arc::default(), shelves: Mutex::new(HashMap::new()) }
     }
 
     /// Whose loaders these are.
@@ -60,9 +60,9 @@ impl Loaders {
         &self.viewer
     }
 
-    /// Runs the operation whose loaders these are; without this, no loader ever answers.
-    pub async fn drive<T>(&self, operation: impl Future<Output = T>) -> T {
-        self.batches.drive(operation).await
+    /// Returns the reads that resolvers have asked for; no loader answers unless these drive the operation.
+    pub fn batches(&self) -> Arc<Batches> {
+        Arc::clone(&self.batches)
     }
 
     /// What `B` finds for `key`.

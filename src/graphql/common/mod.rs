@@ -1,18 +1,20 @@
 //! Shared by the types of every feature: scalars, ids, connections, loaders, inputs and user errors.
 
-mod connections;
+pub mod connections;
 mod context;
 mod ids;
 mod inputs;
+mod live;
 mod loaders;
 mod lookups;
-mod scalars;
-mod user_error;
+pub mod scalars;
+pub mod user_error;
 
 pub use connections::*;
 pub use context::ContextExt;
 pub use ids::*;
 pub use inputs::*;
+pub use live::{StreamEvent, stream_event};
 pub use loaders::*;
 pub use lookups::{to_exactly_one, to_one};
 pub use scalars::*;

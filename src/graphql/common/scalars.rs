@@ -168,7 +168,7 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
         pub enum $name { $($(#[$value_doc])* $value,)* }
 
-        impl $crate::graphql::common::Word for $name {
+        impl $crate::graphql::common::scalars::Word for $name {
             const WORDS: &'static [(Self, &'static str)] = &[$(($name::$value, $word),)*];
 
             fn word(self) -> &'static str {

@@ -49,11 +49,11 @@ macro_rules! user_error {
             $($(#[$more_doc])* pub $more: $kind,)?
         }
 
-        impl $crate::graphql::common::FromRefusal for $name {
+        impl $crate::graphql::common::user_error::FromRefusal for $name {
             fn from_refusal(refusal: &$crate::error::Refusal) -> Option<Self> {
                 Some($name {
                     code: $codes::of(refusal)?,
-                    field: $crate::graphql::common::field_path(refusal),
+                    field: $crate::graphql::common::user_error::field_path(refusal),
                     message: refusal.message.to_string(),
                     $($more: refusal.$more.clone(),)?
                 })

@@ -17,17 +17,25 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::{
+    batches::Batches,
     documents::{Answer, Documents, Limits, Prepared},
     errors::{RequestError, code, internal, present_all, retry_after_seconds},
 };
 use crate::changes::{Change, Interest};
-use crate::graphql::{common::Loaders, live::Occasion};
 
 /// Puts into a request what its resolvers look up, as the caller and fresh loaders; called once for each operation.
 pub type Attach = Box<dyn Fn(Request) -> Request + Send + Sync>;
 
 type Run = Box<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 type Stream = Box<dyn Fn(Request) -> BoxStream<'static, Response> + Send + Sync>;
+
+/// Why a subscription is executed.
+pub enum SubscriptionTrigger {
+    /// It has just been opened; the resolver stores here which changes it watches.
+    Opening(Arc<OnceLock<Interest>>),
+    /// A change that it may report.
+    Event(Change),
+}
 
 /// The schema with everything that stands between it and a client's text.
 pub struct Engine {
@@ -147,8 +155,8 @@ impl Engine {
     /// Runs a query or mutation that was accepted.
     pub async fn run(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
         let request = attach(accepted.0.request());
-        let loaders = loaders(&request);
-        let ran = self.guarded(&accepted.0, driven(loaders, (self.run)(request)), request_id).await;
+        let batches = batches(&request);
+        let ran = self.guarded(&accepted.0, driven(batches, (self.run)(request)), request_id).await;
         let reply = ran.map(|response| self.reply(&accepted.0, response, request_id)).unwrap_or_else(|failed| *failed);
         accepted.named(reply)
     }
@@ -156,7 +164,7 @@ impl Engine {
     /// What a subscription watches for, or the reply that says why it may not.
     pub async fn open(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Result<Interest, Box<Reply>> {
         let found = Arc::new(OnceLock::new());
-        let refused = self.event(accepted, Occasion::Opening(Arc::clone(&found)), attach, request_id).await;
+        let refused = self.event(accepted, SubscriptionTrigger::Opening(Arc::clone(&found)), attach, request_id).await;
         match (found.get(), refused) {
             (Some(interest), None) => Ok(*interest),
             (_, Some(reply)) if reply.outcome == Outcome::Executed => {
@@ -169,16 +177,22 @@ impl Engine {
 
     /// What a subscription has to tell of a change; nothing where the caller may not see it.
     pub async fn tell(&self, accepted: &Accepted, change: Change, attach: &Attach, request_id: &str) -> Option<Reply> {
-        self.event(accepted, Occasion::Event(change), attach, request_id).await
+        self.event(accepted, SubscriptionTrigger::Event(change), attach, request_id).await
     }
 
     /// The first that the stream of a subscription has to say: its resolvers give at most one item for an occasion.
-    async fn event(&self, accepted: &Accepted, occasion: Occasion, attach: &Attach, request_id: &str) -> Option<Reply> {
-        let request = attach(accepted.0.request()).data(occasion);
-        let loaders = loaders(&request);
+    async fn event(
+        &self,
+        accepted: &Accepted,
+        trigger: SubscriptionTrigger,
+        attach: &Attach,
+        request_id: &str,
+    ) -> Option<Reply> {
+        let request = attach(accepted.0.request()).data(trigger);
+        let batches = batches(&request);
         let mut events = (self.stream)(request);
         let first = async move { events.next().await };
-        let reply = match self.guarded(&accepted.0, driven(loaders, first), request_id).await {
+        let reply = match self.guarded(&accepted.0, driven(batches, first), request_id).await {
             Ok(response) => self.reply(&accepted.0, response?, request_id),
             Err(failed) => *failed,
         };
@@ -234,14 +248,14 @@ impl Accepted {
     }
 }
 
-fn loaders(request: &Request) -> Option<Arc<Loaders>> {
-    request.data.get(&TypeId::of::<Arc<Loaders>>())?.downcast_ref().cloned()
+fn batches(request: &Request) -> Option<Arc<Batches>> {
+    request.data.get(&TypeId::of::<Arc<Batches>>())?.downcast_ref().cloned()
 }
 
-/// Runs an operation with its loaders, where it has any.
-async fn driven<T>(loaders: Option<Arc<Loaders>>, operation: impl Future<Output = T>) -> T {
-    match loaders {
-        Some(loaders) => loaders.drive(operation).await,
+/// Runs an operation with the reads that its resolvers ask for, where it was given any.
+async fn driven<T>(batches: Option<Arc<Batches>>, operation: impl Future<Output = T>) -> T {
+    match batches {
+        Some(batches) => batches.drive(operation).await,
         None => operation.await,
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod audit_log;
+pub mod events;
 pub mod provider_calls;
 pub mod security_events;
 pub mod webhook_events;

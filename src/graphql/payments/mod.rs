@@ -1,5 +1,6 @@
 //! Payments, invoices, refunds and disputes.
 
+pub mod events;
 pub mod invoice;
 pub mod payment;
 pub mod refund;

@@ -1,10 +1,13 @@
 //! Subscriptions, their history and changes to them.
 
-pub mod lists;
+pub mod events;
+pub mod list;
 pub mod mutations;
 pub mod parts;
 pub mod plan_change_mutations;
 pub mod plan_preview;
+pub mod queries;
+pub mod status;
 pub mod subscription;
 pub mod trial_mutations;
 pub mod version;
@@ -14,7 +17,7 @@ use async_graphql::MergedObject;
 /// Query fields of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "SubscriptionsQuery")]
-pub struct Query(lists::SubscriptionQuery, plan_preview::PreviewQuery);
+pub struct Query(queries::SubscriptionQuery, plan_preview::PreviewQuery);
 
 /// Mutation fields of this feature.
 #[derive(MergedObject, Default)]

@@ -1,10 +1,12 @@
 //! Subscriptions.
 
 use super::parts::{ScheduledChange, SubscriptionItem};
+use super::status::SubscriptionStatus;
 use super::version::{SubscriptionVersion, SubscriptionVersionOrder};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, Instant, Json, Row, Word, all_under, global_id, page_args, to_exactly_one, to_one, under,
+    Connection, ContextExt, CurrentSubscription, Instant, Json, Row, Under, Wholes, Word, all_under, global_id,
+    page_args, to_exactly_one, to_one, under,
 };
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
 use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
@@ -12,34 +14,12 @@ use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::payments::{InvoicesOf, PaymentsOf};
 use crate::plans::PlanOfVersion;
-use crate::subscriptions::{History, Items, ScheduledChanges};
-use crate::words;
+use crate::subscriptions::{History, Holder, Items, ScheduledChanges};
 use async_graphql::{Context, ID, Object, Result};
 use entity::subscriptions;
+use uuid::Uuid;
 
 pub struct Subscription(pub(crate) Row<subscriptions::Entity>);
-
-words! {
-    /// Status of a subscription, as defined by its provider. Values may be added.
-    SubscriptionStatus {
-        /// On trial; grants the plan.
-        Trialing = "trialing",
-        /// Paid; grants the plan.
-        Active = "active",
-        /// The last payment failed and is being retried; still grants the plan.
-        PastDue = "past_due",
-        /// The provider has given up collecting; grants nothing.
-        Unpaid = "unpaid",
-        /// Paused; grants nothing.
-        Paused = "paused",
-        /// Waiting for the first payment.
-        Incomplete = "incomplete",
-        /// The first payment was never made.
-        IncompleteExpired = "incomplete_expired",
-        /// Ended.
-        Canceled = "canceled",
-    }
-}
 
 /// A subscription of an account to a plan.
 #[Object]
@@ -240,5 +220,19 @@ impl Subscription {
     ) -> Result<Connection<Invoice>> {
         let list = InvoiceFilter::list(filter, order_by)?;
         under(ctx, InvoicesOf::Subscription, self.0.id, list, page_args(first, after, last, before)).await
+    }
+}
+
+impl Subscription {
+    /// Returns the subscription that gives a holder their plan at present. Its plan is read with it.
+    pub(crate) async fn current(ctx: &Context<'_>, of: Holder, holder: Uuid) -> Result<Option<Subscription>> {
+        let Some((subscription, plan)) = ctx.loaders().load::<CurrentSubscription>((of, holder)).await? else {
+            return Ok(None);
+        };
+        if let Some(parent) = subscription.product_version_id {
+            let key = Under { parent, of: (), list: PlanOfVersion, page: () };
+            ctx.loaders().put::<Wholes<PlanOfVersion>>(key, [plan].into());
+        }
+        Ok(Some(Subscription(subscription)))
     }
 }

@@ -1,6 +1,6 @@
 //! The history of subscriptions.
 
-use super::subscription::SubscriptionStatus;
+use super::status::SubscriptionStatus;
 use crate::graphql::common::{Instant, Json, Money, Row, Word, global_id, to_one};
 use crate::graphql::operations::webhook_events::WebhookEvent;
 use crate::graphql::plans::plan::PlanVersion;

@@ -3,9 +3,9 @@
 use crate::graphql::common::{ContextExt, Instant, Word, all_under, to_one};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::Plan;
-use crate::graphql::subscriptions::lists::current;
 use crate::graphql::subscriptions::parts::ScheduledChange;
-use crate::graphql::subscriptions::subscription::{Subscription, SubscriptionStatus};
+use crate::graphql::subscriptions::status::SubscriptionStatus;
+use crate::graphql::subscriptions::subscription::Subscription;
 use crate::subscriptions::{Holder, ScheduledChanges};
 use async_graphql::{Context, Object, Result};
 
@@ -70,7 +70,7 @@ impl ViewerPlanStatus {
 impl ViewerPlanStatus {
     pub(crate) async fn of(ctx: &Context<'_>) -> Result<Option<ViewerPlanStatus>> {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
-        Ok(current(ctx, Holder::User, user_id).await?.map(ViewerPlanStatus))
+        Ok(Subscription::current(ctx, Holder::User, user_id).await?.map(ViewerPlanStatus))
     }
 
     /// The change of plan that comes next.

@@ -4,11 +4,10 @@ use super::plan::ViewerPlanStatus;
 use crate::accounts::OwnAccount;
 use crate::auth::Role;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::accounts::lists::{AccountFilter, AccountOrder};
+use crate::graphql::accounts::list::{AccountFilter, AccountOrder};
 use crate::graphql::accounts::user::User;
 use crate::graphql::common::{Connection, ContextExt, all_under, page_args, to_one, under};
 use crate::graphql::node::{self, Node};
-use crate::graphql::subscriptions::lists::current;
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::subscriptions::{Holder, trial_available};
 use async_graphql::{Context, Enum, ID, Object, Result};
@@ -86,7 +85,7 @@ impl Viewer {
     /// `user.subscriptions(first: 1)` has the newest, whatever it gives.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
-        current(ctx, Holder::User, user_id).await
+        Subscription::current(ctx, Holder::User, user_id).await
     }
 }
 

@@ -11,7 +11,8 @@ use apollo_compiler::{
 };
 use async_graphql::Pos;
 
-use super::{RequestError, code, limits::over_limit};
+use super::{limits::over_limit, position::position};
+use crate::graphql::engine::errors::{RequestError, code};
 
 /// Steps of merging allowed for each selection that the limits allow: enough for a document that asks for different
 /// fields of many types, and milliseconds at most for one made to be slow.
@@ -235,6 +236,6 @@ impl Source<'_> {
     }
 
     pub(super) fn pos(&self, span: Option<SourceSpan>) -> Pos {
-        super::position(span, &self.document.sources).unwrap_or_default()
+        position(span, &self.document.sources).unwrap_or_default()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use apollo_compiler::ast::{Definition, Document, Field, FragmentDefinition, Selection};
 
-use super::{RequestError, code};
+use crate::graphql::engine::errors::{RequestError, code};
 
 /// The largest document that is accepted; each limit is inclusive.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ mod limits;
 mod normalise;
 mod one_of;
 mod plan;
+mod position;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
     diagnostic::{Diagnostic, ToCliReport as _},
     executable::Operation,
-    parser::{Parser, SourceMap, SourceSpan},
+    parser::Parser,
     schema::Implementers,
     validation::{DiagnosticData, DiagnosticList, Valid},
 };
@@ -37,8 +38,8 @@ use quick_cache::{Weighter, sync::Cache};
 use serde_json::{Map, Value as Json};
 
 pub use self::{answer::Answer, limits::Limits};
-use self::{bind::Variables, plan::Plan};
-use super::errors::{RequestError, code};
+use self::{bind::Variables, plan::Plan, position::position};
+use crate::graphql::engine::errors::{RequestError, code};
 
 /// Plans kept for each operation: one for each combination of its conditions that clients send.
 const PLANS_PER_OPERATION: usize = 16;
@@ -259,9 +260,4 @@ impl Document {
             vec![RequestError::new(code::VALIDATION, message)]
         })
     }
-}
-
-/// Where `span` starts, for the `locations` of an error.
-fn position(span: Option<SourceSpan>, sources: &SourceMap) -> Option<Pos> {
-    span?.line_column(sources).map(|at| Pos { line: at.line, column: at.column })
 }

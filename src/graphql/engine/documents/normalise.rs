@@ -10,10 +10,10 @@ use apollo_compiler::{
 use async_graphql::{Positioned, parser::types::OperationType};
 
 use super::{
-    RequestError, code,
     collect::{Collector, Group, Groups, Source},
     plan::{Argument, Children, Field, Plan, TypeFields},
 };
+use crate::graphql::engine::errors::{RequestError, code};
 
 /// Merges `operation` into a plan, under the conditions in `source`.
 pub(super) fn plan(source: &Source<'_>, operation: &Operation) -> Result<Plan, RequestError> {

@@ -10,7 +10,8 @@ use apollo_compiler::{
     validation::Valid,
 };
 
-use super::{RequestError, code, position};
+use super::position::position;
+use crate::graphql::engine::errors::{RequestError, code};
 
 /// Makes `isOneOf` a field of `__Type`, so that documents may ask for it.
 pub(super) fn add_introspection_field(schema: &mut Schema) {

@@ -2,8 +2,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Documents, Limits, RequestError};
+use super::{Documents, Limits};
 use crate::graphql::engine::{
+    errors::RequestError,
     execute::{Attach, Engine, Operation, Outcome, Reply, Terms},
     test_schema::{self, Calls},
 };

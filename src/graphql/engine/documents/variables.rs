@@ -13,7 +13,8 @@ use apollo_compiler::{
 use async_graphql::{Name, Value};
 use serde_json::{Map, Value as Json};
 
-use super::{RequestError, bind::Variables, code, one_of, position};
+use super::{bind::Variables, one_of, position::position};
+use crate::graphql::engine::errors::{RequestError, code};
 
 /// The declared variables that have a value, given or by default; or what is wrong with each of the others.
 pub(super) fn coerce(
