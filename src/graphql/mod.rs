@@ -69,6 +69,11 @@ pub struct Live(
 /// What is wrong with a mutation's input, in a form that a caller can mend.
 #[derive(Interface)]
 #[graphql(
+    field(
+        name = "code",
+        ty = "&String",
+        desc = "The rule that refused the request, e.g. `CODE_TAKEN`. Values may be added."
+    ),
     field(name = "field", ty = "&Option<Vec<String>>", desc = "The field at fault; null where no single one is."),
     field(name = "message", ty = "&String", desc = "What is wrong, and what to do about it.")
 )]

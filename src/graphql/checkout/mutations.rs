@@ -24,7 +24,7 @@ impl PurchaseMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The price and the pages to which the customer returns.")] input: StartCheckoutInput,
-    ) -> Result<StartCheckoutPayload> {
+    ) -> Result<Option<StartCheckoutPayload>> {
         let purchase = Purchase {
             price_id: local_id::<Price>(&input.price_id)?,
             quantity: input.quantity.0,
@@ -36,7 +36,7 @@ impl PurchaseMutation {
         };
         let begun = billing::start_checkout(ctx.app(), ctx.viewer(), purchase, &input.idempotency_key).await;
         let (checkout, user_errors) = settle(begun)?;
-        Ok(StartCheckoutPayload { checkout: checkout.map(CheckoutSessionInfo::from), user_errors })
+        Ok(Some(StartCheckoutPayload { checkout: checkout.map(CheckoutSessionInfo::from), user_errors }))
     }
 
     /// Creates a subscription whose first payment the application's own page confirms with the client secret. Allowed
@@ -46,7 +46,7 @@ impl PurchaseMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The price and the account.")] input: CreateSubscriptionInput,
-    ) -> Result<CreateSubscriptionPayload> {
+    ) -> Result<Option<CreateSubscriptionPayload>> {
         let new = NewSubscription {
             price_id: local_id::<Price>(&input.price_id)?,
             quantity: input.quantity.0,
@@ -58,7 +58,7 @@ impl PurchaseMutation {
         let (made, user_errors) = settle(made)?;
         let (row, client_secret) = made.map(|made| (made.row, made.client_secret)).unzip();
         let subscription = row.map(|row| Subscription(Arc::new(row)));
-        Ok(CreateSubscriptionPayload { subscription, client_secret: client_secret.flatten(), user_errors })
+        Ok(Some(CreateSubscriptionPayload { subscription, client_secret: client_secret.flatten(), user_errors }))
     }
 
     /// Charges the customer's card on file at Stripe for packs of credits. Allowed for owners and admins of the
@@ -68,7 +68,7 @@ impl PurchaseMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The price of the pack and the account.")] input: PurchaseCreditsInput,
-    ) -> Result<PurchaseCreditsPayload> {
+    ) -> Result<Option<PurchaseCreditsPayload>> {
         let purchase = CreditPurchase {
             price_id: local_id::<Price>(&input.price_id)?,
             quantity: input.quantity.0,
@@ -78,7 +78,7 @@ impl PurchaseMutation {
         let (paid, user_errors) = settle(paid)?;
         let (row, client_secret) = paid.map(|paid| (paid.row, paid.client_secret)).unzip();
         let payment = row.map(|row| Payment(Arc::new(row)));
-        Ok(PurchaseCreditsPayload { payment, client_secret: client_secret.flatten(), user_errors })
+        Ok(Some(PurchaseCreditsPayload { payment, client_secret: client_secret.flatten(), user_errors }))
     }
 
     /// Opens Stripe's billing portal, in which the customer manages cards and invoices. Allowed for owners and admins
@@ -87,12 +87,12 @@ impl PurchaseMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account and the page to which the customer returns.")] input: OpenBillingPortalInput,
-    ) -> Result<OpenBillingPortalPayload> {
+    ) -> Result<Option<OpenBillingPortalPayload>> {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
         let return_url = text("returnUrl", input.return_url)?;
         let opened = billing::open_billing_portal(ctx.app(), ctx.viewer(), (account_id, &return_url)).await;
         let (url, user_errors) = settle(opened)?;
-        Ok(OpenBillingPortalPayload { url, user_errors })
+        Ok(Some(OpenBillingPortalPayload { url, user_errors }))
     }
 }
 

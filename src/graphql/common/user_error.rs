@@ -40,8 +40,10 @@ macro_rules! user_error {
         $(#[$doc])*
         #[derive(Debug, Clone, async_graphql::SimpleObject)]
         pub struct $name {
-            /// Which rule said no.
-            pub code: $codes,
+            /// The rule that refused the request, e.g. `CODE_TAKEN`: the name of the value in `errorCode`.
+            pub code: String,
+            /// The same rule as an enum, for clients that handle every value of this mutation. Values may be added.
+            pub error_code: $codes,
             /// The field of the input at fault, from the outermost in; null where no single one is.
             pub field: Option<Vec<String>>,
             /// What is wrong, and what to do about it.
@@ -52,7 +54,8 @@ macro_rules! user_error {
         impl $crate::graphql::common::user_error::FromRefusal for $name {
             fn from_refusal(refusal: &$crate::error::Refusal) -> Option<Self> {
                 Some($name {
-                    code: $codes::of(refusal)?,
+                    code: refusal.code.to_owned(),
+                    error_code: $codes::of(refusal)?,
                     field: $crate::graphql::common::user_error::field_path(refusal),
                     message: refusal.message.to_string(),
                     $($more: refusal.$more.clone(),)?

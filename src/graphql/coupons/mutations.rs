@@ -20,7 +20,7 @@ impl CouponMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The coupon to create.")] input: CreateCouponInput,
-    ) -> Result<CreateCouponPayload> {
+    ) -> Result<Option<CreateCouponPayload>> {
         let new = NewCoupon {
             code: text("code", input.code)?,
             name: text("name", input.name)?,
@@ -35,7 +35,7 @@ impl CouponMutation {
         };
         let made = billing::create_coupon(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (row, user_errors) = settle(made)?;
-        Ok(CreateCouponPayload { coupon: row.map(|row| Coupon(Arc::new(row))), user_errors })
+        Ok(Some(CreateCouponPayload { coupon: row.map(|row| Coupon(Arc::new(row))), user_errors }))
     }
 
     /// Creates a promotion code for a coupon at Stripe. Requires the scope `catalogue:write`, and `billing:write` as
@@ -44,7 +44,7 @@ impl CouponMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The promotion code to create.")] input: CreatePromoCodeInput,
-    ) -> Result<CreatePromoCodePayload> {
+    ) -> Result<Option<CreatePromoCodePayload>> {
         let new = NewPromoCode {
             coupon_id: local_id::<Coupon>(&input.coupon_id)?,
             code: text("code", input.code)?,
@@ -55,7 +55,7 @@ impl CouponMutation {
         };
         let made = billing::create_promo_code(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (row, user_errors) = settle(made)?;
-        Ok(CreatePromoCodePayload { promo_code: row.map(|row| PromoCode(Arc::new(row))), user_errors })
+        Ok(Some(CreatePromoCodePayload { promo_code: row.map(|row| PromoCode(Arc::new(row))), user_errors }))
     }
 
     /// Deactivates a promotion code at Stripe; discounts already redeemed stay in force. Requires the scope
@@ -64,11 +64,11 @@ impl CouponMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The promotion code.")] input: DeactivatePromoCodeInput,
-    ) -> Result<DeactivatePromoCodePayload> {
+    ) -> Result<Option<DeactivatePromoCodePayload>> {
         let id = local_id::<PromoCode>(&input.promo_code_id)?;
         let done = billing::deactivate_promo_code(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(DeactivatePromoCodePayload { promo_code: row.map(|row| PromoCode(Arc::new(row))), user_errors })
+        Ok(Some(DeactivatePromoCodePayload { promo_code: row.map(|row| PromoCode(Arc::new(row))), user_errors }))
     }
 }
 

@@ -19,7 +19,7 @@ impl CreditMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who gets how many.")] input: GrantCreditsInput,
-    ) -> Result<GrantCreditsPayload> {
+    ) -> Result<Option<GrantCreditsPayload>> {
         let new = NewGrant {
             account_id: local_id::<Account>(&input.account_id)?,
             unit: text("unit", input.unit)?,
@@ -30,7 +30,7 @@ impl CreditMutation {
         };
         let granted = feature::grant(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (grant, user_errors) = settle(granted)?;
-        Ok(GrantCreditsPayload { credit_grant: grant.map(|row| CreditGrant(Arc::new(row))), user_errors })
+        Ok(Some(GrantCreditsPayload { credit_grant: grant.map(|row| CreditGrant(Arc::new(row))), user_errors }))
     }
 }
 

@@ -24,7 +24,7 @@ impl GiftMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The gift, its buyer and the pages to which the buyer returns.")] input: BuyGiftInput,
-    ) -> Result<BuyGiftPayload> {
+    ) -> Result<Option<BuyGiftPayload>> {
         let buy = BuyGift {
             gift: NewGift {
                 price_id: local_id::<Price>(&input.price_id)?,
@@ -39,14 +39,14 @@ impl GiftMutation {
         let bought = billing::buy_gift(ctx.app(), ctx.viewer(), buy, &input.idempotency_key).await;
         let (bought, user_errors) = settle(bought)?;
         let Some(bought) = bought else {
-            return Ok(BuyGiftPayload { gift: None, code: None, checkout_url: None, user_errors });
+            return Ok(Some(BuyGiftPayload { gift: None, code: None, checkout_url: None, user_errors }));
         };
-        Ok(BuyGiftPayload {
+        Ok(Some(BuyGiftPayload {
             gift: Some(Gift(Arc::new(bought.gift))),
             code: bought.code.map(|code| code.expose()),
             checkout_url: bought.checkout_url,
             user_errors,
-        })
+        }))
     }
 
     /// Redeems a gift by its code: creates a free subscription for one period that ends afterwards unless it is
@@ -57,17 +57,17 @@ impl GiftMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The code and the receiving account.")] input: RedeemGiftInput,
-    ) -> Result<RedeemGiftPayload> {
+    ) -> Result<Option<RedeemGiftPayload>> {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
         let redeem = (input.code.as_str(), account_id);
         let done = billing::redeem_gift(ctx.app(), ctx.viewer(), redeem, &input.idempotency_key).await;
         let (done, user_errors) = settle(done)?;
         let (gift, subscription) = done.unzip();
-        Ok(RedeemGiftPayload {
+        Ok(Some(RedeemGiftPayload {
             gift: gift.map(|row| Gift(Arc::new(row))),
             subscription: subscription.map(|row| Subscription(Arc::new(row))),
             user_errors,
-        })
+        }))
     }
 
     /// Replaces the code of a gift that was not redeemed and shows the new code once; the old code stops working.
@@ -76,11 +76,11 @@ impl GiftMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The gift.")] input: ReplaceGiftCodeInput,
-    ) -> Result<ReplaceGiftCodePayload> {
+    ) -> Result<Option<ReplaceGiftCodePayload>> {
         let id = local_id::<Gift>(&input.gift_id)?;
         let (shown, user_errors) = settle(feature::replace_code(ctx.app(), ctx.viewer(), id).await)?;
         let (gift, code) = shown.map(|(row, code)| (Gift(Arc::new(row)), code.expose())).unzip();
-        Ok(ReplaceGiftCodePayload { gift, code, user_errors })
+        Ok(Some(ReplaceGiftCodePayload { gift, code, user_errors }))
     }
 }
 

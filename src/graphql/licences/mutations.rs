@@ -24,7 +24,7 @@ impl LicenceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who gets it.")] input: IssueLicenseKeyInput,
-    ) -> Result<IssueLicenseKeyPayload> {
+    ) -> Result<Option<IssueLicenseKeyPayload>> {
         let new = NewLicence {
             account_id: local_id::<Account>(&input.account_id)?,
             max_devices: input.max_devices.map_or(ctx.app().config.licences.max_devices, i64::from),
@@ -32,7 +32,7 @@ impl LicenceMutation {
         let issued = feature::issue(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (issued, user_errors) = settle(issued)?;
         let (license_key, key) = issued.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret)).unzip();
-        Ok(IssueLicenseKeyPayload { license_key, key: key.flatten().map(|secret| secret.expose()), user_errors })
+        Ok(Some(IssueLicenseKeyPayload { license_key, key: key.flatten().map(|secret| secret.expose()), user_errors }))
     }
 
     /// Makes the key of a licence that was bought or issued without one, and shows it this once. Open to those who
@@ -41,11 +41,11 @@ impl LicenceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which licence.")] input: RevealLicenseKeyInput,
-    ) -> Result<RevealLicenseKeyPayload> {
+    ) -> Result<Option<RevealLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let (shown, user_errors) = settle(feature::reveal(ctx.app(), ctx.viewer(), id).await)?;
         let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
-        Ok(RevealLicenseKeyPayload { license_key, key, user_errors })
+        Ok(Some(RevealLicenseKeyPayload { license_key, key, user_errors }))
     }
 
     /// Makes a new key for a licence, and shows it this once; the old key is unknown from then on, and devices keep their
@@ -54,11 +54,11 @@ impl LicenceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which licence.")] input: ReplaceLicenseKeyInput,
-    ) -> Result<ReplaceLicenseKeyPayload> {
+    ) -> Result<Option<ReplaceLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let (shown, user_errors) = settle(feature::replace(ctx.app(), ctx.viewer(), id).await)?;
         let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
-        Ok(ReplaceLicenseKeyPayload { license_key, key, user_errors })
+        Ok(Some(ReplaceLicenseKeyPayload { license_key, key, user_errors }))
     }
 
     /// Revokes a licence, from the next check on, and for good: a payment does not bring it back. Revoking it again
@@ -67,11 +67,11 @@ impl LicenceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which licence, and why.")] input: RevokeLicenseKeyInput,
-    ) -> Result<RevokeLicenseKeyPayload> {
+    ) -> Result<Option<RevokeLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let reason = optional_text("reason", input.reason)?;
         let (row, user_errors) = settle(feature::revoke(ctx.app(), ctx.viewer(), id, reason).await)?;
-        Ok(RevokeLicenseKeyPayload { license_key: row.map(|row| LicenseKey(Arc::new(row))), user_errors })
+        Ok(Some(RevokeLicenseKeyPayload { license_key: row.map(|row| LicenseKey(Arc::new(row))), user_errors }))
     }
 
     /// Gives a device a place on the licence of a key; one that has a place keeps it, and is seen again. Open to everyone:
@@ -80,7 +80,7 @@ impl LicenceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which key, and which device.")] input: RegisterDeviceInput,
-    ) -> Result<RegisterDevicePayload> {
+    ) -> Result<Option<RegisterDevicePayload>> {
         let new = NewDevice {
             fingerprint: text("fingerprint", input.fingerprint)?,
             name: optional_text("name", input.name)?,
@@ -89,7 +89,7 @@ impl LicenceMutation {
         };
         let registered = feature::register_device(ctx.app(), ctx.viewer(), &input.key, new).await;
         let (registration, user_errors) = settle(registered)?;
-        Ok(RegisterDevicePayload { registration: registration.map(DeviceRegistrationResult::from), user_errors })
+        Ok(Some(RegisterDevicePayload { registration: registration.map(DeviceRegistrationResult::from), user_errors }))
     }
 
     /// Takes a device's place on a licence away, so that another may have it. Doing so again changes nothing. Open to
@@ -98,9 +98,9 @@ impl LicenceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which device.")] input: RevokeDeviceInput,
-    ) -> Result<RevokeDevicePayload> {
+    ) -> Result<Option<RevokeDevicePayload>> {
         let id = local_id::<Device>(&input.device_id)?;
         let (row, user_errors) = settle(feature::revoke_device(ctx.app(), ctx.viewer(), id).await)?;
-        Ok(RevokeDevicePayload { device: row.map(|row| Device(Arc::new(row))), user_errors })
+        Ok(Some(RevokeDevicePayload { device: row.map(|row| Device(Arc::new(row))), user_errors }))
     }
 }

@@ -90,7 +90,7 @@ impl ApiKeyMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What the key is to be.")] input: CreateApiKeyInput,
-    ) -> Result<CreateApiKeyPayload> {
+    ) -> Result<Option<CreateApiKeyPayload>> {
         let new = NewApiKey {
             name: text("name", input.name)?,
             scopes: input.scopes,
@@ -98,7 +98,7 @@ impl ApiKeyMutation {
         };
         let (made, user_errors) = settle(feature::create_api_key(ctx.app(), ctx.viewer(), new).await)?;
         let (api_key, secret) = made.map(|(row, secret)| (ApiKey(Arc::new(row)), secret.expose())).unzip();
-        Ok(CreateApiKeyPayload { api_key, secret, user_errors })
+        Ok(Some(CreateApiKeyPayload { api_key, secret, user_errors }))
     }
 
     /// Revokes an API key, from the next request on. Revoking it again changes nothing. Needs the scope `keys:write`.
@@ -106,10 +106,10 @@ impl ApiKeyMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
-    ) -> Result<RevokeApiKeyPayload> {
+    ) -> Result<Option<RevokeApiKeyPayload>> {
         let id = local_id::<ApiKey>(&input.id)?;
         let (row, user_errors) = settle(feature::revoke_api_key(ctx.app(), ctx.viewer(), id).await)?;
-        Ok(RevokeApiKeyPayload { api_key: row.map(|row| ApiKey(Arc::new(row))), user_errors })
+        Ok(Some(RevokeApiKeyPayload { api_key: row.map(|row| ApiKey(Arc::new(row))), user_errors }))
     }
 }
 

@@ -163,12 +163,15 @@ impl SecurityMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which event, and what came of it.")] input: ResolveSecurityEventInput,
-    ) -> Result<ResolveSecurityEventPayload> {
+    ) -> Result<Option<ResolveSecurityEventPayload>> {
         let id = local_id::<SecurityEvent>(&input.id)?;
         let resolution = text("resolution", input.resolution)?;
         let (row, user_errors) =
             settle(feature::resolve_security_event(ctx.app(), ctx.viewer(), id, resolution).await)?;
-        Ok(ResolveSecurityEventPayload { security_event: row.map(|row| SecurityEvent(Arc::new(row))), user_errors })
+        Ok(Some(ResolveSecurityEventPayload {
+            security_event: row.map(|row| SecurityEvent(Arc::new(row))),
+            user_errors,
+        }))
     }
 }
 

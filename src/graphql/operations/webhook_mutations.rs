@@ -21,10 +21,10 @@ impl InboxMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which event.")] input: ReplayWebhookEventInput,
-    ) -> Result<ReplayWebhookEventPayload> {
+    ) -> Result<Option<ReplayWebhookEventPayload>> {
         let id = local_id::<super::webhook_events::WebhookEvent>(&input.event_id)?;
         let (replay, user_errors) = settle(feature::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
-        Ok(ReplayWebhookEventPayload { replay: replay.map(WebhookReplayResult::from), user_errors })
+        Ok(Some(ReplayWebhookEventPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
     /// Has the events applied again that match, the oldest first and at most 1,000 in one request. Needs the scopes
@@ -33,10 +33,10 @@ impl InboxMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which events.")] input: ReplayWebhookEventsInput,
-    ) -> Result<ReplayWebhookEventsPayload> {
+    ) -> Result<Option<ReplayWebhookEventsPayload>> {
         let list = input.filter.unwrap_or_default().list(false)?;
         let (replay, user_errors) = settle(feature::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
-        Ok(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplayResult::from), user_errors })
+        Ok(Some(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
     /// Compares what is held with what Stripe has, and makes up for what never arrived. Goes through up to 5,000 events
@@ -46,11 +46,11 @@ impl InboxMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "From when on.")] input: ReconcileInput,
-    ) -> Result<ReconcilePayload> {
+    ) -> Result<Option<ReconcilePayload>> {
         let comparison = Comparison { since: input.since.0, dry_run: input.dry_run, max_pages: MAX_PAGES };
         let outcome = feature::reconcile(ctx.app(), ctx.viewer(), comparison, |_| ()).await;
         let (found, user_errors) = settle(outcome)?;
-        Ok(ReconcilePayload { reconciliation: found.map(ReconciliationSummary::from), user_errors })
+        Ok(Some(ReconcilePayload { reconciliation: found.map(ReconciliationSummary::from), user_errors }))
     }
 
     /// Asks Stripe for an account's customers, and for the newest hundred of their subscriptions, invoices and payments
@@ -59,10 +59,10 @@ impl InboxMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which account.")] input: ResyncAccountInput,
-    ) -> Result<ResyncAccountPayload> {
+    ) -> Result<Option<ResyncAccountPayload>> {
         let id = local_id::<crate::graphql::accounts::account::Account>(&input.account_id)?;
         let (found, user_errors) = settle(feature::resync_account(ctx.app(), ctx.viewer(), id).await)?;
-        Ok(ResyncAccountPayload { reconciliation: found.map(ReconciliationSummary::from), user_errors })
+        Ok(Some(ResyncAccountPayload { reconciliation: found.map(ReconciliationSummary::from), user_errors }))
     }
 }
 

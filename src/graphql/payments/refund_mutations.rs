@@ -22,7 +22,7 @@ impl RefundMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The payment and the amount.")] input: RequestRefundInput,
-    ) -> Result<RequestRefundPayload> {
+    ) -> Result<Option<RequestRefundPayload>> {
         let new = RefundRequest {
             payment_id: local_id::<Payment>(&input.payment_id)?,
             amount_minor: input.amount.map(|amount| amount.0),
@@ -30,7 +30,7 @@ impl RefundMutation {
         };
         let asked = payments::request_refund(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (row, user_errors) = settle(asked)?;
-        Ok(RequestRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors })
+        Ok(Some(RequestRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }
 
     /// Approves a requested refund, in full or in part, and has Stripe process it. If Stripe refuses, the refund fails
@@ -40,14 +40,14 @@ impl RefundMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The refund and the amount.")] input: ApproveRefundInput,
-    ) -> Result<ApproveRefundPayload> {
+    ) -> Result<Option<ApproveRefundPayload>> {
         let approval = Approval {
             refund_id: local_id::<Refund>(&input.refund_id)?,
             amount_minor: input.amount.map(|amount| amount.0),
         };
         let done = billing::approve_refund(ctx.app(), ctx.viewer(), approval, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(ApproveRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors })
+        Ok(Some(ApproveRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }
 
     /// Denies a requested refund. Requires the scope `billing:write`.
@@ -55,12 +55,12 @@ impl RefundMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The refund and the reason.")] input: DenyRefundInput,
-    ) -> Result<DenyRefundPayload> {
+    ) -> Result<Option<DenyRefundPayload>> {
         let denial =
             Denial { refund_id: local_id::<Refund>(&input.refund_id)?, reason: optional_text("reason", input.reason)? };
         let denied = payments::deny_refund(ctx.app(), ctx.viewer(), denial, &input.idempotency_key).await;
         let (row, user_errors) = settle(denied)?;
-        Ok(DenyRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors })
+        Ok(Some(DenyRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }
 }
 

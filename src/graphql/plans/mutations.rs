@@ -25,7 +25,7 @@ impl PlanMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What the plan is to be.")] input: CreatePlanInput,
-    ) -> Result<CreatePlanPayload> {
+    ) -> Result<Option<CreatePlanPayload>> {
         let new = NewPlan {
             code: input.code,
             kind: input.kind.word(),
@@ -34,7 +34,7 @@ impl PlanMutation {
             rank: input.rank.0,
         };
         let (plan, user_errors) = settle(feature::create_plan(ctx.app(), ctx.viewer(), new).await)?;
-        Ok(CreatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors })
+        Ok(Some(CreatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors }))
     }
 
     /// Changes how a plan is shown and whether it is sold. Needs the scope `catalogue:write`.
@@ -42,7 +42,7 @@ impl PlanMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What is to change.")] input: UpdatePlanInput,
-    ) -> Result<UpdatePlanPayload> {
+    ) -> Result<Option<UpdatePlanPayload>> {
         let id = local_id::<Plan>(&input.id)?;
         let description = match input.description {
             MaybeUndefined::Undefined => None,
@@ -56,7 +56,7 @@ impl PlanMutation {
             active: input.active,
         };
         let (plan, user_errors) = settle(billing::update_plan(ctx.app(), ctx.viewer(), id, change).await)?;
-        Ok(UpdatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors })
+        Ok(Some(UpdatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors }))
     }
 
     /// Makes a feature known, for versions of plans to grant. Needs the scope `catalogue:write`.
@@ -64,7 +64,7 @@ impl PlanMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What the feature is to be.")] input: CreateFeatureInput,
-    ) -> Result<CreateFeaturePayload> {
+    ) -> Result<Option<CreateFeaturePayload>> {
         let new = NewFeature {
             code: input.code,
             kind: input.kind.word(),
@@ -72,7 +72,7 @@ impl PlanMutation {
             unit: optional_text("unit", input.unit)?,
         };
         let (made, user_errors) = settle(feature::create_feature(ctx.app(), ctx.viewer(), new).await)?;
-        Ok(CreateFeaturePayload { feature: made.map(|row| Feature(Arc::new(row))), user_errors })
+        Ok(Some(CreateFeaturePayload { feature: made.map(|row| Feature(Arc::new(row))), user_errors }))
     }
 
     /// Makes a credit unit known. Needs the scope `catalogue:write`.
@@ -80,12 +80,12 @@ impl PlanMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What the credit unit is to be.")] input: CreateCreditUnitInput,
-    ) -> Result<CreateCreditUnitPayload> {
+    ) -> Result<Option<CreateCreditUnitPayload>> {
         // What does not fit is refused with the numbers out of range.
         let decimals = i16::try_from(input.decimals).unwrap_or(-1);
         let new = NewCreditUnit { code: input.code, name: text("name", input.name)?, decimals };
         let (made, user_errors) = settle(feature::create_credit_unit(ctx.app(), ctx.viewer(), new).await)?;
-        Ok(CreateCreditUnitPayload { credit_unit: made.map(|row| CreditUnit(Arc::new(row))), user_errors })
+        Ok(Some(CreateCreditUnitPayload { credit_unit: made.map(|row| CreditUnit(Arc::new(row))), user_errors }))
     }
 
     /// Drafts the next version of a plan. Needs the scope `catalogue:write`.
@@ -93,12 +93,12 @@ impl PlanMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What the version costs and grants.")] input: CreatePlanVersionInput,
-    ) -> Result<CreatePlanVersionPayload> {
+    ) -> Result<Option<CreatePlanVersionPayload>> {
         let plan_id = local_id::<Plan>(&input.plan_id)?;
         let spec = contents(input.prices, input.features, input.credit_allowances)?;
         let made = feature::create_version(ctx.app(), ctx.viewer(), plan_id, spec).await;
         let (version, user_errors) = settle(made)?;
-        Ok(CreatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors })
+        Ok(Some(CreatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 
     /// Puts other contents into a draft. Needs the scope `catalogue:write`.
@@ -106,11 +106,11 @@ impl PlanMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What the draft costs and grants, whole.")] input: UpdatePlanVersionInput,
-    ) -> Result<UpdatePlanVersionPayload> {
+    ) -> Result<Option<UpdatePlanVersionPayload>> {
         let id = local_id::<PlanVersion>(&input.id)?;
         let spec = contents(input.prices, input.features, input.credit_allowances)?;
         let (version, user_errors) = settle(feature::update_version(ctx.app(), ctx.viewer(), id, spec).await)?;
-        Ok(UpdatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors })
+        Ok(Some(UpdatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 
     /// Puts a draft on sale, in place of the version before it. Needs the scope `catalogue:write`.
@@ -118,10 +118,10 @@ impl PlanMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which draft.")] input: PublishPlanVersionInput,
-    ) -> Result<PublishPlanVersionPayload> {
+    ) -> Result<Option<PublishPlanVersionPayload>> {
         let id = local_id::<PlanVersion>(&input.id)?;
         let (version, user_errors) = settle(billing::publish_version(ctx.app(), ctx.viewer(), id).await)?;
-        Ok(PublishPlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors })
+        Ok(Some(PublishPlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 }
 

@@ -20,13 +20,13 @@ impl StripeCatalogueMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which version.")] input: PublishPlanToStripeInput,
-    ) -> Result<PublishPlanToStripePayload> {
+    ) -> Result<Option<PublishPlanToStripePayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let done = billing::publish_plan_to_stripe(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
         let (done, user_errors) = settle(done)?;
         let (version, product_external_id) = done.unzip();
         let plan_version = version.map(|row| PlanVersion(Arc::new(row)));
-        Ok(PublishPlanToStripePayload { plan_version, product_external_id, user_errors })
+        Ok(Some(PublishPlanToStripePayload { plan_version, product_external_id, user_errors }))
     }
 }
 

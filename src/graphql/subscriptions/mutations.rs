@@ -20,7 +20,7 @@ impl SubscriptionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription, the timing and the reason.")] input: CancelSubscriptionInput,
-    ) -> Result<CancelSubscriptionPayload> {
+    ) -> Result<Option<CancelSubscriptionPayload>> {
         let cancel = Cancel {
             subscription_id: local_id::<Subscription>(&input.subscription_id)?,
             now: input.timing == CancellationTiming::Now,
@@ -29,7 +29,7 @@ impl SubscriptionMutation {
         };
         let done = billing::cancel_subscription(ctx.app(), ctx.viewer(), cancel, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(CancelSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(CancelSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
     /// Resumes a paused subscription, or keeps one that was set to cancel at period end. Allowed for owners and admins
@@ -39,11 +39,11 @@ impl SubscriptionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription.")] input: ResumeSubscriptionInput,
-    ) -> Result<ResumeSubscriptionPayload> {
+    ) -> Result<Option<ResumeSubscriptionPayload>> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let done = billing::resume_subscription(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(ResumeSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(ResumeSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
     /// Pauses the collection of payments until the subscription is resumed. The plan stays in force; a paused
@@ -53,11 +53,11 @@ impl SubscriptionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription and the new date.")] input: PauseSubscriptionInput,
-    ) -> Result<PauseSubscriptionPayload> {
+    ) -> Result<Option<PauseSubscriptionPayload>> {
         let pause = (local_id::<Subscription>(&input.subscription_id)?, input.until.map(|until| until.0));
         let done = billing::pause_subscription(ctx.app(), ctx.viewer(), pause, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(PauseSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(PauseSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 }
 

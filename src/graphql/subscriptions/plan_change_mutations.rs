@@ -23,7 +23,7 @@ impl PlanChangeMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription, its new price and the timing.")] input: ChangePlanInput,
-    ) -> Result<ChangePlanPayload> {
+    ) -> Result<Option<ChangePlanPayload>> {
         let change = PlanChange {
             subscription_id: local_id::<Subscription>(&input.subscription_id)?,
             price_id: local_id::<Price>(&input.price_id)?,
@@ -33,7 +33,7 @@ impl PlanChangeMutation {
         };
         let done = billing::change_plan(ctx.app(), ctx.viewer(), change, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(ChangePlanPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(ChangePlanPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
     /// Cancels the plan change that is scheduled for a subscription. Allowed for owners and admins of its account; with
@@ -42,11 +42,11 @@ impl PlanChangeMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription.")] input: UndoScheduledChangeInput,
-    ) -> Result<UndoScheduledChangePayload> {
+    ) -> Result<Option<UndoScheduledChangePayload>> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let done = billing::undo_scheduled_change(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(UndoScheduledChangePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(UndoScheduledChangePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
     /// Adds an add-on to a subscription and charges for the rest of the period. Allowed for owners and admins of its
@@ -55,13 +55,13 @@ impl PlanChangeMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription and the add-on.")] input: AddAddonInput,
-    ) -> Result<AddAddonPayload> {
+    ) -> Result<Option<AddAddonPayload>> {
         let (subscription_id, price_id) =
             (local_id::<Subscription>(&input.subscription_id)?, local_id::<Price>(&input.price_id)?);
         let addon = (subscription_id, price_id, input.quantity.0);
         let done = billing::add_addon(ctx.app(), ctx.viewer(), addon, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(AddAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(AddAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
     /// Removes an add-on from a subscription; the unused part of its period is credited on the next invoice. Allowed
@@ -71,11 +71,11 @@ impl PlanChangeMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription.")] input: RemoveAddonInput,
-    ) -> Result<RemoveAddonPayload> {
+    ) -> Result<Option<RemoveAddonPayload>> {
         let id = local_id::<SubscriptionItem>(&input.item_id)?;
         let done = billing::remove_addon(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(RemoveAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(RemoveAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
     /// Applies a promotion code to a subscription, from its next invoice on. Allowed for owners and admins of its
@@ -85,12 +85,12 @@ impl PlanChangeMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription and the promotion code.")] input: ApplyPromoCodeInput,
-    ) -> Result<ApplyPromoCodePayload> {
+    ) -> Result<Option<ApplyPromoCodePayload>> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let code = text("promoCode", input.promo_code)?;
         let done = billing::apply_promo_code(ctx.app(), ctx.viewer(), (id, code), &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(ApplyPromoCodePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(ApplyPromoCodePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 }
 

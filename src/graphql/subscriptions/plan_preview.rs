@@ -3,7 +3,6 @@
 use super::plan_change_mutations::PlanChangeTiming;
 use super::subscription::Subscription;
 use crate::billing::{self, PlanChange, Preview};
-use crate::error::Error;
 use crate::graphql::common::{BigInt, ContextExt, Instant, Money, local_id};
 use crate::graphql::plans::parts::Price;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};

@@ -18,11 +18,11 @@ impl TrialMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription and the new date.")] input: ExtendTrialInput,
-    ) -> Result<ExtendTrialPayload> {
+    ) -> Result<Option<ExtendTrialPayload>> {
         let extend = (local_id::<Subscription>(&input.subscription_id)?, input.until.0);
         let done = billing::extend_trial(ctx.app(), ctx.viewer(), extend, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
-        Ok(ExtendTrialPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors })
+        Ok(Some(ExtendTrialPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 }
 
