@@ -2,7 +2,7 @@
 
 use crate::analytics as feature;
 use crate::auth::Permission;
-use crate::graphql::common::{BigInt, ContextExt, Currency, Date, Instant, Money, Word};
+use crate::graphql::common::{ContextExt, Currency, Date, Instant, Money, Word};
 use crate::graphql::payments::payment::RevenueStream;
 use crate::graphql::subscriptions::status::SubscriptionStatus;
 use crate::money;
@@ -44,7 +44,7 @@ pub struct RevenueSummary {
     /// Gross less refunded; may be negative.
     net: Money,
     /// How many payments succeeded.
-    payment_count: BigInt,
+    payment_count: i64,
 }
 
 /// Recurring revenue in one currency.
@@ -57,9 +57,9 @@ pub struct RecurringRevenueSummary {
     /// A year's worth, exact.
     arr: Money,
     /// How many subscriptions contribute.
-    subscription_count: BigInt,
+    subscription_count: i64,
     /// How many accounts contribute.
-    customer_count: BigInt,
+    customer_count: i64,
 }
 
 /// How many subscriptions were in a status.
@@ -68,7 +68,7 @@ pub struct SubscriptionStatusSummary {
     /// The status.
     status: SubscriptionStatus,
     /// How many.
-    subscription_count: BigInt,
+    subscription_count: i64,
 }
 
 pub struct AnalyticsSummary;
@@ -112,7 +112,7 @@ impl AnalyticsSummary {
         let rows = feature::subscriptions_by_status(ctx.app(), ctx.viewer(), as_of).await?;
         let summary = |row: feature::ActiveCount| {
             let status = SubscriptionStatus::read(&row.status)?;
-            Ok(SubscriptionStatusSummary { status, subscription_count: BigInt(row.subscriptions) })
+            Ok(SubscriptionStatusSummary { status, subscription_count: row.subscriptions })
         };
         rows.into_iter().map(summary).collect()
     }
@@ -129,7 +129,7 @@ impl TryFrom<feature::Cash> for RevenueSummary {
             gross: money(cash.gross_minor),
             refunded: money(cash.refunded_minor),
             net: money(money::add(cash.gross_minor, -cash.refunded_minor)?),
-            payment_count: BigInt(cash.payments),
+            payment_count: cash.payments,
         })
     }
 }
@@ -139,8 +139,8 @@ impl From<feature::Recurring> for RecurringRevenueSummary {
         RecurringRevenueSummary {
             mrr: Money::new(money::mrr_minor(row.arr_minor), &row.currency),
             arr: Money::new(row.arr_minor, &row.currency),
-            subscription_count: BigInt(row.subscriptions),
-            customer_count: BigInt(row.customers),
+            subscription_count: row.subscriptions,
+            customer_count: row.customers,
             currency: Currency(row.currency),
         }
     }

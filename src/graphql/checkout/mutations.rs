@@ -2,7 +2,7 @@
 
 use crate::billing::{self, Checkout, CreditPurchase, NewSubscription, Purchase};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, ContextExt, local_id, optional_text, settle, text};
+use crate::graphql::common::{ContextExt, local_id, optional_text, settle, text};
 use crate::graphql::payments::payment::Payment;
 use crate::graphql::plans::parts::Price;
 use crate::graphql::subscriptions::subscription::Subscription;
@@ -27,7 +27,7 @@ impl PurchaseMutation {
     ) -> Result<Option<StartCheckoutPayload>> {
         let purchase = Purchase {
             price_id: local_id::<Price>(&input.price_id)?,
-            quantity: input.quantity.0,
+            quantity: input.quantity,
             promo_code: optional_text("promoCode", input.promo_code)?,
             with_trial: input.with_trial,
             success_url: text("successUrl", input.success_url)?,
@@ -49,7 +49,7 @@ impl PurchaseMutation {
     ) -> Result<Option<CreateSubscriptionPayload>> {
         let new = NewSubscription {
             price_id: local_id::<Price>(&input.price_id)?,
-            quantity: input.quantity.0,
+            quantity: input.quantity,
             promo_code: optional_text("promoCode", input.promo_code)?,
             with_trial: input.with_trial,
             account_id: input.account_id.as_ref().map(local_id::<Account>).transpose()?,
@@ -71,7 +71,7 @@ impl PurchaseMutation {
     ) -> Result<Option<PurchaseCreditsPayload>> {
         let purchase = CreditPurchase {
             price_id: local_id::<Price>(&input.price_id)?,
-            quantity: input.quantity.0,
+            quantity: input.quantity,
             account_id: input.account_id.as_ref().map(local_id::<Account>).transpose()?,
         };
         let paid = billing::purchase_credits(ctx.app(), ctx.viewer(), purchase, &input.idempotency_key).await;
@@ -117,8 +117,8 @@ pub struct StartCheckoutInput {
     /// The id of the price, from `plans`.
     price_id: ID,
     /// The quantity, 1 to 1,000,000.
-    #[graphql(default_with = "BigInt(1)")]
-    quantity: BigInt,
+    #[graphql(default = 1)]
+    quantity: i64,
     /// A promotion code; null for none.
     promo_code: Option<String>,
     /// True to use the price's trial, if it has one. Each person has one trial, whatever the plan; those who had theirs
@@ -142,8 +142,8 @@ pub struct CreateSubscriptionInput {
     /// The id of the price of a plan, from `plans`.
     price_id: ID,
     /// The quantity, 1 to 1,000,000.
-    #[graphql(default_with = "BigInt(1)")]
-    quantity: BigInt,
+    #[graphql(default = 1)]
+    quantity: i64,
     /// A promotion code; null for none.
     promo_code: Option<String>,
     /// True to use the price's trial, if it has one. Each person has one trial, whatever the plan; those who had theirs
@@ -163,8 +163,8 @@ pub struct PurchaseCreditsInput {
     /// The id of the price of a pack of credits.
     price_id: ID,
     /// The number of packs, 1 to 1,000,000.
-    #[graphql(default_with = "BigInt(1)")]
-    quantity: BigInt,
+    #[graphql(default = 1)]
+    quantity: i64,
     /// The id of the account; the caller's own by default.
     account_id: Option<ID>,
     /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and

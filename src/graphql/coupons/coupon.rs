@@ -2,7 +2,7 @@
 
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, Instant, Money, Row, Word, all_under, global_id, listed, local_id, optional_text,
+    Connection, ContextExt, Instant, Money, Row, Word, all_under, global_id, listed, local_id, optional_text,
     page_args, to_exactly_one, to_one, under,
 };
 use crate::graphql::payments::payment::Provider;
@@ -45,8 +45,8 @@ impl Coupon {
     }
 
     /// The percentage off, in hundredths of a percent: 2500 is 25 %. Null for a fixed amount.
-    async fn percent_basis_points(&self) -> Option<BigInt> {
-        self.0.percent_basis_points.map(BigInt)
+    async fn percent_basis_points(&self) -> Option<i64> {
+        self.0.percent_basis_points
     }
 
     /// The amount off; null for a percentage.
@@ -60,13 +60,13 @@ impl Coupon {
     }
 
     /// The number of months; null unless the duration is REPEATING.
-    async fn duration_months(&self) -> Option<BigInt> {
-        self.0.duration_months.map(BigInt)
+    async fn duration_months(&self) -> Option<i64> {
+        self.0.duration_months
     }
 
     /// The maximum number of redemptions; null for unlimited.
-    async fn max_redemptions(&self) -> Option<BigInt> {
-        self.0.max_redemptions.map(BigInt)
+    async fn max_redemptions(&self) -> Option<i64> {
+        self.0.max_redemptions
     }
 
     /// The end of its validity; null for none.
@@ -90,8 +90,8 @@ impl Coupon {
     }
 
     /// The number of redemptions as counted by the provider; zero if it was created here.
-    async fn times_redeemed(&self) -> BigInt {
-        BigInt(self.0.times_redeemed)
+    async fn times_redeemed(&self) -> i64 {
+        self.0.times_redeemed
     }
 
     /// The creation time.
@@ -138,8 +138,8 @@ impl PromoCode {
     }
 
     /// The maximum number of redemptions; null for unlimited.
-    async fn max_redemptions(&self) -> Option<BigInt> {
-        self.0.max_redemptions.map(BigInt)
+    async fn max_redemptions(&self) -> Option<i64> {
+        self.0.max_redemptions
     }
 
     /// True if only first-time customers can use it.
@@ -168,8 +168,8 @@ impl PromoCode {
     }
 
     /// The number of redemptions as counted by the provider; zero if it was created here.
-    async fn times_redeemed(&self) -> BigInt {
-        BigInt(self.0.times_redeemed)
+    async fn times_redeemed(&self) -> i64 {
+        self.0.times_redeemed
     }
 
     /// The creation time.

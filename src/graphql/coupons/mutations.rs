@@ -24,11 +24,11 @@ impl CouponMutation {
         let new = NewCoupon {
             code: text("code", input.code)?,
             name: text("name", input.name)?,
-            percent_basis_points: input.percent_basis_points.map(|points| points.0),
+            percent_basis_points: input.percent_basis_points,
             amount_off: input.amount_off.map(|off| (off.amount.0, off.currency)),
             duration: input.duration.word(),
-            duration_months: input.duration_months.map(|months| months.0),
-            max_redemptions: input.max_redemptions.map(|most| most.0),
+            duration_months: input.duration_months,
+            max_redemptions: input.max_redemptions,
             redeem_by: input.redeem_by.map(|end| end.0),
             once_per_account: input.once_per_account,
             plans: texts("plans", input.plans)?,
@@ -48,7 +48,7 @@ impl CouponMutation {
         let new = NewPromoCode {
             coupon_id: local_id::<Coupon>(&input.coupon_id)?,
             code: text("code", input.code)?,
-            max_redemptions: input.max_redemptions.map(|most| most.0),
+            max_redemptions: input.max_redemptions,
             expires_at: input.expires_at.map(|end| end.0),
             first_purchase_only: input.first_purchase_only,
             account_id: input.account_id.as_ref().map(local_id::<Account>).transpose()?,
@@ -80,15 +80,15 @@ pub struct CreateCouponInput {
     /// The name for people, printed on invoices: 1 to 40 characters.
     name: String,
     /// The percentage off, in hundredths of a percent: 2500 is 25 %.
-    percent_basis_points: Option<BigInt>,
+    percent_basis_points: Option<i64>,
     /// The amount off.
     amount_off: Option<AmountOffInput>,
     /// The duration of the discount.
     duration: CouponDuration,
     /// The number of months, 1 to 120. Required for REPEATING, not allowed otherwise.
-    duration_months: Option<BigInt>,
+    duration_months: Option<i64>,
     /// The maximum number of redemptions over all customers, counted by Stripe; null for unlimited.
-    max_redemptions: Option<BigInt>,
+    max_redemptions: Option<i64>,
     /// The end of its validity, at most five years ahead; null for none.
     redeem_by: Option<Instant>,
     /// True to allow one redemption per account. Enforced by Tollgate; Stripe has no such rule.
@@ -118,7 +118,7 @@ pub struct CreatePromoCodeInput {
     /// The code to type: 1 to 64 unaccented letters, digits, `-` and `_`; case does not matter.
     code: String,
     /// The maximum number of redemptions over all customers, counted by Stripe; null for unlimited.
-    max_redemptions: Option<BigInt>,
+    max_redemptions: Option<i64>,
     /// The end of its validity, at most five years ahead; null for none.
     expires_at: Option<Instant>,
     /// True if only first-time customers can use it.

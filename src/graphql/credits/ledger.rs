@@ -120,8 +120,8 @@ impl CreditGrant {
     }
 
     /// Credits with a lower number are spent first; of equal ones, those that expire first.
-    async fn priority(&self) -> BigInt {
-        BigInt(self.0.priority)
+    async fn priority(&self) -> i64 {
+        self.0.priority
     }
 
     /// From when on they can be spent.

@@ -26,7 +26,7 @@ impl CreditMutation {
             amount: input.amount.0,
             reason: optional_text("reason", input.reason)?,
             expires_at: input.expires_at.map(|at| at.0),
-            priority: input.priority.0,
+            priority: input.priority,
         };
         let granted = feature::grant(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (grant, user_errors) = settle(granted)?;
@@ -48,8 +48,8 @@ pub struct GrantCreditsInput {
     /// When what is left of them goes; never where it is left out.
     expires_at: Option<Instant>,
     /// Credits with a lower number are spent first.
-    #[graphql(default_with = "BigInt(0)")]
-    priority: BigInt,
+    #[graphql(default = 0)]
+    priority: i64,
     /// Makes this request the same as another: the same key and input again, within 30 days, give the first answer and
     /// nothing else. 1 to 255 bytes.
     idempotency_key: String,

@@ -3,8 +3,7 @@
 use crate::auth::Permission;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, listed, local_id, page_args,
-    to_one,
+    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, listed, local_id, page_args, to_one,
 };
 use crate::outbox::OutboxCalls;
 use crate::{order_input, words};
@@ -84,8 +83,8 @@ impl ProviderCall {
     }
 
     /// How often it was made.
-    async fn attempts(&self) -> BigInt {
-        BigInt(self.0.attempts)
+    async fn attempts(&self) -> i64 {
+        self.0.attempts
     }
 
     /// The kind of the object that the provider answered with, in its words; null before.

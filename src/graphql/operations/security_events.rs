@@ -1,8 +1,7 @@
 //! What may be an attack.
 
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, listed, local_id, page_args, settle,
-    text,
+    Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, listed, local_id, page_args, settle, text,
 };
 use crate::security::{self as feature, SecurityEvents};
 use crate::{order_input, user_error, words};
@@ -69,8 +68,8 @@ impl SecurityEvent {
     }
 
     /// How often it occurred in its hour. A flood is counted in memory and written down each minute.
-    async fn occurrences(&self) -> BigInt {
-        BigInt(self.0.occurrences)
+    async fn occurrences(&self) -> i64 {
+        self.0.occurrences
     }
 
     /// When it occurred first.

@@ -1,8 +1,7 @@
 //! What the payment providers sent.
 
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, listed, optional_text,
-    page_args,
+    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, listed, optional_text, page_args,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::inbox::{self, Backlog, Events};
@@ -111,8 +110,8 @@ impl WebhookEvent {
     }
 
     /// How often it was tried.
-    async fn attempts(&self) -> BigInt {
-        BigInt(self.0.attempts)
+    async fn attempts(&self) -> i64 {
+        self.0.attempts
     }
 
     /// When it is tried next; null where it is not.
@@ -180,13 +179,13 @@ order_input! {
 #[derive(SimpleObject)]
 pub struct InboxStatus {
     /// How many have not been tried yet.
-    received: BigInt,
+    received: i64,
     /// How many were tried in vain, and are tried again.
-    failed: BigInt,
+    failed: i64,
     /// How many wait for an admin.
-    parked: BigInt,
+    parked: i64,
     /// How many wait for something that is not known yet, whatever their state.
-    waiting: BigInt,
+    waiting: i64,
     /// When the oldest of those arrived that are received or failed; null where there are none.
     oldest_unapplied_at: Option<Instant>,
 }
@@ -194,10 +193,10 @@ pub struct InboxStatus {
 impl From<Backlog> for InboxStatus {
     fn from(backlog: Backlog) -> Self {
         InboxStatus {
-            received: BigInt(backlog.received),
-            failed: BigInt(backlog.failed),
-            parked: BigInt(backlog.parked),
-            waiting: BigInt(backlog.waiting),
+            received: backlog.received,
+            failed: backlog.failed,
+            parked: backlog.parked,
+            waiting: backlog.waiting,
             oldest_unapplied_at: backlog.oldest_received_at.map(Instant::from),
         }
     }

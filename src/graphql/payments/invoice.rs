@@ -3,8 +3,8 @@
 use super::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id,
-    optional_text, page_args, to_exactly_one, to_one, under,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id, optional_text,
+    page_args, to_exactly_one, to_one, under,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{self as feature, PaymentsOf};
@@ -114,8 +114,8 @@ impl Invoice {
     }
 
     /// The number of payment attempts.
-    async fn attempt_count(&self) -> BigInt {
-        BigInt(self.0.attempt_count)
+    async fn attempt_count(&self) -> i64 {
+        self.0.attempt_count
     }
 
     /// The page on which the customer can view and pay it; null if the provider has none.

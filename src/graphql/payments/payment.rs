@@ -4,7 +4,7 @@ use super::invoice::Invoice;
 use super::refund::{Dispute, Refund, RefundFilter, RefundOrder};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, all_under, global_id, listed, local_id,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, all_under, global_id, listed, local_id,
     optional_text, page_args, to_exactly_one, to_one, under,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
@@ -146,8 +146,8 @@ impl Payment {
     }
 
     /// The number of failed attempts.
-    async fn failed_attempts(&self) -> BigInt {
-        BigInt(self.0.failed_attempts)
+    async fn failed_attempts(&self) -> i64 {
+        self.0.failed_attempts
     }
 
     /// A description for people; null if there is none.

@@ -31,7 +31,7 @@ impl PlanMutation {
             kind: input.kind.word(),
             name: text("name", input.name)?,
             description: optional_text("description", input.description)?,
-            rank: input.rank.0,
+            rank: input.rank,
         };
         let (plan, user_errors) = settle(feature::create_plan(ctx.app(), ctx.viewer(), new).await)?;
         Ok(Some(CreatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors }))
@@ -52,7 +52,7 @@ impl PlanMutation {
         let change = PlanChange {
             name: optional_text("name", input.name)?,
             description,
-            rank: input.rank.map(|rank| rank.0),
+            rank: input.rank,
             active: input.active,
         };
         let (plan, user_errors) = settle(billing::update_plan(ctx.app(), ctx.viewer(), id, change).await)?;
@@ -151,7 +151,7 @@ pub struct CreatePlanInput {
     /// What it is, for people.
     description: Option<String>,
     /// Where it stands among the plans: of several that someone holds, the highest rank wins.
-    rank: BigInt,
+    rank: i64,
 }
 
 /// What is to change of a plan. What is left out stays as it is.
@@ -164,7 +164,7 @@ pub struct UpdatePlanInput {
     /// What it is, for people; null takes it away.
     description: MaybeUndefined<String>,
     /// Where it stands among the plans.
-    rank: Option<BigInt>,
+    rank: Option<i64>,
     /// Whether it is sold. Who has it keeps it either way.
     active: Option<bool>,
 }
@@ -237,10 +237,10 @@ pub struct PriceInput {
     /// How often it is due.
     interval: PriceInterval,
     /// Every how many intervals it is due, 1 to 365.
-    #[graphql(default_with = "BigInt(1)")]
-    interval_count: BigInt,
+    #[graphql(default = 1)]
+    interval_count: i64,
     /// How long it may be tried first, 1 to 730 days; not at all where it is left out.
-    trial_days: Option<BigInt>,
+    trial_days: Option<i64>,
 }
 
 impl PriceInput {
@@ -249,8 +249,8 @@ impl PriceInput {
             currency: self.currency,
             unit_amount_minor: self.unit_amount.0,
             interval: self.interval.word(),
-            interval_count: self.interval_count.0,
-            trial_days: self.trial_days.map(|days| days.0),
+            interval_count: self.interval_count,
+            trial_days: self.trial_days,
         }
     }
 }
@@ -295,12 +295,12 @@ pub struct CreditAllowanceInput {
     /// How often.
     cadence: AllowanceCadence,
     /// After how many days they are gone; never where it is left out.
-    expires_after_days: Option<BigInt>,
+    expires_after_days: Option<i64>,
     /// How many unused ones are kept at the next grant; all of them where it is left out.
     rollover_cap: Option<BigInt>,
     /// Credits with a lower number are spent first.
-    #[graphql(default_with = "BigInt(0)")]
-    priority: BigInt,
+    #[graphql(default = 0)]
+    priority: i64,
 }
 
 impl CreditAllowanceInput {
@@ -309,9 +309,9 @@ impl CreditAllowanceInput {
             unit: text("unit", self.unit)?,
             amount: self.amount.0,
             cadence: self.cadence.word(),
-            expires_after_days: self.expires_after_days.map(|days| days.0),
+            expires_after_days: self.expires_after_days,
             rollover_cap: self.rollover_cap.map(|cap| cap.0),
-            priority: self.priority.0,
+            priority: self.priority,
         })
     }
 }

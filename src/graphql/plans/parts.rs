@@ -50,13 +50,13 @@ impl Price {
     }
 
     /// Every how many intervals it is due; 1 for a price that is due once.
-    async fn interval_count(&self) -> BigInt {
-        BigInt(self.0.interval_count)
+    async fn interval_count(&self) -> i64 {
+        self.0.interval_count
     }
 
     /// How long it may be tried first, in days; null for not at all.
-    async fn trial_days(&self) -> Option<BigInt> {
-        self.0.trial_days.map(BigInt)
+    async fn trial_days(&self) -> Option<i64> {
+        self.0.trial_days
     }
 
     /// Whether it can be bought at.
@@ -250,8 +250,8 @@ impl CreditAllowance {
     }
 
     /// After how many days they are gone; null for never.
-    async fn expires_after_days(&self) -> Option<BigInt> {
-        self.0.expires_after_days.map(BigInt)
+    async fn expires_after_days(&self) -> Option<i64> {
+        self.0.expires_after_days
     }
 
     /// How many unused ones are kept at the next grant, in the smallest step of the unit; null for all of them.
@@ -260,7 +260,7 @@ impl CreditAllowance {
     }
 
     /// Credits with a lower number are spent first.
-    async fn priority(&self) -> BigInt {
-        BigInt(self.0.priority)
+    async fn priority(&self) -> i64 {
+        self.0.priority
     }
 }

@@ -3,8 +3,8 @@
 use super::parts::{CreditAllowance, PlanFeature, Price};
 use super::provider_price::ProviderPrice;
 use crate::graphql::common::{
-    BigInt, Connection, Instant, Row, Word, all_under, global_id, listed_for_anyone, optional_text, page_args,
-    to_exactly_one, under,
+    Connection, Instant, Row, Word, all_under, global_id, listed_for_anyone, optional_text, page_args, to_exactly_one,
+    under,
 };
 use crate::plans::{Allowances, Features, Plans, Prices, ProviderPrices, ProviderPricesOf, Versions};
 use crate::{order_input, words};
@@ -56,8 +56,8 @@ impl Plan {
     }
 
     /// Where it stands among the plans: of several that someone holds, the highest rank wins.
-    async fn rank(&self) -> BigInt {
-        BigInt(self.0.rank)
+    async fn rank(&self) -> i64 {
+        self.0.rank
     }
 
     /// Whether it is sold at present. Who has it keeps it either way.
@@ -121,8 +121,8 @@ impl PlanVersion {
     }
 
     /// Counts the versions of the plan, from 1.
-    async fn sequence(&self) -> BigInt {
-        BigInt(self.0.number)
+    async fn version_number(&self) -> i64 {
+        self.0.number
     }
 
     /// Where it stands.

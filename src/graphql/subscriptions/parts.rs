@@ -1,6 +1,6 @@
 //! Items of a subscription, and changes scheduled for it.
 
-use crate::graphql::common::{BigInt, Instant, Row, Word, all_under, global_id, to_one};
+use crate::graphql::common::{Instant, Row, Word, all_under, global_id, to_one};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::graphql::plans::provider_price::ProviderPrice;
@@ -60,8 +60,8 @@ impl SubscriptionItem {
     }
 
     /// The quantity; null for metered items.
-    async fn quantity(&self) -> Option<BigInt> {
-        self.0.quantity.map(BigInt)
+    async fn quantity(&self) -> Option<i64> {
+        self.0.quantity
     }
 
     /// The start of the current billing period; null if there is none.
@@ -131,7 +131,7 @@ impl ScheduledChange {
     }
 
     /// The quantity after the change; null if the schedule does not state one.
-    async fn quantity(&self) -> Option<BigInt> {
-        self.0.quantity.map(BigInt)
+    async fn quantity(&self) -> Option<i64> {
+        self.0.quantity
     }
 }

@@ -3,7 +3,7 @@
 use super::parts::SubscriptionItem;
 use super::subscription::Subscription;
 use crate::billing::{self, PlanChange};
-use crate::graphql::common::{BigInt, ContextExt, Instant, local_id, settle, text};
+use crate::graphql::common::{ContextExt, Instant, local_id, settle, text};
 use crate::graphql::plans::parts::Price;
 use crate::user_error;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
@@ -27,7 +27,7 @@ impl PlanChangeMutation {
         let change = PlanChange {
             subscription_id: local_id::<Subscription>(&input.subscription_id)?,
             price_id: local_id::<Price>(&input.price_id)?,
-            quantity: input.quantity.map(|quantity| quantity.0),
+            quantity: input.quantity,
             now: input.timing == PlanChangeTiming::Now,
             proration_at: input.proration_at.map(|at| at.0),
         };
@@ -58,7 +58,7 @@ impl PlanChangeMutation {
     ) -> Result<Option<AddAddonPayload>> {
         let (subscription_id, price_id) =
             (local_id::<Subscription>(&input.subscription_id)?, local_id::<Price>(&input.price_id)?);
-        let addon = (subscription_id, price_id, input.quantity.0);
+        let addon = (subscription_id, price_id, input.quantity);
         let done = billing::add_addon(ctx.app(), ctx.viewer(), addon, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
         Ok(Some(AddAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
@@ -111,7 +111,7 @@ pub struct ChangePlanInput {
     /// The id of the new plan's price.
     price_id: ID,
     /// The quantity; null keeps the current one. 1 to 1,000,000.
-    quantity: Option<BigInt>,
+    quantity: Option<i64>,
     /// The time at which the change takes effect.
     #[graphql(default_with = "PlanChangeTiming::Now")]
     timing: PlanChangeTiming,
@@ -141,8 +141,8 @@ pub struct AddAddonInput {
     /// The id of a recurring price of the add-on.
     price_id: ID,
     /// The quantity, 1 to 1,000,000.
-    #[graphql(default_with = "BigInt(1)")]
-    quantity: BigInt,
+    #[graphql(default = 1)]
+    quantity: i64,
     /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
     /// does nothing else.
     idempotency_key: String,

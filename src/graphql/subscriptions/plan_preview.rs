@@ -3,7 +3,7 @@
 use super::plan_change_mutations::PlanChangeTiming;
 use super::subscription::Subscription;
 use crate::billing::{self, PlanChange, Preview};
-use crate::graphql::common::{BigInt, ContextExt, Instant, Money, local_id};
+use crate::graphql::common::{ContextExt, Instant, Money, local_id};
 use crate::graphql::plans::parts::Price;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
@@ -15,27 +15,24 @@ pub struct PreviewQuery;
 impl PreviewQuery {
     /// Returns the cost of a plan change, now and at the next renewal, without changing anything. Calls Stripe each
     /// time. Allowed for owners and admins of the subscription's account; with the scope `billing:write` for any
-    /// account. A rule that would refuse the change fails the preview with the rule's code.
+    /// account. A rule that would refuse the change fails the preview with the rule's code in
+    /// `ChangePlanErrorCode`.
     async fn preview_plan_change(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the subscription.")] subscription_id: ID,
         #[graphql(desc = "The id of the new plan's price.")] price_id: ID,
-        #[graphql(desc = "The quantity; null keeps the current one. 1 to 1,000,000.")] quantity: Option<BigInt>,
+        #[graphql(desc = "The quantity; null keeps the current one. 1 to 1,000,000.")] quantity: Option<i64>,
         #[graphql(desc = "The time at which the change takes effect.", default_with = "PlanChangeTiming::Now")] timing: PlanChangeTiming,
     ) -> Result<PlanChangePreviewTotals> {
         let change = PlanChange {
             subscription_id: local_id::<Subscription>(&subscription_id)?,
             price_id: local_id::<Price>(&price_id)?,
-            quantity: quantity.map(|quantity| quantity.0),
+            quantity,
             now: timing == PlanChangeTiming::Now,
             proration_at: None,
         };
-        match billing::preview_plan_change(ctx.app(), ctx.viewer(), change).await {
-            Ok(preview) => Ok(PlanChangePreviewTotals::from(preview)),
-            Err(Error::Refused(refusal)) => Err(Error::BadInput(refusal.message).into()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(billing::preview_plan_change(ctx.app(), ctx.viewer(), change).await?.into())
     }
 }
 
