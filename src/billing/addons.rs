@@ -53,7 +53,8 @@ pub async fn remove_addon(app: &App, viewer: &Viewer, item_id: Uuid, key: &str) 
     let caller = viewer.clone();
     let done = place(app, viewer, order, move |txn| {
         Box::pin(async move {
-            let unknown = || Error::refused("ADDON_NOT_FOUND", &["itemId"], "there is no such add-on of yours");
+            let unknown =
+                || Error::refused("ADDON_NOT_FOUND", &["subscriptionItemId"], "there is no such add-on of yours");
             let item = subscriptions::item(txn, item_id).await?.ok_or_else(unknown)?;
             let row = match billed(txn, &caller, item.subscription_id).await {
                 Err(Error::Refused(refusal)) if refusal.code == "SUBSCRIPTION_NOT_FOUND" => return Err(unknown()),

@@ -86,7 +86,7 @@ pub async fn update_plan<J: Job>(
         .write(move |txn| {
             Box::pin(async move {
                 let found = lock_plan(txn, id).await?;
-                let before = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such plan"))?;
+                let before = found.ok_or(Error::refused("NOT_FOUND", &["planId"], "there is no such plan"))?;
                 let row = products::ActiveModel {
                     id: Set(id),
                     name: Set(name.unwrap_or_else(|| before.name.clone())),

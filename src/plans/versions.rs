@@ -169,7 +169,7 @@ pub async fn publish_version<J: Job>(
                 let version = draft(lock_version(txn, id).await?)?;
                 if !has_price(txn, id).await? {
                     let message = "a version needs a price to be sold; a free one has the price 0";
-                    return Err(Error::refused("PRICE_MISSING", &["id"], message));
+                    return Err(Error::refused("PRICE_MISSING", &["planVersionId"], message));
                 }
                 let superseded =
                     ActiveModel { status: Set(VersionStatus::Superseded.to_string()), ..Default::default() };
@@ -195,10 +195,10 @@ pub async fn publish_version<J: Job>(
 }
 
 fn draft(found: Option<product_versions::Model>) -> Result<product_versions::Model> {
-    let version = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such version"))?;
+    let version = found.ok_or(Error::refused("NOT_FOUND", &["planVersionId"], "there is no such version"))?;
     if VersionStatus::parse(&version.status)? != VersionStatus::Draft {
         let message = "a published version never changes, since someone may have bought it; draft a new one";
-        return Err(Error::refused("ALREADY_PUBLISHED", &["id"], message));
+        return Err(Error::refused("ALREADY_PUBLISHED", &["planVersionId"], message));
     }
     Ok(version)
 }

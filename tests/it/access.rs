@@ -54,16 +54,16 @@ const QUERIES: &[(&str, &str, &str)] = &[
 /// The input of each mutation; `$plan` and `$draft` are made anew for each try, `$code` is new too.
 const MUTATIONS: &[(&str, &str)] = &[
     ("createPlan", "code: $code, kind: PLAN, name: \"A\", rank: 1"),
-    ("updatePlan", "id: $plan, name: \"B\""),
+    ("updatePlan", "planId: $plan, name: \"B\""),
     ("createFeature", "code: $code, kind: SWITCH, name: \"A\""),
     ("createCreditUnit", "code: $code, name: \"A\""),
     ("createPlanVersion", "planId: $plan, prices: []"),
-    ("updatePlanVersion", "id: $draft, prices: []"),
-    ("publishPlanVersion", "id: $draft"),
+    ("updatePlanVersion", "planVersionId: $draft, prices: []"),
+    ("publishPlanVersion", "planVersionId: $draft"),
     ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
-    ("revokeApiKey", "id: $key"),
-    ("replayWebhookEvent", "eventId: $told, dryRun: true"),
+    ("revokeApiKey", "apiKeyId: $key"),
+    ("replayWebhookEvent", "webhookEventId: $told, dryRun: true"),
     ("replayWebhookEvents", "filter: {eventType: $code}"),
     ("reconcile", "since: \"2026-01-01T00:00:00Z\""),
     ("resyncAccount", "accountId: $account"),
@@ -88,7 +88,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("changePlan", "subscriptionId: $subscription, priceId: $price, idempotencyKey: $code"),
     ("undoScheduledChange", "subscriptionId: $subscription, idempotencyKey: $code"),
     ("addAddon", "subscriptionId: $subscription, priceId: $price, idempotencyKey: $code"),
-    ("removeAddon", "itemId: $item, idempotencyKey: $code"),
+    ("removeAddon", "subscriptionItemId: $item, idempotencyKey: $code"),
     ("applyPromoCode", "subscriptionId: $subscription, promoCode: $code, idempotencyKey: $code"),
     ("requestRefund", "paymentId: $payment, amount: 1, idempotencyKey: $code"),
     ("approveRefund", "refundId: $refund, idempotencyKey: $code"),
@@ -99,7 +99,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ),
     ("redeemGift", "code: $code, idempotencyKey: $code"),
     ("replaceGiftCode", "giftId: $gift"),
-    ("resolveSecurityEvent", "id: $event, resolution: \"x\""),
+    ("resolveSecurityEvent", "securityEventId: $event, resolution: \"x\""),
 ];
 
 /// A subscription for each root field of its kind, with a change of a row of the shared account.

@@ -20,7 +20,7 @@ const CREATE: &str = "mutation($scopes: [String!]!, $expiresAt: DateTime) {
     createApiKey(input: {name: \"back end\", scopes: $scopes, expiresAt: $expiresAt}) {
         apiKey { id prefix scopes createdBy lastUsedAt revokedAt } secret userErrors { code } } }";
 const REVOKE: &str =
-    "mutation($id: ID!) { revokeApiKey(input: {id: $id}) { apiKey { id revokedAt } userErrors { code } } }";
+    "mutation($id: ID!) { revokeApiKey(input: {apiKeyId: $id}) { apiKey { id revokedAt } userErrors { code } } }";
 const VIEWER: &str = "{ viewer { role scopes } }";
 
 async fn made(test: &TestApp, expires_at: Value) -> (Value, String) {

@@ -76,7 +76,7 @@ async fn a_checkout_asked_for_twice_under_one_key_is_one(shop: &Shop) {
     shop.ask(&ann, twice, order(&price, "two")).await;
     assert_eq!(shop.count("checkout.session"), 2, "a field that is written twice is one");
     let mut other = order(&price, "one");
-    other["quantity"] = json!("2");
+    other["quantity"] = json!(2);
     assert_eq!(ann.code(CHECKOUT, json!({"input": other})).await, "IDEMPOTENCY_KEY_REUSED");
     let bob = shop.ask(&shop.test.user("bob"), CHECKOUT, order(&price, "one")).await;
     assert_ne!(bob["checkout"], first["checkout"], "another caller's key is another key");
@@ -159,7 +159,7 @@ async fn a_trial_outlives_the_person_who_had_it(shop: &Shop) {
 async fn credits_are_bought_in_a_checkout_and_with_the_saved_card(shop: &Shop) {
     let ann = shop.test.user("ann");
     let price = shop.price("price_credits").await;
-    let input = json!({"priceId": price, "quantity": "3", "idempotencyKey": "two"});
+    let input = json!({"priceId": price, "quantity": 3, "idempotencyKey": "two"});
     assert_eq!(codes(&shop.ask(&ann, PURCHASE, input.clone()).await), ["NO_PAYMENT_METHOD"]);
     buy(shop, "ann", "price_credits", "one").await;
     assert_eq!(ann.data(BALANCE, json!({})).await["viewer"]["account"]["creditBalances"][0]["available"], "100");
@@ -234,7 +234,7 @@ async fn a_price_that_is_not_on_sale_cannot_be_bought(shop: &Shop) {
     let ann = shop.test.user("ann");
     let price = shop.price("price_basic").await;
     for (change, code) in [
-        (json!({"quantity": "0"}), "QUANTITY_INVALID"),
+        (json!({"quantity": 0}), "QUANTITY_INVALID"),
         (json!({"successUrl": "http://app.example.com/"}), "URL_INVALID"),
         (json!({"promoCode": "NOPE"}), "PROMO_CODE_NOT_FOUND"),
         (json!({"priceId": shop.price("price_seats").await}), "PRICE_NOT_FOUND"),

@@ -66,8 +66,8 @@ async fn a_coupon_and_its_code_are_made_at_stripe(shop: &Shop) {
     );
     let made = shop.ask(&writer, COUPON, input.clone()).await;
     let shown = json!({"id": made["coupon"]["id"], "code": "SPRING", "name": "A quarter off",
-        "percentBasisPoints": "2550", "amountOff": null, "duration": "FOREVER", "durationMonths": null,
-        "maxRedemptions": "5", "redeemBy": "2026-03-01T00:00:00Z", "active": true, "originExternalId": "SPRING"});
+        "percentBasisPoints": 2550, "amountOff": null, "duration": "FOREVER", "durationMonths": null,
+        "maxRedemptions": 5, "redeemBy": "2026-03-01T00:00:00Z", "active": true, "originExternalId": "SPRING"});
     assert_eq!(made, json!({"coupon": shown, "userErrors": []}));
     let there = shop.stripe.object("SPRING").unwrap();
     assert_eq!(there["percent_off"].to_string(), "25.5");
@@ -84,7 +84,7 @@ async fn a_coupon_and_its_code_are_made_at_stripe(shop: &Shop) {
     let input = json!({"couponId": made["coupon"]["id"], "code": "Spring-26", "maxRedemptions": 2,
         "firstPurchaseOnly": true, "expiresAt": "2026-02-01T00:00:00Z", "idempotencyKey": "code"});
     let named = shop.ask(&shop.test.admin(), CODE, input).await["promoCode"].take();
-    let shown = json!({"id": named["id"], "code": "Spring-26", "maxRedemptions": "2", "firstPurchaseOnly": true,
+    let shown = json!({"id": named["id"], "code": "Spring-26", "maxRedemptions": 2, "firstPurchaseOnly": true,
         "expiresAt": "2026-02-01T00:00:00Z", "active": true, "coupon": {"code": "SPRING"}});
     assert_eq!(named, shown);
     let ended = json!({"promoCodeId": named["id"], "idempotencyKey": "end"});

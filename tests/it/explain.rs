@@ -174,7 +174,7 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("users", "{email: \"a@example.com\"}", "email_normalized"),
         ("users", "{role: ADMIN}", "role"),
         ("users", "{createdAt: SPAN}", "created_at"),
-        ("accounts", "{type: TEAM}", "kind"),
+        ("accounts", "{kind: TEAM}", "kind"),
         ("accounts", "{reference: {refType: \"a\", refId: \"b\"}}", "ref_id"),
         ("accounts", "{createdAt: SPAN}", "created_at"),
         ("subscriptions", "{status: PAST_DUE}", "status"),

@@ -30,8 +30,8 @@ filters! {
     Query.users r#"{role: USER}"# => "role = 'user'";
     Query.users r#"{createdAt: {from: "2025-03-01T00:00:00Z", to: "2025-09-01T00:00:00Z"}}"#
         => "created_at >= '2025-03-01T00:00:00+00:00' AND created_at < '2025-09-01T00:00:00+00:00'";
-    Query.accounts r#"{type: TEAM}"# => "kind = 'team'";
-    Query.accounts r#"{type: INDIVIDUAL, createdAt: {to: "2025-06-01T00:00:00Z"}}"#
+    Query.accounts r#"{kind: TEAM}"# => "kind = 'team'";
+    Query.accounts r#"{kind: INDIVIDUAL, createdAt: {to: "2025-06-01T00:00:00Z"}}"#
         => "kind = 'individual' AND created_at < '2025-06-01T00:00:00+00:00'";
     Query.subscriptions r#"{status: [ACTIVE, PAST_DUE]}"# => "status IN ('active', 'past_due')";
     Query.subscriptions r#"{status: []}"# => "TRUE";
@@ -79,7 +79,7 @@ filters! {
         => "account_id = $1 AND credit_unit_id = (SELECT id FROM credit_units WHERE code = 'credit')";
     User.payments r#"{stream: SUBSCRIPTION}"#
         => concat!("stream = 'subscription' AND ", accounts_of_user!("account_id"));
-    User.accounts r#"{type: INDIVIDUAL}"# => concat!("kind = 'individual' AND ", accounts_of_user!("id"));
+    User.accounts r#"{kind: INDIVIDUAL}"# => concat!("kind = 'individual' AND ", accounts_of_user!("id"));
 }
 
 async fn every_filter_keeps_what_sql_keeps(test: &Company<80>) {

@@ -292,7 +292,7 @@ async fn a_revoked_key_ends_its_socket(test: &TestApp) {
     socket.watch("1", PAYMENTS, json!({})).await;
     record(test, payment(&world, "eve")).await;
     socket.event("1").await;
-    let revoke = "mutation($id: ID!) { revokeApiKey(input: {id: $id}) { userErrors { message } } }";
+    let revoke = "mutation($id: ID!) { revokeApiKey(input: {apiKeyId: $id}) { userErrors { message } } }";
     test.admin().data(revoke, json!({"id": key["apiKey"]["id"]})).await;
     record(test, payment(&world, "eve")).await;
     assert_eq!(socket.closed().await, 4403);

@@ -59,7 +59,7 @@ async fn an_operation_that_cannot_run_is_an_error_and_complete(test: &TestApp) {
     {
         assert_eq!(Events::of(&server, None, query, json!({})).await.error().await, code);
     }
-    let mutation = "GET /graphql?query=mutation%7BrevokeApiKey(input:%7Bid:1%7D)%7B__typename%7D%7D HTTP/1.1\r\n";
+    let mutation = "GET /graphql?query=mutation%7BrevokeApiKey(input:%7BapiKeyId:1%7D)%7B__typename%7D%7D HTTP/1.1\r\n";
     assert_eq!(Events::request(&server, mutation, "").await.error().await, "BAD_REQUEST");
     let malformed = "POST /graphql HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 2\r\n";
     for (head, body, status) in [

@@ -22,15 +22,15 @@ const CREATE_PLAN: &str = "mutation($code: String!, $name: String = \"Pro\") {
         plan { id code name description rank active currentVersion { id } } userErrors { code } } }";
 const CREATE_VERSION: &str = "mutation($plan: ID!, $amount: BigInt = 900) {
     createPlanVersion(input: {planId: $plan, prices: [{currency: \"USD\", unitAmount: $amount, interval: MONTH}]}) {
-        planVersion { id sequence stage publishedAt versionOf { id } prices { amount { amount } } }
+        planVersion { id versionNumber stage publishedAt versionOf { id } prices { amount { amount } } }
         userErrors { code } } }";
 const UPDATE_VERSION: &str = "mutation($id: ID!, $amount: BigInt!) {
-    updatePlanVersion(input: {id: $id, prices: [{currency: \"USD\", unitAmount: $amount, interval: YEAR}]}) {
-        planVersion { id sequence prices { amount { amount } interval } } userErrors { code } } }";
-const PUBLISH: &str = "mutation($id: ID!) { publishPlanVersion(input: {id: $id}) {
+    updatePlanVersion(input: {planVersionId: $id, prices: [{currency: \"USD\", unitAmount: $amount, interval: YEAR}]}) {
+        planVersion { id versionNumber prices { amount { amount } interval } } userErrors { code } } }";
+const PUBLISH: &str = "mutation($id: ID!) { publishPlanVersion(input: {planVersionId: $id}) {
     planVersion { id stage publishedAt } userErrors { code } } }";
 const PLAN: &str = "query($code: String!) { plan(code: $code) { id currentVersion { id prices { amount { amount } } }
-    versions { totalCount nodes { id sequence stage prices { amount { amount } interval } } } } }";
+    versions { totalCount nodes { id versionNumber stage prices { amount { amount } interval } } } } }";
 
 async fn plan(test: &TestApp, code: &str) -> Value {
     test.admin().data(CREATE_PLAN, json!({"code": code})).await["createPlan"]["plan"]["id"].take()
@@ -49,12 +49,12 @@ async fn a_draft_is_seen_by_those_who_write_the_catalogue_alone(test: &TestApp) 
     // With the scope for it and no other, from the first step to the last.
     let writer = test.service(&[Permission::CatalogueWrite]);
     let made = writer.data(CREATE_PLAN, json!({"code": "pro"})).await["createPlan"].take();
-    let plan = json!({"id": made["plan"]["id"], "code": "pro", "name": "Pro", "description": "All of it", "rank": "7",
+    let plan = json!({"id": made["plan"]["id"], "code": "pro", "name": "Pro", "description": "All of it", "rank": 7,
         "active": true, "currentVersion": null});
     assert_eq!(made, json!({"plan": plan, "userErrors": []}));
     let made = writer.data(CREATE_VERSION, json!({"plan": plan["id"]})).await["createPlanVersion"].take();
     let id = &made["planVersion"]["id"];
-    let draft = json!({"id": id, "sequence": "1", "stage": "DRAFT", "publishedAt": null,
+    let draft = json!({"id": id, "versionNumber": 1, "stage": "DRAFT", "publishedAt": null,
         "versionOf": {"id": plan["id"]}, "prices": [{"amount": {"amount": "900"}}]});
     assert_eq!(made, json!({"planVersion": draft, "userErrors": []}));
     let other = writer.data(UPDATE_VERSION, json!({"id": id, "amount": 9_000})).await["updatePlanVersion"].take();
@@ -87,8 +87,8 @@ async fn publishing_supersedes_the_version_before(test: &TestApp) {
     assert_eq!(seen["currentVersion"], json!({"id": second, "prices": [{"amount": {"amount": "1200"}}]}));
     let price = |amount: &str| json!([{"amount": {"amount": amount}, "interval": "MONTH"}]);
     let versions = json!([
-        {"id": second, "sequence": "2", "stage": "PUBLISHED", "prices": price("1200")},
-        {"id": first, "sequence": "1", "stage": "SUPERSEDED", "prices": price("900")},
+        {"id": second, "versionNumber": 2, "stage": "PUBLISHED", "prices": price("1200")},
+        {"id": first, "versionNumber": 1, "stage": "SUPERSEDED", "prices": price("900")},
     ]);
     assert_eq!(seen["versions"]["nodes"], versions, "who holds the first can still read it");
 }
@@ -114,12 +114,12 @@ async fn an_update_changes_what_it_names_and_nothing_else(test: &TestApp) {
     let id = plan(test, "pro").await;
     let update = async |change: &str| {
         let query = format!(
-            "mutation($id: ID!) {{ updatePlan(input: {{id: $id {change}}}) {{
+            "mutation($id: ID!) {{ updatePlan(input: {{planId: $id {change}}}) {{
              plan {{ code name description rank active }} userErrors {{ code }} }} }}"
         );
         test.admin().data(&query, json!({"id": id})).await["updatePlan"]["plan"].take()
     };
-    let mut plan = json!({"code": "pro", "name": "Pro", "description": "All of it", "rank": "7", "active": true});
+    let mut plan = json!({"code": "pro", "name": "Pro", "description": "All of it", "rank": 7, "active": true});
     assert_eq!(update("").await, plan);
     for (change, field, value) in [
         (", name: \" Max \"", "name", json!("Max")),
@@ -149,9 +149,9 @@ async fn versions_drafted_at_once_have_numbers_of_their_own(test: &TestApp) {
     let plan = plan(test, "pro").await;
     let drafts = (0..16).map(async |_| {
         let made = test.admin().data(CREATE_VERSION, json!({"plan": plan})).await;
-        made["createPlanVersion"]["planVersion"]["sequence"].as_str().unwrap().parse::<u32>().unwrap()
+        made["createPlanVersion"]["planVersion"]["versionNumber"].as_u64().unwrap()
     });
-    let numbers: BTreeSet<u32> = join_all(drafts).await.into_iter().collect();
+    let numbers: BTreeSet<u64> = join_all(drafts).await.into_iter().collect();
     assert_eq!(numbers, (1..=16).collect());
 }
 
@@ -178,7 +178,7 @@ async fn every_change_is_in_the_audit_log_with_who_made_it(test: &TestApp) {
         feature { id } } createCreditUnit(input: {code: \"u\", name: \"U\"}) { creditUnit { id } } }";
     let parts = writer.data(feature, json!({})).await;
     let admin = test.admin().data("{ viewer { user { id } } }", json!({})).await;
-    let rename = "mutation($id: ID!) { updatePlan(input: {id: $id, rank: 8}) { plan { id } } }";
+    let rename = "mutation($id: ID!) { updatePlan(input: {planId: $id, rank: 8}) { plan { id } } }";
     test.admin().data(rename, json!({"id": plan})).await;
     let draft = version(test, &plan, 900).await;
     writer.data(UPDATE_VERSION, json!({"id": draft, "amount": 5})).await;

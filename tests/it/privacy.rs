@@ -173,7 +173,7 @@ async fn filters_find_nothing_of_others(test: &TestApp) {
         ("{ users(filter: {email: \"ALICE@example.com\"}) { totalCount nodes { id } } }", true),
         ("{ users(filter: {role: ADMIN}) { totalCount nodes { id } } }", true),
         ("{ accounts(filter: {reference: {refType: \"household\", refId: \"7\"}}) { totalCount nodes { id } } }", true),
-        ("{ accounts(filter: {type: COUPLE}) { totalCount nodes { id } } }", true),
+        ("{ accounts(filter: {kind: COUPLE}) { totalCount nodes { id } } }", true),
         ("{ payments(filter: {createdAt: {to: \"2026-01-01T00:00:00Z\"}}) { totalCount nodes { id } } }", false),
     ] {
         let eve = test.user("eve").data(query, json!({})).await;

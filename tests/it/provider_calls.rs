@@ -47,7 +47,7 @@ async fn calls_are_listed_with_their_results(shop: &Shop) {
     );
     assert_eq!(
         (&done["objectType"], &done["objectId"], &done["attempts"]),
-        (&json!("coupon"), &json!("DONE"), &json!("1"))
+        (&json!("coupon"), &json!("DONE"), &json!(1))
     );
     assert_eq!((&done["params"]["id"], &done["billedAccount"]), (&json!("DONE"), &Value::Null));
     assert_eq!((&nodes[0]["settledAt"], &nodes[0]["objectId"]), (&Value::Null, &Value::Null));

@@ -76,7 +76,7 @@ async fn customers_and_subscriptions_are_read_by_their_owner_and_by_admins(test:
         "currentPeriodStart": start, "currentPeriodEnd": end, "cancelAt": end, "cancelAtPeriodEnd": true,
         "endsAt": end, "endedAt": null, "canceledAt": null, "nextBilledAt": null, "metadata": {"user_id": "user_1"},
         "items": [{
-            "itemExternalId": format!("si_{item}"), "priceExternalId": format!("price_{account}"), "quantity": "1",
+            "itemExternalId": format!("si_{item}"), "priceExternalId": format!("price_{account}"), "quantity": 1,
             "currentPeriodStart": start, "currentPeriodEnd": end,
             "providerPrice": {
                 "provider": "STRIPE", "externalId": format!("price_{account}"), "productExternalId": "prod_1",
@@ -101,7 +101,7 @@ async fn money_and_discounts_are_read_by_their_owner_and_by_admins(test: &TestAp
     let expected = json!([{
         "externalId": format!("in_{invoice}"), "customerExternalId": format!("cus_{account}"),
         "paymentExternalId": format!("pi_{payment}"), "billingReason": "subscription_cycle",
-        "due": {"amount": "900", "currency": "USD"}, "attemptCount": "2",
+        "due": {"amount": "900", "currency": "USD"}, "attemptCount": 2,
         "hostedUrl": "https://invoices.example.com/1",
     }]);
     assert_eq!(facts["invoices"]["nodes"], expected);
@@ -111,7 +111,7 @@ async fn money_and_discounts_are_read_by_their_owner_and_by_admins(test: &TestAp
     let expected = json!([{
         "externalId": format!("pi_{payment}"), "customerExternalId": format!("cus_{account}"),
         "chargeExternalId": charge, "providerStatus": "succeeded", "received": {"amount": "900", "currency": "USD"},
-        "refunded": {"amount": "100"}, "disputed": true, "failedAttempts": "1", "fullyRefunded": false,
+        "refunded": {"amount": "100"}, "disputed": true, "failedAttempts": 1, "fullyRefunded": false,
         "refunds": {"nodes": [{
             "providerRefundId": format!("re_{refund}"), "provider": "STRIPE", "chargeExternalId": charge,
             "providerStatus": "succeeded", "payment": of,
@@ -124,8 +124,7 @@ async fn money_and_discounts_are_read_by_their_owner_and_by_admins(test: &TestAp
     assert_eq!(facts["payments"]["nodes"], expected);
 
     let used = &facts["discountRedemptions"]["nodes"][0]["coupon"];
-    let expected =
-        json!({"originProvider": "STRIPE", "originExternalId": format!("co_{coupon}"), "timesRedeemed": "1"});
+    let expected = json!({"originProvider": "STRIPE", "originExternalId": format!("co_{coupon}"), "timesRedeemed": 1});
     assert_eq!(*used, expected);
     let codes = "{ coupons { nodes { promoCodes { originProvider originExternalId timesRedeemed } } } }";
     let codes = test.admin().data(codes, json!({})).await["coupons"]["nodes"].take();
@@ -272,7 +271,7 @@ async fn event(test: &TestApp, provider: &str, object_id: &str, state: &str, wai
 async fn the_backlog_of_the_inbox_is_counted(test: &TestApp) {
     const INBOX: &str = "{ inbox { received failed parked waiting oldestUnappliedAt } }";
     let admin = test.admin();
-    let nothing = json!({"received": "0", "failed": "0", "parked": "0", "waiting": "0", "oldestUnappliedAt": null});
+    let nothing = json!({"received": 0, "failed": 0, "parked": 0, "waiting": 0, "oldestUnappliedAt": null});
     assert_eq!(admin.data(INBOX, json!({})).await["inbox"], nothing);
     for (state, waits_for) in [
         ("parked", None),

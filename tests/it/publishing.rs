@@ -51,7 +51,7 @@ async fn version(shop: &Shop, plan: &Value, prices: Value, allowances: Value) ->
 /// Puts a version of one price on sale here, without anything done at Stripe.
 async fn on_sale(shop: &Shop, plan: &Value, amount: i64) -> Value {
     let version = version(shop, plan, json!([monthly(amount)]), json!([])).await;
-    let published = shop.ask(&shop.test.admin(), PUBLISH, json!({"id": version})).await;
+    let published = shop.ask(&shop.test.admin(), PUBLISH, json!({"planVersionId": version})).await;
     assert_eq!(published["userErrors"], json!([]));
     version
 }
@@ -77,7 +77,7 @@ async fn publishing_makes_what_is_missing_and_archives_what_is_past(shop: &Shop)
     let yearly = json!({"currency": "EUR", "unitAmount": 49_000, "interval": "YEAR"});
     let first = version(shop, &team, json!([monthly(4_900), yearly]), json!([])).await;
     let writer = shop.test.service(&[Permission::CatalogueWrite]);
-    shop.ask(&writer, PUBLISH, json!({"id": first})).await;
+    shop.ask(&writer, PUBLISH, json!({"planVersionId": first})).await;
     assert!(priced(shop, 4_900).is_empty(), "Stripe is not asked before the answer");
     settle(shop).await;
     let (old, dear) = (priced(shop, 4_900).remove(0), priced(shop, 49_000).remove(0));
@@ -104,7 +104,7 @@ async fn publishing_makes_what_is_missing_and_archives_what_is_past(shop: &Shop)
             shown("4900", "MONTH", &old, false), shown("49000", "YEAR", &dear, false)]},
     ]);
     assert_eq!(seen["versions"]["nodes"], expected);
-    assert_eq!((&seen["name"], &seen["rank"]), (&json!("Team"), &json!("30")));
+    assert_eq!((&seen["name"], &seen["rank"]), (&json!("Team"), &json!(30)));
     for (price, active) in [(&old, false), (&dear, false), (&new, true)] {
         assert_eq!(shop.stripe.object(price["id"].as_str().unwrap()).unwrap()["active"], active);
     }
@@ -182,7 +182,7 @@ async fn a_price_created_by_hand_is_adopted(shop: &Shop) {
     by_hand(shop, 4_900);
     // While there is but a draft, what is sold at Stripe is a version of its own.
     settle(shop).await;
-    shop.ask(&shop.test.admin(), PUBLISH, json!({"id": draft})).await;
+    shop.ask(&shop.test.admin(), PUBLISH, json!({"planVersionId": draft})).await;
     settle(shop).await;
     assert_eq!(priced(shop, 4_900).len(), 1);
     let price = shop.stripe.object("price_hand").unwrap();
@@ -222,7 +222,7 @@ async fn a_plan_is_called_at_stripe_what_it_is_called_here(shop: &Shop) {
     on_sale(shop, &team, 4_900).await;
     settle(shop).await;
     for (name, rank) in [("Crew", 31), ("Team", 32), ("Crew", 33)] {
-        let input = json!({"id": team, "name": name, "rank": rank, "description": null});
+        let input = json!({"planId": team, "name": name, "rank": rank, "description": null});
         shop.ask(&shop.test.admin(), UPDATE, input).await;
         settle(shop).await;
         let price = priced(shop, 4_900).remove(0);
@@ -230,9 +230,9 @@ async fn a_plan_is_called_at_stripe_what_it_is_called_here(shop: &Shop) {
         assert_eq!((&product["name"], &product["description"]), (&json!(name), &Value::Null));
         assert_eq!(price["metadata"]["tier"], rank.to_string());
         let seen = shop.test.anonymous().data(PLAN, json!({"code": "team"})).await["plan"].take();
-        assert_eq!((&seen["name"], &seen["rank"]), (&json!(name), &json!(rank.to_string())));
+        assert_eq!((&seen["name"], &seen["rank"]), (&json!(name), &json!(rank)));
     }
-    let off = json!({"id": team, "active": false});
+    let off = json!({"planId": team, "active": false});
     shop.ask(&shop.test.admin(), UPDATE, off).await;
     settle(shop).await;
     let product = priced(shop, 4_900)[0]["product"].clone();
@@ -250,7 +250,7 @@ async fn add_ons_and_packs_are_sold_too(shop: &Shop) {
     let extra = plan(shop, "extra", "ADDON").await;
     let extra = version(shop, &extra, json!([monthly(300)]), json!([])).await;
     for version in [&pack, &extra] {
-        shop.ask(&shop.test.admin(), PUBLISH, json!({"id": version})).await;
+        shop.ask(&shop.test.admin(), PUBLISH, json!({"planVersionId": version})).await;
     }
     settle(shop).await;
     let price = priced(shop, 700).remove(0);

@@ -145,7 +145,8 @@ async fn the_inbox_alone_gives_the_same_mirror(test: &TestApp) {
     assert_eq!(gone_through(&other, true).await.drift.differences, [], "rebuilt once more");
 }
 
-const REPLAY: &str = "mutation($id: ID!, $dry: Boolean!) { replayWebhookEvent(input: {eventId: $id, dryRun: $dry}) {
+const REPLAY: &str =
+    "mutation($id: ID!, $dry: Boolean!) { replayWebhookEvent(input: {webhookEventId: $id, dryRun: $dry}) {
     replay { eventCount hasMore differences { table externalId before after } failures } userErrors { code } } }";
 const REPLAY_ALL: &str = "mutation($filter: WebhookEventFilter, $dry: Boolean!) {
     replayWebhookEvents(input: {filter: $filter, dryRun: $dry}) {

@@ -87,7 +87,7 @@ async fn a_flood_is_counted_and_written_slowly(test: &TestApp) {
 }
 
 const RESOLVE: &str = "mutation($id: ID!, $resolution: String!) {
-    resolveSecurityEvent(input: {id: $id, resolution: $resolution}) {
+    resolveSecurityEvent(input: {securityEventId: $id, resolution: $resolution}) {
         securityEvent { suspicion severity subject occurrences resolvedAt resolvedBy resolution } userErrors { code field } } }";
 
 async fn a_resolution_is_in_the_audit_log_and_a_recurrence_reopens_it(test: &TestApp) {
@@ -98,7 +98,7 @@ async fn a_resolution_is_in_the_audit_log_and_a_recurrence_reopens_it(test: &Tes
     let settled = admin.data(RESOLVE, json!({"id": id, "resolution": " our clock was wrong "})).await;
     let event = &settled["resolveSecurityEvent"]["securityEvent"];
     assert_eq!((&event["suspicion"], &event["severity"]), (&json!("WEBHOOK_MISTIMED"), &json!("MEDIUM")));
-    assert_eq!((&event["resolution"], &event["occurrences"]), (&json!("our clock was wrong"), &json!("1")));
+    assert_eq!((&event["resolution"], &event["occurrences"]), (&json!("our clock was wrong"), &json!(1)));
     assert_eq!(event["resolvedAt"], "2026-01-15T12:00:00Z");
     test.advance(TimeDelta::minutes(1));
     let again = admin.data(RESOLVE, json!({"id": id, "resolution": "something else"})).await;
@@ -113,7 +113,7 @@ async fn a_resolution_is_in_the_audit_log_and_a_recurrence_reopens_it(test: &Tes
     assert_eq!(
         open,
         json!({"id": id, "detail": "stripe: x", "resolvedAt": null, "resolvedBy": null,
-            "resolution": "our clock was wrong", "occurrences": "2"})
+            "resolution": "our clock was wrong", "occurrences": 2})
     );
 }
 

@@ -152,10 +152,9 @@ impl Story<'_> {
         self.pay().await;
         self.ask("ann", "startCheckout", order("price:price_setup")).await;
         self.ask("ann", "openBillingPortal", json!({"returnUrl": url})).await;
-        self.ask("ann", "purchaseCredits", json!({"priceId": "price:price_credits", "quantity": "3"})).await;
-        self.ask("ann", "addAddon", json!({"subscriptionId": "", "priceId": "price:price_seats", "quantity": "2"}))
-            .await;
-        self.ask("ann", "removeAddon", json!({"itemId": "item:price_seats"})).await;
+        self.ask("ann", "purchaseCredits", json!({"priceId": "price:price_credits", "quantity": 3})).await;
+        self.ask("ann", "addAddon", json!({"subscriptionId": "", "priceId": "price:price_seats", "quantity": 2})).await;
+        self.ask("ann", "removeAddon", json!({"subscriptionItemId": "item:price_seats"})).await;
         let until = shop.test.app.now() + TimeDelta::days(9);
         self.ask("ann", "pauseSubscription", json!({"subscriptionId": "", "until": until})).await;
         self.ask("ann", "resumeSubscription", json!({"subscriptionId": ""})).await;
@@ -163,7 +162,7 @@ impl Story<'_> {
         self.ask("ann", "cancelSubscription", why).await;
         self.ask("ann", "resumeSubscription", json!({"subscriptionId": ""})).await;
 
-        let new = json!({"priceId": "price:price_pro", "quantity": "2", "promoCode": "OTHER"});
+        let new = json!({"priceId": "price:price_pro", "quantity": 2, "promoCode": "OTHER"});
         self.ask("bob", "createSubscription", new).await;
         let customer = shop.stripe.objects("customer")[1]["id"].as_str().unwrap().to_owned();
         shop.stripe.set_card(&customer, Card::Good).unwrap();
@@ -202,23 +201,23 @@ impl Story<'_> {
 
     /// The mutations of the catalogue.
     async fn catalogue(&self) {
-        let spring = json!({"code": "SPRING", "name": "Spring", "percentBasisPoints": "2550", "duration": "REPEATING",
-            "durationMonths": "3", "maxRedemptions": "100", "oncePerAccount": true});
+        let spring = json!({"code": "SPRING", "name": "Spring", "percentBasisPoints": 2550, "duration": "REPEATING",
+            "durationMonths": 3, "maxRedemptions": 100, "oncePerAccount": true});
         let coupon = self.ask("admin", "createCoupon", spring).await["coupon"]["id"].take();
         let ten = json!({"code": "TEN", "name": "Ten", "amountOff": {"amount": "1000", "currency": "USD"},
             "duration": "ONCE", "redeemBy": self.shop.test.app.now() + TimeDelta::days(90), "plans": ["pro"]});
         self.ask("admin", "createCoupon", ten).await;
-        let code = json!({"couponId": coupon, "code": "SPRING25", "maxRedemptions": "10", "firstPurchaseOnly": true,
+        let code = json!({"couponId": coupon, "code": "SPRING25", "maxRedemptions": 10, "firstPurchaseOnly": true,
             "expiresAt": self.shop.test.app.now() + TimeDelta::days(30)});
         let code = self.ask("admin", "createPromoCode", code).await["promoCode"]["id"].take();
         self.ask("admin", "deactivatePromoCode", json!({"promoCodeId": code})).await;
-        let plan = json!({"code": "team", "kind": "PLAN", "name": "Team", "description": "For all", "rank": "30"});
+        let plan = json!({"code": "team", "kind": "PLAN", "name": "Team", "description": "For all", "rank": 30});
         let plan = self.ask("admin", "createPlan", plan).await["plan"]["id"].take();
         for amount in ["4900", "5900"] {
             let prices = json!([{"currency": "USD", "unitAmount": amount, "interval": "MONTH"}]);
             let version = json!({"planId": plan, "prices": prices});
             let version = self.ask("admin", "createPlanVersion", version).await["planVersion"]["id"].take();
-            self.ask("admin", "publishPlanVersion", json!({"id": version})).await;
+            self.ask("admin", "publishPlanVersion", json!({"planVersionId": version})).await;
             self.ask("admin", "publishPlanToStripe", json!({"planVersionId": version})).await;
         }
     }

@@ -173,16 +173,16 @@ async fn a_change_at_the_end_of_the_period_shows_and_can_be_undone(shop: &Shop) 
 
 async fn add_ons_come_and_go(shop: &Shop) {
     let (ann, id) = ann(shop).await;
-    let seats = json!({"priceId": shop.price("price_seats").await, "quantity": "3"});
+    let seats = json!({"priceId": shop.price("price_seats").await, "quantity": 3});
     let added = shop.ask(&ann, ADD, with(of(&id, "one"), seats.clone())).await;
     let items = added["subscription"]["items"].as_array().unwrap();
     let addon = items.iter().find(|item| item["purpose"] == "ADDON").unwrap_or_else(|| panic!("{added}"));
-    assert_eq!(addon["quantity"], "3");
+    assert_eq!(addon["quantity"], 3);
     assert_eq!(code(&shop.ask(&ann, ADD, with(of(&id, "two"), seats)).await), "ADDON_ALREADY_THERE");
     let plan = items.iter().find(|item| item["purpose"] == "PLAN").unwrap();
-    let input = json!({"itemId": plan["id"], "idempotencyKey": "three"});
+    let input = json!({"subscriptionItemId": plan["id"], "idempotencyKey": "three"});
     assert_eq!(code(&shop.ask(&ann, REMOVE, input).await), "ADDON_NOT_FOUND");
-    let input = json!({"itemId": addon["id"], "idempotencyKey": "four"});
+    let input = json!({"subscriptionItemId": addon["id"], "idempotencyKey": "four"});
     let bob = shop.test.user("bob");
     assert_eq!(code(&shop.ask(&bob, REMOVE, input.clone()).await), "ADDON_NOT_FOUND");
     let removed = shop.ask(&ann, REMOVE, input).await;

@@ -10,7 +10,9 @@ use crate::graphql::common::{
     Connection, Currency, Instant, Row, Word, all_under, global_id, page_args, text, to_exactly_one, under,
 };
 use crate::graphql::coupons::coupon::DiscountRedemption;
-use crate::graphql::credits::ledger::{CreditBalance, CreditGrant, GrantFilter, GrantOrder, LedgerBucket, LedgerEntry};
+use crate::graphql::credits::ledger::{
+    CreditBalance, CreditGrant, CreditGrantFilter, CreditGrantOrder, LedgerBucket, LedgerEntry,
+};
 use crate::graphql::gifts::gift::{Gift, GiftFilter, GiftOrder};
 use crate::graphql::licences::license_key::{LicenseKey, LicenseKeyFilter, LicenseKeyOrder};
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
@@ -35,12 +37,12 @@ impl Account {
     }
 
     /// Who shares it.
-    async fn r#type(&self) -> Result<AccountType> {
-        Ok(AccountType::read(&self.0.kind)?)
+    async fn kind(&self) -> Result<AccountKind> {
+        Ok(AccountKind::read(&self.0.kind)?)
     }
 
     /// What it is called; null for an individual account and where nothing was given.
-    async fn label(&self) -> Option<&str> {
+    async fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
@@ -245,10 +247,10 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the grants that match.")] filter: Option<GrantFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<GrantOrder>,
+        #[graphql(desc = "Keeps the grants that match.")] filter: Option<CreditGrantFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<CreditGrantOrder>,
     ) -> Result<Connection<CreditGrant>> {
-        let list = GrantFilter::list(filter, order_by)?;
+        let list = CreditGrantFilter::list(filter, order_by)?;
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 

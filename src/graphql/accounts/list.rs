@@ -8,7 +8,7 @@ use async_graphql::InputObject;
 
 words! {
     /// Who shares an account.
-    AccountType {
+    AccountKind {
         /// One person; everyone has exactly one of these.
         Individual = "individual",
         /// Two people.
@@ -24,7 +24,7 @@ words! {
 #[derive(InputObject, Default)]
 pub struct AccountFilter {
     /// This type alone.
-    r#type: Option<AccountType>,
+    kind: Option<AccountKind>,
     /// The object of the host application that it stands for.
     reference: Option<ReferenceInput>,
     /// Opened in this span.
@@ -58,7 +58,7 @@ impl AccountFilter {
             None => None,
         };
         Ok(feature::Accounts {
-            kind: filter.r#type.map(Word::word),
+            kind: filter.kind.map(Word::word),
             reference,
             created: DateTimeRange::between(filter.created_at),
             descending: AccountOrder::descending(order, true),

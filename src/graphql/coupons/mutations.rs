@@ -3,7 +3,7 @@
 use super::coupon::{Coupon, CouponDuration, PromoCode};
 use crate::billing::{self, NewCoupon, NewPromoCode};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, ContextExt, Instant, Word, local_id, settle, text, texts};
+use crate::graphql::common::{BigInt, ContextExt, Currency, Instant, Word, local_id, settle, text, texts};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl CouponMutation {
             code: text("code", input.code)?,
             name: text("name", input.name)?,
             percent_basis_points: input.percent_basis_points,
-            amount_off: input.amount_off.map(|off| (off.amount.0, off.currency)),
+            amount_off: input.amount_off.map(|off| (off.amount.0, off.currency.0)),
             duration: input.duration.word(),
             duration_months: input.duration_months,
             max_redemptions: input.max_redemptions,
@@ -107,7 +107,7 @@ pub struct AmountOffInput {
     /// In minor units, 1 to 99,999,999.
     amount: BigInt,
     /// The currency.
-    currency: String,
+    currency: Currency,
 }
 
 /// Input of `createPromoCode`.

@@ -292,7 +292,7 @@ impl LedgerTransaction {
 
 /// Which grants to list.
 #[derive(InputObject, Default)]
-pub struct GrantFilter {
+pub struct CreditGrantFilter {
     /// Given for this reason alone.
     source: Option<CreditSource>,
     /// Of the credit unit with this code alone.
@@ -301,21 +301,21 @@ pub struct GrantFilter {
 
 order_input! {
     /// How to order grants.
-    GrantOrder by
+    CreditGrantOrder by
     /// What grants can be ordered by.
-    GrantOrderField {
+    CreditGrantOrderField {
         /// When they were given.
         CreatedAt,
     }
 }
 
-impl GrantFilter {
-    pub(crate) fn list(filter: Option<Self>, order: Option<GrantOrder>) -> crate::error::Result<Grants> {
+impl CreditGrantFilter {
+    pub(crate) fn list(filter: Option<Self>, order: Option<CreditGrantOrder>) -> crate::error::Result<Grants> {
         let filter = filter.unwrap_or_default();
         Ok(Grants {
             source: filter.source.map(Word::word),
             unit: optional_text("unit", filter.unit)?,
-            descending: GrantOrder::descending(order, true),
+            descending: CreditGrantOrder::descending(order, true),
         })
     }
 }

@@ -107,7 +107,7 @@ impl ApiKeyMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
     ) -> Result<Option<RevokeApiKeyPayload>> {
-        let id = local_id::<ApiKey>(&input.id)?;
+        let id = local_id::<ApiKey>(&input.api_key_id)?;
         let (row, user_errors) = settle(feature::revoke_api_key(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(RevokeApiKeyPayload { api_key: row.map(|row| ApiKey(Arc::new(row))), user_errors }))
     }
@@ -154,7 +154,7 @@ user_error! {
 #[derive(InputObject)]
 pub struct RevokeApiKeyInput {
     /// The key's id.
-    id: ID,
+    api_key_id: ID,
 }
 
 /// The API key that was revoked.

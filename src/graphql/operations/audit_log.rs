@@ -57,7 +57,7 @@ impl AuditLogEntry {
 
 /// Which entries of the audit log to list.
 #[derive(InputObject, Default)]
-pub struct AuditLogFilter {
+pub struct AuditLogEntryFilter {
     /// Done by this actor.
     actor: Option<String>,
     /// This action alone.
@@ -70,9 +70,9 @@ pub struct AuditLogFilter {
 
 order_input! {
     /// How to order the audit log.
-    AuditLogOrder by
+    AuditLogEntryOrder by
     /// What the audit log can be ordered by.
-    AuditLogOrderField {
+    AuditLogEntryOrderField {
         /// When it was done.
         At,
     }
@@ -92,8 +92,8 @@ impl AuditQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the entries that match.")] filter: Option<AuditLogFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AuditLogOrder>,
+        #[graphql(desc = "Keeps the entries that match.")] filter: Option<AuditLogEntryFilter>,
+        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AuditLogEntryOrder>,
     ) -> Result<Connection<AuditLogEntry>> {
         let filter = filter.unwrap_or_default();
         let entity_id = filter.entity_id.map(|id| crate::graphql::common::any_local_id(&id)).transpose()?;
@@ -102,7 +102,7 @@ impl AuditQuery {
             action: optional_text("action", filter.action)?,
             entity_id,
             at: DateTimeRange::between(filter.at),
-            descending: AuditLogOrder::descending(order_by, true),
+            descending: AuditLogEntryOrder::descending(order_by, true),
         };
         listed(ctx, list, page_args(first, after, last, before)).await
     }

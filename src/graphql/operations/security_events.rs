@@ -163,7 +163,7 @@ impl SecurityMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which event, and what came of it.")] input: ResolveSecurityEventInput,
     ) -> Result<Option<ResolveSecurityEventPayload>> {
-        let id = local_id::<SecurityEvent>(&input.id)?;
+        let id = local_id::<SecurityEvent>(&input.security_event_id)?;
         let resolution = text("resolution", input.resolution)?;
         let (row, user_errors) =
             settle(feature::resolve_security_event(ctx.app(), ctx.viewer(), id, resolution).await)?;
@@ -178,7 +178,7 @@ impl SecurityMutation {
 #[derive(InputObject)]
 pub struct ResolveSecurityEventInput {
     /// The event's id.
-    id: ID,
+    security_event_id: ID,
     /// What came of it: 1 to 500 characters.
     resolution: String,
 }

@@ -22,7 +22,7 @@ impl InboxMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which event.")] input: ReplayWebhookEventInput,
     ) -> Result<Option<ReplayWebhookEventPayload>> {
-        let id = local_id::<super::webhook_events::WebhookEvent>(&input.event_id)?;
+        let id = local_id::<super::webhook_events::WebhookEvent>(&input.webhook_event_id)?;
         let (replay, user_errors) = settle(feature::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
         Ok(Some(ReplayWebhookEventPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
@@ -155,7 +155,7 @@ impl From<Reconciled> for ReconciliationSummary {
 #[derive(InputObject)]
 pub struct ReplayWebhookEventInput {
     /// The event's id.
-    event_id: ID,
+    webhook_event_id: ID,
     /// Only say what would change.
     #[graphql(default)]
     dry_run: bool,

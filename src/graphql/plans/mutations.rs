@@ -7,7 +7,7 @@ use super::payloads::{
 };
 use super::plan::{Plan, PlanKind, PlanVersion};
 use crate::billing;
-use crate::graphql::common::{BigInt, ContextExt, Word, local_id, optional_text, settle, text};
+use crate::graphql::common::{BigInt, ContextExt, Currency, Word, local_id, optional_text, settle, text};
 use crate::plans::{
     self as feature, AllowanceSpec, FeatureSpec, NewCreditUnit, NewFeature, NewPlan, PlanChange, PriceSpec, VersionSpec,
 };
@@ -43,7 +43,7 @@ impl PlanMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is to change.")] input: UpdatePlanInput,
     ) -> Result<Option<UpdatePlanPayload>> {
-        let id = local_id::<Plan>(&input.id)?;
+        let id = local_id::<Plan>(&input.plan_id)?;
         let description = match input.description {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
@@ -107,7 +107,7 @@ impl PlanMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What the draft costs and grants, whole.")] input: UpdatePlanVersionInput,
     ) -> Result<Option<UpdatePlanVersionPayload>> {
-        let id = local_id::<PlanVersion>(&input.id)?;
+        let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let spec = contents(input.prices, input.features, input.credit_allowances)?;
         let (version, user_errors) = settle(feature::update_version(ctx.app(), ctx.viewer(), id, spec).await)?;
         Ok(Some(UpdatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
@@ -119,7 +119,7 @@ impl PlanMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which draft.")] input: PublishPlanVersionInput,
     ) -> Result<Option<PublishPlanVersionPayload>> {
-        let id = local_id::<PlanVersion>(&input.id)?;
+        let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let (version, user_errors) = settle(billing::publish_version(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(PublishPlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
@@ -158,7 +158,7 @@ pub struct CreatePlanInput {
 #[derive(InputObject)]
 pub struct UpdatePlanInput {
     /// The plan's id.
-    id: ID,
+    plan_id: ID,
     /// The name for people: 1 to 200 characters.
     name: Option<String>,
     /// What it is, for people; null takes it away.
@@ -211,7 +211,7 @@ pub struct CreatePlanVersionInput {
 #[derive(InputObject)]
 pub struct UpdatePlanVersionInput {
     /// The draft's id.
-    id: ID,
+    plan_version_id: ID,
     /// What it costs: one price for each currency and interval.
     prices: Vec<PriceInput>,
     /// What it allows; nothing where it is left out.
@@ -224,14 +224,14 @@ pub struct UpdatePlanVersionInput {
 #[derive(InputObject)]
 pub struct PublishPlanVersionInput {
     /// The draft's id.
-    id: ID,
+    plan_version_id: ID,
 }
 
 /// A price of a version.
 #[derive(InputObject)]
 pub struct PriceInput {
-    /// The currency by ISO 4217 in upper case, such as USD. A text here, so that a wrong one is a user error.
-    currency: String,
+    /// The currency.
+    currency: Currency,
     /// What one unit costs for one interval, in minor units; 0 for a free plan.
     unit_amount: BigInt,
     /// How often it is due.
@@ -246,7 +246,7 @@ pub struct PriceInput {
 impl PriceInput {
     fn spec(self) -> PriceSpec {
         PriceSpec {
-            currency: self.currency,
+            currency: self.currency.0,
             unit_amount_minor: self.unit_amount.0,
             interval: self.interval.word(),
             interval_count: self.interval_count,

@@ -72,7 +72,7 @@ impl PlanChangeMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription.")] input: RemoveAddonInput,
     ) -> Result<Option<RemoveAddonPayload>> {
-        let id = local_id::<SubscriptionItem>(&input.item_id)?;
+        let id = local_id::<SubscriptionItem>(&input.subscription_item_id)?;
         let done = billing::remove_addon(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
         let (row, user_errors) = settle(done)?;
         Ok(Some(RemoveAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
@@ -152,7 +152,7 @@ pub struct AddAddonInput {
 #[derive(InputObject)]
 pub struct RemoveAddonInput {
     /// The id of the subscription item that bills for the add-on.
-    item_id: ID,
+    subscription_item_id: ID,
     /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
     /// does nothing else.
     idempotency_key: String,

@@ -50,7 +50,7 @@ async fn held(test: &TestApp, user: &str, expected: &Value) -> Value {
     let ends_at = instant(&subscription["endedAt"]).or_else(|| instant(&subscription["cancelAt"]));
     let mut held = json!({
         "plan": current["plan"]["code"].as_str().unwrap_or("free"),
-        "tier": current["plan"]["rank"].as_str().map_or(0, |rank| rank.parse::<i64>().unwrap()),
+        "tier": current["plan"]["rank"].as_i64().unwrap_or(0),
         "subscription": subscription["externalId"],
         "subscription_status": subscription["subscriptionStatus"].as_str().map(str::to_lowercase),
         "period_end": instant(&subscription["currentPeriodEnd"]),

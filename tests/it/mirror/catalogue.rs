@@ -38,7 +38,7 @@ async fn a_price_made_by_hand_is_taken_once(test: &TestApp) {
     let draft = "mutation($plan: ID!, $amount: BigInt!) { createPlanVersion(input: {planId: $plan, prices: [
         {currency: \"USD\", unitAmount: $amount, interval: MONTH}]}) {
         planVersion { id } userErrors { code } } }";
-    let publish = "mutation($id: ID!) { publishPlanVersion(input: {id: $id}) { userErrors { code } } }";
+    let publish = "mutation($id: ID!) { publishPlanVersion(input: {planVersionId: $id}) { userErrors { code } } }";
     let mut versions = Vec::new();
     for amount in ["1900", "2900"] {
         let made = test.admin().data(draft, json!({"plan": plan, "amount": amount})).await;

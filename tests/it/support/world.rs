@@ -129,7 +129,8 @@ impl World {
             prices: [{currency: \"USD\", unitAmount: 900, interval: MONTH}], features: [{feature: \"export\"}],
             creditAllowances: [{unit: \"credit\", amount: 5, cadence: MONTH}]}) {
                 planVersion { id prices { id } features { id } creditAllowances { id } } userErrors { message } } }";
-        const PUBLISH: &str = "mutation($id: ID!) { publishPlanVersion(input: {id: $id}) { userErrors { message } } }";
+        const PUBLISH: &str =
+            "mutation($id: ID!) { publishPlanVersion(input: {planVersionId: $id}) { userErrors { message } } }";
         let label = if publish { "public" } else { "draft" };
         let version = test.admin().data(CREATE, json!({"plan": plan})).await["createPlanVersion"]["planVersion"].take();
         self.label("", label, &version["id"]);
