@@ -1,4 +1,4 @@
-//! The accounts that people bill through.
+//! Accounts, through which people bill.
 
 use super::member::AccountMember;
 use super::provider_customer::{ProviderCustomer, ProviderCustomerFilter, ProviderCustomerOrder};
@@ -28,7 +28,8 @@ use entity::accounts;
 
 pub struct Account(pub(crate) Row<accounts::Entity>);
 
-/// What people bill through: everyone has one of their own, and may share others.
+/// A billing account. Every user has one of their own and may share others. Visible to its members, and to callers with
+/// the scope `billing:read`.
 #[Object]
 impl Account {
     /// The global id.
@@ -36,42 +37,43 @@ impl Account {
         global_id::<Account>(self.0.id)
     }
 
-    /// Who shares it.
+    /// The kind of account: how many people share it.
     async fn kind(&self) -> Result<AccountKind> {
         Ok(AccountKind::read(&self.0.kind)?)
     }
 
-    /// What it is called; null for an individual account and where nothing was given.
+    /// The display name; null for an individual account and where none was given.
     async fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
-    /// The currency it pays in; null until its first payment.
+    /// The currency of its payments; null until the first payment.
     async fn currency(&self) -> Option<Currency> {
         self.0.currency.clone().map(Currency)
     }
 
-    /// What kind of object of the host application it stands for; null where it stands for none.
+    /// The kind of object in the host application that the account stands for, e.g. `workspace`; null if it stands for
+    /// none.
     async fn ref_type(&self) -> Option<&str> {
         self.0.ref_type.as_deref()
     }
 
-    /// Which object of the host application it stands for; null where it stands for none.
+    /// The id of that object in the host application; null if the account stands for none.
     async fn ref_id(&self) -> Option<&str> {
         self.0.ref_id.as_deref()
     }
 
-    /// When it was opened.
+    /// Time at which the account was opened.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// Who owns it.
+    /// The owner.
     async fn owner(&self, ctx: &Context<'_>) -> Result<User> {
         to_exactly_one(ctx, self.0.owner_id).await
     }
 
-    /// Who belongs to it, first to join first.
+    /// The members, in the order in which they joined.
     async fn members(
         &self,
         ctx: &Context<'_>,
@@ -79,20 +81,20 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(default = false, desc = "Also those who have left.")] include_former: bool,
+        #[graphql(default = false, desc = "Includes former members.")] include_former: bool,
     ) -> Result<Connection<AccountMember>> {
         let list = feature::Members { include_former };
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The subscription that gives it its plan at present: trialing, active or past due to a plan that is known
-    /// here, and of several the one to the plan of the highest rank, else the newest. Null where none does;
-    /// `subscriptions(first: 1)` has the newest, whatever it gives.
+    /// The subscription that gives the account its current plan: trialing, active or past due, to a plan known here. Of
+    /// several, the one to the plan with the highest rank, then the newest. Null if none gives a plan;
+    /// `subscriptions(first: 1)` has the newest in any status.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         Subscription::current(ctx, Holder::Account, self.0.id).await
     }
 
-    /// Every subscription it has or had.
+    /// All subscriptions of the account, current and past.
     async fn subscriptions(
         &self,
         ctx: &Context<'_>,
@@ -100,14 +102,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the subscriptions that match.")] filter: Option<SubscriptionFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<SubscriptionOrder>,
+        #[graphql(desc = "Conditions on the subscriptions.")] filter: Option<SubscriptionFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<SubscriptionOrder>,
     ) -> Result<Connection<Subscription>> {
         let list = SubscriptionFilter::list(filter, order_by)?;
         under(ctx, Holder::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// What it paid, or tried to.
+    /// Payments and payment attempts.
     async fn payments(
         &self,
         ctx: &Context<'_>,
@@ -115,14 +117,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
+        #[graphql(desc = "Conditions on the payments.")] filter: Option<PaymentFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         let list = PaymentFilter::list(filter, order_by)?;
         under(ctx, PaymentsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// What it was asked to pay.
+    /// Invoices to the account.
     async fn invoices(
         &self,
         ctx: &Context<'_>,
@@ -130,14 +132,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the invoices that match.")] filter: Option<InvoiceFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<InvoiceOrder>,
+        #[graphql(desc = "Conditions on the invoices.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
         let list = InvoiceFilter::list(filter, order_by)?;
         under(ctx, InvoicesOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// What it got back, or asked for.
+    /// Refunds of the account's payments, in every status.
     async fn refunds(
         &self,
         ctx: &Context<'_>,
@@ -145,14 +147,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the refunds that match.")] filter: Option<RefundFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<RefundOrder>,
+        #[graphql(desc = "Conditions on the refunds.")] filter: Option<RefundFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
         let list = RefundFilter::list(filter, order_by)?;
         under(ctx, RefundsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The gifts it bought.
+    /// Gifts that the account bought.
     async fn gifts(
         &self,
         ctx: &Context<'_>,
@@ -160,14 +162,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the gifts that match.")] filter: Option<GiftFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<GiftOrder>,
+        #[graphql(desc = "Conditions on the gifts.")] filter: Option<GiftFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<GiftOrder>,
     ) -> Result<Connection<Gift>> {
         let list = GiftFilter::list(filter, order_by)?;
         under(ctx, GiftsOf::Buyer, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The gifts it redeemed.
+    /// Gifts that the account redeemed.
     async fn redeemed_gifts(
         &self,
         ctx: &Context<'_>,
@@ -175,14 +177,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the gifts that match.")] filter: Option<GiftFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<GiftOrder>,
+        #[graphql(desc = "Conditions on the gifts.")] filter: Option<GiftFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<GiftOrder>,
     ) -> Result<Connection<Gift>> {
         let list = GiftFilter::list(filter, order_by)?;
         under(ctx, GiftsOf::Redeemer, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// Who is billed for it at the payment providers.
+    /// The account's customers at the payment providers.
     async fn provider_customers(
         &self,
         ctx: &Context<'_>,
@@ -190,14 +192,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the customers that match.")] filter: Option<ProviderCustomerFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<ProviderCustomerOrder>,
+        #[graphql(desc = "Conditions on the customers.")] filter: Option<ProviderCustomerFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<ProviderCustomerOrder>,
     ) -> Result<Connection<ProviderCustomer>> {
         let list = ProviderCustomerFilter::list(filter, order_by)?;
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The discounts it has used, newest first.
+    /// Discounts that the account has used, newest first.
     async fn discount_redemptions(
         &self,
         ctx: &Context<'_>,
@@ -209,7 +211,7 @@ impl Account {
         under(ctx, RedemptionsOf::Account, self.0.id, Redemptions, page_args(first, after, last, before)).await
     }
 
-    /// Its licences for a desktop application.
+    /// Licences for a desktop application.
     async fn license_keys(
         &self,
         ctx: &Context<'_>,
@@ -217,19 +219,19 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the licences that match.")] filter: Option<LicenseKeyFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<LicenseKeyOrder>,
+        #[graphql(desc = "Conditions on the licences.")] filter: Option<LicenseKeyFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<LicenseKeyOrder>,
     ) -> Result<Connection<LicenseKey>> {
         let list = LicenseKeyFilter::list(filter, order_by)?;
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// Its balances, one for each credit unit that it ever held.
+    /// Credit balances, one for each credit unit that the account ever held.
     async fn credit_balances(&self, ctx: &Context<'_>) -> Result<Vec<CreditBalance>> {
         all_under(ctx, (), self.0.id, Balances { unit: None }).await
     }
 
-    /// Its balance in one credit unit; null where it never held any.
+    /// The balance in one credit unit; null if the account never held any.
     async fn credit_balance(
         &self,
         ctx: &Context<'_>,
@@ -239,7 +241,7 @@ impl Account {
         Ok(all_under(ctx, (), self.0.id, list).await?.pop())
     }
 
-    /// The credits it was given.
+    /// Credits granted to the account.
     async fn credit_grants(
         &self,
         ctx: &Context<'_>,
@@ -247,14 +249,14 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the grants that match.")] filter: Option<CreditGrantFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<CreditGrantOrder>,
+        #[graphql(desc = "Conditions on the grants.")] filter: Option<CreditGrantFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<CreditGrantOrder>,
     ) -> Result<Connection<CreditGrant>> {
         let list = CreditGrantFilter::list(filter, order_by)?;
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// What happened to its credits of one unit, newest first, each entry with the balance after it.
+    /// Ledger entries of one credit unit, newest first, each with the balance after it.
     async fn ledger_entries(
         &self,
         ctx: &Context<'_>,
@@ -263,7 +265,7 @@ impl Account {
         last: Option<i32>,
         before: Option<String>,
         #[graphql(desc = "The code of the credit unit.")] unit: String,
-        #[graphql(desc = "Which bucket of the account.", default_with = "LedgerBucket::Available")]
+        #[graphql(desc = "The bucket of the account's credits.", default_with = "LedgerBucket::Available")]
         bucket: LedgerBucket,
     ) -> Result<Connection<LedgerEntry>> {
         let list = Entries { unit: text("unit", unit)?, bucket: bucket.word() };

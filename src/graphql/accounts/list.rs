@@ -1,4 +1,4 @@
-//! Types, filters and orders of accounts.
+//! Kinds, filters and orders of accounts.
 
 use crate::accounts as feature;
 use crate::error::Result;
@@ -7,9 +7,9 @@ use crate::{order_input, words};
 use async_graphql::InputObject;
 
 words! {
-    /// Who shares an account.
+    /// The kind of an account: how many people share it.
     AccountKind {
-        /// One person; everyone has exactly one of these.
+        /// One person. Every user has exactly one account of this kind.
         Individual = "individual",
         /// Two people.
         Couple = "couple",
@@ -20,32 +20,32 @@ words! {
     }
 }
 
-/// Which accounts to list.
+/// Conditions on accounts; an account must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct AccountFilter {
-    /// This type alone.
+    /// Accounts of this kind.
     kind: Option<AccountKind>,
-    /// The object of the host application that it stands for.
+    /// The account that stands for this object of the host application.
     reference: Option<ReferenceInput>,
-    /// Opened in this span.
+    /// Accounts opened in this span.
     created_at: Option<DateTimeRange>,
 }
 
 /// An object of the host application.
 #[derive(InputObject)]
 pub struct ReferenceInput {
-    /// What kind of object it is.
+    /// The kind of object, e.g. `workspace`.
     ref_type: String,
-    /// Which object it is.
+    /// The object's id in the host application.
     ref_id: String,
 }
 
 order_input! {
-    /// How to order accounts.
+    /// The order of a list of accounts.
     AccountOrder by
-    /// What accounts can be ordered by.
+    /// The fields that accounts can be ordered by.
     AccountOrderField {
-        /// When they were opened.
+        /// Time of opening.
         CreatedAt,
     }
 }

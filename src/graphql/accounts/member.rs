@@ -1,4 +1,4 @@
-//! Who belongs to an account.
+//! Members of accounts.
 
 use super::account::Account;
 use super::user::User;
@@ -10,18 +10,18 @@ use entity::account_members;
 pub struct AccountMember(pub(crate) Row<account_members::Entity>);
 
 words! {
-    /// What a member may do with an account.
+    /// A member's role in an account.
     MemberRole {
-        /// Everything; there is one.
+        /// May do everything. An account has exactly one owner.
         Owner = "owner",
-        /// Manage it.
+        /// May manage the account and its subscriptions.
         Admin = "admin",
-        /// Use it.
+        /// May use what the account has.
         Member = "member",
     }
 }
 
-/// Someone who belongs, or belonged, to an account.
+/// A current or former member of an account.
 #[Object]
 impl AccountMember {
     /// The global id.
@@ -34,22 +34,22 @@ impl AccountMember {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// The person; null for someone who left and whom the caller may no longer see.
+    /// The user; null for a former member whom the caller may no longer see.
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         to_one(ctx, Some(self.0.user_id)).await
     }
 
-    /// What they may do with the account.
+    /// The member's role in the account.
     async fn member_role(&self) -> Result<MemberRole> {
         Ok(MemberRole::read(&self.0.role)?)
     }
 
-    /// Since when they belong to it.
+    /// Time of joining.
     async fn joined_at(&self) -> Instant {
         self.0.joined_at.into()
     }
 
-    /// When they left; null for those who belong to it.
+    /// Time of leaving; null for a current member.
     async fn left_at(&self) -> Option<Instant> {
         self.0.left_at.map(Instant::from)
     }

@@ -1,4 +1,4 @@
-//! Who is billed at the payment providers.
+//! Customers at payment providers.
 
 use super::account::Account;
 use crate::accounts as feature;
@@ -12,7 +12,8 @@ use entity::provider_customers;
 
 pub struct ProviderCustomer(pub(crate) Row<provider_customers::Entity>);
 
-/// A customer at a payment provider, and which account that is here. One account may have several.
+/// An account's customer at a payment provider. An account may have several. Visible to the account's members, and to
+/// callers with the scope `billing:read`.
 #[Object]
 impl ProviderCustomer {
     /// The global id.
@@ -20,69 +21,69 @@ impl ProviderCustomer {
         global_id::<ProviderCustomer>(self.0.id)
     }
 
-    /// Which account it is.
+    /// The account that the customer belongs to.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// Whose customer it is.
+    /// The payment provider.
     async fn provider(&self) -> Result<Provider> {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider.
+    /// The customer's id at the provider.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
-    /// The e-mail address that the provider has; null where it has none. For people to read, never to find someone by.
+    /// The e-mail address at the provider; null if it has none. For display only: accounts are never matched by it.
     async fn email(&self) -> Option<&str> {
         self.0.email.as_deref()
     }
 
-    /// The name that the provider has; null where it has none.
+    /// The name at the provider; null if it has none.
     async fn full_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
-    /// Whether the provider says that it owes for its newest invoice.
+    /// True if the provider reports that the newest invoice is overdue.
     async fn delinquent(&self) -> bool {
         self.0.delinquent
     }
 
-    /// Whether it was deleted at the provider.
+    /// True if the customer was deleted at the provider.
     async fn deleted(&self) -> bool {
         self.0.deleted
     }
 
-    /// When it was made at the provider.
+    /// Time of creation at the provider.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it last changed here.
+    /// Time of the last change to this record.
     async fn updated_at(&self) -> Instant {
         self.0.updated_at.into()
     }
 }
 
-/// Which customers to list.
+/// Conditions on customers; a customer must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct ProviderCustomerFilter {
-    /// Of this provider alone.
+    /// Customers at this provider.
     provider: Option<Provider>,
-    /// The one with this id at its provider.
+    /// The customer with this id at its provider.
     external_id: Option<String>,
-    /// Whether they owe for their newest invoice.
+    /// True for customers whose newest invoice is overdue, false for the others.
     delinquent: Option<bool>,
 }
 
 order_input! {
-    /// How to order customers.
+    /// The order of a list of customers.
     ProviderCustomerOrder by
-    /// What customers can be ordered by.
+    /// The fields that customers can be ordered by.
     ProviderCustomerOrderField {
-        /// When they were made.
+        /// Time of creation at the provider.
         CreatedAt,
     }
 }
@@ -102,14 +103,14 @@ impl ProviderCustomerFilter {
     }
 }
 
-/// What can be asked about customers at the payment providers.
+/// The query root of customers at the payment providers.
 #[derive(Default)]
 pub struct ProviderCustomerQuery;
 
 #[Object]
 impl ProviderCustomerQuery {
-    /// The customers at the payment providers that the caller may see: all of them for admins, else those of one's
-    /// accounts.
+    /// Customers at the payment providers that the caller may see: their accounts' own, or all with the scope
+    /// `billing:read`.
     async fn provider_customers(
         &self,
         ctx: &Context<'_>,
@@ -117,8 +118,8 @@ impl ProviderCustomerQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the customers that match.")] filter: Option<ProviderCustomerFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<ProviderCustomerOrder>,
+        #[graphql(desc = "Conditions on the customers.")] filter: Option<ProviderCustomerFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<ProviderCustomerOrder>,
     ) -> Result<Connection<ProviderCustomer>> {
         listed(ctx, ProviderCustomerFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }

@@ -1,4 +1,4 @@
-//! People.
+//! Users.
 
 use super::account::Account;
 use super::list::{AccountFilter, AccountOrder};
@@ -19,16 +19,16 @@ use entity::users;
 pub struct User(pub(crate) Row<users::Entity>);
 
 words! {
-    /// What a person may do beyond their own rows.
+    /// A user's role, which decides about access to other people's data.
     UserRole {
-        /// Nothing.
+        /// Sees their own data and that of their accounts.
         User = "user",
-        /// Everything.
+        /// Sees and changes everything.
         Admin = "admin",
     }
 }
 
-/// A person, known by the issuer and subject of their tokens and never by e-mail address.
+/// A person, identified by the issuer and subject of their tokens and never by e-mail address.
 #[Object]
 impl User {
     /// The global id.
@@ -36,47 +36,48 @@ impl User {
         global_id::<User>(self.0.id)
     }
 
-    /// The e-mail address as it was given; null where it is unknown. For people to read, never to find someone by.
+    /// The e-mail address as given by the identity provider; null if unknown. For display only: users are never matched
+    /// by it.
     async fn email(&self) -> Option<&str> {
         self.0.email.as_deref()
     }
 
-    /// The name as it was given; null where it is unknown.
+    /// The full name as given by the identity provider; null if unknown.
     async fn full_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
-    /// Where a picture of them is; null where there is none.
+    /// The address of a picture; null if there is none.
     async fn avatar_url(&self) -> Option<&str> {
         self.0.avatar_url.as_deref()
     }
 
-    /// The language and region they read in, as a BCP 47 tag; null where it is unknown.
+    /// The preferred language and region as a BCP 47 tag, e.g. `de-AT`; null if unknown.
     async fn locale(&self) -> Option<&str> {
         self.0.locale.as_deref()
     }
 
-    /// What they may do beyond their own rows.
+    /// The user's role.
     async fn role(&self) -> Result<UserRole> {
         Ok(UserRole::read(&self.0.role)?)
     }
 
-    /// When they were first seen.
+    /// Time at which the user was first seen.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When they last did something; null where it is unknown.
+    /// Time of the last activity; null if unknown.
     async fn last_active_at(&self) -> Option<Instant> {
         self.0.last_active_at.map(Instant::from)
     }
 
-    /// The account that everyone has of their own; null where the caller may not see it.
+    /// The user's individual account; null if the caller may not see it.
     async fn own_account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         Ok(all_under(ctx, (), self.0.id, feature::OwnAccount).await?.pop())
     }
 
-    /// The accounts they are a member of at present.
+    /// Accounts that the user is currently a member of.
     async fn accounts(
         &self,
         ctx: &Context<'_>,
@@ -84,21 +85,21 @@ impl User {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the accounts that match.")] filter: Option<AccountFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AccountOrder>,
+        #[graphql(desc = "Conditions on the accounts.")] filter: Option<AccountFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<AccountOrder>,
     ) -> Result<Connection<Account>> {
         let list = AccountFilter::list(filter, order_by)?;
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The subscription that gives them their plan at present, through any of their accounts: trialing, active or past due to a plan that is known
-    /// here, and of several the one to the plan of the highest rank, else the newest. Null where none does;
-    /// `subscriptions(first: 1)` has the newest, whatever it gives.
+    /// The subscription that gives the user their current plan, through any of their accounts: trialing, active or past
+    /// due, to a plan known here. Of several, the one to the plan with the highest rank, then the newest. Null if none
+    /// gives a plan; `subscriptions(first: 1)` has the newest in any status.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
         Subscription::current(ctx, Holder::User, self.0.id).await
     }
 
-    /// Every subscription of their accounts.
+    /// Subscriptions of all accounts of the user.
     async fn subscriptions(
         &self,
         ctx: &Context<'_>,
@@ -106,14 +107,14 @@ impl User {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the subscriptions that match.")] filter: Option<SubscriptionFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<SubscriptionOrder>,
+        #[graphql(desc = "Conditions on the subscriptions.")] filter: Option<SubscriptionFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<SubscriptionOrder>,
     ) -> Result<Connection<Subscription>> {
         let list = SubscriptionFilter::list(filter, order_by)?;
         under(ctx, Holder::User, self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// The payments of their accounts.
+    /// Payments of all accounts of the user.
     async fn payments(
         &self,
         ctx: &Context<'_>,
@@ -121,49 +122,49 @@ impl User {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the payments that match.")] filter: Option<PaymentFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<PaymentOrder>,
+        #[graphql(desc = "Conditions on the payments.")] filter: Option<PaymentFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         let list = PaymentFilter::list(filter, order_by)?;
         under(ctx, PaymentsOf::User, self.0.id, list, page_args(first, after, last, before)).await
     }
 }
 
-/// Which users to list.
+/// Conditions on users; a user must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct UserFilter {
-    /// Exactly this e-mail address, whatever its case.
+    /// The user with this e-mail address, ignoring case.
     email: Option<String>,
-    /// This role alone.
+    /// Users with this role.
     role: Option<UserRole>,
-    /// First seen in this span.
+    /// Users first seen in this span.
     created_at: Option<DateTimeRange>,
 }
 
 order_input! {
-    /// How to order users.
+    /// The order of a list of users.
     UserOrder by
-    /// What users can be ordered by.
+    /// The fields that users can be ordered by.
     UserOrderField {
-        /// When they were first seen.
+        /// Time at which the user was first seen.
         CreatedAt,
     }
 }
 
-/// What can be asked about people.
+/// The query roots of users.
 #[derive(Default)]
 pub struct UserQuery;
 
 #[Object]
 impl UserQuery {
-    /// A user by their id; null where there is none or the caller may not see them.
+    /// A user by id; null if there is none or the caller may not see them.
     async fn user(&self, ctx: &Context<'_>, #[graphql(desc = "The user's id.")] id: ID) -> Result<Option<User>> {
         ctx.viewer().require_signed_in()?;
         crate::graphql::common::to_one(ctx, Some(local_id::<User>(&id)?)).await
     }
 
-    /// The users that the caller may see: all of them for admins, else oneself and those with whom one shares an
-    /// account.
+    /// Users that the caller may see: themselves and the members of their accounts, or everyone with the scope
+    /// `billing:read`.
     async fn users(
         &self,
         ctx: &Context<'_>,
@@ -171,8 +172,8 @@ impl UserQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the users that match.")] filter: Option<UserFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<UserOrder>,
+        #[graphql(desc = "Conditions on the users.")] filter: Option<UserFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<UserOrder>,
     ) -> Result<Connection<User>> {
         let filter = filter.unwrap_or_default();
         let list = feature::Users {

@@ -300,9 +300,9 @@ pub struct CreditGrantFilter {
 }
 
 order_input! {
-    /// How to order grants.
+    /// The order of a list of grants.
     CreditGrantOrder by
-    /// What grants can be ordered by.
+    /// The fields that grants can be ordered by.
     CreditGrantOrderField {
         /// When they were given.
         CreatedAt,

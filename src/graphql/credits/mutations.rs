@@ -58,9 +58,9 @@ pub struct GrantCreditsInput {
 /// The credits that were given.
 #[derive(SimpleObject)]
 pub struct GrantCreditsPayload {
-    /// The grant; null where there are user errors.
+    /// The grant; null if there are user errors.
     credit_grant: Option<CreditGrant>,
-    /// Why nothing was given; empty where something was.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<GrantCreditsUserError>,
 }
 

@@ -188,9 +188,9 @@ pub struct LicenseKeyFilter {
 }
 
 order_input! {
-    /// How to order licences.
+    /// The order of a list of licences.
     LicenseKeyOrder by
-    /// What licences can be ordered by.
+    /// The fields that licences can be ordered by.
     LicenseKeyOrderField {
         /// When they were issued.
         IssuedAt,
@@ -286,8 +286,8 @@ impl LicenceQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the licences that match.")] filter: Option<LicenseKeyFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<LicenseKeyOrder>,
+        #[graphql(desc = "Conditions on the licences.")] filter: Option<LicenseKeyFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<LicenseKeyOrder>,
     ) -> Result<Connection<LicenseKey>> {
         listed(ctx, LicenseKeyFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }

@@ -21,7 +21,7 @@ pub struct IssueLicenseKeyInput {
 /// The licence that was issued.
 #[derive(SimpleObject)]
 pub struct IssueLicenseKeyPayload {
-    /// The licence; null where there are user errors.
+    /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
     /// What its owner types into the application. Shown this once. Null where there are user errors, and for a request
     /// that was made before: `replaceLicenseKey` gives a new one.
@@ -52,9 +52,9 @@ pub struct RevealLicenseKeyInput {
 /// The licence whose key is shown.
 #[derive(SimpleObject)]
 pub struct RevealLicenseKeyPayload {
-    /// The licence; null where there are user errors.
+    /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
-    /// What its owner types into the application. Shown this once. Null where there are user errors.
+    /// What its owner types into the application. Shown this once. Null if there are user errors.
     pub key: Option<String>,
     /// Why no key is shown; empty where one is.
     pub user_errors: Vec<RevealLicenseKeyUserError>,
@@ -84,9 +84,9 @@ pub struct ReplaceLicenseKeyInput {
 /// The licence that has a new key.
 #[derive(SimpleObject)]
 pub struct ReplaceLicenseKeyPayload {
-    /// The licence; null where there are user errors.
+    /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
-    /// The new key. Shown this once. Null where there are user errors.
+    /// The new key. Shown this once. Null if there are user errors.
     pub key: Option<String>,
     /// Why there is no new key; empty where there is one.
     pub user_errors: Vec<ReplaceLicenseKeyUserError>,
@@ -116,7 +116,7 @@ pub struct RevokeLicenseKeyInput {
 /// The licence that was revoked.
 #[derive(SimpleObject)]
 pub struct RevokeLicenseKeyPayload {
-    /// The licence; null where there are user errors.
+    /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
     /// Why it was not revoked; empty where it was.
     pub user_errors: Vec<RevokeLicenseKeyUserError>,
@@ -172,7 +172,7 @@ impl From<Registration> for DeviceRegistrationResult {
 /// The device that was registered.
 #[derive(SimpleObject)]
 pub struct RegisterDevicePayload {
-    /// Its place; null where there are user errors.
+    /// Its place; null if there are user errors.
     pub registration: Option<DeviceRegistrationResult>,
     /// Why it got no place; empty where it has one.
     pub user_errors: Vec<RegisterDeviceUserError>,
@@ -206,7 +206,7 @@ pub struct RevokeDeviceInput {
 /// The device whose place was freed.
 #[derive(SimpleObject)]
 pub struct RevokeDevicePayload {
-    /// The device; null where there are user errors.
+    /// The device; null if there are user errors.
     pub device: Option<Device>,
     /// Why its place was not freed; empty where it was.
     pub user_errors: Vec<RevokeDeviceUserError>,

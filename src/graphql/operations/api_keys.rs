@@ -128,11 +128,11 @@ pub struct CreateApiKeyInput {
 /// The API key that was made.
 #[derive(SimpleObject)]
 pub struct CreateApiKeyPayload {
-    /// The key; null where there are user errors.
+    /// The key; null if there are user errors.
     api_key: Option<ApiKey>,
-    /// What to send as `Authorization: Bearer …`. Shown this once. Null where there are user errors.
+    /// What to send as `Authorization: Bearer …`. Shown this once. Null if there are user errors.
     secret: Option<String>,
-    /// Why no key was made; empty where one was.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<CreateApiKeyUserError>,
 }
 
@@ -160,9 +160,9 @@ pub struct RevokeApiKeyInput {
 /// The API key that was revoked.
 #[derive(SimpleObject)]
 pub struct RevokeApiKeyPayload {
-    /// The key; null where there are user errors.
+    /// The key; null if there are user errors.
     api_key: Option<ApiKey>,
-    /// Why it was not revoked; empty where it was.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<RevokeApiKeyUserError>,
 }
 

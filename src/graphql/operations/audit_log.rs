@@ -69,9 +69,9 @@ pub struct AuditLogEntryFilter {
 }
 
 order_input! {
-    /// How to order the audit log.
+    /// The order of a list of the audit log.
     AuditLogEntryOrder by
-    /// What the audit log can be ordered by.
+    /// The fields that the audit log can be ordered by.
     AuditLogEntryOrderField {
         /// When it was done.
         At,
@@ -92,8 +92,8 @@ impl AuditQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the entries that match.")] filter: Option<AuditLogEntryFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<AuditLogEntryOrder>,
+        #[graphql(desc = "Conditions on the entries.")] filter: Option<AuditLogEntryFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<AuditLogEntryOrder>,
     ) -> Result<Connection<AuditLogEntry>> {
         let filter = filter.unwrap_or_default();
         let entity_id = filter.entity_id.map(|id| crate::graphql::common::any_local_id(&id)).transpose()?;

@@ -140,9 +140,9 @@ pub struct ProviderCallFilter {
 }
 
 order_input! {
-    /// How to order calls.
+    /// The order of a list of calls.
     ProviderCallOrder by
-    /// What calls can be ordered by.
+    /// The fields that calls can be ordered by.
     ProviderCallOrderField {
         /// When they were asked for.
         CreatedAt,
@@ -163,8 +163,8 @@ impl ProviderCallQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the calls that match.")] filter: Option<ProviderCallFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<ProviderCallOrder>,
+        #[graphql(desc = "Conditions on the calls.")] filter: Option<ProviderCallFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<ProviderCallOrder>,
     ) -> Result<Connection<ProviderCall>> {
         let filter = filter.unwrap_or_default();
         let list = OutboxCalls {

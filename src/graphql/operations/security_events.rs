@@ -112,9 +112,9 @@ pub struct SecurityEventFilter {
 }
 
 order_input! {
-    /// How to order security events.
+    /// The order of a list of security events.
     SecurityEventOrder by
-    /// What security events can be ordered by.
+    /// The fields that security events can be ordered by.
     SecurityEventOrderField {
         /// When they occurred last.
         LastAt,
@@ -135,8 +135,8 @@ impl SecurityQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the events that match.")] filter: Option<SecurityEventFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<SecurityEventOrder>,
+        #[graphql(desc = "Conditions on the events.")] filter: Option<SecurityEventFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<SecurityEventOrder>,
     ) -> Result<Connection<SecurityEvent>> {
         let filter = filter.unwrap_or_default();
         let list = SecurityEvents {
@@ -186,9 +186,9 @@ pub struct ResolveSecurityEventInput {
 /// The security event that was settled.
 #[derive(SimpleObject)]
 pub struct ResolveSecurityEventPayload {
-    /// The event; null where there are user errors.
+    /// The event; null if there are user errors.
     security_event: Option<SecurityEvent>,
-    /// Why it was not settled; empty where it was.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<ResolveSecurityEventUserError>,
 }
 

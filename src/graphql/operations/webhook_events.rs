@@ -166,9 +166,9 @@ impl WebhookEventFilter {
 }
 
 order_input! {
-    /// How to order events.
+    /// The order of a list of events.
     WebhookEventOrder by
-    /// What events can be ordered by.
+    /// The fields that events can be ordered by.
     WebhookEventOrderField {
         /// When they arrived.
         ReceivedAt,
@@ -221,8 +221,8 @@ impl InboxQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the events that match.")] filter: Option<WebhookEventFilter>,
-        #[graphql(desc = "The order; newest first where it is left out.")] order_by: Option<WebhookEventOrder>,
+        #[graphql(desc = "Conditions on the events.")] filter: Option<WebhookEventFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<WebhookEventOrder>,
     ) -> Result<Connection<WebhookEvent>> {
         let list = filter.unwrap_or_default().list(WebhookEventOrder::descending(order_by, true))?;
         listed(ctx, list, page_args(first, after, last, before)).await

@@ -164,9 +164,9 @@ pub struct ReplayWebhookEventInput {
 /// The event that is applied again.
 #[derive(SimpleObject)]
 pub struct ReplayWebhookEventPayload {
-    /// What comes of it; null where there are user errors.
+    /// What comes of it; null if there are user errors.
     replay: Option<WebhookReplayResult>,
-    /// Why it is not applied again; empty where it is.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<ReplayWebhookEventUserError>,
 }
 
@@ -193,9 +193,9 @@ pub struct ReplayWebhookEventsInput {
 /// The events that are applied again.
 #[derive(SimpleObject)]
 pub struct ReplayWebhookEventsPayload {
-    /// What comes of it; null where there are user errors.
+    /// What comes of it; null if there are user errors.
     replay: Option<WebhookReplayResult>,
-    /// Why they are not applied again; empty where they are.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<ReplayWebhookEventsUserError>,
 }
 
@@ -223,9 +223,9 @@ pub struct ReconcileInput {
 /// What was compared with Stripe.
 #[derive(SimpleObject)]
 pub struct ReconcilePayload {
-    /// What was found; null where there are user errors.
+    /// What was found; null if there are user errors.
     reconciliation: Option<ReconciliationSummary>,
-    /// Why nothing was compared; empty where it was.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<ReconcileUserError>,
 }
 
@@ -251,9 +251,9 @@ pub struct ResyncAccountInput {
 /// The account that Stripe was asked about.
 #[derive(SimpleObject)]
 pub struct ResyncAccountPayload {
-    /// What was found; null where there are user errors.
+    /// What was found; null if there are user errors.
     reconciliation: Option<ReconciliationSummary>,
-    /// Why Stripe was not asked; empty where it was.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<ResyncAccountUserError>,
 }
 

@@ -1,4 +1,4 @@
-//! Changes to what is sold.
+//! Mutations of the catalogue.
 
 use super::parts::{AllowanceCadence, CreditUnit, Feature, FeatureKind, LimitWindow, OnExceed, PriceInterval};
 use super::payloads::{
@@ -14,17 +14,17 @@ use crate::plans::{
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result};
 use std::sync::Arc;
 
-/// What can be done with the catalogue. All of it needs the scope `catalogue:write`.
+/// The mutation roots of the catalogue. All of them need the scope `catalogue:write`.
 #[derive(Default)]
 pub struct PlanMutation;
 
 #[Object]
 impl PlanMutation {
-    /// Makes a plan. It has no version yet, so that nobody sees or buys it. Needs the scope `catalogue:write`.
+    /// Creates a plan without a version: nobody sees or buys it yet. Needs the scope `catalogue:write`.
     async fn create_plan(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the plan is to be.")] input: CreatePlanInput,
+        #[graphql(desc = "The new plan.")] input: CreatePlanInput,
     ) -> Result<Option<CreatePlanPayload>> {
         let new = NewPlan {
             code: input.code,
@@ -37,11 +37,11 @@ impl PlanMutation {
         Ok(Some(CreatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors }))
     }
 
-    /// Changes how a plan is shown and whether it is sold. Needs the scope `catalogue:write`.
+    /// Changes the display of a plan and whether it is sold. Needs the scope `catalogue:write`.
     async fn update_plan(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: UpdatePlanInput,
+        #[graphql(desc = "The changes.")] input: UpdatePlanInput,
     ) -> Result<Option<UpdatePlanPayload>> {
         let id = local_id::<Plan>(&input.plan_id)?;
         let description = match input.description {
@@ -59,11 +59,11 @@ impl PlanMutation {
         Ok(Some(UpdatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors }))
     }
 
-    /// Makes a feature known, for versions of plans to grant. Needs the scope `catalogue:write`.
+    /// Creates a feature for versions of plans to grant. Needs the scope `catalogue:write`.
     async fn create_feature(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the feature is to be.")] input: CreateFeatureInput,
+        #[graphql(desc = "The new feature.")] input: CreateFeatureInput,
     ) -> Result<Option<CreateFeaturePayload>> {
         let new = NewFeature {
             code: input.code,
@@ -75,24 +75,24 @@ impl PlanMutation {
         Ok(Some(CreateFeaturePayload { feature: made.map(|row| Feature(Arc::new(row))), user_errors }))
     }
 
-    /// Makes a credit unit known. Needs the scope `catalogue:write`.
+    /// Creates a credit unit. Needs the scope `catalogue:write`.
     async fn create_credit_unit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the credit unit is to be.")] input: CreateCreditUnitInput,
+        #[graphql(desc = "The new credit unit.")] input: CreateCreditUnitInput,
     ) -> Result<Option<CreateCreditUnitPayload>> {
-        // What does not fit is refused with the numbers out of range.
+        // A number that does not fit is refused like one out of range.
         let decimals = i16::try_from(input.decimals).unwrap_or(-1);
         let new = NewCreditUnit { code: input.code, name: text("name", input.name)?, decimals };
         let (made, user_errors) = settle(feature::create_credit_unit(ctx.app(), ctx.viewer(), new).await)?;
         Ok(Some(CreateCreditUnitPayload { credit_unit: made.map(|row| CreditUnit(Arc::new(row))), user_errors }))
     }
 
-    /// Drafts the next version of a plan. Needs the scope `catalogue:write`.
+    /// Creates a draft of the next version of a plan. Needs the scope `catalogue:write`.
     async fn create_plan_version(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the version costs and grants.")] input: CreatePlanVersionInput,
+        #[graphql(desc = "The prices and contents of the version.")] input: CreatePlanVersionInput,
     ) -> Result<Option<CreatePlanVersionPayload>> {
         let plan_id = local_id::<Plan>(&input.plan_id)?;
         let spec = contents(input.prices, input.features, input.credit_allowances)?;
@@ -101,11 +101,11 @@ impl PlanMutation {
         Ok(Some(CreatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 
-    /// Puts other contents into a draft. Needs the scope `catalogue:write`.
+    /// Replaces the contents of a draft. Needs the scope `catalogue:write`.
     async fn update_plan_version(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the draft costs and grants, whole.")] input: UpdatePlanVersionInput,
+        #[graphql(desc = "The complete new prices and contents.")] input: UpdatePlanVersionInput,
     ) -> Result<Option<UpdatePlanVersionPayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let spec = contents(input.prices, input.features, input.credit_allowances)?;
@@ -113,11 +113,11 @@ impl PlanMutation {
         Ok(Some(UpdatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 
-    /// Puts a draft on sale, in place of the version before it. Needs the scope `catalogue:write`.
+    /// Publishes a draft: it goes on sale in place of the current version. Needs the scope `catalogue:write`.
     async fn publish_plan_version(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which draft.")] input: PublishPlanVersionInput,
+        #[graphql(desc = "The draft to publish.")] input: PublishPlanVersionInput,
     ) -> Result<Option<PublishPlanVersionPayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let (version, user_errors) = settle(billing::publish_version(ctx.app(), ctx.viewer(), id).await)?;
@@ -139,91 +139,91 @@ fn contents(
     })
 }
 
-/// What a new plan is to be.
+/// A new plan.
 #[derive(InputObject)]
 pub struct CreatePlanInput {
     /// The stable name for machines: up to 64 lower case letters, digits, `-`, `_` and `.`. It never changes.
     code: String,
-    /// What kind of thing it is.
+    /// The kind of product.
     kind: PlanKind,
-    /// The name for people: 1 to 200 characters.
+    /// The display name: 1 to 200 characters.
     name: String,
-    /// What it is, for people.
+    /// A description for display.
     description: Option<String>,
-    /// Where it stands among the plans: of several that someone holds, the highest rank wins.
+    /// The rank among plans: of several plans that an account holds, the one with the highest rank is its current plan.
     rank: i64,
 }
 
-/// What is to change of a plan. What is left out stays as it is.
+/// Changes to a plan. Fields left out stay as they are.
 #[derive(InputObject)]
 pub struct UpdatePlanInput {
-    /// The plan's id.
+    /// The plan to change.
     plan_id: ID,
-    /// The name for people: 1 to 200 characters.
+    /// The display name: 1 to 200 characters.
     name: Option<String>,
-    /// What it is, for people; null takes it away.
+    /// A description for display; null removes it.
     description: MaybeUndefined<String>,
-    /// Where it stands among the plans.
+    /// The rank among plans.
     rank: Option<i64>,
-    /// Whether it is sold. Who has it keeps it either way.
+    /// Whether the plan is sold. Existing subscriptions keep it either way.
     active: Option<bool>,
 }
 
-/// What a new feature is to be.
+/// A new feature.
 #[derive(InputObject)]
 pub struct CreateFeatureInput {
     /// The stable name for machines: up to 64 lower case letters, digits, `-`, `_` and `.`. It never changes.
     code: String,
-    /// What it is about.
+    /// The kind of entitlement.
     kind: FeatureKind,
-    /// The name for people: 1 to 200 characters.
+    /// The display name: 1 to 200 characters.
     name: String,
-    /// What a limit counts, e.g. `messages`.
+    /// The unit that a limit counts, e.g. `messages`.
     unit: Option<String>,
 }
 
-/// What a new credit unit is to be.
+/// A new credit unit.
 #[derive(InputObject)]
 pub struct CreateCreditUnitInput {
     /// The stable name for machines: up to 64 lower case letters, digits, `-`, `_` and `.`. It never changes.
     code: String,
-    /// The name for people: 1 to 200 characters.
+    /// The display name: 1 to 200 characters.
     name: String,
-    /// How many decimal places people see, 0 to 12. Amounts count the smallest step.
+    /// Decimal places for display, 0 to 12. Amounts count the smallest step.
     #[graphql(default = 0)]
     decimals: i32,
 }
 
-/// The next version of a plan.
+/// A draft of the next version of a plan.
 #[derive(InputObject)]
 pub struct CreatePlanVersionInput {
-    /// The plan's id.
+    /// The plan.
     plan_id: ID,
-    /// What it costs: one price for each currency and interval.
+    /// The prices: one for each currency and interval.
     prices: Vec<PriceInput>,
-    /// What it allows; nothing where it is left out.
+    /// The features that it grants; none by default.
     features: Option<Vec<PlanFeatureInput>>,
-    /// The credits it brings; none where it is left out.
+    /// The credits that it grants; none by default.
     credit_allowances: Option<Vec<CreditAllowanceInput>>,
 }
 
-/// Other contents for a draft, in place of all it had.
+/// The complete new contents of a draft.
 #[derive(InputObject)]
 pub struct UpdatePlanVersionInput {
-    /// The draft's id.
+    /// The draft to change.
     plan_version_id: ID,
-    /// What it costs: one price for each currency and interval.
+    /// The prices: one for each currency and interval.
     prices: Vec<PriceInput>,
-    /// What it allows; nothing where it is left out.
+    /// The features that it grants; none by default.
     features: Option<Vec<PlanFeatureInput>>,
-    /// The credits it brings; none where it is left out.
+    /// The credits that it grants; none by default.
     credit_allowances: Option<Vec<CreditAllowanceInput>>,
 }
 
-/// Which draft to put on sale.
+/// A draft to put on sale.
 #[derive(InputObject)]
 pub struct PublishPlanVersionInput {
-    /// The draft's id.
+    /// The draft.
     plan_version_id: ID,
 }
 
@@ -232,14 +232,14 @@ pub struct PublishPlanVersionInput {
 pub struct PriceInput {
     /// The currency.
     currency: Currency,
-    /// What one unit costs for one interval, in minor units; 0 for a free plan.
+    /// The price of one unit for one interval, in minor units; 0 for a free plan.
     unit_amount: BigInt,
-    /// How often it is due.
+    /// The billing interval.
     interval: PriceInterval,
-    /// Every how many intervals it is due, 1 to 365.
+    /// Intervals between charges, 1 to 365.
     #[graphql(default = 1)]
     interval_count: i64,
-    /// How long it may be tried first, 1 to 730 days; not at all where it is left out.
+    /// Days of free trial, 1 to 730; no trial by default.
     trial_days: Option<i64>,
 }
 
@@ -258,17 +258,17 @@ impl PriceInput {
 /// A feature that a version grants.
 #[derive(InputObject)]
 pub struct PlanFeatureInput {
-    /// The code of a known feature.
+    /// The code of an existing feature.
     feature: String,
-    /// The setting of a feature of the kind CONFIG.
+    /// The value of a feature of the kind CONFIG.
     value: Option<String>,
-    /// How much of it, in the feature's unit; without limit where it is left out.
+    /// The limit, in the feature's unit; unlimited by default.
     limit: Option<BigInt>,
-    /// The window that the limit counts in.
+    /// The window in which the limit counts.
     window: Option<LimitWindow>,
-    /// How much of an unused limit is kept for the next window, in the feature's unit; nothing where it is left out.
+    /// The unused part of a limit that carries over to the next window, in the feature's unit; none by default.
     rollover_cap: Option<BigInt>,
-    /// What happens past the limit; BLOCK where it is left out.
+    /// The behaviour past the limit; BLOCK by default.
     on_exceed: Option<OnExceed>,
 }
 
@@ -285,20 +285,20 @@ impl PlanFeatureInput {
     }
 }
 
-/// Credits that a version brings.
+/// Credits that a version grants.
 #[derive(InputObject)]
 pub struct CreditAllowanceInput {
-    /// The code of a known credit unit.
+    /// The code of an existing credit unit.
     unit: String,
-    /// How many, in the smallest step of the unit.
+    /// The amount per grant, in the smallest step of the unit.
     amount: BigInt,
-    /// How often.
+    /// The rhythm of the grants.
     cadence: AllowanceCadence,
-    /// After how many days they are gone; never where it is left out.
+    /// Days until granted credits expire; they never expire by default.
     expires_after_days: Option<i64>,
-    /// How many unused ones are kept at the next grant; all of them where it is left out.
+    /// The unused credits that carry over at the next grant, in the smallest step of the unit; all of them by default.
     rollover_cap: Option<BigInt>,
-    /// Credits with a lower number are spent first.
+    /// The order of spending: credits with a lower number are spent first.
     #[graphql(default = 0)]
     priority: i64,
 }

@@ -1,4 +1,4 @@
-//! What a version of a plan consists of: prices, features, credits.
+//! Contents of a version of a plan: prices, features and credits.
 
 use super::plan::PlanVersion;
 use super::provider_price::ProviderPrice;
@@ -11,22 +11,22 @@ use entity::{credit_allowances, credit_units, features, prices, product_features
 pub struct Price(pub(crate) Row<prices::Entity>);
 
 words! {
-    /// How often a price is due.
+    /// The interval at which a price is charged.
     PriceInterval {
-        /// Every so many days.
+        /// Days.
         Day = "day",
-        /// Every so many weeks.
+        /// Weeks.
         Week = "week",
-        /// Every so many months.
+        /// Months.
         Month = "month",
-        /// Every so many years.
+        /// Years.
         Year = "year",
-        /// Once.
+        /// Charged once.
         OneTime = "one_time",
     }
 }
 
-/// What one unit costs for one interval.
+/// The price of one unit for one interval. Visible to everyone once its version was published.
 #[Object]
 impl Price {
     /// The global id.
@@ -34,37 +34,37 @@ impl Price {
         global_id::<Price>(self.0.id)
     }
 
-    /// The version it belongs to.
+    /// The version that the price belongs to.
     async fn version(&self, ctx: &Context<'_>) -> Result<PlanVersion> {
         to_exactly_one(ctx, self.0.product_version_id).await
     }
 
-    /// What one unit costs.
+    /// The price of one unit.
     async fn amount(&self) -> Money {
         Money::new(self.0.unit_amount_minor, &self.0.currency)
     }
 
-    /// How often it is due.
+    /// The billing interval.
     async fn interval(&self) -> Result<PriceInterval> {
         Ok(PriceInterval::read(&self.0.interval)?)
     }
 
-    /// Every how many intervals it is due; 1 for a price that is due once.
+    /// Intervals between charges; 1 for a price that is charged once.
     async fn interval_count(&self) -> i64 {
         self.0.interval_count
     }
 
-    /// How long it may be tried first, in days; null for not at all.
+    /// Days of free trial; null if there is none.
     async fn trial_days(&self) -> Option<i64> {
         self.0.trial_days
     }
 
-    /// Whether it can be bought at.
+    /// True if it can be used for new purchases.
     async fn active(&self) -> bool {
         self.0.active
     }
 
-    /// The prices at the payment providers that are this one.
+    /// The matching prices at the payment providers.
     async fn provider_prices(&self, ctx: &Context<'_>) -> Result<Vec<ProviderPrice>> {
         all_under(ctx, ProviderPricesOf::Price, self.0.id, ProviderPrices).await
     }
@@ -73,20 +73,20 @@ impl Price {
 pub struct Feature(pub(crate) Row<features::Entity>);
 
 words! {
-    /// What a feature is about.
+    /// The kind of entitlement that a feature gives.
     FeatureKind {
-        /// Something one has or has not.
+        /// Granted or not granted.
         Switch = "switch",
-        /// Something one may use so much of.
+        /// Limited use.
         Limit = "limit",
-        /// A setting that depends on the plan.
+        /// A setting whose value depends on the plan.
         Config = "config",
-        /// Something that is paid for with credits.
+        /// Use that costs credits.
         Credit = "credit",
     }
 }
 
-/// Something that versions of plans can grant.
+/// A feature that versions of plans can grant. Visible to everyone.
 #[Object]
 impl Feature {
     /// The global id.
@@ -99,17 +99,17 @@ impl Feature {
         &self.0.code
     }
 
-    /// What it is about.
+    /// The kind of entitlement.
     async fn entitlement_kind(&self) -> Result<FeatureKind> {
         Ok(FeatureKind::read(&self.0.kind)?)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What a limit counts, e.g. `messages`; null for a feature that counts nothing.
+    /// The unit that a limit counts, e.g. `messages`; null for a feature that is not counted.
     async fn unit_label(&self) -> Option<&str> {
         self.0.unit.as_deref()
     }
@@ -118,13 +118,13 @@ impl Feature {
 pub struct PlanFeature(pub(crate) Row<product_features::Entity>);
 
 words! {
-    /// The window that a limit counts in.
+    /// The window in which a limit counts.
     LimitWindow {
-        /// A clock hour, in UTC.
+        /// A clock hour in UTC.
         Hour = "hour",
-        /// A UTC day.
+        /// A day in UTC.
         Day = "day",
-        /// A calendar month, in UTC.
+        /// A calendar month in UTC.
         Month = "month",
         /// A billing period of the subscription.
         Billing = "billing",
@@ -134,18 +134,19 @@ words! {
 }
 
 words! {
-    /// What happens past a limit.
+    /// The behaviour past a limit.
     OnExceed {
-        /// It is refused.
+        /// Use is refused.
         Block = "block",
-        /// It is allowed, and marked.
+        /// Use is allowed and marked.
         Warn = "warn",
-        /// It is allowed, and charged.
+        /// Use is allowed and charged.
         Overage = "overage",
     }
 }
 
-/// A feature as a version of a plan grants it. One feature may stand several times, with a limit for each window.
+/// A feature granted by a version of a plan. A version can grant one feature several times, with a limit for each
+/// window.
 #[Object]
 impl PlanFeature {
     /// The global id.
@@ -158,27 +159,27 @@ impl PlanFeature {
         to_exactly_one(ctx, self.0.feature_id).await
     }
 
-    /// The setting of a feature of the kind CONFIG; null for the other kinds.
+    /// The value of a feature of the kind CONFIG; null for other kinds.
     async fn value(&self) -> Option<&str> {
         self.0.value.as_deref()
     }
 
-    /// How much of it, in the feature's unit; null for without limit.
+    /// The limit, in the feature's unit; null for unlimited.
     async fn limit(&self) -> Option<BigInt> {
         self.0.limit_units.map(BigInt)
     }
 
-    /// The window that the limit counts in; null for a feature that is not counted.
+    /// The window in which the limit counts; null for a feature that is not counted.
     async fn window(&self) -> Result<Option<LimitWindow>> {
         Ok(LimitWindow::read_option(self.0.limit_window.as_deref())?)
     }
 
-    /// How much of an unused limit is kept for the next window, in the feature's unit; null for nothing.
+    /// The unused part of the limit that carries over to the next window, in the feature's unit; null for none.
     async fn rollover_cap(&self) -> Option<BigInt> {
         self.0.rollover_cap.map(BigInt)
     }
 
-    /// What happens past the limit; null where there is none, and it is then refused.
+    /// The behaviour past the limit; null for the default, which is BLOCK.
     async fn on_exceed(&self) -> Result<Option<OnExceed>> {
         Ok(OnExceed::read_option(self.0.on_exceed.as_deref())?)
     }
@@ -186,7 +187,7 @@ impl PlanFeature {
 
 pub struct CreditUnit(pub(crate) Row<credit_units::Entity>);
 
-/// Something that credits are counted in.
+/// A unit of credits, such as tokens.
 #[Object]
 impl CreditUnit {
     /// The global id.
@@ -199,12 +200,12 @@ impl CreditUnit {
         &self.0.code
     }
 
-    /// The name for people.
+    /// The display name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// How many decimal places people see. Amounts count the smallest step: with 3 places, 1500 is 1.5.
+    /// Decimal places for display. Amounts count the smallest step: with 3 places, 1500 is shown as 1.5.
     async fn decimals(&self) -> i32 {
         self.0.decimals.into()
     }
@@ -213,20 +214,20 @@ impl CreditUnit {
 pub struct CreditAllowance(pub(crate) Row<credit_allowances::Entity>);
 
 words! {
-    /// How often credits are granted.
+    /// The rhythm of credit grants.
     AllowanceCadence {
-        /// Once, when it is bought.
+        /// Once, at purchase.
         Once = "once",
         /// At the start of every billing period.
         Billing = "billing",
-        /// At the start of every calendar month, in UTC.
+        /// At the start of every calendar month in UTC.
         Month = "month",
-        /// At the start of every UTC day.
+        /// At the start of every day in UTC.
         Day = "day",
     }
 }
 
-/// Credits that a version of a plan brings.
+/// Credits that a version of a plan grants.
 #[Object]
 impl CreditAllowance {
     /// The global id.
@@ -234,32 +235,32 @@ impl CreditAllowance {
         global_id::<CreditAllowance>(self.0.id)
     }
 
-    /// What the credits are counted in.
+    /// The unit of the credits.
     async fn unit(&self, ctx: &Context<'_>) -> Result<CreditUnit> {
         to_exactly_one(ctx, self.0.credit_unit_id).await
     }
 
-    /// How many, in the smallest step of the unit.
+    /// The amount per grant, in the smallest step of the unit.
     async fn credits(&self) -> BigInt {
         BigInt(self.0.amount)
     }
 
-    /// How often.
+    /// The rhythm of the grants.
     async fn cadence(&self) -> Result<AllowanceCadence> {
         Ok(AllowanceCadence::read(&self.0.cadence)?)
     }
 
-    /// After how many days they are gone; null for never.
+    /// Days until granted credits expire; null for never.
     async fn expires_after_days(&self) -> Option<i64> {
         self.0.expires_after_days
     }
 
-    /// How many unused ones are kept at the next grant, in the smallest step of the unit; null for all of them.
+    /// The unused credits that carry over at the next grant, in the smallest step of the unit; null for all.
     async fn rollover_cap(&self) -> Option<BigInt> {
         self.0.rollover_cap.map(BigInt)
     }
 
-    /// Credits with a lower number are spent first.
+    /// The order of spending: credits with a lower number are spent first.
     async fn priority(&self) -> i64 {
         self.0.priority
     }

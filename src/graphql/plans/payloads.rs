@@ -1,25 +1,25 @@
-//! What the mutations of the catalogue answer.
+//! Payloads and user errors of the catalogue's mutations.
 
 use super::parts::{CreditUnit, Feature};
 use super::plan::{Plan, PlanVersion};
 use crate::user_error;
 use async_graphql::SimpleObject;
 
-/// The plan that was made.
+/// The created plan.
 #[derive(SimpleObject)]
 pub struct CreatePlanPayload {
-    /// The plan; null where there are user errors.
+    /// The plan; null if there are user errors.
     pub(crate) plan: Option<Plan>,
-    /// Why it was not made; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub(crate) user_errors: Vec<CreatePlanUserError>,
 }
 
 user_error! {
-    /// Why a plan was not made.
+    /// A rule that refused to create a plan.
     CreatePlanUserError with
     /// The rules that can refuse `createPlan`.
     CreatePlanErrorCode {
-        /// The code is not of the form that codes have.
+        /// The code does not have the required form.
         CodeInvalid = "CODE_INVALID",
         /// Another plan has this code.
         CodeTaken = "CODE_TAKEN",
@@ -28,42 +28,42 @@ user_error! {
     }
 }
 
-/// The plan after the change.
+/// The changed plan.
 #[derive(SimpleObject)]
 pub struct UpdatePlanPayload {
-    /// The plan; null where there are user errors.
+    /// The plan; null if there are user errors.
     pub(crate) plan: Option<Plan>,
-    /// Why it was not changed; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub(crate) user_errors: Vec<UpdatePlanUserError>,
 }
 
 user_error! {
-    /// Why a plan was not changed.
+    /// A rule that refused to change a plan.
     UpdatePlanUserError with
     /// The rules that can refuse `updatePlan`.
     UpdatePlanErrorCode {
-        /// There is no such plan.
+        /// The plan does not exist.
         NotFound = "NOT_FOUND",
         /// The name is empty or too long.
         NameInvalid = "NAME_INVALID",
     }
 }
 
-/// The feature that was made.
+/// The created feature.
 #[derive(SimpleObject)]
 pub struct CreateFeaturePayload {
-    /// The feature; null where there are user errors.
+    /// The feature; null if there are user errors.
     pub(crate) feature: Option<Feature>,
-    /// Why it was not made; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub(crate) user_errors: Vec<CreateFeatureUserError>,
 }
 
 user_error! {
-    /// Why a feature was not made.
+    /// A rule that refused to create a feature.
     CreateFeatureUserError with
     /// The rules that can refuse `createFeature`.
     CreateFeatureErrorCode {
-        /// The code is not of the form that codes have.
+        /// The code does not have the required form.
         CodeInvalid = "CODE_INVALID",
         /// Another feature has this code.
         CodeTaken = "CODE_TAKEN",
@@ -72,21 +72,21 @@ user_error! {
     }
 }
 
-/// The credit unit that was made.
+/// The created credit unit.
 #[derive(SimpleObject)]
 pub struct CreateCreditUnitPayload {
-    /// The credit unit; null where there are user errors.
+    /// The credit unit; null if there are user errors.
     pub(crate) credit_unit: Option<CreditUnit>,
-    /// Why it was not made; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub(crate) user_errors: Vec<CreateCreditUnitUserError>,
 }
 
 user_error! {
-    /// Why a credit unit was not made.
+    /// A rule that refused to create a credit unit.
     CreateCreditUnitUserError with
     /// The rules that can refuse `createCreditUnit`.
     CreateCreditUnitErrorCode {
-        /// The code is not of the form that codes have.
+        /// The code does not have the required form.
         CodeInvalid = "CODE_INVALID",
         /// Another credit unit has this code.
         CodeTaken = "CODE_TAKEN",
@@ -97,75 +97,75 @@ user_error! {
     }
 }
 
-/// The draft that was made.
+/// The created draft.
 #[derive(SimpleObject)]
 pub struct CreatePlanVersionPayload {
-    /// The version; null where there are user errors.
+    /// The version; null if there are user errors.
     pub(crate) plan_version: Option<PlanVersion>,
-    /// Why it was not made; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub(crate) user_errors: Vec<CreatePlanVersionUserError>,
 }
 
 user_error! {
-    /// Why a version was not made.
+    /// A rule that refused to create a version.
     CreatePlanVersionUserError with
     /// The rules that can refuse `createPlanVersion`.
     CreatePlanVersionErrorCode {
-        /// There is no such plan.
+        /// The plan does not exist.
         NotFound = "NOT_FOUND",
-        /// A price is out of range, or stands twice.
+        /// A price is out of range or given twice.
         PriceInvalid = "PRICE_INVALID",
-        /// A feature is unknown, out of range, or stands twice.
+        /// A feature is unknown, out of range or given twice.
         FeatureInvalid = "FEATURE_INVALID",
-        /// A credit allowance is unknown, out of range, or stands twice.
+        /// A credit allowance is unknown, out of range or given twice.
         AllowanceInvalid = "ALLOWANCE_INVALID",
     }
 }
 
-/// The draft after the change.
+/// The changed draft.
 #[derive(SimpleObject)]
 pub struct UpdatePlanVersionPayload {
-    /// The version; null where there are user errors.
+    /// The version; null if there are user errors.
     pub(crate) plan_version: Option<PlanVersion>,
-    /// Why it was not changed; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub(crate) user_errors: Vec<UpdatePlanVersionUserError>,
 }
 
 user_error! {
-    /// Why a version was not changed.
+    /// A rule that refused to change a version.
     UpdatePlanVersionUserError with
     /// The rules that can refuse `updatePlanVersion`.
     UpdatePlanVersionErrorCode {
-        /// There is no such version.
+        /// The version does not exist.
         NotFound = "NOT_FOUND",
-        /// The version is no draft: a published version never changes.
+        /// The version is not a draft: a published version never changes.
         AlreadyPublished = "ALREADY_PUBLISHED",
-        /// A price is out of range, or stands twice.
+        /// A price is out of range or given twice.
         PriceInvalid = "PRICE_INVALID",
-        /// A feature is unknown, out of range, or stands twice.
+        /// A feature is unknown, out of range or given twice.
         FeatureInvalid = "FEATURE_INVALID",
-        /// A credit allowance is unknown, out of range, or stands twice.
+        /// A credit allowance is unknown, out of range or given twice.
         AllowanceInvalid = "ALLOWANCE_INVALID",
     }
 }
 
-/// The version that went on sale.
+/// The published version.
 #[derive(SimpleObject)]
 pub struct PublishPlanVersionPayload {
-    /// The version; null where there are user errors.
+    /// The version; null if there are user errors.
     pub(crate) plan_version: Option<PlanVersion>,
-    /// Why it was not published; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub(crate) user_errors: Vec<PublishPlanVersionUserError>,
 }
 
 user_error! {
-    /// Why a version was not published.
+    /// A rule that refused to publish a version.
     PublishPlanVersionUserError with
     /// The rules that can refuse `publishPlanVersion`.
     PublishPlanVersionErrorCode {
-        /// There is no such version.
+        /// The version does not exist.
         NotFound = "NOT_FOUND",
-        /// The version is no draft.
+        /// The version is not a draft.
         AlreadyPublished = "ALREADY_PUBLISHED",
         /// The version has no price.
         PriceMissing = "PRICE_MISSING",

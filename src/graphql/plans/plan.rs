@@ -1,4 +1,4 @@
-//! What can be bought, and what it grants.
+//! Products for sale, and their versions.
 
 use super::parts::{CreditAllowance, PlanFeature, Price};
 use super::provider_price::ProviderPrice;
@@ -14,20 +14,20 @@ use entity::{product_versions, products};
 pub struct Plan(pub(crate) Row<products::Entity>);
 
 words! {
-    /// What kind of thing can be bought.
+    /// The kind of a product.
     PlanKind {
         /// A subscription that gives an account its plan.
         Plan = "plan",
-        /// Something beside a plan.
+        /// An extra beside a plan.
         Addon = "addon",
         /// Credits, bought once.
         CreditPack = "credit_pack",
-        /// Something bought for someone else.
+        /// A product bought for someone else.
         Gift = "gift",
     }
 }
 
-/// Something that can be bought: a plan, an add-on, a pack of credits or a gift.
+/// A product: a plan, an add-on, a pack of credits or a gift. Visible to everyone once it was published.
 #[Object]
 impl Plan {
     /// The global id.
@@ -40,47 +40,48 @@ impl Plan {
         &self.0.code
     }
 
-    /// What kind of thing it is.
+    /// The kind of product.
     async fn kind(&self) -> Result<PlanKind> {
         Ok(PlanKind::read(&self.0.kind)?)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What it is, for people; null where there is nothing to say.
+    /// A description for display; null if there is none.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// Where it stands among the plans: of several that someone holds, the highest rank wins.
+    /// The rank among plans: of several plans that an account holds, the one with the highest rank is its current plan.
     async fn rank(&self) -> i64 {
         self.0.rank
     }
 
-    /// Whether it is sold at present. Who has it keeps it either way.
+    /// True if it is currently sold. Existing subscriptions keep it either way.
     async fn active(&self) -> bool {
         self.0.active
     }
 
-    /// When it was made.
+    /// Time of creation.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it last changed.
+    /// Time of the last change.
     async fn updated_at(&self) -> Instant {
         self.0.updated_at.into()
     }
 
-    /// The version on sale; null where none is.
+    /// The version on sale; null if there is none.
     async fn current_version(&self, ctx: &Context<'_>) -> Result<Option<PlanVersion>> {
         Ok(all_under(ctx, (), self.0.id, Versions { current: true }).await?.pop())
     }
 
-    /// Every version, newest first; drafts for those with the scope `billing:read` or `catalogue:write` alone.
+    /// All versions, newest first. Drafts are included only for callers with the scope `billing:read` or
+    /// `catalogue:write`.
     async fn versions(
         &self,
         ctx: &Context<'_>,
@@ -96,18 +97,18 @@ impl Plan {
 pub struct PlanVersion(pub(crate) Row<product_versions::Entity>);
 
 words! {
-    /// Where a version stands.
+    /// The stage of a version.
     PlanVersionStage {
-        /// Being written; nobody can buy it.
+        /// In preparation; nobody can buy it.
         Draft = "draft",
         /// On sale.
         Published = "published",
-        /// No longer on sale; kept by those who have it.
+        /// Replaced by a newer version; existing subscriptions keep it.
         Superseded = "superseded",
     }
 }
 
-/// What a plan costs and grants, at one time. A published version never changes: who bought it keeps it.
+/// The prices and contents of a plan at one time. A published version never changes: existing subscriptions keep it.
 #[Object]
 impl PlanVersion {
     /// The global id.
@@ -115,79 +116,80 @@ impl PlanVersion {
         global_id::<PlanVersion>(self.0.id)
     }
 
-    /// The plan that it is a version of.
+    /// The plan.
     async fn version_of(&self, ctx: &Context<'_>) -> Result<Plan> {
         to_exactly_one(ctx, self.0.product_id).await
     }
 
-    /// Counts the versions of the plan, from 1.
+    /// The number of the version within its plan, from 1.
     async fn version_number(&self) -> i64 {
         self.0.number
     }
 
-    /// Where it stands.
+    /// The stage of the version.
     async fn stage(&self) -> Result<PlanVersionStage> {
         Ok(PlanVersionStage::read(&self.0.status)?)
     }
 
-    /// When it was drafted.
+    /// Time of creation.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it went on sale; null for a draft.
+    /// Time of publication; null for a draft.
     async fn published_at(&self) -> Option<Instant> {
         self.0.published_at.map(Instant::from)
     }
 
-    /// What it costs, smallest amount first.
+    /// The prices, smallest amount first.
     async fn prices(&self, ctx: &Context<'_>) -> Result<Vec<Price>> {
         all_under(ctx, (), self.0.id, Prices).await
     }
 
-    /// The prices at the payment providers that sell it, those included that are not one amount for each unit.
+    /// The prices at the payment providers that sell the version, including tiered and other prices without one amount
+    /// per unit.
     async fn provider_prices(&self, ctx: &Context<'_>) -> Result<Vec<ProviderPrice>> {
         all_under(ctx, ProviderPricesOf::Version, self.0.id, ProviderPrices).await
     }
 
-    /// What it allows.
+    /// The features that it grants.
     async fn features(&self, ctx: &Context<'_>) -> Result<Vec<PlanFeature>> {
         all_under(ctx, (), self.0.id, Features).await
     }
 
-    /// The credits it brings, in the order in which they are spent.
+    /// The credits that it grants, in the order in which they are spent.
     async fn credit_allowances(&self, ctx: &Context<'_>) -> Result<Vec<CreditAllowance>> {
         all_under(ctx, (), self.0.id, Allowances).await
     }
 }
 
-/// Which plans to list.
+/// Conditions on products; a product must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct PlanFilter {
-    /// These kinds; plans alone where it is left out.
+    /// Products of these kinds; plans only by default.
     kind: Option<Vec<PlanKind>>,
-    /// Whether it is sold at present; what is sold alone where it is left out.
+    /// Whether the product is currently sold; true by default.
     active: Option<bool>,
 }
 
 order_input! {
-    /// How to order plans.
+    /// The order of a list of plans.
     PlanOrder by
-    /// What plans can be ordered by.
+    /// The fields that plans can be ordered by.
     PlanOrderField {
-        /// Their rank.
+        /// The rank.
         Rank,
     }
 }
 
-/// What can be asked about what is sold. Open to everyone.
+/// The query roots of the catalogue. Open to everyone.
 #[derive(Default)]
 pub struct PlanQuery;
 
 #[Object]
 impl PlanQuery {
-    /// What is sold. Open to everyone; what was never published is shown
-    /// to those with the scope `billing:read` or `catalogue:write` alone.
+    /// Products on sale. Open to everyone. Products that were never published are included only for callers with the
+    /// scope `billing:read` or `catalogue:write`.
     async fn plans(
         &self,
         ctx: &Context<'_>,
@@ -195,8 +197,8 @@ impl PlanQuery {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Keeps the plans that match.")] filter: Option<PlanFilter>,
-        #[graphql(desc = "The order; lowest rank first where it is left out.")] order_by: Option<PlanOrder>,
+        #[graphql(desc = "Conditions on the plans.")] filter: Option<PlanFilter>,
+        #[graphql(desc = "The order; lowest rank first by default.")] order_by: Option<PlanOrder>,
     ) -> Result<Connection<Plan>> {
         let filter = filter.unwrap_or_default();
         let kinds = filter.kind.unwrap_or_else(|| vec![PlanKind::Plan]);
@@ -209,9 +211,12 @@ impl PlanQuery {
         listed_for_anyone(ctx, list, page_args(first, after, last, before)).await
     }
 
-    /// Whatever can be bought, by its code; null where there is no such thing, or it was never published. Open to
-    /// everyone.
-    async fn plan(&self, ctx: &Context<'_>, #[graphql(desc = "The code.")] code: String) -> Result<Option<Plan>> {
+    /// A product by its code; null if there is none or it was never published. Open to everyone.
+    async fn plan(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The product's code.")] code: String,
+    ) -> Result<Option<Plan>> {
         let kinds = PlanKind::WORDS.iter().map(|(_, word)| *word).collect();
         let list = Plans { kinds, active: None, code: optional_text("code", Some(code))?, descending: false };
         let found: Connection<Plan> = listed_for_anyone(ctx, list, page_args(Some(1), None, None, None)).await?;

@@ -1,4 +1,4 @@
-//! The prices at the payment providers that sell what is in the catalogue.
+//! Prices at payment providers.
 
 use super::parts::Price;
 use super::plan::PlanVersion;
@@ -9,7 +9,7 @@ use entity::provider_prices;
 
 pub struct ProviderPrice(pub(crate) Row<provider_prices::Entity>);
 
-/// A price at a payment provider, and what of ours it sells.
+/// A price at a payment provider that sells a product of the catalogue.
 #[Object]
 impl ProviderPrice {
     /// The global id.
@@ -17,17 +17,17 @@ impl ProviderPrice {
         global_id::<ProviderPrice>(self.0.id)
     }
 
-    /// Whose price it is.
+    /// The payment provider.
     async fn provider(&self) -> Result<Provider> {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider.
+    /// The price's id at the provider.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
-    /// The id at the provider of the product that it is a price of.
+    /// The id of the price's product at the provider.
     async fn product_external_id(&self) -> &str {
         &self.0.product_external_id
     }
@@ -37,22 +37,22 @@ impl ProviderPrice {
         to_exactly_one(ctx, self.0.product_version_id).await
     }
 
-    /// Our price; null where the provider's is not one amount for each unit.
+    /// The matching price of the catalogue; null if the provider's price is not one amount per unit.
     async fn price(&self, ctx: &Context<'_>) -> Result<Option<Price>> {
         to_one(ctx, self.0.price_id).await
     }
 
-    /// Whether it can be bought at.
+    /// True if it can be used for new purchases.
     async fn active(&self) -> bool {
         self.0.active
     }
 
-    /// How many credits one unit of it holds, in the smallest step of their unit; null where it is no pack of credits.
+    /// The credits in one unit, in the smallest step of their unit; null if it does not sell a pack of credits.
     async fn pack_credits(&self) -> Option<BigInt> {
         self.0.credits.map(BigInt)
     }
 
-    /// When it last changed here.
+    /// Time of the last change to this record.
     async fn updated_at(&self) -> Instant {
         self.0.updated_at.into()
     }

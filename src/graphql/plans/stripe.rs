@@ -1,4 +1,4 @@
-//! What is sold, put on sale at Stripe.
+//! Publication of plans at Stripe.
 
 use super::plan::PlanVersion;
 use crate::graphql::common::{ContextExt, local_id, settle};
@@ -6,20 +6,20 @@ use crate::{billing, user_error};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be done with the catalogue at Stripe.
+/// The mutation root of publication at Stripe.
 #[derive(Default)]
 pub struct StripeCatalogueMutation;
 
 #[Object]
 impl StripeCatalogueMutation {
-    /// Puts a version that is on sale here on sale at Stripe too, now: its product and prices are made where they are not
-    /// there, prices that were made there by hand for the same are used, and those of older versions are archived.
-    /// `publishPlanVersion` has the same done in the background. Needs the scope `catalogue:write`. Kept and carried out
-    /// later where Stripe does not answer.
+    /// Puts a version that is on sale here on sale at Stripe, immediately. Creates the missing product and prices,
+    /// adopts matching prices that were created there by hand, and archives those of older versions.
+    /// `publishPlanVersion` does the same in the background. Needs the scope `catalogue:write`. If Stripe does not
+    /// answer, the request is stored and carried out later.
     async fn publish_plan_to_stripe(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which version.")] input: PublishPlanToStripeInput,
+        #[graphql(desc = "The version to publish at Stripe.")] input: PublishPlanToStripeInput,
     ) -> Result<Option<PublishPlanToStripePayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let done = billing::publish_plan_to_stripe(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
@@ -30,40 +30,41 @@ impl StripeCatalogueMutation {
     }
 }
 
-/// Which version goes on sale at Stripe.
+/// A version to publish at Stripe.
 #[derive(InputObject)]
 pub struct PublishPlanToStripeInput {
-    /// The version, which is on sale here.
+    /// The version; it must be on sale here.
     plan_version_id: ID,
-    /// The same key with another input is refused; with the same, what is there is looked at again. 1 to 255 bytes.
+    /// Identifies this request: with the same key and input, the state at Stripe is checked again; with other input,
+    /// the request is refused. 1 to 255 bytes.
     idempotency_key: String,
 }
 
-/// The version that is on sale at Stripe.
+/// The version on sale at Stripe.
 #[derive(SimpleObject)]
 pub struct PublishPlanToStripePayload {
-    /// The version; its `providerPrices` are what sells it. Null where there are user errors.
+    /// The version; its `providerPrices` are the prices at Stripe. Null if there are user errors.
     plan_version: Option<PlanVersion>,
-    /// The id of its product at Stripe; null where there are user errors.
+    /// The id of the product at Stripe; null if there are user errors.
     product_external_id: Option<String>,
-    /// Why it is not on sale; empty where it is.
+    /// The rules that refused the request; empty on success.
     user_errors: Vec<PublishPlanToStripeUserError>,
 }
 
 user_error! {
-    /// Why a version did not go on sale at Stripe.
+    /// A rule that refused to publish a version at Stripe.
     PublishPlanToStripeUserError with
     /// The rules that can refuse `publishPlanToStripe`.
     PublishPlanToStripeErrorCode {
-        /// There is no such version.
+        /// The version does not exist.
         NotFound = "NOT_FOUND",
         /// The version is not on sale here.
         NotOnSale = "NOT_ON_SALE",
-        /// Things of this kind are not sold at Stripe.
+        /// Products of this kind are not sold at Stripe.
         KindNotSold = "KIND_NOT_SOLD",
-        /// A credit pack does not say how many credits it holds.
+        /// A credit pack does not state its number of credits.
         CreditsInvalid = "CREDITS_INVALID",
-        /// Stripe says no, for a reason that the message names.
+        /// Stripe refused the request; the message has the reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
 }

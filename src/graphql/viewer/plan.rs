@@ -1,4 +1,4 @@
-//! The plan that the caller has, told whole.
+//! The caller's current plan.
 
 use crate::graphql::common::{ContextExt, Instant, Word, all_under, to_one};
 use crate::graphql::plans::parts::Price;
@@ -9,38 +9,38 @@ use crate::graphql::subscriptions::subscription::Subscription;
 use crate::subscriptions::{Holder, ScheduledChanges};
 use async_graphql::{Context, Object, Result};
 
-/// The subscription behind it.
+/// The plan of the subscription in the first field.
 pub struct ViewerPlanStatus(pub(crate) Subscription);
 
-/// The plan that a user has at present.
+/// The user's current plan, with the subscription behind it.
 #[Object]
 impl ViewerPlanStatus {
-    /// The plan.
+    /// The plan; null if the provider bills a price that is not known here.
     async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
         self.0.plan(ctx).await
     }
 
-    /// Where the subscription to it stands.
+    /// The status of the subscription.
     async fn status(&self) -> Result<SubscriptionStatus> {
         Ok(SubscriptionStatus::read(&self.0.0.status)?)
     }
 
-    /// When the trial ends or ended; null where there was none.
+    /// End of the trial, past or future; null if there was none.
     async fn trial_end(&self) -> Option<Instant> {
         self.0.0.trial_end.map(Instant::from)
     }
 
-    /// When the current billing period ends; null where there is none.
+    /// End of the current billing period; null if there is none.
     async fn current_period_end(&self) -> Option<Instant> {
         self.0.0.current_period_end.map(Instant::from)
     }
 
-    /// When the subscription ends, where it is to end; null where it goes on.
+    /// Time at which the subscription is scheduled to end; null if it renews.
     async fn cancel_at(&self) -> Option<Instant> {
         self.0.0.cancel_at.map(Instant::from)
     }
 
-    /// The plan that comes next; null where none is scheduled, or where its price is not known here.
+    /// The scheduled next plan; null if no change is scheduled, or if the next price is not known here.
     async fn scheduled_plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
         match self.next(ctx).await? {
             Some(change) => change.plan(ctx).await,
@@ -48,7 +48,7 @@ impl ViewerPlanStatus {
         }
     }
 
-    /// What the plan that comes next costs; null where none is scheduled.
+    /// The price of the scheduled next plan; null if no change is scheduled.
     async fn scheduled_price(&self, ctx: &Context<'_>) -> Result<Option<Price>> {
         match self.next(ctx).await? {
             Some(change) => to_one(ctx, change.0.price_id).await,
@@ -56,7 +56,7 @@ impl ViewerPlanStatus {
         }
     }
 
-    /// When the plan that comes next begins; null where none is scheduled.
+    /// Time at which the scheduled plan starts; null if no change is scheduled.
     async fn scheduled_at(&self, ctx: &Context<'_>) -> Result<Option<Instant>> {
         Ok(self.next(ctx).await?.map(|change| Instant::from(change.0.effective_at)))
     }
@@ -73,7 +73,7 @@ impl ViewerPlanStatus {
         Ok(Subscription::current(ctx, Holder::User, user_id).await?.map(ViewerPlanStatus))
     }
 
-    /// The change of plan that comes next.
+    /// Returns the next scheduled change of plan.
     async fn next(&self, ctx: &Context<'_>) -> Result<Option<ScheduledChange>> {
         let changes: Vec<ScheduledChange> = all_under(ctx, (), self.0.0.id, ScheduledChanges).await?;
         Ok(changes.into_iter().find(|change| change.0.kind == "plan_change"))
