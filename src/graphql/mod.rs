@@ -1,4 +1,5 @@
-//! The GraphQL API: from a document to a reply. One file per feature; what they share comes first.
+//! The GraphQL API. `engine` runs documents, `common` has the parts that types share, and each feature has a folder
+//! with its own roots, which are merged here.
 
 pub mod engine;
 
@@ -28,7 +29,7 @@ use engine::documents::Limits;
 use engine::execute::{Attach, Engine};
 use std::sync::Arc;
 
-/// Everything that can be asked.
+/// The query roots.
 #[derive(MergedObject, Default)]
 pub struct Query(
     viewer::Query,
@@ -43,7 +44,7 @@ pub struct Query(
     operations::Query,
 );
 
-/// Everything that can be done.
+/// The mutation roots.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     plans::Mutation,
@@ -57,8 +58,8 @@ pub struct Mutation(
     operations::Mutation,
 );
 
-/// What can be watched. Each event shows the present state of what changed, once for each change; rows that the caller
-/// may not see are passed over.
+/// The subscription roots. Each event shows the present state of the object that changed, once per change. Objects that
+/// the caller may not see are left out.
 #[derive(MergedSubscription, Default)]
 pub struct Live(
     subscriptions::events::SubscriptionEvents,
@@ -66,7 +67,7 @@ pub struct Live(
     operations::events::WebhookEvents,
 );
 
-/// What is wrong with a mutation's input, in a form that a caller can mend.
+/// A rule that refused a mutation, with the way to correct the input.
 #[derive(Interface)]
 #[graphql(
     field(
@@ -74,8 +75,12 @@ pub struct Live(
         ty = "&String",
         desc = "The rule that refused the request, e.g. `CODE_TAKEN`. Values may be added."
     ),
-    field(name = "field", ty = "&Option<Vec<String>>", desc = "The field at fault; null where no single one is."),
-    field(name = "message", ty = "&String", desc = "What is wrong, and what to do about it.")
+    field(
+        name = "field",
+        ty = "&Option<Vec<String>>",
+        desc = "The path of the input field at fault, outermost first; null if there is no single one."
+    ),
+    field(name = "message", ty = "&String", desc = "The rule and the way to meet it, for display.")
 )]
 enum UserError {
     AddAddon(subscriptions::plan_change_mutations::AddAddonUserError),
@@ -124,7 +129,7 @@ enum UserError {
     UpdatePlanVersion(plans::payloads::UpdatePlanVersionUserError),
 }
 
-/// The schema, to be run by an [`Engine`], which does all the checking.
+/// Builds the schema. An [`Engine`] runs it and does all checking.
 pub fn schema() -> Schema<Query, Mutation, Live> {
     Schema::build(Query::default(), Mutation::default(), Live::default())
         .limit_recursive_depth(usize::MAX)
@@ -133,12 +138,12 @@ pub fn schema() -> Schema<Query, Mutation, Live> {
         .finish()
 }
 
-/// The schema in its definition language, as it is served and committed.
+/// Returns the schema in its definition language, as it is served and committed.
 pub fn sdl() -> String {
     engine::execute::sdl(&schema())
 }
 
-/// What an operation of `viewer` finds in its context: the app, and loaders of its own.
+/// Returns the function that gives a request of `viewer` its context: the app, and loaders of its own.
 pub fn attach(app: Arc<App>, viewer: Viewer) -> Attach {
     Box::new(move |request| {
         let loaders = Loaders::new(Arc::clone(&app), viewer.clone());
@@ -146,7 +151,7 @@ pub fn attach(app: Arc<App>, viewer: Viewer) -> Attach {
     })
 }
 
-/// The engine of an app, by its limits.
+/// Builds the engine with the limits of the app.
 pub fn engine(app: &App) -> anyhow::Result<Engine> {
     let limits = &app.config.limits;
     let document_limits = Limits {

@@ -1,4 +1,4 @@
-//! The types that have a global id, and `node`, which finds a row by one.
+//! All types with a global id, and the look-up of rows by it.
 
 use crate::error::Error;
 use crate::graphql::accounts::account::Account;
@@ -27,7 +27,7 @@ use crate::graphql::subscriptions::version::SubscriptionVersion;
 use async_graphql::{Context, ID, Interface};
 use futures_util::future::try_join_all;
 
-/// Declares which tables the types of the API show, and the interface that they share.
+/// Declares the tables of the types, and the interface that the types share.
 macro_rules! records {
     ($($name:ident => $table:ident,)*) => {
         $(
@@ -47,12 +47,12 @@ macro_rules! records {
             }
         )*
 
-        /// Something with a global id, which `node` finds again.
+        /// An object with a global id, which `node` finds by it.
         #[derive(Interface)]
         #[graphql(field(name = "id", ty = "ID", desc = "The global id. Opaque, unique over all types."))]
         pub enum Node { $($name($name),)* }
 
-        /// Finds what a global id stands for: null for nothing, and for what the caller may not see.
+        /// Returns the object with a global id; `None` if there is none or the caller may not see it.
         pub async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
             let Some((name, id)) = split_global_id(id) else { return Ok(None) };
             match name.as_str() {
@@ -101,13 +101,13 @@ records! {
     WebhookEvent => inbox_events,
 }
 
-/// The most ids that are looked up at once.
-const MOST_IDS: usize = 100;
+/// The most ids in one look-up.
+const MAX_IDS: usize = 100;
 
-/// Finds what global ids stand for, in their order; rows of one type are read at once.
+/// Returns the objects with these global ids, in their order; rows of one type are read together.
 pub async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> async_graphql::Result<Vec<Option<Node>>> {
-    if ids.len() > MOST_IDS {
-        return Err(Error::bad_input(format!("at most {MOST_IDS} ids at once")).into());
+    if ids.len() > MAX_IDS {
+        return Err(Error::bad_input(format!("At most {MAX_IDS} ids can be looked up at once.")).into());
     }
     try_join_all(ids.iter().map(|id| find(ctx, id))).await
 }

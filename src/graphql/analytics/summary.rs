@@ -1,4 +1,4 @@
-//! Sums over all accounts, for those with the scope `analytics:read`.
+//! Figures over all accounts, for callers with the scope `analytics:read`.
 
 use crate::analytics as feature;
 use crate::auth::Permission;
@@ -8,11 +8,11 @@ use crate::graphql::subscriptions::status::SubscriptionStatus;
 use crate::money;
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 
-/// How long a period is.
+/// The length of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "feature::Period")]
 pub enum AnalyticsPeriod {
-    /// A UTC day.
+    /// A day in UTC.
     Day,
     /// Monday to Sunday, by ISO 8601.
     Week,
@@ -20,30 +20,30 @@ pub enum AnalyticsPeriod {
     Month,
 }
 
-/// Which discounts lower recurring revenue.
+/// The discounts that lower recurring revenue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "feature::DiscountPolicy")]
 pub enum DiscountPolicy {
-    /// Those that last for ever.
+    /// Only discounts without an end.
     ForeverOnly,
-    /// Every one in force.
+    /// All discounts in force.
     AllActive,
 }
 
 /// Cash of one period, currency and stream. Cash and recurring revenue are different figures and are never mixed.
 #[derive(SimpleObject)]
 pub struct RevenueSummary {
-    /// The first day of the period, in UTC. For the first period it may lie before the range that was asked for.
+    /// The first day of the period, in UTC. For the first period it can be before the requested range.
     starts_on: Date,
-    /// What was paid for.
+    /// The revenue stream.
     stream: RevenueStream,
     /// Payments that succeeded in the period.
     gross: Money,
-    /// Refunds that were processed in the period, whenever their payment was.
+    /// Refunds processed in the period, whenever the payment was made.
     refunded: Money,
-    /// Gross less refunded; may be negative.
+    /// Gross minus refunded; can be negative.
     net: Money,
-    /// How many payments succeeded.
+    /// The number of payments that succeeded.
     payment_count: i64,
 }
 
@@ -52,49 +52,49 @@ pub struct RevenueSummary {
 pub struct RecurringRevenueSummary {
     /// The currency.
     currency: Currency,
-    /// A month's worth: `arr` divided by 12, rounded half up.
+    /// Monthly recurring revenue: `arr` divided by 12, rounded half up.
     mrr: Money,
-    /// A year's worth, exact.
+    /// Annual recurring revenue, exact.
     arr: Money,
-    /// How many subscriptions contribute.
+    /// The number of contributing subscriptions.
     subscription_count: i64,
-    /// How many accounts contribute.
+    /// The number of contributing accounts.
     customer_count: i64,
 }
 
-/// How many subscriptions were in a status.
+/// The number of subscriptions in one status.
 #[derive(SimpleObject)]
 pub struct SubscriptionStatusSummary {
     /// The status.
     status: SubscriptionStatus,
-    /// How many.
+    /// The number of subscriptions.
     subscription_count: i64,
 }
 
 pub struct AnalyticsSummary;
 
-/// Sums over all accounts. Figures of different currencies are never added.
+/// Figures over all accounts. Amounts in different currencies are never added.
 #[Object]
 impl AnalyticsSummary {
-    /// Cash by period, currency and stream, oldest first. Periods without money have no row.
+    /// Cash by period, currency and stream, oldest first. Periods without cash have no row.
     async fn revenue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first UTC day.")] from: Date,
-        #[graphql(desc = "The first UTC day after; at most 3,700 days later.")] to: Date,
-        #[graphql(desc = "How long a period is.", default_with = "AnalyticsPeriod::Day")] period: AnalyticsPeriod,
+        #[graphql(desc = "The first day of the range, in UTC.")] from: Date,
+        #[graphql(desc = "The day after the range, in UTC; at most 3,700 days after `from`.")] to: Date,
+        #[graphql(desc = "The length of a period.", default_with = "AnalyticsPeriod::Day")] period: AnalyticsPeriod,
     ) -> Result<Vec<RevenueSummary>> {
         let rows = feature::revenue(ctx.app(), ctx.viewer(), from.0, to.0, period.into()).await?;
         rows.into_iter().map(RevenueSummary::try_from).collect::<crate::error::Result<_>>().map_err(Into::into)
     }
 
-    /// Recurring revenue in force at an instant, by currency: what active and past due subscriptions that were paid for
-    /// at least once bring in a year. Read from the history alone, so that the past stays as it was.
+    /// Annual recurring revenue at an instant, by currency: from active and past due subscriptions that were paid at
+    /// least once. Computed from the history, so that figures of the past do not change.
     async fn recurring_revenue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The instant; the present where it is left out.")] as_of: Option<Instant>,
-        #[graphql(desc = "Which discounts lower it.", default_with = "DiscountPolicy::ForeverOnly")]
+        #[graphql(desc = "The instant; now by default.")] as_of: Option<Instant>,
+        #[graphql(desc = "The discounts to deduct.", default_with = "DiscountPolicy::ForeverOnly")]
         discounts: DiscountPolicy,
     ) -> Result<Vec<RecurringRevenueSummary>> {
         let as_of = as_of.map_or_else(|| ctx.app().now(), |at| at.0);
@@ -102,11 +102,11 @@ impl AnalyticsSummary {
         Ok(rows.into_iter().map(RecurringRevenueSummary::from).collect())
     }
 
-    /// How many subscriptions were in each status at an instant. Read from the history alone.
+    /// The number of subscriptions in each status at an instant, computed from the history.
     async fn subscription_counts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The instant; the present where it is left out.")] as_of: Option<Instant>,
+        #[graphql(desc = "The instant; now by default.")] as_of: Option<Instant>,
     ) -> Result<Vec<SubscriptionStatusSummary>> {
         let as_of = as_of.map_or_else(|| ctx.app().now(), |at| at.0);
         let rows = feature::subscriptions_by_status(ctx.app(), ctx.viewer(), as_of).await?;
@@ -146,13 +146,13 @@ impl From<feature::Recurring> for RecurringRevenueSummary {
     }
 }
 
-/// What can be asked about all accounts together.
+/// The query root of analytics.
 #[derive(Default)]
 pub struct AnalyticsQuery;
 
 #[Object]
 impl AnalyticsQuery {
-    /// Sums over all accounts. Needs the scope `analytics:read`.
+    /// Figures over all accounts. Needs the scope `analytics:read`.
     async fn analytics(&self, ctx: &Context<'_>) -> Result<AnalyticsSummary> {
         ctx.viewer().require(Permission::AnalyticsRead)?;
         Ok(AnalyticsSummary)

@@ -1,4 +1,4 @@
-//! Credits: balances, grants, and the ledger.
+//! Credits: balances, grants and the ledger.
 
 use crate::credits::Grants;
 use crate::graphql::accounts::account::Account;
@@ -11,8 +11,9 @@ use entity::{balances, credit_grants, ledger_entries, ledger_txns};
 
 pub struct CreditBalance(pub(crate) Row<balances::Entity>);
 
-/// An account's credits of one unit. The amounts are in the smallest step of the unit, and
-/// `available + held + spent + expired + revoked = issued` always.
+/// An account's balance in one credit unit. Amounts are in the smallest step of the unit; `available + held + spent +
+/// expired + revoked = issued` always holds. Visible to the account's members, and to callers with the scope
+/// `billing:read`.
 #[Object]
 impl CreditBalance {
     /// The global id.
@@ -20,47 +21,47 @@ impl CreditBalance {
         global_id::<CreditBalance>(self.0.id)
     }
 
-    /// Whose they are.
+    /// The account.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// What they are counted in.
+    /// The unit of the credits.
     async fn unit(&self, ctx: &Context<'_>) -> Result<CreditUnit> {
         to_exactly_one(ctx, self.0.credit_unit_id).await
     }
 
-    /// What can be spent. Never negative. What expires leaves it within about a minute after its expiry.
+    /// Credits that can be spent; never negative. Expired credits leave within about a minute of their expiry.
     async fn available(&self) -> BigInt {
         BigInt(self.0.available)
     }
 
-    /// What is set aside for something under way. Never negative.
+    /// Credits reserved for work in progress; never negative.
     async fn held(&self) -> BigInt {
         BigInt(self.0.held)
     }
 
-    /// What was spent by now.
+    /// Credits spent so far.
     async fn spent(&self) -> BigInt {
         BigInt(self.0.spent)
     }
 
-    /// What expired unused by now.
+    /// Credits that expired unused so far.
     async fn expired(&self) -> BigInt {
         BigInt(self.0.expired)
     }
 
-    /// What was taken back by now, as after a refund.
+    /// Credits taken back so far, such as after a refund.
     async fn revoked(&self) -> BigInt {
         BigInt(self.0.revoked)
     }
 
-    /// What was given out by now.
+    /// Credits issued so far.
     async fn issued(&self) -> BigInt {
         BigInt(-self.0.issued)
     }
 
-    /// When it last changed.
+    /// Time of the last change.
     async fn updated_at(&self) -> Instant {
         self.0.updated_at.into()
     }
@@ -69,24 +70,24 @@ impl CreditBalance {
 pub struct CreditGrant(pub(crate) Row<credit_grants::Entity>);
 
 words! {
-    /// Why credits were given.
+    /// The reason for a grant of credits.
     CreditSource {
-        /// They come with a plan.
+        /// Included in a plan.
         Plan = "plan",
-        /// They were bought.
+        /// Bought.
         Purchase = "purchase",
         /// A promotion.
         Promo = "promo",
         /// A gift.
         Gift = "gift",
-        /// In place of something that went wrong.
+        /// Compensation.
         Refund = "refund",
-        /// An admin gave them by hand.
+        /// Granted by hand by an admin.
         Admin = "admin",
     }
 }
 
-/// Credits that an account was given.
+/// Credits granted to an account. Visible to the account's members, and to callers with the scope `billing:read`.
 #[Object]
 impl CreditGrant {
     /// The global id.
@@ -94,79 +95,80 @@ impl CreditGrant {
         global_id::<CreditGrant>(self.0.id)
     }
 
-    /// Who got them.
+    /// The account.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// What they are counted in.
+    /// The unit of the credits.
     async fn unit(&self, ctx: &Context<'_>) -> Result<CreditUnit> {
         to_exactly_one(ctx, self.0.credit_unit_id).await
     }
 
-    /// Why they were given.
+    /// The reason for the grant.
     async fn source(&self) -> Result<CreditSource> {
         Ok(CreditSource::read(&self.0.source)?)
     }
 
-    /// How many, in the smallest step of the unit.
+    /// The amount granted, in the smallest step of the unit.
     async fn credits(&self) -> BigInt {
         BigInt(self.0.amount)
     }
 
-    /// How many are left, in the smallest step of the unit: zero within about a minute after the expiry.
+    /// The amount left, in the smallest step of the unit; zero within about a minute of the expiry.
     async fn remaining(&self) -> BigInt {
         BigInt(self.0.remaining)
     }
 
-    /// Credits with a lower number are spent first; of equal ones, those that expire first.
+    /// The order of spending: credits with a lower number are spent first, and of equal numbers those that expire
+    /// first.
     async fn priority(&self) -> i64 {
         self.0.priority
     }
 
-    /// From when on they can be spent.
+    /// Time from which the credits can be spent.
     async fn starts_at(&self) -> Instant {
         self.0.starts_at.into()
     }
 
-    /// When what is left of them goes; null for never. They stop counting within about a minute after it.
+    /// Time at which unspent credits expire; null for never. They stop counting within about a minute.
     async fn expires_at(&self) -> Option<Instant> {
         self.0.expires_at.map(Instant::from)
     }
 
-    /// The payment they were bought with; null where they were not bought.
+    /// The payment that bought the credits; null if they were not bought.
     async fn purchase(&self, ctx: &Context<'_>) -> Result<Option<Payment>> {
         to_one(ctx, self.0.payment_id).await
     }
 
-    /// Why, for people; null where nobody said.
+    /// An explanation for display; null if none was given.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// Who gave them, as in the audit log.
+    /// The actor who granted the credits, in the form of the audit log.
     async fn granted_by(&self) -> &str {
         &self.0.granted_by
     }
 
-    /// When they were given.
+    /// Time of the grant.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 }
 
 words! {
-    /// Where credits are.
+    /// A bucket of an account's credits.
     LedgerBucket {
-        /// There to be spent.
+        /// Can be spent.
         Available = "available",
-        /// Set aside for something under way.
+        /// Reserved for work in progress.
         Held = "held",
         /// Spent.
         Spent = "spent",
         /// Expired unused.
         Expired = "expired",
-        /// Given out: the other side of everything, and negative.
+        /// Issued: the counterpart of all other buckets, and negative.
         Issued = "issued",
         /// Taken back.
         Revoked = "revoked",
@@ -175,7 +177,7 @@ words! {
 
 pub struct LedgerEntry(pub(crate) Row<ledger_entries::Entity>);
 
-/// One side of a transaction: a bucket that went up or down. Entries are added, never changed.
+/// One side of a ledger transaction: a change to one bucket. Entries are added and never changed.
 #[Object]
 impl LedgerEntry {
     /// The global id.
@@ -188,37 +190,37 @@ impl LedgerEntry {
         to_exactly_one(ctx, self.0.txn_id).await
     }
 
-    /// What the amounts are counted in.
+    /// The unit of the amounts.
     async fn unit(&self, ctx: &Context<'_>) -> Result<CreditUnit> {
         to_exactly_one(ctx, self.0.credit_unit_id).await
     }
 
-    /// The grant that was drawn on or made; null where it was none in particular.
+    /// The grant that was created or drawn on; null if the entry belongs to no single grant.
     async fn grant(&self, ctx: &Context<'_>) -> Result<Option<CreditGrant>> {
         to_one(ctx, self.0.grant_id).await
     }
 
-    /// Which bucket changed.
+    /// The bucket that changed.
     async fn bucket(&self) -> Result<LedgerBucket> {
         Ok(LedgerBucket::read(&self.0.bucket)?)
     }
 
-    /// By how much, in the smallest step of the unit; never zero.
+    /// The change, in the smallest step of the unit; never zero.
     async fn credits(&self) -> BigInt {
         BigInt(self.0.amount)
     }
 
-    /// What the bucket held after this entry, in the smallest step of the unit.
+    /// The bucket's balance after this entry, in the smallest step of the unit.
     async fn balance_after(&self) -> BigInt {
         BigInt(self.0.balance_after)
     }
 
-    /// Counts the entries of the account and unit, from 1, over all buckets.
+    /// The number of the entry among all entries of the account and unit, from 1.
     async fn sequence(&self) -> BigInt {
         BigInt(self.0.seq)
     }
 
-    /// When it was written down.
+    /// Time of recording.
     async fn recorded_at(&self) -> Instant {
         self.0.recorded_at.into()
     }
@@ -227,26 +229,26 @@ impl LedgerEntry {
 pub struct LedgerTransaction(pub(crate) Row<ledger_txns::Entity>);
 
 words! {
-    /// What happened to credits.
+    /// The kind of a ledger transaction.
     LedgerOperation {
-        /// They were given.
+        /// Credits were granted.
         Grant = "grant",
-        /// They were spent.
+        /// Credits were spent.
         Spend = "spend",
-        /// They were set aside.
+        /// Credits were reserved.
         Hold = "hold",
-        /// What was set aside was spent.
+        /// Reserved credits were spent.
         Capture = "capture",
-        /// What was set aside came back.
+        /// Reserved credits were released.
         Release = "release",
-        /// They expired.
+        /// Credits expired.
         Expire = "expire",
-        /// They were taken back.
+        /// Credits were taken back.
         Revoke = "revoke",
     }
 }
 
-/// Something that happened to an account's credits.
+/// A change to an account's credits.
 #[Object]
 impl LedgerTransaction {
     /// The global id.
@@ -254,48 +256,48 @@ impl LedgerTransaction {
         global_id::<LedgerTransaction>(self.0.id)
     }
 
-    /// What happened.
+    /// The kind of transaction.
     async fn operation(&self) -> Result<LedgerOperation> {
         Ok(LedgerOperation::read(&self.0.kind)?)
     }
 
-    /// When it happened.
+    /// Time at which the change took effect.
     async fn effective_at(&self) -> Instant {
         self.0.effective_at.into()
     }
 
-    /// When it was written down.
+    /// Time of recording.
     async fn recorded_at(&self) -> Instant {
         self.0.recorded_at.into()
     }
 
-    /// Who did it, as in the audit log.
+    /// The actor, in the form of the audit log.
     async fn actor(&self) -> &str {
         &self.0.actor
     }
 
-    /// Why, for people; null where nobody said.
+    /// An explanation for display; null if none was given.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// What kind of object of the host application it was about; null where it was about none.
+    /// The kind of object in the host application that the transaction is about; null if none.
     async fn ref_type(&self) -> Option<&str> {
         self.0.ref_type.as_deref()
     }
 
-    /// Which object of the host application it was about; null where it was about none.
+    /// The id of that object in the host application; null if none.
     async fn ref_id(&self) -> Option<&str> {
         self.0.ref_id.as_deref()
     }
 }
 
-/// Which grants to list.
+/// Conditions on grants; a grant must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct CreditGrantFilter {
-    /// Given for this reason alone.
+    /// Grants with this reason.
     source: Option<CreditSource>,
-    /// Of the credit unit with this code alone.
+    /// Grants in the credit unit with this code.
     unit: Option<String>,
 }
 
@@ -304,7 +306,7 @@ order_input! {
     CreditGrantOrder by
     /// The fields that grants can be ordered by.
     CreditGrantOrderField {
-        /// When they were given.
+        /// Time of the grant.
         CreatedAt,
     }
 }

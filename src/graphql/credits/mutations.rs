@@ -1,4 +1,4 @@
-//! Changes to credits.
+//! Mutations of credits.
 
 use super::ledger::CreditGrant;
 use crate::credits::{self as feature, NewGrant};
@@ -8,17 +8,17 @@ use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// What can be done with credits.
+/// The mutation root of credits.
 #[derive(Default)]
 pub struct CreditMutation;
 
 #[Object]
 impl CreditMutation {
-    /// Gives credits to an account. Needs the scope `credits:write`.
+    /// Grants credits to an account. Needs the scope `credits:write`.
     async fn grant_credits(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who gets how many.")] input: GrantCreditsInput,
+        #[graphql(desc = "The account and the amount.")] input: GrantCreditsInput,
     ) -> Result<Option<GrantCreditsPayload>> {
         let new = NewGrant {
             account_id: local_id::<Account>(&input.account_id)?,
@@ -34,28 +34,28 @@ impl CreditMutation {
     }
 }
 
-/// Credits for an account.
+/// A grant of credits.
 #[derive(InputObject)]
 pub struct GrantCreditsInput {
-    /// Who gets them.
+    /// The account that receives the credits.
     account_id: ID,
     /// The code of the credit unit.
     unit: String,
-    /// How many, in the smallest step of the unit: 1 to 1,000,000,000,000,000.
+    /// The amount, in the smallest step of the unit: 1 to 1,000,000,000,000,000.
     amount: BigInt,
-    /// Why, for people: up to 500 characters.
+    /// An explanation for display: up to 500 characters.
     reason: Option<String>,
-    /// When what is left of them goes; never where it is left out.
+    /// Time at which unspent credits expire; they never expire by default.
     expires_at: Option<Instant>,
-    /// Credits with a lower number are spent first.
+    /// The order of spending: credits with a lower number are spent first.
     #[graphql(default = 0)]
     priority: i64,
-    /// Makes this request the same as another: the same key and input again, within 30 days, give the first answer and
-    /// nothing else. 1 to 255 bytes.
+    /// Identifies this request: within 30 days, the same key and input return the first result and grant nothing again.
+    /// 1 to 255 bytes.
     idempotency_key: String,
 }
 
-/// The credits that were given.
+/// The granted credits.
 #[derive(SimpleObject)]
 pub struct GrantCreditsPayload {
     /// The grant; null if there are user errors.
@@ -65,17 +65,17 @@ pub struct GrantCreditsPayload {
 }
 
 user_error! {
-    /// Why no credits were given.
+    /// A rule that refused to grant credits.
     GrantCreditsUserError with
-    /// The rules that can refuse to give credits.
+    /// The rules that can refuse `grantCredits`.
     GrantCreditsErrorCode {
-        /// There is no such account.
+        /// The account does not exist.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
-        /// There is no such credit unit.
+        /// The credit unit does not exist.
         UnitNotFound = "UNIT_NOT_FOUND",
         /// The amount is out of range.
         AmountInvalid = "AMOUNT_INVALID",
-        /// The expiry lies in the past.
+        /// The expiry is in the past.
         ExpiryInvalid = "EXPIRY_INVALID",
         /// The reason is too long.
         ReasonInvalid = "REASON_INVALID",

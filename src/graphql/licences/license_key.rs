@@ -1,4 +1,4 @@
-//! Licences of a desktop application, and the devices they are used on.
+//! Licences of a desktop application, and the devices that use them.
 
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
@@ -14,28 +14,29 @@ use entity::{devices, license_keys};
 pub struct LicenseKey(pub(crate) Row<license_keys::Entity>);
 
 words! {
-    /// Where a licence stands.
+    /// The status of a licence.
     LicenseKeyStatus {
-        /// It is good.
+        /// Valid.
         Active = "active",
-        /// It was revoked.
+        /// Revoked.
         Revoked = "revoked",
     }
 }
 
 words! {
-    /// Why a licence was issued.
+    /// The reason for issuing a licence.
     LicenseKeySource {
-        /// It was bought.
+        /// Bought.
         Purchase = "purchase",
-        /// An admin issued it by hand.
+        /// Issued by hand by an admin.
         Admin = "admin",
-        /// The account was there before there were licences.
+        /// Issued to an account from before licences were introduced.
         Backfill = "backfill",
     }
 }
 
-/// A licence to use a desktop application. The key itself is shown once, and kept as a hash.
+/// A licence to use a desktop application. Its key is shown once and stored as a hash. Visible to the account's
+/// members, and to callers with the scope `billing:read` or `keys:write`.
 #[Object]
 impl LicenseKey {
     /// The global id.
@@ -43,67 +44,67 @@ impl LicenseKey {
         global_id::<LicenseKey>(self.0.id)
     }
 
-    /// Whose it is.
+    /// The account that holds the licence.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
 
-    /// What the key begins with, which is no secret; null until the key is shown for the first time.
+    /// The start of the key, which is not secret; null until the key is shown for the first time.
     async fn key_prefix(&self) -> Option<&str> {
         self.0.prefix.as_deref()
     }
 
-    /// Where it stands.
+    /// The status of the licence.
     async fn license_status(&self) -> Result<LicenseKeyStatus> {
         Ok(LicenseKeyStatus::read(&self.0.status)?)
     }
 
-    /// On how many devices it may be used at a time.
+    /// The number of devices that may use the licence at a time.
     async fn max_devices(&self) -> i64 {
         self.0.max_devices
     }
 
-    /// Why it was issued.
+    /// The reason for issuing the licence.
     async fn license_source(&self) -> Result<LicenseKeySource> {
         Ok(LicenseKeySource::read(&self.0.source)?)
     }
 
-    /// The payment it was bought with; null where it was not bought, or the payment is not known yet.
+    /// The payment that bought the licence; null if it was not bought, or if the payment is not known yet.
     async fn purchase(&self, ctx: &Context<'_>) -> Result<Option<Payment>> {
         to_one(ctx, self.0.payment_id).await
     }
 
-    /// Where it was bought; null where it was not.
+    /// The provider that sold the licence; null if it was not bought.
     async fn order_provider(&self) -> Result<Option<Provider>> {
         Ok(Provider::read_option(self.0.provider.as_deref())?)
     }
 
-    /// The order's id at the provider; null where it was not bought.
+    /// The order's id at the provider; null if the licence was not bought.
     async fn order_external_id(&self) -> Option<&str> {
         self.0.order_external_id.as_deref()
     }
 
-    /// The product's id at the provider; null where it was not bought.
+    /// The product's id at the provider; null if the licence was not bought.
     async fn licensed_product_external_id(&self) -> Option<&str> {
         self.0.product_external_id.as_deref()
     }
 
-    /// When it was issued; for a purchase, when it was paid for.
+    /// Time of issue; for a purchase, the time of payment.
     async fn issued_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it was revoked; null where it is good.
+    /// Time of revocation; null for a valid licence.
     async fn revoked_at(&self) -> Option<Instant> {
         self.0.revoked_at.map(Instant::from)
     }
 
-    /// When an application last asked whether it is good, to the minute; null where none did.
+    /// Time of the last check by an application, to the minute; null if there was none.
     async fn last_verified_at(&self) -> Option<Instant> {
         self.0.last_verified_at.map(Instant::from)
     }
 
-    /// The devices that have a place on it, first to come first.
+    /// The devices registered on the licence, in the order of registration.
     async fn devices(
         &self,
         ctx: &Context<'_>,
@@ -111,7 +112,7 @@ impl LicenseKey {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(default = false, desc = "Also those whose place was freed.")] include_revoked: bool,
+        #[graphql(default = false, desc = "Includes devices that were revoked.")] include_revoked: bool,
     ) -> Result<Connection<Device>> {
         let list = feature::Devices { include_revoked };
         under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
@@ -120,7 +121,7 @@ impl LicenseKey {
 
 pub struct Device(pub(crate) Row<devices::Entity>);
 
-/// A machine that has, or had, a place on a licence.
+/// A device that is, or was, registered on a licence. Visible like its licence.
 #[Object]
 impl Device {
     /// The global id.
@@ -128,7 +129,7 @@ impl Device {
         global_id::<Device>(self.0.id)
     }
 
-    /// Whose licence it is on.
+    /// The account that holds the licence.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         to_exactly_one(ctx, self.0.account_id).await
     }
@@ -138,52 +139,52 @@ impl Device {
         to_exactly_one(ctx, self.0.license_key_id).await
     }
 
-    /// What the application knows it by.
+    /// The application's identifier for the device.
     async fn fingerprint(&self) -> &str {
         &self.0.fingerprint
     }
 
-    /// What its owner calls it; null where the application did not say.
+    /// The device's name; null if the application gave none.
     async fn display_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
-    /// What it runs; null where the application did not say.
+    /// The operating system; null if the application gave none.
     async fn os(&self) -> Option<&str> {
         self.0.os.as_deref()
     }
 
-    /// The version of the application; null where it did not say.
+    /// The version of the application; null if it gave none.
     async fn app_version(&self) -> Option<&str> {
         self.0.app_version.as_deref()
     }
 
-    /// When it got its place.
+    /// Time of registration.
     async fn first_seen_at(&self) -> Instant {
         self.0.first_seen_at.into()
     }
 
-    /// When the application last registered or asked for the status, to the minute.
+    /// Time at which the application last registered the device or checked the licence, to the minute.
     async fn last_seen_at(&self) -> Instant {
         self.0.last_seen_at.into()
     }
 
-    /// When its place was freed; null where it has it still.
+    /// Time of revocation; null while the device is registered.
     async fn revoked_at(&self) -> Option<Instant> {
         self.0.revoked_at.map(Instant::from)
     }
 }
 
-/// Which licences to list.
+/// Conditions on licences; a licence must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct LicenseKeyFilter {
-    /// In one of these statuses.
+    /// Licences in one of these statuses.
     status: Option<Vec<LicenseKeyStatus>>,
-    /// Issued for this reason alone.
+    /// Licences issued for this reason.
     source: Option<LicenseKeySource>,
-    /// The one whose key begins like this, e.g. `TG-7K2QX-9W4TB`.
+    /// The licence whose key starts with this text, e.g. `TG-7K2QX-9W4TB`.
     key_prefix: Option<String>,
-    /// Issued in this span.
+    /// Licences issued in this span.
     issued_at: Option<DateTimeRange>,
 }
 
@@ -192,7 +193,7 @@ order_input! {
     LicenseKeyOrder by
     /// The fields that licences can be ordered by.
     LicenseKeyOrderField {
-        /// When they were issued.
+        /// Time of issue.
         IssuedAt,
     }
 }
@@ -213,55 +214,55 @@ impl LicenseKeyFilter {
     }
 }
 
-/// Where the licence of a key stands.
+/// The status of the licence of a key. Values may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "State")]
 pub enum LicenseState {
-    /// It is good.
+    /// Valid.
     Active,
-    /// It was revoked.
+    /// Revoked.
     Revoked,
-    /// There is none with this key.
+    /// No licence has this key.
     Unknown,
 }
 
-/// Why an application may not run.
+/// The reason why an application may not run. Values may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "Reason")]
 pub enum LicenseReason {
-    /// There is no licence with this key.
+    /// No licence has this key.
     UnknownKey,
     /// The licence was revoked.
     LicenseRevoked,
-    /// The device has no place, and there is one to be had by `registerDevice`.
+    /// The device is not registered; `registerDevice` can register it.
     DeviceNotRegistered,
-    /// The device has no place, and there is none left until one is freed by `revokeDevice`.
+    /// The device is not registered, and no place is free until `revokeDevice` frees one.
     DeviceLimitReached,
 }
 
-/// What whoever has a key may know of its licence; never whose it is.
+/// The facts about a licence that are open to anyone with its key. The holder is not among them.
 #[derive(SimpleObject)]
 pub struct LicenseStatus {
-    /// Whether the application may run on this device: the licence is good, and the device has a place.
+    /// True if the application may run on this device: the licence is valid and the device is registered.
     valid: bool,
-    /// Where the licence stands. A wrong key and one that was mistyped are unknown alike.
+    /// The status of the licence. A wrong key and a mistyped one are both unknown.
     status: LicenseState,
-    /// Why the application may not run; null where it may.
+    /// The reason why the application may not run; null if it may.
     reason: Option<LicenseReason>,
-    /// Whether the device has a place.
+    /// True if the device is registered.
     device_registered: bool,
-    /// How many devices have a place; null for an unknown key.
+    /// The number of registered devices; null for an unknown key.
     devices_used: Option<i64>,
-    /// How many may have one; null for an unknown key.
+    /// The number of devices that may be registered; null for an unknown key.
     max_devices: Option<i64>,
-    /// The code of the plan that the licence's owner has at present; null where there is none, and for a licence that is
-    /// not good.
+    /// The code of the current plan of the account that holds the licence; null if it has none or the licence is not
+    /// valid.
     plan: Option<String>,
-    /// When this was so.
+    /// Time of the check.
     checked_at: Instant,
 }
 
-/// What can be asked about licences.
+/// The query roots of licences.
 #[derive(Default)]
 pub struct LicenceQuery;
 
@@ -277,8 +278,7 @@ impl LicenceQuery {
         to_one(ctx, Some(local_id::<LicenseKey>(&id)?)).await
     }
 
-    /// The licences that the caller may see: all of them for admins and with the scope `keys:write`, else those of one's
-    /// accounts.
+    /// Licences that the caller may see: those of their accounts, or all with the scope `billing:read` or `keys:write`.
     async fn license_keys(
         &self,
         ctx: &Context<'_>,
@@ -292,15 +292,14 @@ impl LicenceQuery {
         listed(ctx, LicenseKeyFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 
-    /// Whether a desktop application may run with this key on this device. Open to everyone: the key is the credential.
-    /// How often one address may ask, and how often one key may be asked for, is limited; over that the answer is the
-    /// error `RATE_LIMITED`, with the status 429 and the seconds to wait in `Retry-After` and in
-    /// `extensions.retryAfterSeconds`.
+    /// Checks if a desktop application may run with this key on this device. Open to everyone: the key is the
+    /// credential. Checks are limited per address and per key; past a limit the error is `RATE_LIMITED`, with the
+    /// status 429 and the seconds to wait in `Retry-After` and `extensions.retryAfterSeconds`.
     async fn license_status(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The key, in capital or small letters, with or without dashes.")] key: String,
-        #[graphql(desc = "What the application knows the device by.")] fingerprint: String,
+        #[graphql(desc = "The key, in upper or lower case, with or without dashes.")] key: String,
+        #[graphql(desc = "The application's identifier for the device.")] fingerprint: String,
     ) -> Result<LicenseStatus> {
         let fingerprint = text("fingerprint", fingerprint)?;
         let found = feature::status(ctx.app(), ctx.viewer(), &key, &fingerprint).await?;

@@ -1,4 +1,4 @@
-//! Changes to licences and devices.
+//! Mutations of licences and devices.
 
 use super::license_key::{Device, LicenseKey};
 use super::payloads::{
@@ -12,18 +12,18 @@ use crate::licences::{self as feature, NewDevice, NewLicence};
 use async_graphql::{Context, Object, Result};
 use std::sync::Arc;
 
-/// What can be done with licences.
+/// The mutation roots of licences.
 #[derive(Default)]
 pub struct LicenceMutation;
 
 #[Object]
 impl LicenceMutation {
-    /// Issues a licence, and shows its key this once: the same idempotency key again gives the licence and no key. Needs
-    /// the scope `keys:write`.
+    /// Issues a licence and shows its key, only this once: repeated with the same idempotency key, it returns the
+    /// licence without the key. Needs the scope `keys:write`.
     async fn issue_license_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who gets it.")] input: IssueLicenseKeyInput,
+        #[graphql(desc = "The account and the number of devices.")] input: IssueLicenseKeyInput,
     ) -> Result<Option<IssueLicenseKeyPayload>> {
         let new = NewLicence {
             account_id: local_id::<Account>(&input.account_id)?,
@@ -35,12 +35,12 @@ impl LicenceMutation {
         Ok(Some(IssueLicenseKeyPayload { license_key, key: key.flatten().map(|secret| secret.expose()), user_errors }))
     }
 
-    /// Makes the key of a licence that was bought or issued without one, and shows it this once. Open to those who
-    /// belong to its account, and with the scope `keys:write`.
+    /// Creates the key of a licence that has none yet, and shows it, only this once. Open to members of its account,
+    /// and with the scope `keys:write`.
     async fn reveal_license_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which licence.")] input: RevealLicenseKeyInput,
+        #[graphql(desc = "The licence.")] input: RevealLicenseKeyInput,
     ) -> Result<Option<RevealLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let (shown, user_errors) = settle(feature::reveal(ctx.app(), ctx.viewer(), id).await)?;
@@ -48,12 +48,12 @@ impl LicenceMutation {
         Ok(Some(RevealLicenseKeyPayload { license_key, key, user_errors }))
     }
 
-    /// Makes a new key for a licence, and shows it this once; the old key is unknown from then on, and devices keep their
-    /// places. Open to those who belong to its account, and with the scope `keys:write`.
+    /// Replaces the key of a licence and shows the new one, only this once. The old key stops working; registered
+    /// devices stay. Open to members of its account, and with the scope `keys:write`.
     async fn replace_license_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which licence.")] input: ReplaceLicenseKeyInput,
+        #[graphql(desc = "The licence.")] input: ReplaceLicenseKeyInput,
     ) -> Result<Option<ReplaceLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let (shown, user_errors) = settle(feature::replace(ctx.app(), ctx.viewer(), id).await)?;
@@ -61,12 +61,12 @@ impl LicenceMutation {
         Ok(Some(ReplaceLicenseKeyPayload { license_key, key, user_errors }))
     }
 
-    /// Revokes a licence, from the next check on, and for good: a payment does not bring it back. Revoking it again
-    /// changes nothing. Needs the scope `keys:write`.
+    /// Revokes a licence permanently, effective at the next check; a later payment does not restore it. Revoking it
+    /// again changes nothing. Needs the scope `keys:write`.
     async fn revoke_license_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which licence, and why.")] input: RevokeLicenseKeyInput,
+        #[graphql(desc = "The licence and the reason.")] input: RevokeLicenseKeyInput,
     ) -> Result<Option<RevokeLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let reason = optional_text("reason", input.reason)?;
@@ -74,12 +74,12 @@ impl LicenceMutation {
         Ok(Some(RevokeLicenseKeyPayload { license_key: row.map(|row| LicenseKey(Arc::new(row))), user_errors }))
     }
 
-    /// Gives a device a place on the licence of a key; one that has a place keeps it, and is seen again. Open to everyone:
-    /// the key is the credential. Limited as `licenseStatus` is, and with it.
+    /// Registers a device on the licence of a key. Registering it again only updates the time it was last seen. Open to
+    /// everyone: the key is the credential. Shares the rate limits of `licenseStatus`.
     async fn register_device(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which key, and which device.")] input: RegisterDeviceInput,
+        #[graphql(desc = "The key and the device.")] input: RegisterDeviceInput,
     ) -> Result<Option<RegisterDevicePayload>> {
         let new = NewDevice {
             fingerprint: text("fingerprint", input.fingerprint)?,
@@ -92,12 +92,12 @@ impl LicenceMutation {
         Ok(Some(RegisterDevicePayload { registration: registration.map(DeviceRegistrationResult::from), user_errors }))
     }
 
-    /// Takes a device's place on a licence away, so that another may have it. Doing so again changes nothing. Open to
-    /// those who belong to the licence's account, and with the scope `keys:write`.
+    /// Revokes a device, so that another can take its place on the licence. Revoking it again changes nothing. Open to
+    /// members of the licence's account, and with the scope `keys:write`.
     async fn revoke_device(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which device.")] input: RevokeDeviceInput,
+        #[graphql(desc = "The device.")] input: RevokeDeviceInput,
     ) -> Result<Option<RevokeDevicePayload>> {
         let id = local_id::<Device>(&input.device_id)?;
         let (row, user_errors) = settle(feature::revoke_device(ctx.app(), ctx.viewer(), id).await)?;

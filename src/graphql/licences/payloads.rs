@@ -1,4 +1,4 @@
-//! What the mutations of licences and devices take and give.
+//! Inputs, payloads and user errors of licences and devices.
 
 use super::license_key::{Device, LicenseKey};
 use crate::graphql::common::Instant;
@@ -6,159 +6,159 @@ use crate::licences::Registration;
 use crate::user_error;
 use async_graphql::{ID, InputObject, SimpleObject};
 
-/// A licence for an account.
+/// A licence to issue.
 #[derive(InputObject)]
 pub struct IssueLicenseKeyInput {
-    /// Who gets it.
+    /// The account that receives the licence.
     pub account_id: ID,
-    /// On how many devices it may be used at a time, 1 to 10,000; as configured, where it is left out.
+    /// The number of devices that may use it at a time, 1 to 10,000; the configured number by default.
     pub max_devices: Option<i32>,
-    /// Makes this request the same as another: the same key and input again, within 30 days, give the first answer and
-    /// nothing else. 1 to 255 bytes.
+    /// Identifies this request: within 30 days, the same key and input return the first result and issue nothing again.
+    /// 1 to 255 bytes.
     pub idempotency_key: String,
 }
 
-/// The licence that was issued.
+/// The issued licence.
 #[derive(SimpleObject)]
 pub struct IssueLicenseKeyPayload {
     /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
-    /// What its owner types into the application. Shown this once. Null where there are user errors, and for a request
-    /// that was made before: `replaceLicenseKey` gives a new one.
+    /// The key that its holder enters into the application, shown only this once. Null if there are user errors, and
+    /// for a repeated request: `replaceLicenseKey` creates a new one.
     pub key: Option<String>,
-    /// Why no licence was issued; empty where one was.
+    /// The rules that refused the request; empty on success.
     pub user_errors: Vec<IssueLicenseKeyUserError>,
 }
 
 user_error! {
-    /// Why no licence was issued.
+    /// A rule that refused to issue a licence.
     IssueLicenseKeyUserError with
-    /// The rules that can refuse a licence.
+    /// The rules that can refuse `issueLicenseKey`.
     IssueLicenseKeyErrorCode {
-        /// There is no such account.
+        /// The account does not exist.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
         /// The number of devices is out of range.
         MaxDevicesInvalid = "MAX_DEVICES_INVALID",
     }
 }
 
-/// Which licence's key to show.
+/// A licence whose key to show.
 #[derive(InputObject)]
 pub struct RevealLicenseKeyInput {
-    /// The licence's id.
+    /// The licence.
     pub license_key_id: ID,
 }
 
-/// The licence whose key is shown.
+/// The licence with its key.
 #[derive(SimpleObject)]
 pub struct RevealLicenseKeyPayload {
     /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
-    /// What its owner types into the application. Shown this once. Null if there are user errors.
+    /// The key that its holder enters into the application, shown only this once. Null if there are user errors.
     pub key: Option<String>,
-    /// Why no key is shown; empty where one is.
+    /// The rules that refused the request; empty on success.
     pub user_errors: Vec<RevealLicenseKeyUserError>,
 }
 
 user_error! {
-    /// Why a licence's key is not shown.
+    /// A rule that refused to show a licence's key.
     RevealLicenseKeyUserError with
-    /// The rules that can refuse to show a licence's key.
+    /// The rules that can refuse `revealLicenseKey`.
     RevealLicenseKeyErrorCode {
-        /// There is no such licence.
+        /// The licence does not exist.
         NotFound = "NOT_FOUND",
-        /// The key was shown before; `replaceLicenseKey` gives a new one in its place.
+        /// The key was shown before; `replaceLicenseKey` creates a new one.
         KeyAlreadyShown = "KEY_ALREADY_SHOWN",
         /// The licence was revoked.
         LicenseRevoked = "LICENSE_REVOKED",
     }
 }
 
-/// Which licence's key to replace.
+/// A licence whose key to replace.
 #[derive(InputObject)]
 pub struct ReplaceLicenseKeyInput {
-    /// The licence's id.
+    /// The licence.
     pub license_key_id: ID,
 }
 
-/// The licence that has a new key.
+/// The licence with its new key.
 #[derive(SimpleObject)]
 pub struct ReplaceLicenseKeyPayload {
     /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
-    /// The new key. Shown this once. Null if there are user errors.
+    /// The new key, shown only this once. Null if there are user errors.
     pub key: Option<String>,
-    /// Why there is no new key; empty where there is one.
+    /// The rules that refused the request; empty on success.
     pub user_errors: Vec<ReplaceLicenseKeyUserError>,
 }
 
 user_error! {
-    /// Why a licence's key was not replaced.
+    /// A rule that refused to replace a licence's key.
     ReplaceLicenseKeyUserError with
-    /// The rules that can refuse to replace a licence's key.
+    /// The rules that can refuse `replaceLicenseKey`.
     ReplaceLicenseKeyErrorCode {
-        /// There is no such licence.
+        /// The licence does not exist.
         NotFound = "NOT_FOUND",
         /// The licence was revoked.
         LicenseRevoked = "LICENSE_REVOKED",
     }
 }
 
-/// Which licence to revoke.
+/// A licence to revoke.
 #[derive(InputObject)]
 pub struct RevokeLicenseKeyInput {
-    /// The licence's id.
+    /// The licence.
     pub license_key_id: ID,
-    /// Why, for the audit log: up to 500 characters.
+    /// The reason, for the audit log: up to 500 characters.
     pub reason: Option<String>,
 }
 
-/// The licence that was revoked.
+/// The revoked licence.
 #[derive(SimpleObject)]
 pub struct RevokeLicenseKeyPayload {
     /// The licence; null if there are user errors.
     pub license_key: Option<LicenseKey>,
-    /// Why it was not revoked; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub user_errors: Vec<RevokeLicenseKeyUserError>,
 }
 
 user_error! {
-    /// Why a licence was not revoked.
+    /// A rule that refused to revoke a licence.
     RevokeLicenseKeyUserError with
-    /// The rules that can refuse to revoke a licence.
+    /// The rules that can refuse `revokeLicenseKey`.
     RevokeLicenseKeyErrorCode {
-        /// There is no such licence.
+        /// The licence does not exist.
         NotFound = "NOT_FOUND",
         /// The reason is too long.
         ReasonInvalid = "REASON_INVALID",
     }
 }
 
-/// A device that asks for a place.
+/// A device to register.
 #[derive(InputObject)]
 pub struct RegisterDeviceInput {
-    /// The licence key, in capital or small letters, with or without dashes.
+    /// The licence key, in upper or lower case, with or without dashes.
     pub key: String,
-    /// What the application knows the device by: 1 to 200 characters, the same each time, and of no other device.
+    /// The application's identifier for the device: 1 to 200 characters, stable and unique to the device.
     pub fingerprint: String,
-    /// What its owner calls it: up to 200 characters.
+    /// The device's name: up to 200 characters.
     pub name: Option<String>,
-    /// What it runs: up to 200 characters.
+    /// The operating system: up to 200 characters.
     pub os: Option<String>,
     /// The version of the application: up to 200 characters.
     pub app_version: Option<String>,
 }
 
-/// A device's place on a licence.
+/// A device's registration on a licence.
 #[derive(SimpleObject)]
 pub struct DeviceRegistrationResult {
-    /// What the application knows the device by.
+    /// The application's identifier for the device.
     pub fingerprint: String,
-    /// When it got its place.
+    /// Time of registration.
     pub registered_at: Instant,
-    /// How many devices have a place now, this one included.
+    /// The number of registered devices, this one included.
     pub devices_used: i64,
-    /// How many may have one.
+    /// The number of devices that may be registered.
     pub max_devices: i64,
 }
 
@@ -169,25 +169,25 @@ impl From<Registration> for DeviceRegistrationResult {
     }
 }
 
-/// The device that was registered.
+/// The registered device.
 #[derive(SimpleObject)]
 pub struct RegisterDevicePayload {
-    /// Its place; null if there are user errors.
+    /// The registration; null if there are user errors.
     pub registration: Option<DeviceRegistrationResult>,
-    /// Why it got no place; empty where it has one.
+    /// The rules that refused the request; empty on success.
     pub user_errors: Vec<RegisterDeviceUserError>,
 }
 
 user_error! {
-    /// Why a device got no place.
+    /// A rule that refused to register a device.
     RegisterDeviceUserError with
-    /// The rules that can refuse a device.
+    /// The rules that can refuse `registerDevice`.
     RegisterDeviceErrorCode {
-        /// There is no licence with this key.
+        /// No licence has this key.
         LicenseInvalid = "LICENSE_INVALID",
         /// The licence was revoked.
         LicenseRevoked = "LICENSE_REVOKED",
-        /// As many devices as may have a place have one.
+        /// All places on the licence are taken; `revokeDevice` frees one.
         DeviceLimitReached = "DEVICE_LIMIT_REACHED",
         /// The fingerprint is empty or too long.
         FingerprintInvalid = "FINGERPRINT_INVALID",
@@ -196,28 +196,28 @@ user_error! {
     }
 }
 
-/// Which device's place to free.
+/// A device to revoke.
 #[derive(InputObject)]
 pub struct RevokeDeviceInput {
-    /// The device's id.
+    /// The device.
     pub device_id: ID,
 }
 
-/// The device whose place was freed.
+/// The revoked device.
 #[derive(SimpleObject)]
 pub struct RevokeDevicePayload {
     /// The device; null if there are user errors.
     pub device: Option<Device>,
-    /// Why its place was not freed; empty where it was.
+    /// The rules that refused the request; empty on success.
     pub user_errors: Vec<RevokeDeviceUserError>,
 }
 
 user_error! {
-    /// Why a device's place was not freed.
+    /// A rule that refused to revoke a device.
     RevokeDeviceUserError with
-    /// The rules that can refuse to free a place.
+    /// The rules that can refuse `revokeDevice`.
     RevokeDeviceErrorCode {
-        /// There is no such device.
+        /// The device does not exist.
         NotFound = "NOT_FOUND",
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of back ends.
+//! API keys.
 
 use crate::accounts::{self as feature, NewApiKey};
 use crate::graphql::common::{
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub struct ApiKey(pub(crate) Row<api_keys::Entity>);
 
-/// The key of a back end. The secret itself is shown once, when the key is made.
+/// An API key of a back end. The secret is shown once, at creation. Visible with the scope `keys:write`.
 #[Object]
 impl ApiKey {
     /// The global id.
@@ -19,54 +19,54 @@ impl ApiKey {
         global_id::<ApiKey>(self.0.id)
     }
 
-    /// What it is for.
+    /// The purpose.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The part of the key that is no secret, by which it is known in logs.
+    /// The part of the key that is not secret and identifies it in logs.
     async fn prefix(&self) -> &str {
         &self.0.prefix
     }
 
-    /// What its holder may do, e.g. `billing:read`.
+    /// The scopes of the key, e.g. `billing:read`.
     async fn scopes(&self) -> Vec<&str> {
         self.0.scopes.split(' ').collect()
     }
 
-    /// Who made it, as in the audit log.
+    /// The actor who created it, in the form of the audit log.
     async fn created_by(&self) -> &str {
         &self.0.created_by
     }
 
-    /// When it was made.
+    /// Time of creation.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it stops working; null for never.
+    /// Time of expiry; null for never.
     async fn expires_at(&self) -> Option<Instant> {
         self.0.expires_at.map(Instant::from)
     }
 
-    /// When it was revoked; null where it was not.
+    /// Time of revocation; null if it is not revoked.
     async fn revoked_at(&self) -> Option<Instant> {
         self.0.revoked_at.map(Instant::from)
     }
 
-    /// When it was last used, to the minute; null where it never was.
+    /// Time of the last use, to the minute; null if it was never used.
     async fn last_used_at(&self) -> Option<Instant> {
         self.0.last_used_at.map(Instant::from)
     }
 }
 
-/// What can be asked about API keys.
+/// The query root of API keys.
 #[derive(Default)]
 pub struct ApiKeyQuery;
 
 #[Object]
 impl ApiKeyQuery {
-    /// Every API key, newest first. Needs the scope `keys:write`.
+    /// All API keys, newest first. Needs the scope `keys:write`.
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
@@ -79,17 +79,17 @@ impl ApiKeyQuery {
     }
 }
 
-/// What can be done with API keys.
+/// The mutation roots of API keys.
 #[derive(Default)]
 pub struct ApiKeyMutation;
 
 #[Object]
 impl ApiKeyMutation {
-    /// Makes an API key. Needs the scope `keys:write`; a key can hold no scope that its maker does not hold.
+    /// Creates an API key. Needs the scope `keys:write`; the key can only have scopes that the caller holds.
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the key is to be.")] input: CreateApiKeyInput,
+        #[graphql(desc = "The new key.")] input: CreateApiKeyInput,
     ) -> Result<Option<CreateApiKeyPayload>> {
         let new = NewApiKey {
             name: text("name", input.name)?,
@@ -101,11 +101,12 @@ impl ApiKeyMutation {
         Ok(Some(CreateApiKeyPayload { api_key, secret, user_errors }))
     }
 
-    /// Revokes an API key, from the next request on. Revoking it again changes nothing. Needs the scope `keys:write`.
+    /// Revokes an API key, effective at the next request. Revoking it again changes nothing. Needs the scope
+    /// `keys:write`.
     async fn revoke_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
+        #[graphql(desc = "The key.")] input: RevokeApiKeyInput,
     ) -> Result<Option<RevokeApiKeyPayload>> {
         let id = local_id::<ApiKey>(&input.api_key_id)?;
         let (row, user_errors) = settle(feature::revoke_api_key(ctx.app(), ctx.viewer(), id).await)?;
@@ -113,51 +114,51 @@ impl ApiKeyMutation {
     }
 }
 
-/// What a new API key is to be.
+/// A new API key.
 #[derive(InputObject)]
 pub struct CreateApiKeyInput {
-    /// What it is for: 1 to 100 characters.
+    /// The purpose: 1 to 100 characters.
     name: String,
-    /// What its holder may do: `billing:read`, `catalogue:write`, `credits:write`, `keys:write`, `analytics:read`,
-    /// `audit:read`, `operations:read`, `operations:write`.
+    /// The scopes: `billing:read`, `catalogue:write`, `credits:write`, `keys:write`, `analytics:read`, `audit:read`,
+    /// `operations:read`, `operations:write`.
     scopes: Vec<String>,
-    /// When it stops working; never where it is left out.
+    /// Time of expiry; it never expires by default.
     expires_at: Option<Instant>,
 }
 
-/// The API key that was made.
+/// The created API key.
 #[derive(SimpleObject)]
 pub struct CreateApiKeyPayload {
     /// The key; null if there are user errors.
     api_key: Option<ApiKey>,
-    /// What to send as `Authorization: Bearer …`. Shown this once. Null if there are user errors.
+    /// The secret to send as `Authorization: Bearer …`, shown only this once. Null if there are user errors.
     secret: Option<String>,
     /// The rules that refused the request; empty on success.
     user_errors: Vec<CreateApiKeyUserError>,
 }
 
 user_error! {
-    /// Why no API key was made.
+    /// A rule that refused to create an API key.
     CreateApiKeyUserError with
-    /// The rules that can refuse an API key.
+    /// The rules that can refuse `createApiKey`.
     CreateApiKeyErrorCode {
         /// The name is empty or too long.
         NameInvalid = "NAME_INVALID",
-        /// There is no such scope, or the caller does not hold it.
+        /// The scope does not exist, or the caller does not hold it.
         ScopeInvalid = "SCOPE_INVALID",
-        /// The expiry lies in the past.
+        /// The expiry is in the past.
         ExpiryInvalid = "EXPIRY_INVALID",
     }
 }
 
-/// Which API key to revoke.
+/// An API key to revoke.
 #[derive(InputObject)]
 pub struct RevokeApiKeyInput {
-    /// The key's id.
+    /// The key.
     api_key_id: ID,
 }
 
-/// The API key that was revoked.
+/// The revoked API key.
 #[derive(SimpleObject)]
 pub struct RevokeApiKeyPayload {
     /// The key; null if there are user errors.
@@ -167,11 +168,11 @@ pub struct RevokeApiKeyPayload {
 }
 
 user_error! {
-    /// Why an API key was not revoked.
+    /// A rule that refused to revoke an API key.
     RevokeApiKeyUserError with
-    /// The rules that can refuse to revoke an API key.
+    /// The rules that can refuse `revokeApiKey`.
     RevokeApiKeyErrorCode {
-        /// There is no such key.
+        /// The key does not exist.
         NotFound = "NOT_FOUND",
     }
 }

@@ -1,4 +1,4 @@
-//! Who did what.
+//! The audit log.
 
 use crate::audit::AuditLog;
 use crate::graphql::common::{
@@ -10,7 +10,8 @@ use entity::audit_log;
 
 pub struct AuditLogEntry(pub(crate) Row<audit_log::Entity>);
 
-/// Something that someone did. Entries are added, never changed.
+/// An entry of the audit log: one action by one actor. Entries are added and never changed. Visible with the scope
+/// `audit:read`.
 #[Object]
 impl AuditLogEntry {
     /// The global id.
@@ -18,23 +19,23 @@ impl AuditLogEntry {
         global_id::<AuditLogEntry>(self.0.id)
     }
 
-    /// When it was done.
+    /// Time of the action.
     async fn at(&self) -> Instant {
         self.0.at.into()
     }
 
-    /// Who did it: `user:` with the id of a user, `service:` with a token's subject, `key:` with the prefix of an API
+    /// The actor: `user:` with the id of a user, `service:` with a token's subject, `key:` with the prefix of an API
     /// key, or `system:` with a part of Tollgate.
     async fn actor(&self) -> &str {
         &self.0.actor
     }
 
-    /// What was done, e.g. `credits.grant`.
+    /// The action, e.g. `credits.grant`.
     async fn action(&self) -> &str {
         &self.0.action
     }
 
-    /// The type of what it was done to, e.g. `CreditGrant`.
+    /// The type of the object that the action changed, e.g. `CreditGrant`.
     async fn entity_type(&self) -> &str {
         &self.0.entity_type
     }
@@ -44,27 +45,27 @@ impl AuditLogEntry {
         crate::graphql::common::global_id_of(&self.0.entity_type, self.0.entity_id)
     }
 
-    /// What it was before, as far as it changed; null where it is new.
+    /// The changed fields before the action; null if the object is new.
     async fn before(&self) -> Option<Json> {
         self.0.before.clone().map(Json)
     }
 
-    /// What it was after, as far as it changed.
+    /// The changed fields after the action.
     async fn after(&self) -> Option<Json> {
         self.0.after.clone().map(Json)
     }
 }
 
-/// Which entries of the audit log to list.
+/// Conditions on entries; an entry must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct AuditLogEntryFilter {
-    /// Done by this actor.
+    /// Entries by this actor.
     actor: Option<String>,
-    /// This action alone.
+    /// Entries with this action.
     action: Option<String>,
-    /// Done to what has this global id.
+    /// Entries about the object with this global id.
     entity_id: Option<ID>,
-    /// Done in this span.
+    /// Entries in this span.
     at: Option<DateTimeRange>,
 }
 
@@ -73,18 +74,18 @@ order_input! {
     AuditLogEntryOrder by
     /// The fields that the audit log can be ordered by.
     AuditLogEntryOrderField {
-        /// When it was done.
+        /// Time of the action.
         At,
     }
 }
 
-/// What can be asked about what was done.
+/// The query root of the audit log.
 #[derive(Default)]
 pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// What was done, and by whom. Needs the scope `audit:read`.
+    /// Actions and their actors. Needs the scope `audit:read`.
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

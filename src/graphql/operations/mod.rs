@@ -1,4 +1,4 @@
-//! Running the service: API keys, the audit log, security events, webhook events and calls to providers.
+//! Operation of the service: API keys, the audit log, security events, webhook events and calls to providers.
 
 pub mod api_keys;
 pub mod audit_log;

@@ -1,4 +1,4 @@
-//! What was asked of Stripe.
+//! Calls to payment providers.
 
 use crate::auth::Permission;
 use crate::graphql::accounts::account::Account;
@@ -13,22 +13,22 @@ use entity::outbox_calls;
 pub struct ProviderCall(pub(crate) Row<outbox_calls::Entity>);
 
 words! {
-    /// Where a call stands.
+    /// The state of a call.
     ProviderCallState {
-        /// It is to be made, or made again: the provider did not answer.
+        /// Due, or due again because the provider did not answer.
         Pending = "pending",
-        /// The provider did it.
+        /// Carried out by the provider.
         Done = "done",
-        /// The provider said no.
+        /// Refused by the provider.
         Refused = "refused",
-        /// The provider did not answer, and it is made again only if its caller asks again.
+        /// Not answered by the provider. It is repeated only if its caller asks again.
         Abandoned = "abandoned",
-        /// The provider did not answer for so long that it may have forgotten. What it says since is what counts.
+        /// Not answered for so long that the provider may have forgotten it. Later reports of the provider decide.
         Unresolved = "unresolved",
     }
 }
 
-/// A change that was asked of a payment provider.
+/// A change requested at a payment provider. Visible with the scope `operations:read`.
 #[Object]
 impl ProviderCall {
     /// The global id.
@@ -36,106 +36,106 @@ impl ProviderCall {
         global_id::<ProviderCall>(self.0.id)
     }
 
-    /// The account that it is for; null where it is for none, and where the caller may not see it.
+    /// The account that is billed; null if there is none, or if the caller may not see it.
     async fn billed_account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         to_one(ctx, self.0.account_id).await
     }
 
-    /// Who asked, as in the audit log.
+    /// The actor who requested the change, in the form of the audit log.
     async fn actor(&self) -> &str {
         &self.0.actor
     }
 
-    /// Which verb asked, e.g. `subscriptions.cancel`.
+    /// The operation, e.g. `subscriptions.cancel`.
     async fn call_operation(&self) -> &str {
         &self.0.operation
     }
 
-    /// The method of HTTP.
+    /// The HTTP method.
     async fn method(&self) -> &str {
         &self.0.method
     }
 
-    /// Where, below `/v1/`.
+    /// The path below `/v1/`.
     async fn path(&self) -> &str {
         &self.0.path
     }
 
-    /// With which parameters. They may name people: null without the scope `billing:read`.
+    /// The parameters, which may hold personal data; null without the scope `billing:read`.
     async fn params(&self, ctx: &Context<'_>) -> Option<Json> {
         let may_see = ctx.viewer().permissions().contains(Permission::BillingRead);
         may_see.then(|| Json(self.0.params.clone()))
     }
 
-    /// What makes it the same call at the provider, however often it is made.
+    /// The idempotency key sent to the provider with each attempt.
     async fn sent_key(&self) -> &str {
         &self.0.idempotency_key
     }
 
-    /// Where it stands.
+    /// The state of the call.
     async fn call_state(&self) -> Result<ProviderCallState> {
         Ok(ProviderCallState::read(&self.0.state)?)
     }
 
-    /// Whether it is made later where the provider does not answer, although its caller was told so.
+    /// True if the call is repeated in the background when the provider does not answer.
     async fn retried_later(&self) -> bool {
         self.0.persistent
     }
 
-    /// How often it was made.
+    /// The number of attempts.
     async fn attempts(&self) -> i64 {
         self.0.attempts
     }
 
-    /// The kind of the object that the provider answered with, in its words; null before.
+    /// The kind of the object in the provider's answer, in its terms; null before the answer.
     async fn object_type(&self) -> Option<&str> {
         self.0.object_kind.as_deref()
     }
 
-    /// The id of the object that the provider answered with; null before.
+    /// The id of the object in the provider's answer; null before the answer.
     async fn object_id(&self) -> Option<&str> {
         self.0.object_id.as_deref()
     }
 
-    /// Why the provider said no, in its word; null where it did not.
+    /// The provider's code for a refusal; null if it did not refuse.
     async fn error_code(&self) -> Option<&str> {
         self.0.error_code.as_deref()
     }
 
-    /// The parameter that the provider found fault with; null where it named none.
+    /// The parameter that the provider rejected; null if it named none.
     async fn error_param(&self) -> Option<&str> {
         self.0.error_param.as_deref()
     }
 
-    /// Why a card was declined, in the provider's word; null where none was.
+    /// The provider's code for a declined card, e.g. `insufficient_funds`; null if none was declined.
     async fn decline_code(&self) -> Option<&str> {
         self.0.decline_code.as_deref()
     }
 
-    /// When it was asked for.
+    /// Time of the request.
     async fn created_at(&self) -> Instant {
         self.0.created_at.into()
     }
 
-    /// When it was made last; null where it was not yet.
+    /// Time of the last attempt; null before the first.
     async fn tried_at(&self) -> Option<Instant> {
         self.0.tried_at.map(Instant::from)
     }
 
-    /// When it came to an end; null while it is pending.
+    /// Time of completion; null while it is pending.
     async fn settled_at(&self) -> Option<Instant> {
         self.0.settled_at.map(Instant::from)
     }
 }
 
-/// Which calls to list.
+/// Conditions on calls; a call must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct ProviderCallFilter {
-    /// In this state alone.
+    /// Calls in this state.
     state: Option<ProviderCallState>,
-    /// For this account alone.
+    /// Calls for this account.
     account_id: Option<ID>,
-    /// Asked for in this span.
+    /// Calls requested in this span.
     created_at: Option<DateTimeRange>,
 }
 
@@ -144,18 +144,18 @@ order_input! {
     ProviderCallOrder by
     /// The fields that calls can be ordered by.
     ProviderCallOrderField {
-        /// When they were asked for.
+        /// Time of the request.
         CreatedAt,
     }
 }
 
-/// What can be asked about calls.
+/// The query root of calls to payment providers.
 #[derive(Default)]
 pub struct ProviderCallQuery;
 
 #[Object]
 impl ProviderCallQuery {
-    /// What was asked of the payment providers, and what came of it. Needs the scope `operations:read`.
+    /// Changes requested at the payment providers, and their results. Needs the scope `operations:read`.
     async fn provider_calls(
         &self,
         ctx: &Context<'_>,

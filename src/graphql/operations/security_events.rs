@@ -1,4 +1,4 @@
-//! What may be an attack.
+//! Security events.
 
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, listed, local_id, page_args, settle, text,
@@ -12,33 +12,33 @@ use std::sync::Arc;
 pub struct SecurityEvent(pub(crate) Row<security_events::Entity>);
 
 words! {
-    /// What seems to be going on.
+    /// The kind of a suspected attack.
     #[allow(clippy::enum_variant_names, reason = "the first word says where it was noticed")]
     SecurityEventKind {
-        /// A webhook without a signature: often a scanner.
+        /// A webhook without a signature; often a scanner.
         WebhookUnsigned = "webhook_unsigned",
-        /// A webhook whose signature does not fit: a forger, or a secret that is wrong here.
+        /// A webhook with a wrong signature: a forgery, or a wrong secret in our configuration.
         WebhookForged = "webhook_forged",
-        /// A webhook whose signature fits another time: a copy that is sent again, or a clock that is wrong.
+        /// A webhook with a signature from another time: a replay, or a wrong clock.
         WebhookMistimed = "webhook_mistimed",
     }
 }
 
 words! {
-    /// How grave something is.
+    /// The severity of a security event.
     Severity {
-        /// To be known.
+        /// For information.
         Low = "low",
-        /// To be looked at.
+        /// Needs attention.
         Medium = "medium",
-        /// To be looked at today.
+        /// Needs attention today.
         High = "high",
-        /// To be looked at now.
+        /// Needs attention now.
         Critical = "critical",
     }
 }
 
-/// Something that may be an attack: all of one kind and from one source in an hour.
+/// A suspected attack: all occurrences of one kind from one source within an hour. Visible with the scope `audit:read`.
 #[Object]
 impl SecurityEvent {
     /// The global id.
@@ -46,68 +46,68 @@ impl SecurityEvent {
         global_id::<SecurityEvent>(self.0.id)
     }
 
-    /// What seems to be going on.
+    /// The kind of suspected attack.
     async fn suspicion(&self) -> Result<SecurityEventKind> {
         Ok(SecurityEventKind::read(&self.0.kind)?)
     }
 
-    /// How grave it is; it rises with the number of occurrences.
+    /// The severity; it rises with the number of occurrences.
     async fn severity(&self) -> Result<Severity> {
         Ok(Severity::read(&self.0.severity)?)
     }
 
-    /// Where it comes from: the address of the sender, or of the proxy in front of us; `unknown` where there is none,
-    /// and `others` for those who were too many to tell apart.
+    /// The source: the address of the sender or of the proxy in front of us; `unknown` if there is none, and `others`
+    /// for sources past the limit on how many are told apart.
     async fn subject(&self) -> &str {
         &self.0.subject
     }
 
-    /// What was noticed at its last occurrence; null where there is nothing to add.
+    /// Details of the last occurrence; null if there are none.
     async fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
     }
 
-    /// How often it occurred in its hour. A flood is counted in memory and written down each minute.
+    /// The number of occurrences within the hour, saved once a minute.
     async fn occurrences(&self) -> i64 {
         self.0.occurrences
     }
 
-    /// When it occurred first.
+    /// Time of the first occurrence.
     async fn first_at(&self) -> Instant {
         self.0.first_at.into()
     }
 
-    /// When it occurred last.
+    /// Time of the last occurrence.
     async fn last_at(&self) -> Instant {
         self.0.last_at.into()
     }
 
-    /// When someone settled it; null while it is open. It is open again when it occurs again.
+    /// Time of resolution; null while it is open. A new occurrence opens it again.
     async fn resolved_at(&self) -> Option<Instant> {
         self.0.resolved_at.map(Instant::from)
     }
 
-    /// Who settled it, as in the audit log; null while it is open.
+    /// The actor who resolved it, in the form of the audit log; null while it is open.
     async fn resolved_by(&self) -> Option<&str> {
         self.0.resolved_by.as_deref()
     }
 
-    /// What came of it, in the words of who settled it last; null where nobody did.
+    /// The result of the last resolution; null if there was none.
     async fn resolution(&self) -> Option<&str> {
         self.0.resolution.as_deref()
     }
 }
 
-/// Which security events to list.
+/// Conditions on security events; an event must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct SecurityEventFilter {
-    /// Of one of these severities.
+    /// Events of these severities.
     severity: Option<Vec<Severity>>,
-    /// Of one of these kinds.
+    /// Events of these kinds.
     suspicion: Option<Vec<SecurityEventKind>>,
-    /// Settled, or open.
+    /// True for resolved events, false for open ones.
     resolved: Option<bool>,
-    /// Last seen in this span.
+    /// Events whose last occurrence is in this span.
     last_at: Option<DateTimeRange>,
 }
 
@@ -116,18 +116,18 @@ order_input! {
     SecurityEventOrder by
     /// The fields that security events can be ordered by.
     SecurityEventOrderField {
-        /// When they occurred last.
+        /// Time of the last occurrence.
         LastAt,
     }
 }
 
-/// What can be asked about security.
+/// The query root of security events.
 #[derive(Default)]
 pub struct SecurityQuery;
 
 #[Object]
 impl SecurityQuery {
-    /// What may be an attack. Needs the scope `audit:read`.
+    /// Suspected attacks. Needs the scope `audit:read`.
     async fn security_events(
         &self,
         ctx: &Context<'_>,
@@ -150,18 +150,18 @@ impl SecurityQuery {
     }
 }
 
-/// What can be done about security.
+/// The mutation root of security events.
 #[derive(Default)]
 pub struct SecurityMutation;
 
 #[Object]
 impl SecurityMutation {
-    /// Settles a security event. Settling it again changes nothing. Needs the scopes `operations:write` and
+    /// Resolves a security event. Resolving it again changes nothing. Needs the scopes `operations:write` and
     /// `audit:read`.
     async fn resolve_security_event(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which event, and what came of it.")] input: ResolveSecurityEventInput,
+        #[graphql(desc = "The event and the result.")] input: ResolveSecurityEventInput,
     ) -> Result<Option<ResolveSecurityEventPayload>> {
         let id = local_id::<SecurityEvent>(&input.security_event_id)?;
         let resolution = text("resolution", input.resolution)?;
@@ -174,16 +174,16 @@ impl SecurityMutation {
     }
 }
 
-/// Which security event is settled, and what came of it.
+/// The resolution of a security event.
 #[derive(InputObject)]
 pub struct ResolveSecurityEventInput {
-    /// The event's id.
+    /// The event.
     security_event_id: ID,
-    /// What came of it: 1 to 500 characters.
+    /// The result: 1 to 500 characters.
     resolution: String,
 }
 
-/// The security event that was settled.
+/// The resolved security event.
 #[derive(SimpleObject)]
 pub struct ResolveSecurityEventPayload {
     /// The event; null if there are user errors.
@@ -193,11 +193,11 @@ pub struct ResolveSecurityEventPayload {
 }
 
 user_error! {
-    /// Why a security event was not settled.
+    /// A rule that refused to resolve a security event.
     ResolveSecurityEventUserError with
-    /// The rules that can refuse to settle a security event.
+    /// The rules that can refuse `resolveSecurityEvent`.
     ResolveSecurityEventErrorCode {
-        /// There is no such event.
+        /// The event does not exist.
         NotFound = "NOT_FOUND",
         /// The resolution is empty or too long.
         ResolutionInvalid = "RESOLUTION_INVALID",

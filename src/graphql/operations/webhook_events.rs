@@ -1,4 +1,4 @@
-//! What the payment providers sent.
+//! Events of payment providers.
 
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, listed, optional_text, page_args,
@@ -12,36 +12,36 @@ use entity::inbox_events;
 pub struct WebhookEvent(pub(crate) Row<inbox_events::Entity>);
 
 words! {
-    /// Where an event stands.
+    /// The state of an event.
     WebhookEventState {
-        /// Waits to be applied.
+        /// Waiting to be applied.
         Received = "received",
         /// Applied.
         Applied = "applied",
-        /// Of no concern here.
+        /// Not relevant here.
         Ignored = "ignored",
-        /// Could not be applied, and is tried again.
+        /// Failed; it is tried again.
         Failed = "failed",
-        /// Could not be applied, and waits for an admin.
+        /// Failed; it waits for an operator.
         Parked = "parked",
     }
 }
 
 words! {
-    /// How an event was learned of.
+    /// The way in which an event was learned of.
     WebhookEventSource {
-        /// The provider sent it.
+        /// Sent by the provider as a webhook.
         Webhook = "webhook",
-        /// It stood in the provider's list of events.
+        /// Found in the provider's list of events.
         Listed = "listed",
-        /// It holds an object that was fetched from the provider.
+        /// An object fetched from the provider.
         Fetched = "fetched",
-        /// It holds the provider's answer to a request of ours.
+        /// The provider's answer to one of our requests.
         Answered = "answered",
     }
 }
 
-/// Something that a payment provider told us.
+/// An event of a payment provider. Visible with the scope `billing:read`.
 #[Object]
 impl WebhookEvent {
     /// The global id.
@@ -49,108 +49,108 @@ impl WebhookEvent {
         global_id::<WebhookEvent>(self.0.id)
     }
 
-    /// Who sent it.
+    /// The payment provider.
     async fn provider(&self) -> Result<Provider> {
         Ok(Provider::read(&self.0.provider)?)
     }
 
-    /// Its id at the provider.
+    /// The event's id at the provider.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
-    /// What it is about, in the provider's words, e.g. `invoice.paid`.
+    /// The type of event, in the provider's terms, e.g. `invoice.paid`.
     async fn event_type(&self) -> &str {
         &self.0.kind
     }
 
-    /// The version of the provider's API that it is written in; null where it names none.
+    /// The version of the provider's API that the payload follows; null if it names none.
     async fn api_version(&self) -> Option<&str> {
         self.0.api_version.as_deref()
     }
 
-    /// The provider's id of the object that it is about; null where it is about none.
+    /// The provider's id of the object that the event is about; null if there is none.
     async fn object_id(&self) -> Option<&str> {
         self.0.object_id.as_deref()
     }
 
-    /// How it was learned of.
+    /// The way in which the event was learned of.
     async fn learned_by(&self) -> Result<WebhookEventSource> {
         Ok(WebhookEventSource::read(&self.0.source)?)
     }
 
-    /// When it happened, by the provider's clock.
+    /// Time at which it happened, by the provider's clock.
     async fn occurred_at(&self) -> Instant {
         self.0.occurred_at.into()
     }
 
-    /// When it arrived here.
+    /// Time of receipt.
     async fn received_at(&self) -> Instant {
         self.0.received_at.into()
     }
 
-    /// What was sent.
+    /// The payload as received.
     async fn payload(&self) -> Json {
         Json(self.0.payload.clone())
     }
 
-    /// Where it stands.
+    /// The state of the event.
     async fn state(&self) -> Result<WebhookEventState> {
         Ok(WebhookEventState::read(&self.0.state)?)
     }
 
-    /// What has to be known before it can be applied, e.g. `user:user_17`; null where nothing is missing.
+    /// The missing fact that the event waits for, e.g. `user:user_17`; null if nothing is missing.
     async fn waits_for(&self) -> Option<&str> {
         self.0.waits_for.as_deref()
     }
 
-    /// What an admin should know about it although it was applied; null where there is nothing to say.
+    /// A note for operators about an applied event; null if there is none.
     async fn note(&self) -> Option<&str> {
         self.0.note.as_deref()
     }
 
-    /// How often it was tried.
+    /// The number of attempts to apply it.
     async fn attempts(&self) -> i64 {
         self.0.attempts
     }
 
-    /// When it is tried next; null where it is not.
+    /// Time of the next attempt; null if none is planned.
     async fn next_attempt_at(&self) -> Option<Instant> {
         self.0.next_attempt_at.map(Instant::from)
     }
 
-    /// What went wrong last; null where nothing did.
+    /// The last failure; null if there was none.
     async fn error(&self) -> Option<&str> {
         self.0.error.as_deref()
     }
 
-    /// When it was applied; null where it was not.
+    /// Time at which it was applied; null if it was not.
     async fn applied_at(&self) -> Option<Instant> {
         self.0.applied_at.map(Instant::from)
     }
 }
 
-/// Which events to list.
+/// Conditions on events; an event must meet all that are given.
 #[derive(InputObject, Default)]
 pub struct WebhookEventFilter {
-    /// In one of these states.
+    /// Events in one of these states.
     state: Option<Vec<WebhookEventState>>,
-    /// Of this type alone, e.g. `invoice.paid`.
+    /// Events of this type, e.g. `invoice.paid`.
     event_type: Option<String>,
-    /// From this provider alone.
+    /// Events of this provider.
     provider: Option<Provider>,
-    /// The one with this id at its provider.
+    /// The event with this id at its provider.
     external_id: Option<String>,
-    /// About the object with this id at its provider.
+    /// Events about the object with this id at its provider.
     object_id: Option<String>,
-    /// Whether they wait for something that is not known yet.
+    /// True for events that wait for a missing fact, false for the others.
     waiting: Option<bool>,
-    /// Received in this span.
+    /// Events received in this span.
     received_at: Option<DateTimeRange>,
 }
 
 impl WebhookEventFilter {
-    /// The events that match.
+    /// Returns the list of events that match.
     pub(crate) fn list(self, descending: bool) -> Result<Events> {
         Ok(Events {
             states: Word::words(self.state).into_iter().filter_map(|state| state.parse().ok()).collect(),
@@ -170,23 +170,23 @@ order_input! {
     WebhookEventOrder by
     /// The fields that events can be ordered by.
     WebhookEventOrderField {
-        /// When they arrived.
+        /// Time of receipt.
         ReceivedAt,
     }
 }
 
-/// What of the events is still to be dealt with. What was applied or ignored is not counted.
+/// Counts of webhook events that are not applied yet. Applied and ignored events are not counted.
 #[derive(SimpleObject)]
 pub struct InboxStatus {
-    /// How many have not been tried yet.
+    /// Events that were not tried yet.
     received: i64,
-    /// How many were tried in vain, and are tried again.
+    /// Events that failed and are tried again.
     failed: i64,
-    /// How many wait for an admin.
+    /// Events that wait for an operator.
     parked: i64,
-    /// How many wait for something that is not known yet, whatever their state.
+    /// Events that wait for a missing fact, in any state.
     waiting: i64,
-    /// When the oldest of those arrived that are received or failed; null where there are none.
+    /// Time of receipt of the oldest event that is received or failed; null if there is none.
     oldest_unapplied_at: Option<Instant>,
 }
 
@@ -202,18 +202,18 @@ impl From<Backlog> for InboxStatus {
     }
 }
 
-/// What can be asked about events.
+/// The query roots of webhook events.
 #[derive(Default)]
 pub struct InboxQuery;
 
 #[Object]
 impl InboxQuery {
-    /// What of `webhookEvents` is still to be dealt with. Needs the scope `billing:read`.
+    /// Counts of `webhookEvents` that are not applied yet. Needs the scope `billing:read`.
     async fn inbox(&self, ctx: &Context<'_>) -> Result<InboxStatus> {
         Ok(inbox::backlog(ctx.app(), ctx.viewer()).await?.into())
     }
 
-    /// What the payment providers sent. Needs the scope `billing:read`.
+    /// Events of the payment providers. Needs the scope `billing:read`.
     async fn webhook_events(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! What an operator can do about the mirror: apply events again, and compare it with Stripe.
+//! Mutations that repair the mirror: replays of events and comparisons with Stripe.
 
 use super::webhook_events::WebhookEventFilter;
 use crate::graphql::common::{ContextExt, Instant, Json, local_id, settle};
@@ -6,46 +6,45 @@ use crate::inbox::{self as feature, Comparison, Drift, Reconciled, Replay};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
-/// How many pages of a hundred objects one request asks Stripe for.
+/// Pages of a hundred objects that one request may fetch from Stripe.
 const MAX_PAGES: usize = 50;
 
-/// What can be done about events and the mirror.
+/// The mutation roots of webhook events and the mirror.
 #[derive(Default)]
 pub struct InboxMutation;
 
 #[Object]
 impl InboxMutation {
-    /// Has one event applied again, by the background work; an applied one changes nothing unless our records differ
-    /// from it. Needs the scopes `operations:write` and `billing:read`.
+    /// Applies one event again in the background. An applied event changes nothing unless our records differ from it.
+    /// Needs the scopes `operations:write` and `billing:read`.
     async fn replay_webhook_event(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which event.")] input: ReplayWebhookEventInput,
+        #[graphql(desc = "The event.")] input: ReplayWebhookEventInput,
     ) -> Result<Option<ReplayWebhookEventPayload>> {
         let id = local_id::<super::webhook_events::WebhookEvent>(&input.webhook_event_id)?;
         let (replay, user_errors) = settle(feature::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
         Ok(Some(ReplayWebhookEventPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
-    /// Has the events applied again that match, the oldest first and at most 1,000 in one request. Needs the scopes
+    /// Applies the events that match again, oldest first and at most 1,000 per request. Needs the scopes
     /// `operations:write` and `billing:read`.
     async fn replay_webhook_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which events.")] input: ReplayWebhookEventsInput,
+        #[graphql(desc = "The events.")] input: ReplayWebhookEventsInput,
     ) -> Result<Option<ReplayWebhookEventsPayload>> {
         let list = input.filter.unwrap_or_default().list(false)?;
         let (replay, user_errors) = settle(feature::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
         Ok(Some(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
-    /// Compares what is held with what Stripe has, and makes up for what never arrived. Goes through up to 5,000 events
-    /// and objects; the command `tollgate reconcile` goes through all. Needs the scopes `operations:write` and
-    /// `billing:read`.
+    /// Compares our records with Stripe and applies what never arrived. Covers up to 5,000 events and objects; the
+    /// command `tollgate reconcile` covers all. Needs the scopes `operations:write` and `billing:read`.
     async fn reconcile(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "From when on.")] input: ReconcileInput,
+        #[graphql(desc = "The span to compare.")] input: ReconcileInput,
     ) -> Result<Option<ReconcilePayload>> {
         let comparison = Comparison { since: input.since.0, dry_run: input.dry_run, max_pages: MAX_PAGES };
         let outcome = feature::reconcile(ctx.app(), ctx.viewer(), comparison, |_| ()).await;
@@ -53,12 +52,12 @@ impl InboxMutation {
         Ok(Some(ReconcilePayload { reconciliation: found.map(ReconciliationSummary::from), user_errors }))
     }
 
-    /// Asks Stripe for an account's customers, and for the newest hundred of their subscriptions, invoices and payments
-    /// each, and applies what differs. Needs the scopes `operations:write` and `billing:read`.
+    /// Fetches an account's customers from Stripe, with the newest hundred of their subscriptions, invoices and
+    /// payments each, and applies the differences. Needs the scopes `operations:write` and `billing:read`.
     async fn resync_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account.")] input: ResyncAccountInput,
+        #[graphql(desc = "The account.")] input: ResyncAccountInput,
     ) -> Result<Option<ResyncAccountPayload>> {
         let id = local_id::<crate::graphql::accounts::account::Account>(&input.account_id)?;
         let (found, user_errors) = settle(feature::resync_account(ctx.app(), ctx.viewer(), id).await)?;
@@ -66,16 +65,16 @@ impl InboxMutation {
     }
 }
 
-/// A mirrored row that is not as it should be.
+/// A difference between our records and the provider.
 #[derive(SimpleObject)]
 pub struct MirrorDifferenceSummary {
-    /// The table.
+    /// The table of the record.
     table: String,
-    /// The row's id at the provider, or what else tells it apart there.
+    /// The record's id at the provider, or its other identity there.
     external_id: String,
-    /// The columns that differ, as they were; null for a row that was missing.
+    /// The differing columns of our record; null for a missing record.
     before: Option<Json>,
-    /// The same columns as they should be; null for a row that should not be there.
+    /// The columns as they should be; null for a record that should not exist.
     after: Option<Json>,
 }
 
@@ -94,14 +93,14 @@ fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// Events that are applied again.
+/// The result of applying events again.
 #[derive(SimpleObject)]
 pub struct WebhookReplayResult {
-    /// How many events are applied again.
+    /// The number of events that are applied again.
     event_count: i32,
-    /// Whether there are more that match; ask again for them.
+    /// True if more events match; repeat the request for them.
     has_more: bool,
-    /// What would change, at most 1,000 rows of it; empty unless it is a dry run.
+    /// The changes of a dry run, at most 1,000; empty otherwise.
     differences: Vec<MirrorDifferenceSummary>,
     /// The objects that could not be applied in a dry run, each with the reason.
     failures: Vec<String>,
@@ -118,20 +117,20 @@ impl From<Replay> for WebhookReplayResult {
     }
 }
 
-/// What a comparison with Stripe found. What differed is mended, unless it is a dry run.
+/// The result of a comparison with Stripe. Differences are repaired unless it is a dry run.
 #[derive(SimpleObject)]
 pub struct ReconciliationSummary {
-    /// How many events Stripe listed.
+    /// The number of events that Stripe listed.
     events_listed: i32,
-    /// How many of them had not arrived.
+    /// The number of listed events that had not arrived.
     events_missed: i32,
-    /// How many objects were compared.
+    /// The number of objects compared.
     objects_compared: i32,
-    /// How many objects Stripe shows in another way than they are held.
+    /// The number of objects that differ from our records.
     objects_differing: i32,
-    /// Whether all was gone through.
+    /// True if everything was compared.
     complete: bool,
-    /// Which of our rows differed, at most 1,000 of them.
+    /// The differing records, at most 1,000.
     differences: Vec<MirrorDifferenceSummary>,
     /// The objects that could not be applied, each with the reason.
     failures: Vec<String>,
@@ -151,12 +150,12 @@ impl From<Reconciled> for ReconciliationSummary {
     }
 }
 
-/// Which event to apply again.
+/// An event to apply again.
 #[derive(InputObject)]
 pub struct ReplayWebhookEventInput {
-    /// The event's id.
+    /// The event.
     webhook_event_id: ID,
-    /// Only say what would change.
+    /// Reports the changes without making them.
     #[graphql(default)]
     dry_run: bool,
 }
@@ -164,28 +163,28 @@ pub struct ReplayWebhookEventInput {
 /// The event that is applied again.
 #[derive(SimpleObject)]
 pub struct ReplayWebhookEventPayload {
-    /// What comes of it; null if there are user errors.
+    /// The result; null if there are user errors.
     replay: Option<WebhookReplayResult>,
     /// The rules that refused the request; empty on success.
     user_errors: Vec<ReplayWebhookEventUserError>,
 }
 
 user_error! {
-    /// Why an event is not applied again.
+    /// A rule that refused to apply an event again.
     ReplayWebhookEventUserError with
-    /// The rules that can refuse to apply an event again.
+    /// The rules that can refuse `replayWebhookEvent`.
     ReplayWebhookEventErrorCode {
-        /// There is no such event, or it is an ignored one.
+        /// The event does not exist or is ignored.
         NotFound = "NOT_FOUND",
     }
 }
 
-/// Which events to apply again.
+/// Events to apply again.
 #[derive(InputObject)]
 pub struct ReplayWebhookEventsInput {
-    /// Those that match; where it names no state, those that failed or are parked.
+    /// Conditions on the events; without a state, failed and parked events.
     filter: Option<WebhookEventFilter>,
-    /// Only say what would change.
+    /// Reports the changes without making them.
     #[graphql(default)]
     dry_run: bool,
 }
@@ -193,78 +192,78 @@ pub struct ReplayWebhookEventsInput {
 /// The events that are applied again.
 #[derive(SimpleObject)]
 pub struct ReplayWebhookEventsPayload {
-    /// What comes of it; null if there are user errors.
+    /// The result; null if there are user errors.
     replay: Option<WebhookReplayResult>,
     /// The rules that refused the request; empty on success.
     user_errors: Vec<ReplayWebhookEventsUserError>,
 }
 
 user_error! {
-    /// Why events are not applied again.
+    /// A rule that refused to apply events again.
     ReplayWebhookEventsUserError with
-    /// The rules that can refuse to apply events again.
+    /// The rules that can refuse `replayWebhookEvents`.
     ReplayWebhookEventsErrorCode {
         /// Ignored events cannot be applied.
         StateInvalid = "STATE_INVALID",
     }
 }
 
-/// What to compare with Stripe.
+/// A comparison with Stripe.
 #[derive(InputObject)]
 pub struct ReconcileInput {
-    /// From when on events, invoices and payments are compared; the other objects all are. Stripe lists events of the
-    /// last 30 days.
+    /// The earliest time of the events, invoices and payments to compare; all other objects are compared. Stripe lists
+    /// events of the last 30 days.
     since: Instant,
-    /// Only say what differs.
+    /// Reports the differences without repairing them.
     #[graphql(default)]
     dry_run: bool,
 }
 
-/// What was compared with Stripe.
+/// The result of the comparison.
 #[derive(SimpleObject)]
 pub struct ReconcilePayload {
-    /// What was found; null if there are user errors.
+    /// The result; null if there are user errors.
     reconciliation: Option<ReconciliationSummary>,
     /// The rules that refused the request; empty on success.
     user_errors: Vec<ReconcileUserError>,
 }
 
 user_error! {
-    /// Why nothing was compared.
+    /// A rule that refused a comparison.
     ReconcileUserError with
-    /// The rules that can refuse a comparison.
+    /// The rules that can refuse `reconcile`.
     ReconcileErrorCode {
-        /// No key of Stripe's API is configured.
+        /// No API key for Stripe is configured.
         NotConfigured = "NOT_CONFIGURED",
-        /// The time lies in the future.
+        /// The time is in the future.
         SinceInvalid = "SINCE_INVALID",
     }
 }
 
-/// Which account to ask Stripe about.
+/// An account to compare with Stripe.
 #[derive(InputObject)]
 pub struct ResyncAccountInput {
-    /// The account's id.
+    /// The account.
     account_id: ID,
 }
 
-/// The account that Stripe was asked about.
+/// The result of comparing the account.
 #[derive(SimpleObject)]
 pub struct ResyncAccountPayload {
-    /// What was found; null if there are user errors.
+    /// The result; null if there are user errors.
     reconciliation: Option<ReconciliationSummary>,
     /// The rules that refused the request; empty on success.
     user_errors: Vec<ResyncAccountUserError>,
 }
 
 user_error! {
-    /// Why Stripe was not asked about an account.
+    /// A rule that refused to compare an account.
     ResyncAccountUserError with
-    /// The rules that can refuse to ask about an account.
+    /// The rules that can refuse `resyncAccount`.
     ResyncAccountErrorCode {
-        /// There is no such account.
+        /// The account does not exist.
         NotFound = "NOT_FOUND",
-        /// No key of Stripe's API is configured.
+        /// No API key for Stripe is configured.
         NotConfigured = "NOT_CONFIGURED",
     }
 }
