@@ -147,7 +147,7 @@ pub fn sdl() -> String {
 pub fn attach(app: Arc<App>, viewer: Viewer) -> Attach {
     Box::new(move |request| {
         let loaders = Loaders::new(Arc::clone(&app), viewer.clone());
-        request.data(Arc::clone(&app)).data(loaders.batches()).data(Arc::new(loaders))
+        request.data(Arc::clone(&app)).data(loaders.scheduler()).data(Arc::new(loaders))
     })
 }
 

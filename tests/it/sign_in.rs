@@ -146,11 +146,11 @@ async fn a_token_holds_from_its_beginning_to_its_end(test: &TestApp) {
 }
 
 async fn of_many_first_requests_at_once_one_makes_the_user(test: &TestApp) {
-    let query = "{ viewer { user { id } account { id kind owner { id } } } }";
+    let query = "{ viewer { user { id } account { id holderKind owner { id } } } }";
     let requests = (0..16).map(async |_| test.user("newcomer").data(query, json!({})).await);
     let answers = join_all(requests).await;
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    assert_eq!(answers[0]["viewer"]["account"]["kind"], "INDIVIDUAL");
+    assert_eq!(answers[0]["viewer"]["account"]["holderKind"], "INDIVIDUAL");
     assert_eq!(answers[0]["viewer"]["account"]["owner"], answers[0]["viewer"]["user"]);
     let db = test.app.db.schema();
     assert_eq!(users::Entity::find().count(db).await.unwrap(), 1);

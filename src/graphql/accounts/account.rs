@@ -7,7 +7,7 @@ use crate::accounts as feature;
 use crate::credits::{Balances, Entries};
 use crate::gifts::GiftsOf;
 use crate::graphql::common::{
-    Connection, Currency, Instant, Row, Word, all_under, global_id, page_args, text, to_exactly_one, under,
+    Connection, Currency, Instant, Row, Word, all_children, child_page, global_id, page_args, text, to_exactly_one,
 };
 use crate::graphql::coupons::coupon::DiscountRedemption;
 use crate::graphql::credits::ledger::{
@@ -38,12 +38,12 @@ impl Account {
     }
 
     /// The kind of account: how many people share it.
-    async fn kind(&self) -> Result<AccountKind> {
+    async fn holder_kind(&self) -> Result<AccountKind> {
         Ok(AccountKind::read(&self.0.kind)?)
     }
 
     /// The display name; null for an individual account and where none was given.
-    async fn name(&self) -> Option<&str> {
+    async fn display_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
@@ -84,7 +84,7 @@ impl Account {
         #[graphql(default = false, desc = "Includes former members.")] include_former: bool,
     ) -> Result<Connection<AccountMember>> {
         let list = feature::Members { include_former };
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// The subscription that gives the account its current plan: trialing, active or past due, to a plan known here. Of
@@ -106,7 +106,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<SubscriptionOrder>,
     ) -> Result<Connection<Subscription>> {
         let list = SubscriptionFilter::list(filter, order_by)?;
-        under(ctx, Holder::Account, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, Holder::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Payments and payment attempts.
@@ -121,7 +121,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         let list = PaymentFilter::list(filter, order_by)?;
-        under(ctx, PaymentsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, PaymentsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Invoices to the account.
@@ -136,7 +136,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
         let list = InvoiceFilter::list(filter, order_by)?;
-        under(ctx, InvoicesOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, InvoicesOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Refunds of the account's payments, in every status.
@@ -151,7 +151,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
         let list = RefundFilter::list(filter, order_by)?;
-        under(ctx, RefundsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, RefundsOf::Account, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Gifts that the account bought.
@@ -166,7 +166,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<GiftOrder>,
     ) -> Result<Connection<Gift>> {
         let list = GiftFilter::list(filter, order_by)?;
-        under(ctx, GiftsOf::Buyer, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, GiftsOf::Buyer, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Gifts that the account redeemed.
@@ -181,7 +181,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<GiftOrder>,
     ) -> Result<Connection<Gift>> {
         let list = GiftFilter::list(filter, order_by)?;
-        under(ctx, GiftsOf::Redeemer, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, GiftsOf::Redeemer, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// The account's customers at the payment providers.
@@ -196,7 +196,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<ProviderCustomerOrder>,
     ) -> Result<Connection<ProviderCustomer>> {
         let list = ProviderCustomerFilter::list(filter, order_by)?;
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Discounts that the account has used, newest first.
@@ -208,7 +208,7 @@ impl Account {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<DiscountRedemption>> {
-        under(ctx, RedemptionsOf::Account, self.0.id, Redemptions, page_args(first, after, last, before)).await
+        child_page(ctx, RedemptionsOf::Account, self.0.id, Redemptions, page_args(first, after, last, before)).await
     }
 
     /// Licences for a desktop application.
@@ -223,12 +223,12 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<LicenseKeyOrder>,
     ) -> Result<Connection<LicenseKey>> {
         let list = LicenseKeyFilter::list(filter, order_by)?;
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Credit balances, one for each credit unit that the account ever held.
     async fn credit_balances(&self, ctx: &Context<'_>) -> Result<Vec<CreditBalance>> {
-        all_under(ctx, (), self.0.id, Balances { unit: None }).await
+        all_children(ctx, (), self.0.id, Balances { unit: None }).await
     }
 
     /// The balance in one credit unit; null if the account never held any.
@@ -238,7 +238,7 @@ impl Account {
         #[graphql(desc = "The code of the credit unit.")] unit: String,
     ) -> Result<Option<CreditBalance>> {
         let list = Balances { unit: Some(text("unit", unit)?) };
-        Ok(all_under(ctx, (), self.0.id, list).await?.pop())
+        Ok(all_children(ctx, (), self.0.id, list).await?.pop())
     }
 
     /// Credits granted to the account.
@@ -253,7 +253,7 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<CreditGrantOrder>,
     ) -> Result<Connection<CreditGrant>> {
         let list = CreditGrantFilter::list(filter, order_by)?;
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Ledger entries of one credit unit, newest first, each with the balance after it.
@@ -269,6 +269,6 @@ impl Account {
         bucket: LedgerBucket,
     ) -> Result<Connection<LedgerEntry>> {
         let list = Entries { unit: text("unit", unit)?, bucket: bucket.word() };
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 }

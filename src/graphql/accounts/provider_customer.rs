@@ -3,7 +3,7 @@
 use super::account::Account;
 use crate::accounts as feature;
 use crate::graphql::common::{
-    Connection, Instant, Row, Word, global_id, listed, optional_text, page_args, to_exactly_one,
+    Connection, Instant, Row, Word, global_id, optional_text, page, page_args, to_exactly_one,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::order_input;
@@ -121,6 +121,6 @@ impl ProviderCustomerQuery {
         #[graphql(desc = "Conditions on the customers.")] filter: Option<ProviderCustomerFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<ProviderCustomerOrder>,
     ) -> Result<Connection<ProviderCustomer>> {
-        listed(ctx, ProviderCustomerFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, ProviderCustomerFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::list::{AccountFilter, AccountOrder};
-use crate::graphql::common::{Connection, ContextExt, listed, local_id, page_args, to_one};
+use crate::graphql::common::{Connection, ContextExt, local_id, page, page_args, to_one};
 use async_graphql::{Context, ID, Object, Result};
 
 /// The query roots of accounts.
@@ -32,6 +32,6 @@ impl AccountQuery {
         #[graphql(desc = "Conditions on the accounts.")] filter: Option<AccountFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<AccountOrder>,
     ) -> Result<Connection<Account>> {
-        listed(ctx, AccountFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, AccountFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

@@ -4,8 +4,8 @@ use super::account::Account;
 use super::list::{AccountFilter, AccountOrder};
 use crate::accounts as feature;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, Word, all_under, global_id, listed, local_id, optional_text,
-    page_args, under,
+    Connection, ContextExt, DateTimeRange, Instant, Row, Word, all_children, child_page, global_id, local_id,
+    optional_text, page, page_args,
 };
 use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder};
 use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder};
@@ -74,7 +74,7 @@ impl User {
 
     /// The user's individual account; null if the caller may not see it.
     async fn own_account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
-        Ok(all_under(ctx, (), self.0.id, feature::OwnAccount).await?.pop())
+        Ok(all_children(ctx, (), self.0.id, feature::OwnAccount).await?.pop())
     }
 
     /// Accounts that the user is currently a member of.
@@ -89,7 +89,7 @@ impl User {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<AccountOrder>,
     ) -> Result<Connection<Account>> {
         let list = AccountFilter::list(filter, order_by)?;
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// The subscription that gives the user their current plan, through any of their accounts: trialing, active or past
@@ -111,7 +111,7 @@ impl User {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<SubscriptionOrder>,
     ) -> Result<Connection<Subscription>> {
         let list = SubscriptionFilter::list(filter, order_by)?;
-        under(ctx, Holder::User, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, Holder::User, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Payments of all accounts of the user.
@@ -126,7 +126,7 @@ impl User {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         let list = PaymentFilter::list(filter, order_by)?;
-        under(ctx, PaymentsOf::User, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, PaymentsOf::User, self.0.id, list, page_args(first, after, last, before)).await
     }
 }
 
@@ -182,6 +182,6 @@ impl UserQuery {
             created: DateTimeRange::between(filter.created_at),
             descending: UserOrder::descending(order_by, true),
         };
-        listed(ctx, list, page_args(first, after, last, before)).await
+        page(ctx, list, page_args(first, after, last, before)).await
     }
 }

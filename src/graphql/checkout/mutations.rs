@@ -226,7 +226,7 @@ pub struct OpenBillingPortalPayload {
 user_error! {
     /// A reason for refusing `startCheckout`.
     StartCheckoutUserError with
-    /// Rules that can refuse `startCheckout`. Values may be added.
+    /// Rules that can refuse `startCheckout`.
     StartCheckoutErrorCode {
         /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
@@ -262,7 +262,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `createSubscription`.
     CreateSubscriptionUserError declining with
-    /// Rules that can refuse `createSubscription`. Values may be added.
+    /// Rules that can refuse `createSubscription`.
     CreateSubscriptionErrorCode {
         /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
@@ -300,7 +300,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `purchaseCredits`.
     PurchaseCreditsUserError declining with
-    /// Rules that can refuse `purchaseCredits`. Values may be added.
+    /// Rules that can refuse `purchaseCredits`.
     PurchaseCreditsErrorCode {
         /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
@@ -324,7 +324,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `openBillingPortal`.
     OpenBillingPortalUserError with
-    /// Rules that can refuse `openBillingPortal`. Values may be added.
+    /// Rules that can refuse `openBillingPortal`.
     OpenBillingPortalErrorCode {
         /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",

@@ -1,8 +1,8 @@
-//! Connections in the form that Relay asks for (https://relay.dev/graphql/connections.htm).
+//! Connections as Relay specifies them (https://relay.dev/graphql/connections.htm).
 
 use super::context::ContextExt;
 use super::ids::Record;
-use super::loaders::{Counts, Pages, Row, Under, Wholes};
+use super::loaders::{AllChildren, ChildCounts, ChildPages, ChildrenOf, Row};
 use crate::db::{self, ChildListing, Listing, Order, PageArgs, Slice};
 use crate::error::{Error, Result};
 use async_graphql::{Context, Enum, Object, OutputType, SimpleObject, TypeName};
@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Which way an order goes.
+/// The direction of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum OrderDirection {
     /// Smallest or oldest first.
@@ -33,14 +33,14 @@ macro_rules! order_input {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, async_graphql::InputObject)]
         pub struct $name {
-            /// What to order by.
+            /// The field to order by.
             pub field: $field,
-            /// Which way.
+            /// The direction.
             pub direction: $crate::graphql::common::connections::OrderDirection,
         }
 
         impl $name {
-            /// Whether the largest or newest comes first; `otherwise` where nothing is asked.
+            /// Returns true if the largest or newest comes first; `otherwise` applies without an order.
             pub(crate) fn descending(order: Option<Self>, otherwise: bool) -> bool {
                 order.map_or(otherwise, |order| order.direction == $crate::graphql::common::connections::OrderDirection::Desc)
             }
@@ -48,12 +48,12 @@ macro_rules! order_input {
     };
 }
 
-/// Where a page stands in its list.
+/// The position of a page in its list.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct PageInfo {
-    /// Whether there are rows after this page. For a page read backwards: whether it ended before a cursor.
+    /// True if there are rows after this page. For a page read backwards: true if it ended before a cursor.
     pub has_next_page: bool,
-    /// Whether there are rows before this page. For a page read forwards: whether it started after a cursor.
+    /// True if there are rows before this page. For a page read forwards: true if it started after a cursor.
     pub has_previous_page: bool,
     /// The cursor of the first row; null for an empty page.
     pub start_cursor: Option<String>,
@@ -61,7 +61,7 @@ pub struct PageInfo {
     pub end_cursor: Option<String>,
 }
 
-/// A row and where it stands in its list.
+/// A row with its cursor.
 pub struct Edge<'a, T: Record> {
     node: &'a T,
     order: &'a Order<T::Entity>,
@@ -73,13 +73,13 @@ impl<T: Record> TypeName for Edge<'_, T> {
     }
 }
 
-/// A row and where it stands in its list.
+/// A row with its cursor.
 #[Object(name_type)]
 impl<'a, T: Record + OutputType> Edge<'a, T>
 where
     Order<T::Entity>: Sync,
 {
-    /// Stands for this place in the list, for `after` and `before`. Opaque.
+    /// The position of the row in the list, for `after` and `before`. Opaque.
     async fn cursor(&self) -> String {
         self.order.cursor(self.node.row())
     }
@@ -92,7 +92,7 @@ where
 
 type Total = Box<dyn for<'a> Fn(&'a Context<'a>) -> BoxFuture<'a, Result<i64, Arc<Error>>> + Send + Sync>;
 
-/// A page of a list. What is not asked for, such as cursors and the count, is not computed.
+/// A page of a list. Fields that are not requested, such as cursors and the count, are not computed.
 pub struct Connection<T: Record> {
     rows: Vec<T>,
     order: Order<T::Entity>,
@@ -118,12 +118,12 @@ where
         self.rows.iter().map(|node| Edge { node, order: &self.order }).collect()
     }
 
-    /// The rows alone.
+    /// The rows, without cursors.
     async fn nodes(&self) -> &[T] {
         &self.rows
     }
 
-    /// Where this page stands in the list.
+    /// The position of this page in the list.
     async fn page_info(&self) -> PageInfo {
         let cursor = |row: Option<&T>| row.map(|row| self.order.cursor(row.row()));
         PageInfo {
@@ -134,7 +134,7 @@ where
         }
     }
 
-    /// How many rows the whole list has. Counted only when asked for.
+    /// The number of rows in the whole list, counted only when requested.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
         Ok((self.total)(ctx).await?)
     }
@@ -146,30 +146,30 @@ impl<T: Record> Connection<T> {
         Connection { rows: rows.into_iter().map(T::from).collect(), order, has_previous_page, has_next_page, total }
     }
 
-    /// The first row of the page.
+    /// Returns the first row of the page.
     pub fn into_first(self) -> Option<T> {
         self.rows.into_iter().next()
     }
 }
 
-/// The four paging arguments of a field.
+/// Builds the paging arguments of a field.
 pub fn page_args(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> PageArgs {
     PageArgs { first, after, last, before }
 }
 
-/// A page of a whole list, as far as the caller may see it.
-pub async fn listed<T, L>(ctx: &Context<'_>, list: L, args: PageArgs) -> async_graphql::Result<Connection<T>>
+/// Returns a page of the rows that a signed-in caller may see.
+pub async fn page<T, L>(ctx: &Context<'_>, list: L, args: PageArgs) -> async_graphql::Result<Connection<T>>
 where
     T: Record<Entity = L::Entity>,
     L: Listing,
     <L::Entity as EntityTrait>::Model: Send + Sync,
 {
     ctx.viewer().require_signed_in()?;
-    listed_for_anyone(ctx, list, args).await
+    public_page(ctx, list, args).await
 }
 
-/// The same for lists that need no sign-in.
-pub async fn listed_for_anyone<T, L>(ctx: &Context<'_>, list: L, args: PageArgs) -> async_graphql::Result<Connection<T>>
+/// Like `page`, but also for anonymous callers.
+pub async fn public_page<T, L>(ctx: &Context<'_>, list: L, args: PageArgs) -> async_graphql::Result<Connection<T>>
 where
     T: Record<Entity = L::Entity>,
     L: Listing,
@@ -184,7 +184,7 @@ where
     Ok(Connection::new(slice.map(Arc::new), order, total))
 }
 
-/// A page of the list under a parent; all parents of a level are read for at once.
+/// Returns a page of the rows under a parent. All parents of a level are read with one statement.
 pub async fn under<T, L>(
     ctx: &Context<'_>,
     of: L::Of,
@@ -198,25 +198,25 @@ where
     L::Of: Debug,
     <L::Entity as EntityTrait>::Model: Send + Sync,
 {
-    let key = Under { parent, of, list: list.clone(), page };
-    let slice = ctx.loaders().load::<Pages<L>>(key).await?;
+    let key = ChildrenOf { parent, of, list: list.clone(), page };
+    let slice = ctx.loaders().load::<ChildPages<L>>(key).await?;
     let slice = slice.ok_or_else(|| Error::internal(anyhow::anyhow!("every parent has a page")))?;
     let order = list.order();
     let total: Total = Box::new(move |ctx| {
-        let key = Under { parent, of, list: list.clone(), page: () };
-        Box::pin(async move { Ok(ctx.loaders().load::<Counts<L>>(key).await?.unwrap_or_default()) })
+        let key = ChildrenOf { parent, of, list: list.clone(), page: () };
+        Box::pin(async move { Ok(ctx.loaders().load::<ChildCounts<L>>(key).await?.unwrap_or_default()) })
     });
     Ok(Connection::new(slice, order, total))
 }
 
-/// The whole list under a parent, where lists are short by nature.
-pub async fn all_under<T, L>(ctx: &Context<'_>, of: L::Of, parent: Uuid, list: L) -> async_graphql::Result<Vec<T>>
+/// Returns all rows under a parent, for lists that are short by nature.
+pub async fn all_children<T, L>(ctx: &Context<'_>, of: L::Of, parent: Uuid, list: L) -> async_graphql::Result<Vec<T>>
 where
     T: Record<Entity = L::Entity>,
     L: ChildListing + Debug,
     L::Of: Debug,
     <L::Entity as EntityTrait>::Model: Send + Sync,
 {
-    let rows = ctx.loaders().load::<Wholes<L>>(Under { parent, of, list, page: () }).await?;
+    let rows = ctx.loaders().load::<AllChildren<L>>(ChildrenOf { parent, of, list, page: () }).await?;
     Ok(rows.iter().flat_map(|rows| rows.iter()).map(|row| T::from(Arc::clone(row))).collect())
 }

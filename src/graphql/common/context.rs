@@ -1,4 +1,4 @@
-//! What resolvers look up: the app, the caller, and the caller's loaders.
+//! The data that resolvers find in the context: the app, the caller and the caller's loaders.
 
 use super::loaders::Loaders;
 use crate::app::App;
@@ -6,13 +6,13 @@ use crate::auth::Viewer;
 use async_graphql::Context;
 use std::sync::Arc;
 
-/// Shorthands for what every request carries.
+/// Access to the data that every request carries.
 pub trait ContextExt<'a> {
-    /// What requests share.
+    /// Returns the app.
     fn app(&self) -> &'a App;
-    /// Who is calling.
+    /// Returns the caller.
     fn viewer(&self) -> &'a Viewer;
-    /// The loaders of this operation.
+    /// Returns the loaders of this operation.
     fn loaders(&self) -> &'a Loaders;
 }
 

@@ -1,51 +1,53 @@
-//! What inputs of many fields share.
+//! Inputs that many fields share.
 
 use super::scalars::Instant;
 use crate::db::Between;
 use crate::error::{Error, Result};
 use async_graphql::InputObject;
 
-/// The longest text that an argument may hold, in bytes.
-const LONGEST_TEXT: usize = 2_000;
+/// The longest text of an argument, in bytes.
+const MAX_TEXT_BYTES: usize = 2_000;
 
-/// The most texts that a list in an argument may hold.
-const MOST_TEXTS: usize = 100;
+/// The most texts of a list in an argument.
+const MAX_TEXTS: usize = 100;
 
 /// A span of time. An end that is left out is open.
 #[derive(InputObject, Clone, Copy)]
 pub struct DateTimeRange {
-    /// The first instant inside.
+    /// The start, inclusive.
     from: Option<Instant>,
-    /// The first instant after.
+    /// The end, exclusive.
     to: Option<Instant>,
 }
 
 impl DateTimeRange {
-    /// The span as the lists take it.
+    /// Returns the span as lists take it.
     pub fn between(range: Option<Self>) -> Between {
         let Some(DateTimeRange { from, to }) = range else { return Between::default() };
         Between { from: from.map(|from| from.0), to: to.map(|to| to.0) }
     }
 }
 
-/// A text that may go to the database: not over-long, and without NUL, which PostgreSQL cannot store.
+/// Checks a text for the database: not too long, and without NUL, which PostgreSQL cannot store.
 pub fn text(name: &str, text: String) -> Result<String> {
-    if text.len() > LONGEST_TEXT || text.contains('\0') {
-        return Err(Error::bad_input(format!("{name} has at most {LONGEST_TEXT} bytes, and no NUL")));
+    if text.len() > MAX_TEXT_BYTES || text.contains('\0') {
+        return Err(Error::bad_input(format!(
+            "`{name}` must have at most {MAX_TEXT_BYTES} bytes and no NUL character."
+        )));
     }
     Ok(text)
 }
 
-/// The same for a text that may be left out.
+/// Like `text`, for an optional text.
 pub fn optional_text(name: &str, value: Option<String>) -> Result<Option<String>> {
     value.map(|value| text(name, value)).transpose()
 }
 
-/// The same for a list of texts, which may be left out.
+/// Like `text`, for an optional list of texts.
 pub fn texts(name: &str, values: Option<Vec<String>>) -> Result<Vec<String>> {
     let values = values.unwrap_or_default();
-    if values.len() > MOST_TEXTS {
-        return Err(Error::bad_input(format!("{name} has at most {MOST_TEXTS} entries")));
+    if values.len() > MAX_TEXTS {
+        return Err(Error::bad_input(format!("`{name}` must have at most {MAX_TEXTS} entries.")));
     }
     values.into_iter().map(|value| text(name, value)).collect()
 }

@@ -11,11 +11,11 @@ use async_graphql::{Context, ID, Result};
 use futures_util::stream::{Iter, iter};
 use sea_orm::EntityTrait;
 
-/// One row, or none where there is nothing to report.
+/// One row, or none if there is nothing to report.
 pub type StreamEvent<T> = Iter<std::option::IntoIter<T>>;
 
-/// Returns the row of `T` that has changed. When the subscription is opened, registers instead which changes it
-/// watches: those of one account (of the type `A`), or of every account that the caller may see.
+/// Returns the row of `T` that changed. When the subscription is opened, registers the changes that it watches instead:
+/// those of one account (of the type `A`), or of every account that the caller may see.
 pub async fn stream_event<T: Record, A: Record>(
     ctx: &Context<'_>,
     kind: Kind,
@@ -35,7 +35,7 @@ where
     }
 }
 
-/// Returns the changes to watch, or an error where the caller may not watch them.
+/// Returns the changes to watch, or an error if the caller may not watch them.
 async fn interest<T: Record, A: Record>(ctx: &Context<'_>, kind: Kind, account_id: Option<ID>) -> Result<Interest>
 where
     <A::Entity as EntityTrait>::Model: Send + Sync,

@@ -1,13 +1,13 @@
-//! Loaders: what the rows of one level ask for, in one statement.
+//! Loaders, which read the rows for all resolvers of a level with one statement.
 //!
-//! A loader reads when every resolver has asked, for all of them at once; see [`batches`](crate::graphql::engine::batches). Each operation
-//! has its own, so that nothing one caller saw is shown to another.
+//! A loader reads once every resolver waits, for all of them at once; see [`batches`](crate::graphql::engine::batches).
+//! Each operation has its own loaders, so that no caller sees rows of another.
 
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::{self, ChildListing, PageArgs, Slice, Visible};
 use crate::error::Result;
-use crate::graphql::engine::batches::{Batches, Found, Shelf};
+use crate::graphql::engine::batches::{BatchScheduler, Found, LoaderCache};
 use crate::subscriptions::{self as feature, Holder};
 use entity::{products, subscriptions};
 use futures_util::future::BoxFuture;
@@ -23,14 +23,14 @@ use uuid::Uuid;
 /// The model of a table.
 pub type Row<E> = Arc<<E as EntityTrait>::Model>;
 
-/// A way to read for many keys at once.
+/// A read for many keys at once.
 pub trait Batch: 'static {
-    /// What is asked for.
+    /// The key.
     type Key: Clone + Eq + Hash + Debug + Send + Sync + 'static;
-    /// What is found; cheap to clone.
+    /// The value; cheap to clone.
     type Value: Clone + Send + Sync + 'static;
 
-    /// Reads for all keys; a key without an answer is left out.
+    /// Reads the values of all keys; keys without a value are left out.
     fn load(
         app: &App,
         viewer: &Viewer,
@@ -38,44 +38,44 @@ pub trait Batch: 'static {
     ) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>>> + Send;
 }
 
-/// The loaders of one operation, each made when it is first asked.
+/// The loaders of one operation, each created at its first use.
 pub struct Loaders {
     app: Arc<App>,
     viewer: Viewer,
-    batches: Arc<Batches>,
-    shelves: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    scheduler: Arc<BatchScheduler>,
+    caches: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
-/// Where the answers of `B` are kept.
-type ShelfOf<B> = Shelf<<B as Batch>::Key, <B as Batch>::Value>;
+/// The cache of the loader `B`.
+type CacheOf<B> = LoaderCache<<B as Batch>::Key, <B as Batch>::Value>;
 
 impl Loaders {
-    /// Loaders that see what `viewer` may see.
+    /// Creates loaders that see the rows `viewer` may see.
     pub fn new(app: Arc<App>, viewer: Viewer) -> Self {
-        Loaders { app, viewer, batches: Arc::default(), shelves: Mutex::new(HashMap::new()) }
+        Loaders { app, viewer, scheduler: Arc::default(), caches: Mutex::new(HashMap::new()) }
     }
 
-    /// Whose loaders these are.
+    /// Returns the caller.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
     }
 
-    /// Returns the reads that resolvers have asked for; no loader answers unless these drive the operation.
-    pub fn batches(&self) -> Arc<Batches> {
-        Arc::clone(&self.batches)
+    /// Returns the scheduler of the reads, which must drive the operation: otherwise no loader answers.
+    pub fn scheduler(&self) -> Arc<BatchScheduler> {
+        Arc::clone(&self.scheduler)
     }
 
-    /// What `B` finds for `key`.
+    /// Returns the value of `key`.
     pub async fn load<B: Batch>(&self, key: B::Key) -> Found<B::Value> {
-        self.shelf::<B>().get(key, &self.batches, |shelf| self.read::<B>(shelf)).await
+        self.cache::<B>().get(key, &self.scheduler, |cache| self.read::<B>(cache)).await
     }
 
-    /// Keeps what `B` would find for `key` and was read with something else.
+    /// Stores a value that was read together with something else.
     pub fn put<B: Batch>(&self, key: B::Key, value: B::Value) {
-        self.shelf::<B>().put(key, value);
+        self.cache::<B>().put(key, value);
     }
 
-    /// The row of `E` with this id, if the viewer may see it.
+    /// Returns the row of `E` with this id if the caller may see it.
     pub async fn row<E: Visible>(&self, id: Uuid) -> Found<Row<E>>
     where
         E::Model: Send + Sync,
@@ -83,24 +83,24 @@ impl Loaders {
         self.load::<ById<E>>(id).await
     }
 
-    /// Reads for every key that waits when this starts.
-    fn read<B: Batch>(&self, shelf: Arc<ShelfOf<B>>) -> BoxFuture<'static, ()> {
+    /// Reads the values of all keys that wait when the read starts.
+    fn read<B: Batch>(&self, cache: Arc<CacheOf<B>>) -> BoxFuture<'static, ()> {
         let (app, viewer) = (Arc::clone(&self.app), self.viewer.clone());
         Box::pin(async move {
-            let keys = shelf.take();
+            let keys = cache.take();
             let found = B::load(&app, &viewer, &keys).await;
-            shelf.fill(keys, found);
+            cache.fill(keys, found);
         })
     }
 
-    fn shelf<B: Batch>(&self) -> Arc<ShelfOf<B>> {
-        let mut shelves = self.shelves.lock().expect("no holder of this lock panics");
-        let shelf = shelves.entry(TypeId::of::<B>()).or_insert_with(|| Arc::new(ShelfOf::<B>::default()));
-        Arc::clone(shelf).downcast().expect("the entry was made for this type")
+    fn cache<B: Batch>(&self) -> Arc<CacheOf<B>> {
+        let mut caches = self.caches.lock().expect("no holder of this lock panics");
+        let cache = caches.entry(TypeId::of::<B>()).or_insert_with(|| Arc::new(CacheOf::<B>::default()));
+        Arc::clone(cache).downcast().expect("the entry has this type")
     }
 }
 
-/// Rows by their id.
+/// A loader of rows by id.
 pub struct ById<E>(PhantomData<fn() -> E>);
 
 impl<E: Visible> Batch for ById<E>
@@ -116,21 +116,21 @@ where
     }
 }
 
-/// A list under a parent: which parent, of which kind, which list.
+/// The key of a list under a parent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Under<L: ChildListing, P = ()> {
+pub struct ChildrenOf<L: ChildListing, P = ()> {
     /// The parent's id.
     pub parent: Uuid,
-    /// What kind of parent it is.
+    /// The kind of the parent.
     pub of: L::Of,
     /// The list.
     pub list: L,
-    /// Which page of it, where it has pages.
+    /// The page, for lists with pages.
     pub page: P,
 }
 
-/// Keys with the same list and page, which one statement answers, by their parents.
-fn grouped<L: ChildListing, P: Clone + Eq + Hash>(keys: &[Under<L, P>]) -> HashMap<(L::Of, &L, &P), Vec<Uuid>> {
+/// Groups the parents of keys with the same list and page, which one statement reads.
+fn group<L: ChildListing, P: Clone + Eq + Hash>(keys: &[ChildrenOf<L, P>]) -> HashMap<(L::Of, &L, &P), Vec<Uuid>> {
     let mut groups: HashMap<_, Vec<Uuid>> = HashMap::new();
     for key in keys {
         groups.entry((key.of, &key.list, &key.page)).or_default().push(key.parent);
@@ -138,22 +138,22 @@ fn grouped<L: ChildListing, P: Clone + Eq + Hash>(keys: &[Under<L, P>]) -> HashM
     groups
 }
 
-/// A page of the list under each parent.
-pub struct Pages<L>(PhantomData<fn() -> L>);
+/// A loader of a page of the list under each parent.
+pub struct ChildPages<L>(PhantomData<fn() -> L>);
 
-impl<L: ChildListing + Debug> Batch for Pages<L>
+impl<L: ChildListing + Debug> Batch for ChildPages<L>
 where
     L::Of: Debug,
     <L::Entity as EntityTrait>::Model: Send + Sync,
 {
-    type Key = Under<L, PageArgs>;
+    type Key = ChildrenOf<L, PageArgs>;
     type Value = Slice<Row<L::Entity>>;
 
     async fn load(app: &App, viewer: &Viewer, keys: &[Self::Key]) -> Result<HashMap<Self::Key, Self::Value>> {
         let mut found = HashMap::with_capacity(keys.len());
-        for ((of, list, page), parents) in grouped(keys) {
+        for ((of, list, page), parents) in group(keys) {
             for (parent, slice) in db::page_each(app.db.read(), viewer, list, page, of, &parents).await? {
-                let key = Under { parent, of, list: list.clone(), page: page.clone() };
+                let key = ChildrenOf { parent, of, list: list.clone(), page: page.clone() };
                 found.insert(key, slice.map(Arc::new));
             }
         }
@@ -161,22 +161,22 @@ where
     }
 }
 
-/// The whole list under each parent, where lists are short by nature.
-pub struct Wholes<L>(PhantomData<fn() -> L>);
+/// A loader of the whole list under each parent, for lists that are short by nature.
+pub struct AllChildren<L>(PhantomData<fn() -> L>);
 
-impl<L: ChildListing + Debug> Batch for Wholes<L>
+impl<L: ChildListing + Debug> Batch for AllChildren<L>
 where
     L::Of: Debug,
     <L::Entity as EntityTrait>::Model: Send + Sync,
 {
-    type Key = Under<L>;
+    type Key = ChildrenOf<L>;
     type Value = Arc<[Row<L::Entity>]>;
 
     async fn load(app: &App, viewer: &Viewer, keys: &[Self::Key]) -> Result<HashMap<Self::Key, Self::Value>> {
         let mut found = HashMap::with_capacity(keys.len());
-        for ((of, list, ()), parents) in grouped(keys) {
+        for ((of, list, ()), parents) in group(keys) {
             for (parent, rows) in db::all_each(app.db.read(), viewer, list, of, &parents).await? {
-                let key = Under { parent, of, list: list.clone(), page: () };
+                let key = ChildrenOf { parent, of, list: list.clone(), page: () };
                 found.insert(key, rows.into_iter().map(Arc::new).collect());
             }
         }
@@ -184,28 +184,28 @@ where
     }
 }
 
-/// How long the list under each parent is.
-pub struct Counts<L>(PhantomData<fn() -> L>);
+/// A loader of the length of the list under each parent.
+pub struct ChildCounts<L>(PhantomData<fn() -> L>);
 
-impl<L: ChildListing + Debug> Batch for Counts<L>
+impl<L: ChildListing + Debug> Batch for ChildCounts<L>
 where
     L::Of: Debug,
 {
-    type Key = Under<L>;
+    type Key = ChildrenOf<L>;
     type Value = i64;
 
     async fn load(app: &App, viewer: &Viewer, keys: &[Self::Key]) -> Result<HashMap<Self::Key, i64>> {
         let mut found = HashMap::with_capacity(keys.len());
-        for ((of, list, ()), parents) in grouped(keys) {
+        for ((of, list, ()), parents) in group(keys) {
             for (parent, count) in db::count_each(app.db.read(), viewer, list, of, &parents).await? {
-                found.insert(Under { parent, of, list: list.clone(), page: () }, count);
+                found.insert(ChildrenOf { parent, of, list: list.clone(), page: () }, count);
             }
         }
         Ok(found)
     }
 }
 
-/// The subscription that gives each holder their plan at present, with that plan.
+/// A loader of the subscription that gives each holder their current plan, with the plan.
 pub struct CurrentSubscription;
 
 impl Batch for CurrentSubscription {

@@ -1,4 +1,4 @@
-//! The rows behind fields that stand for one thing.
+//! Look-ups of the rows behind fields that hold one object.
 
 use super::context::ContextExt;
 use super::ids::Record;
@@ -6,7 +6,7 @@ use crate::error::Error;
 use async_graphql::Context;
 use uuid::Uuid;
 
-/// The row behind a field, or null where there is none or the caller may not see it.
+/// Returns the row behind a field; `None` if there is none or the caller may not see it.
 pub async fn to_one<T: Record>(ctx: &Context<'_>, id: Option<Uuid>) -> async_graphql::Result<Option<T>>
 where
     <T::Entity as sea_orm::EntityTrait>::Model: Send + Sync,
@@ -15,7 +15,7 @@ where
     Ok(ctx.loaders().row::<T::Entity>(id).await?.map(T::from))
 }
 
-/// The row behind a field that a foreign key promises.
+/// Returns the row behind a field that is never null, because a foreign key guarantees the row.
 pub async fn to_exactly_one<T: Record>(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<T>
 where
     <T::Entity as sea_orm::EntityTrait>::Model: Send + Sync,

@@ -1,4 +1,4 @@
-//! Shared by the types of every feature: scalars, ids, connections, loaders, inputs and user errors.
+//! The parts that the types of all features share: scalars, ids, connections, loaders, inputs and user errors.
 
 pub mod connections;
 mod context;

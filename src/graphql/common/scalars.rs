@@ -1,4 +1,4 @@
-//! The scalars of the API, and the words of our tables as enums.
+//! The scalars of the API, and enums for the words in text columns.
 
 use crate::error::{Error, Result};
 use crate::money;
@@ -8,8 +8,8 @@ use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, SecondsFormat, Utc};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BigInt(pub i64);
 
-/// A whole number of up to 64 bits as a decimal string, since JSON numbers lose digits past 2^53. As input a JSON
-/// integer is accepted too.
+/// A 64-bit integer as a decimal string, because JSON numbers lose digits past 2^53. As input, a JSON integer is
+/// accepted too.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for BigInt {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -18,7 +18,7 @@ impl ScalarType for BigInt {
             Value::Number(number) => number.as_i64(),
             _ => None,
         };
-        parsed.map(BigInt).ok_or_else(|| invalid("a whole number of up to 64 bits, as a decimal string"))
+        parsed.map(BigInt).ok_or_else(|| invalid("a 64-bit integer as a decimal string"))
     }
 
     fn to_value(&self) -> Value {
@@ -34,7 +34,7 @@ fn is_decimal(text: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instant(pub DateTime<Utc>);
 
-/// An instant, in UTC, by RFC 3339, to the microsecond. As input any offset is accepted.
+/// An instant in UTC, in the format of RFC 3339, to the microsecond. As input, any offset is accepted.
 #[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for Instant {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -44,7 +44,9 @@ impl ScalarType for Instant {
         };
         let stored = parsed.filter(|at| (1970..=9999).contains(&at.year()));
         let whole = stored.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
-        whole.map(Instant).ok_or_else(|| invalid("an instant by RFC 3339 such as 2026-01-31T12:00:00Z, from 1970 on"))
+        whole
+            .map(Instant)
+            .ok_or_else(|| invalid("an instant in the format of RFC 3339 from 1970 on, such as 2026-01-31T12:00:00Z"))
     }
 
     fn to_value(&self) -> Value {
@@ -61,7 +63,7 @@ impl From<DateTime<FixedOffset>> for Instant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
-/// A day of the UTC calendar, as YYYY-MM-DD.
+/// A day in UTC, as YYYY-MM-DD.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -80,13 +82,13 @@ impl ScalarType for Date {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Currency(pub String);
 
-/// A currency by ISO 4217: three letters in upper case, such as USD.
+/// A currency code of ISO 4217: three letters in upper case, such as USD.
 #[Scalar(specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
 impl ScalarType for Currency {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
             Value::String(code) if money::is_currency(&code) => Ok(Currency(code)),
-            _ => Err(invalid("a currency by ISO 4217 in upper case, such as USD")),
+            _ => Err(invalid("a currency code of ISO 4217 in upper case, such as USD")),
         }
     }
 
@@ -114,57 +116,58 @@ fn invalid<T>(expected: &str) -> InputValueError<T>
 where
     T: async_graphql::InputType,
 {
-    InputValueError::custom(format!("expected {expected}")).with_extension("code", "BAD_USER_INPUT")
+    InputValueError::custom(format!("Expected {expected}.")).with_extension("code", "BAD_USER_INPUT")
 }
 
-/// An amount of money in one currency. Amounts of different currencies are never added.
+/// An amount of money in one currency. Amounts in different currencies are never added.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Money {
-    /// Minor units: cents for USD, yen for JPY.
+    /// The amount in minor units: cents for USD, yen for JPY.
     pub amount: BigInt,
     /// The currency.
     pub currency: Currency,
 }
 
 impl Money {
-    /// An amount as our tables hold it.
+    /// Builds an amount from columns.
     pub fn new(amount_minor: i64, currency: &str) -> Self {
         Money { amount: BigInt(amount_minor), currency: Currency(currency.to_owned()) }
     }
 }
 
-/// An enum whose values stand in a text column of ours.
+/// An enum whose values are words in a text column.
 pub trait Word: Copy + PartialEq + Sized + 'static {
-    /// Every value, with its word in the tables.
+    /// Every value with its word.
     const WORDS: &'static [(Self, &'static str)];
 
-    /// The word in the tables.
+    /// Returns the word of the value.
     fn word(self) -> &'static str;
 
-    /// The words of a list in an argument, each once, however long the list is.
+    /// Returns the words of a list in an argument, each once.
     fn words(values: Option<Vec<Self>>) -> Vec<&'static str> {
         let values = values.unwrap_or_default();
         Self::WORDS.iter().filter(|(value, _)| values.contains(value)).map(|(_, word)| *word).collect()
     }
 
-    /// Reads a word that a CHECK has let into the table.
+    /// Reads a word from a column with a CHECK.
     fn read(word: &str) -> Result<Self> {
         let found = Self::WORDS.iter().find(|(_, known)| *known == word);
-        let unknown = || Error::internal(anyhow::anyhow!("{word:?} is none of the words of this column"));
+        let unknown = || Error::internal(anyhow::anyhow!("{word:?} is not a word of this column"));
         found.map(|(value, _)| *value).ok_or_else(unknown)
     }
 
-    /// Reads the word of a column that may be empty.
+    /// Reads a word from a nullable column with a CHECK.
     fn read_option(word: Option<&str>) -> Result<Option<Self>> {
         word.map(Self::read).transpose()
     }
 }
 
-/// Declares an enum of the API with the word that each value has in our tables.
+/// Declares an enum of the API with the word of each value. The description says that values may be added.
 #[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $word:literal,)* }) => {
         $(#[$doc])*
+        /// Values may be added.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
         pub enum $name { $($(#[$value_doc])* $value,)* }
 

@@ -1,13 +1,13 @@
-//! User errors: what a caller can mend, told beside the data and not in place of it.
+//! User errors: rules that a caller can meet by changing the input, returned beside the data.
 
 use crate::error::{Error, Refusal};
 
 /// Declares the error of one mutation: an enum of its codes, and an object with code, field and message.
 ///
-/// The codes are those of the [`Refusal`]s that the mutation's verb gives; a refusal with another code is a fault of
-/// ours, which the tests would show.
+/// The codes are those of the [`Refusal`]s that the mutation's verb returns. A refusal with another code is an internal
+/// error, which the tests would show.
 ///
-/// `declining` stands before `with` where a card may be declined: the error then says why.
+/// `declining` before `with` adds the reason why a card was declined.
 #[macro_export]
 macro_rules! user_error {
     ($(#[$doc:meta])* $name:ident with $($codes:tt)*) => {
@@ -17,12 +17,13 @@ macro_rules! user_error {
     ($(#[$doc:meta])* $name:ident declining with $($codes:tt)*) => {
         $crate::user_error!(@codes $name $($codes)*);
         $crate::user_error!(@error [$(#[$doc])*] $name $($codes)* {
-            /// Why the card's bank declined, in Stripe's word, e.g. `insufficient_funds`; null where no card was declined.
+            /// Stripe's code for a declined card, e.g. `insufficient_funds`; null if no card was declined.
             pub decline_code: Option<String>,
         });
     };
     (@codes $name:ident $(#[$code_doc:meta])* $codes:ident { $($(#[$value_doc:meta])* $value:ident = $code:literal,)+ }) => {
         $(#[$code_doc])*
+        /// Values may be added.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
         #[allow(clippy::enum_variant_names, reason = "the names are the codes that clients see")]
         pub enum $codes { $($(#[$value_doc])* $value,)+ }
@@ -40,13 +41,14 @@ macro_rules! user_error {
         $(#[$doc])*
         #[derive(Debug, Clone, async_graphql::SimpleObject)]
         pub struct $name {
-            /// The rule that refused the request, e.g. `CODE_TAKEN`: the name of the value in `errorCode`.
+            /// The rule that refused the request, e.g. `CODE_TAKEN`: the name of the value in `errorCode`. Values may
+            /// be added.
             pub code: String,
-            /// The same rule as an enum, for clients that handle every value of this mutation. Values may be added.
+            /// The rule as an enum, for clients that handle each value of this mutation. Values may be added.
             pub error_code: $codes,
-            /// The field of the input at fault, from the outermost in; null where no single one is.
+            /// The path of the input field at fault, outermost first; null if there is no single one.
             pub field: Option<Vec<String>>,
-            /// What is wrong, and what to do about it.
+            /// The rule and the way to meet it, for display.
             pub message: String,
             $($(#[$more_doc])* pub $more: $kind,)?
         }
@@ -67,22 +69,25 @@ macro_rules! user_error {
 
 /// The error of one mutation.
 pub trait FromRefusal: Sized {
-    /// The refusal in the words of this mutation, if it is one of its own.
+    /// Converts a refusal; `None` if this mutation does not declare its code.
     fn from_refusal(refusal: &Refusal) -> Option<Self>;
 }
 
-/// The path of the field at fault.
+/// Returns the path of the field at fault.
 pub fn field_path(refusal: &Refusal) -> Option<Vec<String>> {
     (!refusal.field.is_empty()).then(|| refusal.field.iter().map(|part| (*part).to_owned()).collect())
 }
 
-/// Tells what the caller can mend from what they cannot: the value or the user errors, or an error of the field.
+/// Splits a result into the value, user errors and an error of the field.
 pub fn settle<T, E: FromRefusal>(result: Result<T, Error>) -> async_graphql::Result<(Option<T>, Vec<E>)> {
     match result {
         Ok(value) => Ok((Some(value), Vec::new())),
         Err(Error::Refused(refusal)) => match E::from_refusal(&refusal) {
             Some(error) => Ok((None, vec![error])),
-            None => Err(Error::internal(anyhow::anyhow!("{} is no code of this mutation", refusal.code)).into()),
+            None => {
+                Err(Error::internal(anyhow::anyhow!("{} is not declared as a code of this mutation", refusal.code))
+                    .into())
+            }
         },
         Err(error) => Err(error.into()),
     }

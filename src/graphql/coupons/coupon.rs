@@ -2,8 +2,8 @@
 
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, Instant, Money, Row, Word, all_under, global_id, listed, local_id, optional_text,
-    page_args, to_exactly_one, to_one, under,
+    Connection, ContextExt, Instant, Money, Row, Word, all_children, child_page, global_id, local_id, optional_text,
+    page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::graphql::subscriptions::subscription::Subscription;
@@ -15,7 +15,7 @@ use entity::{coupons, discount_redemptions, promo_codes};
 pub struct Coupon(pub(crate) Row<coupons::Entity>);
 
 words! {
-    /// Duration of a discount. Values may be added.
+    /// Duration of a discount.
     CouponDuration {
         /// One payment.
         Once = "once",
@@ -101,7 +101,7 @@ impl Coupon {
 
     /// Its promotion codes. Requires the scope `billing:read`; empty without it.
     async fn promo_codes(&self, ctx: &Context<'_>) -> Result<Vec<PromoCode>> {
-        all_under(ctx, (), self.0.id, PromoCodes).await
+        all_children(ctx, (), self.0.id, PromoCodes).await
     }
 
     /// Its redemptions that the caller may see, newest first.
@@ -113,7 +113,7 @@ impl Coupon {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<DiscountRedemption>> {
-        under(ctx, RedemptionsOf::Coupon, self.0.id, Redemptions, page_args(first, after, last, before)).await
+        child_page(ctx, RedemptionsOf::Coupon, self.0.id, Redemptions, page_args(first, after, last, before)).await
     }
 }
 
@@ -266,6 +266,6 @@ impl DiscountQuery {
             code: optional_text("code", filter.code)?,
             descending: CouponOrder::descending(order_by, true),
         };
-        listed(ctx, list, page_args(first, after, last, before)).await
+        page(ctx, list, page_args(first, after, last, before)).await
     }
 }

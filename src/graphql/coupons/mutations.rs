@@ -171,7 +171,7 @@ pub struct DeactivatePromoCodePayload {
 user_error! {
     /// A reason for refusing `createCoupon`.
     CreateCouponUserError with
-    /// Rules that can refuse `createCoupon`. Values may be added.
+    /// Rules that can refuse `createCoupon`.
     CreateCouponErrorCode {
         /// The code has characters or a length that are not allowed.
         CodeInvalid = "CODE_INVALID",
@@ -197,7 +197,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `createPromoCode`.
     CreatePromoCodeUserError with
-    /// Rules that can refuse `createPromoCode`. Values may be added.
+    /// Rules that can refuse `createPromoCode`.
     CreatePromoCodeErrorCode {
         /// The coupon does not exist at Stripe.
         CouponNotFound = "COUPON_NOT_FOUND",
@@ -221,7 +221,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `deactivatePromoCode`.
     DeactivatePromoCodeUserError with
-    /// Rules that can refuse `deactivatePromoCode`. Values may be added.
+    /// Rules that can refuse `deactivatePromoCode`.
     DeactivatePromoCodeErrorCode {
         /// The promotion code does not exist at Stripe.
         NotFound = "NOT_FOUND",

@@ -1,8 +1,8 @@
-//! When to read: the moment at which no resolver can go on without an answer.
+//! The scheduling of reads: they start when no resolver can continue without one.
 //!
-//! Resolvers ask for keys and sleep. [`Batches::drive`] runs the operation until every one of its resolvers sleeps, and
-//! only then starts the reads that were asked for, so that one read serves all who asked, however many they are. No
-//! timer and no count of turns guesses when a level is complete.
+//! Resolvers ask for keys and wait. [`BatchScheduler::drive`] runs the operation until all of its resolvers wait, and
+//! only then starts the requested reads, so that one read serves all of them. No timer and no number of turns guesses
+//! when a level is complete.
 
 use crate::error::{Error, Result};
 use futures_util::future::BoxFuture;
@@ -17,33 +17,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// How often an operation is polled before the runtime gets its turn. It must get one: what of tokio an operation uses
-/// stops making progress when its budget for one turn is used up, and would be asked again for ever.
+/// Polls of an operation before the runtime gets its turn. The runtime must get one: tokio's resources stop making
+/// progress when a task's budget for one turn is used up, and the operation would be polled forever.
 const TURNS: usize = 32;
 
-/// What was found: nothing, a value, or an error that all who asked share.
+/// The result of a read: nothing, a value, or an error shared by all who asked.
 pub type Found<V> = Result<Option<V>, Arc<Error>>;
 
-/// The reads that an operation has asked for and that have not started.
+/// The reads that an operation has requested and not started.
 #[derive(Default)]
-pub struct Batches {
+pub struct BatchScheduler {
     due: Mutex<Vec<BoxFuture<'static, ()>>>,
 }
 
-impl Batches {
-    /// Runs `operation`, and the reads that its resolvers ask for.
+impl BatchScheduler {
+    /// Runs `operation` and the reads that its resolvers request.
     pub async fn drive<T>(&self, operation: impl Future<Output = T>) -> T {
-        let alarm = Arc::new(Alarm { rung: AtomicBool::new(true), outside: AtomicWaker::new() });
-        let waker = Waker::from(Arc::clone(&alarm));
+        let flag = Arc::new(WakeFlag { set: AtomicBool::new(true), outside: AtomicWaker::new() });
+        let waker = Waker::from(Arc::clone(&flag));
         let mut operation = pin!(operation);
         let mut reads = FuturesUnordered::new();
         poll_fn(move |cx| {
-            alarm.outside.register(cx.waker());
+            flag.outside.register(cx.waker());
             for _ in 0..TURNS {
-                if alarm.rung.swap(false, Ordering::AcqRel) {
+                if flag.set.swap(false, Ordering::AcqRel) {
                     match operation.as_mut().poll(&mut Context::from_waker(&waker)) {
                         Poll::Ready(value) => return Poll::Ready(value),
-                        // It may have rung meanwhile: a join of many gives way now and then.
+                        // It may have woken itself meanwhile: a join of many futures yields now and then.
                         Poll::Pending => continue,
                     }
                 }
@@ -51,7 +51,7 @@ impl Batches {
                 let begun = !due.is_empty();
                 reads.extend(due);
                 while let Poll::Ready(Some(())) = reads.poll_next_unpin(cx) {}
-                if !begun && !alarm.rung.load(Ordering::Acquire) {
+                if !begun && !flag.set.load(Ordering::Acquire) {
                     return Poll::Pending;
                 }
             }
@@ -62,50 +62,50 @@ impl Batches {
     }
 }
 
-/// Tells whether a resolver can go on.
-struct Alarm {
-    rung: AtomicBool,
+/// A waker that records that a resolver can continue.
+struct WakeFlag {
+    set: AtomicBool,
     outside: AtomicWaker,
 }
 
-impl Wake for Alarm {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
+        self.set.store(true, Ordering::Release);
         self.outside.wake();
     }
 }
 
-/// One kind of read: what was asked, what was found.
-pub struct Shelf<K, V>(Mutex<Slots<K, V>>);
+/// The requested keys and results of one kind of read.
+pub struct LoaderCache<K, V>(Mutex<Slots<K, V>>);
 
 struct Slots<K, V> {
     by_key: HashMap<K, Slot<V>>,
-    /// Asked for, and not yet part of a read.
+    /// Requested keys that are not part of a read yet.
     waiting: Vec<K>,
 }
 
 enum Slot<V> {
-    /// Whom to wake.
+    /// The wakers of the resolvers that wait.
     Asked(Vec<Waker>),
     Found(Found<V>),
 }
 
-impl<K, V> Default for Shelf<K, V> {
+impl<K, V> Default for LoaderCache<K, V> {
     fn default() -> Self {
-        Shelf(Mutex::new(Slots { by_key: HashMap::new(), waiting: Vec::new() }))
+        LoaderCache(Mutex::new(Slots { by_key: HashMap::new(), waiting: Vec::new() }))
     }
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + 'static> Shelf<K, V> {
-    /// What is found for `key`. The first key of a batch puts `read` among the reads that are due.
+impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + 'static> LoaderCache<K, V> {
+    /// Returns the value of `key`. The first key of a batch schedules `read`.
     pub async fn get(
         self: Arc<Self>,
         key: K,
-        batches: &Batches,
+        scheduler: &BatchScheduler,
         read: impl FnOnce(Arc<Self>) -> BoxFuture<'static, ()>,
     ) -> Found<V> {
         let mut read = Some(read);
@@ -122,7 +122,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + 'static> Shelf<K, 
                     if slots.waiting.is_empty()
                         && let Some(read) = read.take()
                     {
-                        open(&batches.due).push(read(Arc::clone(&self)));
+                        open(&scheduler.due).push(read(Arc::clone(&self)));
                     }
                     slots.waiting.push(key.clone());
                     slots.by_key.insert(key.clone(), Slot::Asked(vec![cx.waker().clone()]));
@@ -133,17 +133,17 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + 'static> Shelf<K, 
         .await
     }
 
-    /// Keeps a value that came from elsewhere, unless the key was asked for already.
+    /// Stores a value that was read elsewhere, unless the key was requested already.
     pub fn put(&self, key: K, value: V) {
         open(&self.0).by_key.entry(key).or_insert(Slot::Found(Ok(Some(value))));
     }
 
-    /// The keys to read for. Whoever takes them answers them, by [`fill`](Shelf::fill).
+    /// Takes the keys to read; the caller must answer them with [`fill`](LoaderCache::fill).
     pub fn take(&self) -> Vec<K> {
         take(&mut open(&self.0).waiting)
     }
 
-    /// Answers `keys`, and wakes who asked; a key that is not in `found` has no value.
+    /// Answers `keys` and wakes those who wait; a key that is not in `found` has no value.
     pub fn fill(&self, keys: Vec<K>, found: Result<HashMap<K, V>>) {
         let mut found = found.map_err(Arc::new);
         let mut slots = open(&self.0);
@@ -169,10 +169,11 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
-    /// More than tokio lets a task do in one turn.
+    /// More than tokio allows a task in one turn.
     const MANY: usize = 10_000;
 
-    /// What `block_on` runs outside a worker is woken at once when its turn is used up, and not at the end of the turn.
+    /// A task that `block_on` runs outside a worker is woken at once when its budget is used up, not at the end of the
+    /// turn.
     #[test]
     fn an_operation_that_never_has_to_wait_gives_the_runtime_its_turn() {
         let (done, waiting) = mpsc::channel();
@@ -186,11 +187,11 @@ mod tests {
                         receiver.recv().await.unwrap();
                     }
                 };
-                Batches::default().drive(operation).await;
+                BatchScheduler::default().drive(operation).await;
             });
             done.send(()).unwrap();
         });
-        // A guard alone: without its turn it would never come to an end.
-        waiting.recv_timeout(Duration::from_secs(60)).expect("it spins for ever");
+        // The time-out is only a guard: without a turn of its own the runtime would never finish.
+        waiting.recv_timeout(Duration::from_secs(60)).expect("the operation was polled forever");
     }
 }

@@ -1,4 +1,4 @@
-//! Every error that a client sees gets its final form here: a code in `extensions.code`, and nothing internal.
+//! The final form of every error that a client sees: a code in `extensions.code`, and no internals.
 
 use async_graphql::{ErrorExtensionValues, Pos, ServerError};
 use std::any::Any;
@@ -6,59 +6,59 @@ use std::sync::Arc;
 
 use crate::error::{Error, whole_seconds};
 
-/// The codes of errors that are about the request as a whole; [`Error::code`] has those of the features.
+/// The codes of errors about the request as a whole; [`Error::code`] returns those of the features.
 pub mod code {
-    /// The text is not GraphQL, or too long to be read.
+    /// The text is not GraphQL or too long to parse.
     pub const PARSE: &str = "GRAPHQL_PARSE_FAILED";
-    /// The document does not fit the schema, or is over a limit.
+    /// The document does not fit the schema or exceeds a limit.
     pub const VALIDATION: &str = "GRAPHQL_VALIDATION_FAILED";
-    /// Variables or arguments are not what was declared.
+    /// Variables or arguments do not have their declared types.
     pub const INPUT: &str = "BAD_USER_INPUT";
-    /// The caller sent a hash in place of a text that the server does not hold.
+    /// The caller sent a hash instead of a text, and the server stores none.
     pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
-    /// The caller does too much at once.
+    /// The caller sends too many requests.
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
-    /// The caller did not keep up with what it watches, and has missed some of it.
+    /// The caller read a subscription too slowly and missed changes.
     pub const SUBSCRIPTION_LAGGED: &str = "SUBSCRIPTION_LAGGED";
-    /// Something that is needed is away, or there is no room.
+    /// A dependency is unavailable, or a capacity is exhausted.
     pub const UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
-    /// The operation took longer than allowed.
+    /// The operation exceeded the time limit.
     pub const TIMEOUT: &str = "TIMEOUT";
-    /// The request is refused by its form: method, media type, size.
+    /// The form of the request is wrong: method, media type, size.
     pub const BAD_REQUEST: &str = "BAD_REQUEST";
-    /// Something that the caller may not do.
+    /// The caller is not permitted to do this.
     pub const FORBIDDEN: &str = "FORBIDDEN";
-    /// A fault of ours.
+    /// An internal error.
     pub const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
 }
 
-/// Where an error says how many seconds to wait.
+/// The extension with the seconds to wait.
 const RETRY_AFTER: &str = "retryAfterSeconds";
 
-/// Where an error says whether the change is made later without the caller.
+/// The extension that says whether the change will be made later without the caller.
 const RETRIED_LATER: &str = "retriedLater";
 
-/// Characters of the longest message that quotes a client.
-const LONGEST_MESSAGE: usize = 500;
+/// The longest message that quotes a client, in characters.
+const MAX_MESSAGE_CHARS: usize = 500;
 
-/// What is wrong with a request that is not executed.
+/// An error of a request that is not executed.
 #[derive(Debug, Clone)]
 pub struct RequestError {
     /// A stable code for clients to switch on.
     pub code: &'static str,
-    /// What is wrong, for people.
+    /// The message, for people.
     pub message: String,
-    /// Where in the document, if it is there.
+    /// The position in the document, if there is one.
     pub position: Option<Pos>,
 }
 
 impl RequestError {
-    /// An error about the request as a whole.
+    /// Creates an error about the request as a whole.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        RequestError { code, message: shortened(message.into()), position: None }
+        RequestError { code, message: shorten(message.into()), position: None }
     }
 
-    /// The same error, at a place in the document.
+    /// Adds a position in the document.
     pub fn at(self, position: Option<Pos>) -> Self {
         RequestError { position, ..self }
     }
@@ -66,18 +66,18 @@ impl RequestError {
 
 impl From<RequestError> for ServerError {
     fn from(error: RequestError) -> Self {
-        coded(ServerError::new(error.message, error.position), error.code)
+        with_code(ServerError::new(error.message, error.position), error.code)
     }
 }
 
-/// How an error of ours looks to a client, as an error about the request as a whole.
+/// Converts an error into an error about the request as a whole.
 pub fn present(error: &Error, request_id: &str) -> ServerError {
     let mut presented = ServerError::new(error.to_string(), None);
     describe(&mut presented, error, request_id);
     presented
 }
 
-/// Gives the errors of an executed operation their final form, and logs the causes of those that are our fault.
+/// Gives the errors of an executed operation their final form, and logs the causes of internal errors.
 pub(super) fn present_all(errors: &mut Vec<ServerError>, limit: usize, request_id: &str) {
     for error in errors.iter_mut() {
         let source = error.source.take();
@@ -85,7 +85,7 @@ pub(super) fn present_all(errors: &mut Vec<ServerError>, limit: usize, request_i
             Some(ours) => describe(error, ours, request_id),
             None if has_code(error) => {}
             None if source.is_none() && is_about_input(&error.message) => {
-                error.message = shortened(std::mem::take(&mut error.message));
+                error.message = shorten(std::mem::take(&mut error.message));
                 set_code(error, code::INPUT);
             }
             None => {
@@ -94,18 +94,18 @@ pub(super) fn present_all(errors: &mut Vec<ServerError>, limit: usize, request_i
             }
         }
     }
-    // By the place in the document and not by the time of failing.
+    // In the order of the document, not of the failures.
     errors.sort_by(|one, other| one.locations.cmp(&other.locations));
     errors.truncate(limit);
 }
 
-/// The error of ours behind one of async-graphql's; those of loaders are shared by all who asked.
+/// Returns our error behind one of async-graphql's. Errors of loaders are shared by all who asked.
 pub(super) fn cause(source: Option<&(dyn Any + Send + Sync)>) -> Option<&Error> {
     let source = source?;
     source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref))
 }
 
-/// How many seconds to wait before asking again, where one of the errors says so.
+/// Returns the seconds to wait before another attempt, if one of the errors has them.
 pub(super) fn retry_after_seconds(errors: &[ServerError]) -> Option<u64> {
     let waits = errors.iter().filter_map(|error| match error.extensions.as_ref()?.get(RETRY_AFTER)? {
         async_graphql::Value::Number(seconds) => seconds.as_u64(),
@@ -114,7 +114,7 @@ pub(super) fn retry_after_seconds(errors: &[ServerError]) -> Option<u64> {
     waits.max()
 }
 
-/// A fault of ours, without its cause.
+/// Creates an internal error without its cause.
 pub(super) fn internal(request_id: &str) -> ServerError {
     let mut error = ServerError::new("", None);
     mask(&mut error, request_id);
@@ -148,7 +148,7 @@ fn mask(error: &mut ServerError, request_id: &str) {
     error.extensions.get_or_insert_default().set("requestId", request_id);
 }
 
-fn coded(mut error: ServerError, code: &str) -> ServerError {
+fn with_code(mut error: ServerError, code: &str) -> ServerError {
     set_code(&mut error, code);
     error
 }
@@ -161,16 +161,16 @@ fn has_code(error: &ServerError) -> bool {
     error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some())
 }
 
-/// Messages quote what the client sent, which may be long, and there may be many of them.
-fn shortened(mut message: String) -> String {
-    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+/// Shortens a message, which may quote a long text of the client.
+fn shorten(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE_CHARS) {
         message.truncate(end);
         message.push('…');
     }
     message
 }
 
-/// async-graphql's own errors carry no type; these are the forms in which it says that an argument does not parse.
+/// Returns true for async-graphql's errors about arguments, which carry no type and are known by their wording.
 fn is_about_input(message: &str) -> bool {
     message.starts_with("Expected input type") || message.starts_with("Failed to parse")
 }

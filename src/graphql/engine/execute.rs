@@ -1,4 +1,4 @@
-//! One operation from its text to its reply: the only way into the schema, whatever the transport.
+//! The execution of one operation, from its text to its reply: the only way into the schema, for every transport.
 
 use std::{
     any::TypeId,
@@ -17,27 +17,27 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    batches::Batches,
+    batches::BatchScheduler,
     documents::{Answer, Documents, Limits, Prepared},
     errors::{RequestError, code, internal, present_all, retry_after_seconds},
 };
 use crate::changes::{Change, Interest};
 
-/// Puts into a request what its resolvers look up, as the caller and fresh loaders; called once for each operation.
+/// Adds the data that resolvers look up to a request, such as the caller and fresh loaders; called once per operation.
 pub type Attach = Box<dyn Fn(Request) -> Request + Send + Sync>;
 
 type Run = Box<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 type Stream = Box<dyn Fn(Request) -> BoxStream<'static, Response> + Send + Sync>;
 
-/// Why a subscription is executed.
+/// The reason why a subscription is executed.
 pub enum SubscriptionTrigger {
-    /// It has just been opened; the resolver stores here which changes it watches.
+    /// It is being opened; the resolver stores the changes that it watches here.
     Opening(Arc<OnceLock<Interest>>),
-    /// A change that it may report.
+    /// A change happened that it may report.
     Event(Change),
 }
 
-/// The schema with everything that stands between it and a client's text.
+/// The schema, with the checks and limits in front of it.
 pub struct Engine {
     documents: Documents,
     run: Run,
@@ -47,50 +47,50 @@ pub struct Engine {
     errors_limit: usize,
 }
 
-/// What a client asks for.
+/// A request of a client.
 #[derive(Debug, Default)]
 pub struct Operation {
     /// The document.
     pub query: String,
-    /// Which operation of the document; needed only where there are several.
+    /// The name of the operation to run; required if the document has several.
     pub operation_name: Option<String>,
-    /// Values for the variables that the operation declares.
+    /// The values of the operation's variables.
     pub variables: Map<String, Json>,
 }
 
-/// An operation that may be run: a query or mutation once, a subscription for each event.
+/// An operation that may run: a query or mutation once, a subscription for each event.
 pub struct Accepted(Prepared);
 
-/// What a request may do, by its transport and its caller.
+/// The permissions of a request, which depend on its transport and caller.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// Whether mutations may run; not over GET, which crawlers and prefetching browsers send at will.
+    /// Allows mutations; false for GET, which crawlers and prefetching browsers send at will.
     pub mutations: bool,
-    /// Whether `__schema` and `__type` may be asked for.
+    /// Allows `__schema` and `__type`.
     pub introspection: bool,
 }
 
-/// How far an operation came.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It ran; there may be errors beside the data.
     Executed,
-    /// Nothing ran: what was sent holds no operation.
+    /// It did not run: the request contains no operation.
     Malformed,
-    /// Nothing ran: the document, the variables or the terms do not allow it.
+    /// It did not run: the document, the variables or the permissions are wrong.
     Rejected,
-    /// Nothing ran: mutations are not accepted this way.
+    /// It did not run: mutations are not accepted over this transport.
     MutationRefused,
-    /// It was stopped at the time limit; what it wrote by then may stand.
+    /// It was stopped at the time limit; changes made before may be in force.
     TimedOut,
-    /// A resolver panicked; what was written by then may stand.
+    /// A resolver panicked; changes made before may be in force.
     Crashed,
 }
 
-/// The answer to one operation; serialises to the JSON that clients get.
+/// The reply to one operation; serialises to the JSON that clients get.
 #[derive(Debug)]
 pub struct Reply {
-    /// How far the operation came.
+    /// The outcome of the operation.
     pub outcome: Outcome,
     /// The name of the operation, for logs.
     pub operation_name: Option<String>,
@@ -100,8 +100,9 @@ pub struct Reply {
 }
 
 impl Engine {
-    /// Serves `schema`, which is to be built with `ValidationMode::Fast` and `limit_recursive_depth(usize::MAX)`: its
-    /// own checks come too late and would refuse what the limits here allow.
+    /// Creates an engine for `schema`, which must be built with `ValidationMode::Fast` and
+    /// `limit_recursive_depth(usize::MAX)`: its own checks come too late and would refuse documents that the limits
+    /// here allow.
     pub fn new<Q, M, S>(schema: Schema<Q, M, S>, limits: &Limits, time_limit: Duration) -> anyhow::Result<Self>
     where
         Q: ObjectType + 'static,
@@ -119,12 +120,12 @@ impl Engine {
         Ok(Engine { documents, run, stream, sdl, time_limit, errors_limit: limits.errors })
     }
 
-    /// The schema in its definition language.
+    /// Returns the schema in its definition language.
     pub fn sdl(&self) -> &str {
         &self.sdl
     }
 
-    /// Runs one query or mutation. The reply is always there: a panic or a timeout is an error in it.
+    /// Runs one query or mutation. Always returns a reply: a panic or a time-out is an error in it.
     pub async fn execute(&self, operation: Operation, terms: Terms, attach: &Attach, request_id: &str) -> Reply {
         let accepted = match self.accept(operation, terms) {
             Ok(accepted) => accepted,
@@ -132,13 +133,13 @@ impl Engine {
         };
         if accepted.is_subscription() {
             let message =
-                "a subscription goes over a WebSocket (graphql-transport-ws), or with Accept: text/event-stream";
-            return accepted.named(Reply::rejected(vec![RequestError::new(code::BAD_REQUEST, message)]));
+                "Subscriptions run over a WebSocket (graphql-transport-ws) or with `Accept: text/event-stream`.";
+            return accepted.with_name(Reply::rejected(vec![RequestError::new(code::BAD_REQUEST, message)]));
         }
         self.run(&accepted, attach, request_id).await
     }
 
-    /// The operation if it may be run, or the reply that says what is wrong with it.
+    /// Checks an operation; returns it if it may run, or the reply with its errors.
     pub fn accept(&self, operation: Operation, terms: Terms) -> Result<Accepted, Box<Reply>> {
         let Operation { query, operation_name, variables } = operation;
         let prepared = self.documents.prepare(&query, operation_name.as_deref(), variables);
@@ -146,22 +147,22 @@ impl Engine {
         match refusal(&accepted.0, terms) {
             Some((outcome, error)) => {
                 let reply = Reply { outcome, ..Reply::rejected(vec![error]) };
-                Err(Box::new(accepted.named(reply)))
+                Err(Box::new(accepted.with_name(reply)))
             }
             None => Ok(accepted),
         }
     }
 
-    /// Runs a query or mutation that was accepted.
+    /// Runs an accepted query or mutation.
     pub async fn run(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
         let request = attach(accepted.0.request());
-        let batches = batches(&request);
-        let ran = self.guarded(&accepted.0, driven(batches, (self.run)(request)), request_id).await;
+        let scheduler = scheduler(&request);
+        let ran = self.run_guarded(&accepted.0, drive(scheduler, (self.run)(request)), request_id).await;
         let reply = ran.map(|response| self.reply(&accepted.0, response, request_id)).unwrap_or_else(|failed| *failed);
-        accepted.named(reply)
+        accepted.with_name(reply)
     }
 
-    /// What a subscription watches for, or the reply that says why it may not.
+    /// Opens an accepted subscription; returns the changes that it watches, or the reply with its errors.
     pub async fn open(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Result<Interest, Box<Reply>> {
         let found = Arc::new(OnceLock::new());
         let refused = self.event(accepted, SubscriptionTrigger::Opening(Arc::clone(&found)), attach, request_id).await;
@@ -175,12 +176,12 @@ impl Engine {
         }
     }
 
-    /// What a subscription has to tell of a change; nothing where the caller may not see it.
+    /// Executes a subscription for a change; returns `None` if it has nothing to report or the caller may not see it.
     pub async fn tell(&self, accepted: &Accepted, change: Change, attach: &Attach, request_id: &str) -> Option<Reply> {
         self.event(accepted, SubscriptionTrigger::Event(change), attach, request_id).await
     }
 
-    /// The first that the stream of a subscription has to say: its resolvers give at most one item for an occasion.
+    /// Returns the first response of a subscription's stream: its resolvers yield at most one item per trigger.
     async fn event(
         &self,
         accepted: &Accepted,
@@ -189,18 +190,18 @@ impl Engine {
         request_id: &str,
     ) -> Option<Reply> {
         let request = attach(accepted.0.request()).data(trigger);
-        let batches = batches(&request);
+        let scheduler = scheduler(&request);
         let mut events = (self.stream)(request);
         let first = async move { events.next().await };
-        let reply = match self.guarded(&accepted.0, driven(batches, first), request_id).await {
+        let reply = match self.run_guarded(&accepted.0, drive(scheduler, first), request_id).await {
             Ok(response) => self.reply(&accepted.0, response?, request_id),
             Err(failed) => *failed,
         };
-        Some(accepted.named(reply))
+        Some(accepted.with_name(reply))
     }
 
-    /// What `running` answers within the time limit.
-    async fn guarded<T>(
+    /// Runs a future within the time limit, and turns a panic into a reply.
+    async fn run_guarded<T>(
         &self,
         prepared: &Prepared,
         running: impl Future<Output = T>,
@@ -228,40 +229,40 @@ impl Engine {
     fn timeout(&self, prepared: &Prepared) -> RequestError {
         let advice = match prepared.operation_type() {
             OperationType::Mutation => {
-                "it may have taken effect: send it again with the same idempotency key to learn its result"
+                "It may have taken effect: send it again with the same idempotency key to get its result."
             }
-            _ => "ask for less at once, or try again",
+            _ => "Request less at once, or try again.",
         };
         let seconds = self.time_limit.as_secs();
-        RequestError::new(code::TIMEOUT, format!("the operation took longer than {seconds} s; {advice}"))
+        RequestError::new(code::TIMEOUT, format!("The operation took longer than {seconds} s. {advice}"))
     }
 }
 
 impl Accepted {
-    /// Whether it goes on until it is ended.
+    /// Returns true for a subscription, which runs until it is ended.
     pub fn is_subscription(&self) -> bool {
         self.0.operation_type() == OperationType::Subscription
     }
 
-    fn named(&self, reply: Reply) -> Reply {
+    fn with_name(&self, reply: Reply) -> Reply {
         Reply { operation_name: self.0.operation_name().map(str::to_owned), ..reply }
     }
 }
 
-fn batches(request: &Request) -> Option<Arc<Batches>> {
-    request.data.get(&TypeId::of::<Arc<Batches>>())?.downcast_ref().cloned()
+fn scheduler(request: &Request) -> Option<Arc<BatchScheduler>> {
+    request.data.get(&TypeId::of::<Arc<BatchScheduler>>())?.downcast_ref().cloned()
 }
 
-/// Runs an operation with the reads that its resolvers ask for, where it was given any.
-async fn driven<T>(batches: Option<Arc<Batches>>, operation: impl Future<Output = T>) -> T {
-    match batches {
-        Some(batches) => batches.drive(operation).await,
+/// Runs an operation with the reads that its resolvers request, if it has a scheduler.
+async fn drive<T>(scheduler: Option<Arc<BatchScheduler>>, operation: impl Future<Output = T>) -> T {
+    match scheduler {
+        Some(scheduler) => scheduler.drive(operation).await,
         None => operation.await,
     }
 }
 
 impl Reply {
-    /// A reply to an operation of which nothing ran.
+    /// Creates the reply to an operation that did not run.
     pub fn rejected(errors: Vec<RequestError>) -> Self {
         Reply {
             outcome: Outcome::Rejected,
@@ -272,17 +273,17 @@ impl Reply {
         }
     }
 
-    /// A reply that consists of one error.
+    /// Creates a reply that consists of one error.
     pub fn failed(outcome: Outcome, error: ServerError) -> Self {
         Reply { outcome, errors: vec![error], ..Reply::rejected(Vec::new()) }
     }
 
-    /// How many seconds to wait before asking again, where something was refused because it was asked too often.
+    /// Returns the seconds to wait before another attempt, after too many requests.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         retry_after_seconds(&self.errors)
     }
 
-    /// The errors, in the form that clients get.
+    /// Returns the errors in the form that clients get.
     pub fn errors(&self) -> &(impl Serialize + use<>) {
         &self.errors
     }
@@ -307,14 +308,14 @@ impl Serialize for Reply {
 fn refusal(prepared: &Prepared, terms: Terms) -> Option<(Outcome, RequestError)> {
     match prepared.operation_type() {
         OperationType::Mutation if !terms.mutations => {
-            let error = RequestError::new(code::BAD_REQUEST, "mutations are accepted by POST only");
+            let error = RequestError::new(code::BAD_REQUEST, "Mutations are accepted by POST only.");
             return Some((Outcome::MutationRefused, error));
         }
         _ => {}
     }
     let refused = prepared.asks_introspection() && !terms.introspection;
     refused.then(|| {
-        let message = "introspection is not open to this caller; sign in, or use the published schema";
+        let message = "Introspection is not open to this caller: sign in, or use the published schema.";
         (Outcome::Rejected, RequestError::new(code::FORBIDDEN, message))
     })
 }
@@ -326,7 +327,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     }
 }
 
-/// A schema in its definition language.
+/// Prints a schema in its definition language.
 pub fn sdl<Q, M, S>(schema: &Schema<Q, M, S>) -> String
 where
     Q: ObjectType + 'static,

@@ -1,4 +1,4 @@
-//! One operation from its text to its reply, for any schema: knows no type of the API.
+//! The execution of GraphQL documents for any schema: nothing here knows a type of the API.
 
 pub mod batches;
 pub mod documents;

@@ -1,4 +1,4 @@
-//! A schema for tests of the pipeline, with a little of everything and resolvers that misbehave.
+//! A schema for tests of the engine, with a little of everything and resolvers that fail.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,7 @@ pub(crate) fn schema() -> Toy {
         .finish()
 }
 
-/// How often each response path was resolved; put into a request to be filled.
+/// Counts of the resolutions of each response path, filled during a request.
 #[derive(Default, Clone)]
 pub(crate) struct Calls(pub(crate) Arc<Mutex<HashMap<String, usize>>>);
 
@@ -135,7 +135,7 @@ impl User {
     async fn friends(&self, #[graphql(default = 2)] first: i32) -> Vec<User> {
         (1..=first).map(|step| User(self.0 + step)).collect()
     }
-    /// Late, so that resolvers finish in another order than they stand in.
+    /// Resolves late, so that resolvers do not finish in the order of the document.
     async fn late(&self) -> i32 {
         tokio::task::yield_now().await;
         self.0

@@ -3,7 +3,7 @@
 use crate::gifts as feature;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id, optional_text,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, local_id, optional_text, page,
     page_args, to_one,
 };
 use crate::graphql::payments::payment::Payment;
@@ -16,7 +16,7 @@ use entity::gifts;
 pub struct Gift(pub(crate) Row<gifts::Entity>);
 
 words! {
-    /// Status of a gift. Values may be added.
+    /// Status of a gift.
     GiftStatus {
         /// Its checkout is not paid yet.
         Open = "open",
@@ -166,6 +166,6 @@ impl GiftQuery {
         #[graphql(desc = "Lists only the gifts that match.")] filter: Option<GiftFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<GiftOrder>,
     ) -> Result<Connection<Gift>> {
-        listed(ctx, GiftFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, GiftFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

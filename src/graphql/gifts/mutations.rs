@@ -164,7 +164,7 @@ pub struct ReplaceGiftCodePayload {
 user_error! {
     /// A reason for refusing `buyGift`.
     BuyGiftUserError with
-    /// Rules that can refuse `buyGift`. Values may be added.
+    /// Rules that can refuse `buyGift`.
     BuyGiftErrorCode {
         /// The account does not exist, or the caller may not bill it.
         AccountNotFound = "ACCOUNT_NOT_FOUND",
@@ -190,7 +190,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `redeemGift`.
     RedeemGiftUserError with
-    /// Rules that can refuse `redeemGift`. Values may be added.
+    /// Rules that can refuse `redeemGift`.
     RedeemGiftErrorCode {
         /// No gift has this code. A mistyped code and an unknown one get the same answer.
         GiftNotFound = "GIFT_NOT_FOUND",
@@ -218,7 +218,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `replaceGiftCode`.
     ReplaceGiftCodeUserError with
-    /// Rules that can refuse `replaceGiftCode`. Values may be added.
+    /// Rules that can refuse `replaceGiftCode`.
     ReplaceGiftCodeErrorCode {
         /// The gift does not exist, or the caller may not see it.
         GiftNotFound = "GIFT_NOT_FOUND",

@@ -2,8 +2,8 @@
 
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, listed, local_id, optional_text, page_args,
-    text, to_exactly_one, to_one, under,
+    Connection, ContextExt, DateTimeRange, Instant, Row, Word, child_page, global_id, local_id, optional_text, page,
+    page_args, text, to_exactly_one, to_one,
 };
 use crate::graphql::payments::payment::{Payment, Provider};
 use crate::licences::{self as feature, Reason, State};
@@ -115,7 +115,7 @@ impl LicenseKey {
         #[graphql(default = false, desc = "Includes devices that were revoked.")] include_revoked: bool,
     ) -> Result<Connection<Device>> {
         let list = feature::Devices { include_revoked };
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 }
 
@@ -289,7 +289,7 @@ impl LicenceQuery {
         #[graphql(desc = "Conditions on the licences.")] filter: Option<LicenseKeyFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<LicenseKeyOrder>,
     ) -> Result<Connection<LicenseKey>> {
-        listed(ctx, LicenseKeyFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, LicenseKeyFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 
     /// Checks if a desktop application may run with this key on this device. Open to everyone: the key is the

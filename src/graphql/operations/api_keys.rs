@@ -2,7 +2,7 @@
 
 use crate::accounts::{self as feature, NewApiKey};
 use crate::graphql::common::{
-    Connection, ContextExt, Instant, Row, global_id, listed, local_id, page_args, settle, text,
+    Connection, ContextExt, Instant, Row, global_id, local_id, page, page_args, settle, text,
 };
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
@@ -75,7 +75,7 @@ impl ApiKeyQuery {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<ApiKey>> {
-        listed(ctx, feature::ApiKeys, page_args(first, after, last, before)).await
+        page(ctx, feature::ApiKeys, page_args(first, after, last, before)).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::audit::AuditLog;
 use crate::graphql::common::{
-    Connection, DateTimeRange, Instant, Json, Row, global_id, listed, optional_text, page_args,
+    Connection, DateTimeRange, Instant, Json, Row, global_id, optional_text, page, page_args,
 };
 use crate::order_input;
 use async_graphql::{Context, ID, InputObject, Object, Result};
@@ -105,6 +105,6 @@ impl AuditQuery {
             at: DateTimeRange::between(filter.at),
             descending: AuditLogEntryOrder::descending(order_by, true),
         };
-        listed(ctx, list, page_args(first, after, last, before)).await
+        page(ctx, list, page_args(first, after, last, before)).await
     }
 }

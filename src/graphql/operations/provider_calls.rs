@@ -3,7 +3,7 @@
 use crate::auth::Permission;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, listed, local_id, page_args, to_one,
+    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, local_id, page, page_args, to_one,
 };
 use crate::outbox::OutboxCalls;
 use crate::{order_input, words};
@@ -173,6 +173,6 @@ impl ProviderCallQuery {
             created: DateTimeRange::between(filter.created_at),
             descending: ProviderCallOrder::descending(order_by, true),
         };
-        listed(ctx, list, page_args(first, after, last, before)).await
+        page(ctx, list, page_args(first, after, last, before)).await
     }
 }

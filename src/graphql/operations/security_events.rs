@@ -1,7 +1,7 @@
 //! Security events.
 
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, listed, local_id, page_args, settle, text,
+    Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, local_id, page, page_args, settle, text,
 };
 use crate::security::{self as feature, SecurityEvents};
 use crate::{order_input, user_error, words};
@@ -146,7 +146,7 @@ impl SecurityQuery {
             last: DateTimeRange::between(filter.last_at),
             descending: SecurityEventOrder::descending(order_by, true),
         };
-        listed(ctx, list, page_args(first, after, last, before)).await
+        page(ctx, list, page_args(first, after, last, before)).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Events of payment providers.
 
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, listed, optional_text, page_args,
+    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, optional_text, page, page_args,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::inbox::{self, Backlog, Events};
@@ -225,6 +225,6 @@ impl InboxQuery {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<WebhookEventOrder>,
     ) -> Result<Connection<WebhookEvent>> {
         let list = filter.unwrap_or_default().list(WebhookEventOrder::descending(order_by, true))?;
-        listed(ctx, list, page_args(first, after, last, before)).await
+        page(ctx, list, page_args(first, after, last, before)).await
     }
 }

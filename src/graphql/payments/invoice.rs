@@ -3,8 +3,8 @@
 use super::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id, optional_text,
-    page_args, to_exactly_one, to_one, under,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, child_page, global_id, local_id, optional_text,
+    page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{self as feature, PaymentsOf};
@@ -15,7 +15,7 @@ use entity::invoices;
 pub struct Invoice(pub(crate) Row<invoices::Entity>);
 
 words! {
-    /// Status of an invoice. Values may be added.
+    /// Status of an invoice.
     InvoiceStatus {
         /// Draft; can still change.
         Draft = "draft",
@@ -160,7 +160,7 @@ impl Invoice {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         let list = PaymentFilter::list(filter, order_by)?;
-        under(ctx, PaymentsOf::Invoice, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, PaymentsOf::Invoice, self.0.id, list, page_args(first, after, last, before)).await
     }
 }
 
@@ -224,6 +224,6 @@ impl InvoiceQuery {
         #[graphql(desc = "Lists only the invoices that match.")] filter: Option<InvoiceFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
-        listed(ctx, InvoiceFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, InvoiceFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

@@ -4,8 +4,8 @@ use super::invoice::Invoice;
 use super::refund::{Dispute, Refund, RefundFilter, RefundOrder};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, all_under, global_id, listed, local_id,
-    optional_text, page_args, to_exactly_one, to_one, under,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, all_children, child_page, global_id, local_id,
+    optional_text, page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{self as feature, RefundsOf};
@@ -14,7 +14,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::payments;
 
 words! {
-    /// Provider that bills. Values may be added.
+    /// Provider that bills.
     Provider {
         /// Stripe.
         Stripe = "stripe",
@@ -26,7 +26,7 @@ words! {
 }
 
 words! {
-    /// Revenue stream that a payment belongs to. Values may be added.
+    /// Revenue stream that a payment belongs to.
     RevenueStream {
         /// A subscription.
         Subscription = "subscription",
@@ -44,7 +44,7 @@ words! {
 pub struct Payment(pub(crate) Row<payments::Entity>);
 
 words! {
-    /// Status of a payment. Values may be added.
+    /// Status of a payment.
     PaymentStatus {
         /// Not settled yet.
         Pending = "pending",
@@ -182,12 +182,12 @@ impl Payment {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
         let list = RefundFilter::list(filter, order_by)?;
-        under(ctx, RefundsOf::Payment, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, RefundsOf::Payment, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Its disputes, newest first.
     async fn disputes(&self, ctx: &Context<'_>) -> Result<Vec<Dispute>> {
-        all_under(ctx, (), self.0.id, feature::Disputes).await
+        all_children(ctx, (), self.0.id, feature::Disputes).await
     }
 }
 
@@ -254,6 +254,6 @@ impl PaymentQuery {
         #[graphql(desc = "Lists only the payments that match.")] filter: Option<PaymentFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
-        listed(ctx, PaymentFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, PaymentFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

@@ -3,8 +3,8 @@
 use super::payment::{Payment, Provider};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, listed, local_id,
-    optional_text, page_args, to_exactly_one, to_one,
+    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, local_id, optional_text, page,
+    page_args, to_exactly_one, to_one,
 };
 use crate::payments as feature;
 use crate::{order_input, words};
@@ -14,7 +14,7 @@ use entity::{disputes, refunds};
 pub struct Refund(pub(crate) Row<refunds::Entity>);
 
 words! {
-    /// Status of a refund. Values may be added.
+    /// Status of a refund.
     RefundStatus {
         /// Requested; awaiting a decision.
         Requested = "requested",
@@ -128,7 +128,7 @@ impl Refund {
 pub struct Dispute(pub(crate) Row<disputes::Entity>);
 
 words! {
-    /// Status of a dispute. Values may be added.
+    /// Status of a dispute.
     DisputeStatus {
         /// An inquiry by the bank; no money has moved.
         Warning = "warning",
@@ -262,6 +262,6 @@ impl RefundQuery {
         #[graphql(desc = "Lists only the refunds that match.")] filter: Option<RefundFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<RefundOrder>,
     ) -> Result<Connection<Refund>> {
-        listed(ctx, RefundFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, RefundFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

@@ -132,7 +132,7 @@ pub struct DenyRefundPayload {
 user_error! {
     /// A reason for refusing `requestRefund`.
     RequestRefundUserError with
-    /// Rules that can refuse `requestRefund`. Values may be added.
+    /// Rules that can refuse `requestRefund`.
     RequestRefundErrorCode {
         /// The payment does not exist, or the caller may not see it.
         PaymentNotFound = "PAYMENT_NOT_FOUND",
@@ -154,7 +154,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `approveRefund`.
     ApproveRefundUserError with
-    /// Rules that can refuse `approveRefund`. Values may be added.
+    /// Rules that can refuse `approveRefund`.
     ApproveRefundErrorCode {
         /// The refund does not exist.
         RefundNotFound = "REFUND_NOT_FOUND",
@@ -178,7 +178,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `denyRefund`.
     DenyRefundUserError with
-    /// Rules that can refuse `denyRefund`. Values may be added.
+    /// Rules that can refuse `denyRefund`.
     DenyRefundErrorCode {
         /// The refund does not exist.
         RefundNotFound = "REFUND_NOT_FOUND",

@@ -2,7 +2,7 @@
 
 use super::plan::PlanVersion;
 use super::provider_price::ProviderPrice;
-use crate::graphql::common::{BigInt, Money, Row, Word, all_under, global_id, to_exactly_one};
+use crate::graphql::common::{BigInt, Money, Row, Word, all_children, global_id, to_exactly_one};
 use crate::plans::{ProviderPrices, ProviderPricesOf};
 use crate::words;
 use async_graphql::{Context, ID, Object, Result};
@@ -66,7 +66,7 @@ impl Price {
 
     /// The matching prices at the payment providers.
     async fn provider_prices(&self, ctx: &Context<'_>) -> Result<Vec<ProviderPrice>> {
-        all_under(ctx, ProviderPricesOf::Price, self.0.id, ProviderPrices).await
+        all_children(ctx, ProviderPricesOf::Price, self.0.id, ProviderPrices).await
     }
 }
 

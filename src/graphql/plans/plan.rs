@@ -3,8 +3,8 @@
 use super::parts::{CreditAllowance, PlanFeature, Price};
 use super::provider_price::ProviderPrice;
 use crate::graphql::common::{
-    Connection, Instant, Row, Word, all_under, global_id, listed_for_anyone, optional_text, page_args, to_exactly_one,
-    under,
+    Connection, Instant, Row, Word, all_children, child_page, global_id, optional_text, page_args, public_page,
+    to_exactly_one,
 };
 use crate::plans::{Allowances, Features, Plans, Prices, ProviderPrices, ProviderPricesOf, Versions};
 use crate::{order_input, words};
@@ -77,7 +77,7 @@ impl Plan {
 
     /// The version on sale; null if there is none.
     async fn current_version(&self, ctx: &Context<'_>) -> Result<Option<PlanVersion>> {
-        Ok(all_under(ctx, (), self.0.id, Versions { current: true }).await?.pop())
+        Ok(all_children(ctx, (), self.0.id, Versions { current: true }).await?.pop())
     }
 
     /// All versions, newest first. Drafts are included only for callers with the scope `billing:read` or
@@ -90,7 +90,7 @@ impl Plan {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<PlanVersion>> {
-        under(ctx, (), self.0.id, Versions { current: false }, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, Versions { current: false }, page_args(first, after, last, before)).await
     }
 }
 
@@ -143,23 +143,23 @@ impl PlanVersion {
 
     /// The prices, smallest amount first.
     async fn prices(&self, ctx: &Context<'_>) -> Result<Vec<Price>> {
-        all_under(ctx, (), self.0.id, Prices).await
+        all_children(ctx, (), self.0.id, Prices).await
     }
 
     /// The prices at the payment providers that sell the version, including tiered and other prices without one amount
     /// per unit.
     async fn provider_prices(&self, ctx: &Context<'_>) -> Result<Vec<ProviderPrice>> {
-        all_under(ctx, ProviderPricesOf::Version, self.0.id, ProviderPrices).await
+        all_children(ctx, ProviderPricesOf::Version, self.0.id, ProviderPrices).await
     }
 
     /// The features that it grants.
     async fn features(&self, ctx: &Context<'_>) -> Result<Vec<PlanFeature>> {
-        all_under(ctx, (), self.0.id, Features).await
+        all_children(ctx, (), self.0.id, Features).await
     }
 
     /// The credits that it grants, in the order in which they are spent.
     async fn credit_allowances(&self, ctx: &Context<'_>) -> Result<Vec<CreditAllowance>> {
-        all_under(ctx, (), self.0.id, Allowances).await
+        all_children(ctx, (), self.0.id, Allowances).await
     }
 }
 
@@ -208,7 +208,7 @@ impl PlanQuery {
             code: None,
             descending: PlanOrder::descending(order_by, false),
         };
-        listed_for_anyone(ctx, list, page_args(first, after, last, before)).await
+        public_page(ctx, list, page_args(first, after, last, before)).await
     }
 
     /// A product by its code; null if there is none or it was never published. Open to everyone.
@@ -219,7 +219,7 @@ impl PlanQuery {
     ) -> Result<Option<Plan>> {
         let kinds = PlanKind::WORDS.iter().map(|(_, word)| *word).collect();
         let list = Plans { kinds, active: None, code: optional_text("code", Some(code))?, descending: false };
-        let found: Connection<Plan> = listed_for_anyone(ctx, list, page_args(Some(1), None, None, None)).await?;
+        let found: Connection<Plan> = public_page(ctx, list, page_args(Some(1), None, None, None)).await?;
         Ok(found.into_first())
     }
 }

@@ -161,7 +161,7 @@ pub struct PauseSubscriptionPayload {
 user_error! {
     /// A reason for refusing `cancelSubscription`.
     CancelSubscriptionUserError with
-    /// Rules that can refuse `cancelSubscription`. Values may be added.
+    /// Rules that can refuse `cancelSubscription`.
     CancelSubscriptionErrorCode {
         /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
@@ -179,7 +179,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `resumeSubscription`.
     ResumeSubscriptionUserError declining with
-    /// Rules that can refuse `resumeSubscription`. Values may be added.
+    /// Rules that can refuse `resumeSubscription`.
     ResumeSubscriptionErrorCode {
         /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
@@ -201,7 +201,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `pauseSubscription`.
     PauseSubscriptionUserError with
-    /// Rules that can refuse `pauseSubscription`. Values may be added.
+    /// Rules that can refuse `pauseSubscription`.
     PauseSubscriptionErrorCode {
         /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",

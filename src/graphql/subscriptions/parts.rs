@@ -1,6 +1,6 @@
 //! Items of a subscription, and changes scheduled for it.
 
-use crate::graphql::common::{Instant, Row, Word, all_under, global_id, to_one};
+use crate::graphql::common::{Instant, Row, Word, all_children, global_id, to_one};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::graphql::plans::provider_price::ProviderPrice;
@@ -12,7 +12,7 @@ use entity::{scheduled_changes, subscription_items};
 pub struct SubscriptionItem(pub(crate) Row<subscription_items::Entity>);
 
 words! {
-    /// Kind of item that a subscription bills for. Values may be added.
+    /// Kind of item that a subscription bills for.
     SubscriptionItemPurpose {
         /// The plan itself.
         Plan = "plan",
@@ -51,7 +51,7 @@ impl SubscriptionItem {
         if self.0.price_external_id.is_none() {
             return Ok(None);
         }
-        Ok(all_under(ctx, ProviderPricesOf::SubscriptionItem, self.0.id, ProviderPrices).await?.pop())
+        Ok(all_children(ctx, ProviderPricesOf::SubscriptionItem, self.0.id, ProviderPrices).await?.pop())
     }
 
     /// The kind of item.
@@ -78,7 +78,7 @@ impl SubscriptionItem {
 pub struct ScheduledChange(pub(crate) Row<scheduled_changes::Entity>);
 
 words! {
-    /// Kind of change scheduled for a subscription. Values may be added.
+    /// Kind of change scheduled for a subscription.
     ScheduledChangeKind {
         /// A change of plan, price or quantity.
         PlanChange = "plan_change",
@@ -112,7 +112,7 @@ impl ScheduledChange {
     /// The plan after the change; null if the plan stays the same or is unknown here.
     pub(crate) async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
         let Some(version_id) = self.0.product_version_id else { return Ok(None) };
-        Ok(all_under(ctx, (), version_id, PlanOfVersion).await?.pop())
+        Ok(all_children(ctx, (), version_id, PlanOfVersion).await?.pop())
     }
 
     /// The plan version after the change; null if the plan stays the same or is unknown here.

@@ -218,7 +218,7 @@ pub struct ApplyPromoCodePayload {
 user_error! {
     /// A reason for refusing `changePlan`.
     ChangePlanUserError declining with
-    /// Rules that can refuse `changePlan`. Values may be added.
+    /// Rules that can refuse `changePlan`.
     ChangePlanErrorCode {
         /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
@@ -250,7 +250,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `undoScheduledChange`.
     UndoScheduledChangeUserError with
-    /// Rules that can refuse `undoScheduledChange`. Values may be added.
+    /// Rules that can refuse `undoScheduledChange`.
     UndoScheduledChangeErrorCode {
         /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
@@ -268,7 +268,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `addAddon`.
     AddAddonUserError declining with
-    /// Rules that can refuse `addAddon`. Values may be added.
+    /// Rules that can refuse `addAddon`.
     AddAddonErrorCode {
         /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",
@@ -296,7 +296,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `removeAddon`.
     RemoveAddonUserError with
-    /// Rules that can refuse `removeAddon`. Values may be added.
+    /// Rules that can refuse `removeAddon`.
     RemoveAddonErrorCode {
         /// The add-on does not exist, or the caller may not see it.
         AddonNotFound = "ADDON_NOT_FOUND",
@@ -312,7 +312,7 @@ user_error! {
 user_error! {
     /// A reason for refusing `applyPromoCode`.
     ApplyPromoCodeUserError with
-    /// Rules that can refuse `applyPromoCode`. Values may be added.
+    /// Rules that can refuse `applyPromoCode`.
     ApplyPromoCodeErrorCode {
         /// The subscription does not exist, or the caller may not see it.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",

@@ -2,7 +2,7 @@
 
 use super::list::{SubscriptionFilter, SubscriptionOrder};
 use super::subscription::Subscription;
-use crate::graphql::common::{Connection, ContextExt, listed, local_id, page_args, to_one};
+use crate::graphql::common::{Connection, ContextExt, local_id, page, page_args, to_one};
 use async_graphql::{Context, ID, Object, Result};
 
 /// Query fields for subscriptions.
@@ -32,6 +32,6 @@ impl SubscriptionQuery {
         #[graphql(desc = "Lists only the subscriptions that match.")] filter: Option<SubscriptionFilter>,
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<SubscriptionOrder>,
     ) -> Result<Connection<Subscription>> {
-        listed(ctx, SubscriptionFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
+        page(ctx, SubscriptionFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
     }
 }

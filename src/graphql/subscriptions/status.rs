@@ -3,7 +3,7 @@
 use crate::words;
 
 words! {
-    /// Status of a subscription, as defined by its provider. Values may be added.
+    /// Status of a subscription, as defined by its provider.
     SubscriptionStatus {
         /// On trial; grants the plan.
         Trialing = "trialing",

@@ -5,8 +5,8 @@ use super::status::SubscriptionStatus;
 use super::version::{SubscriptionVersion, SubscriptionVersionOrder};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, CurrentSubscription, Instant, Json, Row, Under, Wholes, Word, all_under, global_id,
-    page_args, to_exactly_one, to_one, under,
+    AllChildren, ChildrenOf, Connection, ContextExt, CurrentSubscription, Instant, Json, Row, Word, all_children,
+    child_page, global_id, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
 use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
@@ -38,7 +38,7 @@ impl Subscription {
     pub(crate) async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
         // Found through the version in one statement, without its row.
         let Some(version_id) = self.0.product_version_id else { return Ok(None) };
-        Ok(all_under(ctx, (), version_id, PlanOfVersion).await?.pop())
+        Ok(all_children(ctx, (), version_id, PlanOfVersion).await?.pop())
     }
 
     /// True if none of its prices is known here as the price of a plan. Such a subscription grants nothing, whatever
@@ -170,12 +170,12 @@ impl Subscription {
 
     /// The items that it bills for.
     async fn items(&self, ctx: &Context<'_>) -> Result<Vec<SubscriptionItem>> {
-        all_under(ctx, (), self.0.id, Items).await
+        all_children(ctx, (), self.0.id, Items).await
     }
 
     /// Scheduled changes, soonest first; empty if none is scheduled.
     async fn scheduled_changes(&self, ctx: &Context<'_>) -> Result<Vec<ScheduledChange>> {
-        all_under(ctx, (), self.0.id, ScheduledChanges).await
+        all_children(ctx, (), self.0.id, ScheduledChanges).await
     }
 
     /// Every state of the subscription, ordered by the time it took effect.
@@ -189,7 +189,7 @@ impl Subscription {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<SubscriptionVersionOrder>,
     ) -> Result<Connection<SubscriptionVersion>> {
         let list = History { descending: SubscriptionVersionOrder::descending(order_by, true) };
-        under(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Payments for it, successful and failed.
@@ -204,7 +204,7 @@ impl Subscription {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<PaymentOrder>,
     ) -> Result<Connection<Payment>> {
         let list = PaymentFilter::list(filter, order_by)?;
-        under(ctx, PaymentsOf::Subscription, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, PaymentsOf::Subscription, self.0.id, list, page_args(first, after, last, before)).await
     }
 
     /// Invoices for it.
@@ -219,7 +219,7 @@ impl Subscription {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<InvoiceOrder>,
     ) -> Result<Connection<Invoice>> {
         let list = InvoiceFilter::list(filter, order_by)?;
-        under(ctx, InvoicesOf::Subscription, self.0.id, list, page_args(first, after, last, before)).await
+        child_page(ctx, InvoicesOf::Subscription, self.0.id, list, page_args(first, after, last, before)).await
     }
 }
 
@@ -230,8 +230,8 @@ impl Subscription {
             return Ok(None);
         };
         if let Some(parent) = subscription.product_version_id {
-            let key = Under { parent, of: (), list: PlanOfVersion, page: () };
-            ctx.loaders().put::<Wholes<PlanOfVersion>>(key, [plan].into());
+            let key = ChildrenOf { parent, of: (), list: PlanOfVersion, page: () };
+            ctx.loaders().put::<AllChildren<PlanOfVersion>>(key, [plan].into());
         }
         Ok(Some(Subscription(subscription)))
     }

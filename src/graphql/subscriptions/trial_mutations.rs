@@ -50,7 +50,7 @@ pub struct ExtendTrialPayload {
 user_error! {
     /// A reason for refusing `extendTrial`.
     ExtendTrialUserError with
-    /// Rules that can refuse `extendTrial`. Values may be added.
+    /// Rules that can refuse `extendTrial`.
     ExtendTrialErrorCode {
         /// The subscription does not exist.
         SubscriptionNotFound = "SUBSCRIPTION_NOT_FOUND",

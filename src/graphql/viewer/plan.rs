@@ -1,6 +1,6 @@
 //! The caller's current plan.
 
-use crate::graphql::common::{ContextExt, Instant, Word, all_under, to_one};
+use crate::graphql::common::{ContextExt, Instant, Word, all_children, to_one};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::Plan;
 use crate::graphql::subscriptions::parts::ScheduledChange;
@@ -75,7 +75,7 @@ impl ViewerPlanStatus {
 
     /// Returns the next scheduled change of plan.
     async fn next(&self, ctx: &Context<'_>) -> Result<Option<ScheduledChange>> {
-        let changes: Vec<ScheduledChange> = all_under(ctx, (), self.0.0.id, ScheduledChanges).await?;
+        let changes: Vec<ScheduledChange> = all_children(ctx, (), self.0.0.id, ScheduledChanges).await?;
         Ok(changes.into_iter().find(|change| change.0.kind == "plan_change"))
     }
 }

@@ -6,7 +6,7 @@ use crate::auth::Role;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::accounts::list::{AccountFilter, AccountOrder};
 use crate::graphql::accounts::user::User;
-use crate::graphql::common::{Connection, ContextExt, all_under, page_args, to_one, under};
+use crate::graphql::common::{Connection, ContextExt, all_children, child_page, page_args, to_one};
 use crate::graphql::node::{self, Node};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::subscriptions::{Holder, trial_available};
@@ -14,7 +14,7 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 
 pub struct Viewer;
 
-/// The kind of caller.
+/// The kind of caller. Values may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "Role")]
 pub enum ViewerRole {
@@ -49,7 +49,7 @@ impl Viewer {
     /// The caller's individual account; null for anonymous callers and services.
     async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
-        Ok(all_under(ctx, (), user_id, OwnAccount).await?.pop())
+        Ok(all_children(ctx, (), user_id, OwnAccount).await?.pop())
     }
 
     /// Accounts that the caller is a member of; null for anonymous callers and services.
@@ -65,7 +65,7 @@ impl Viewer {
     ) -> Result<Option<Connection<Account>>> {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
         let list = AccountFilter::list(filter, order_by)?;
-        under(ctx, (), user_id, list, page_args(first, after, last, before)).await.map(Some)
+        child_page(ctx, (), user_id, list, page_args(first, after, last, before)).await.map(Some)
     }
 
     /// The caller's current plan; null if they have none, and for anonymous callers and services.

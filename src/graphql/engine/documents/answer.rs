@@ -1,6 +1,6 @@
-//! The data of a reply in the form that the specification gives it. async-graphql answers in the order in which
-//! resolvers finish, and where a resolver fails it leaves the field out; here fields are put in the order of the
-//! document, a failed field becomes null, and null in a place that may not be null takes its surroundings with it.
+//! The data of a reply in the form that the specification requires. async-graphql returns fields in the order in which
+//! their resolvers finish and omits failed ones. Here, fields are put in the order of the document, a failed field
+//! becomes null, and null in a non-null position propagates upwards.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Completes what async-graphql answered, given the errors it reported beside it.
+    /// Completes the data that async-graphql returned, given the errors beside it.
     pub(super) fn new(plan: Arc<Plan>, mut value: Value, errors: &[ServerError]) -> Self {
         if !errors.is_empty() {
             let mut completion = Completion { errors, path: Vec::new() };
@@ -36,7 +36,7 @@ impl Serialize for Answer {
     }
 }
 
-/// Null in a place that may not be null.
+/// Null in a non-null position.
 struct Propagate;
 
 struct Completion<'a> {
@@ -64,7 +64,7 @@ impl Completion<'_> {
     }
 
     fn object(&mut self, value: &mut Value, children: &Children) -> Result<(), Propagate> {
-        // An object of which every field failed comes as null, unless its type was asked for.
+        // An object whose fields all failed arrives as null, unless its type was requested.
         if *value == Value::Null && matches!(children, Children::Same(_)) && self.failed_below() {
             *value = Value::Object(Default::default());
         }
@@ -123,7 +123,7 @@ impl Serialize for Ordered<'_> {
                 let fields = fields_of(children, object.get(TYPE_KEY)).unwrap_or_default();
                 let mut map = serializer.serialize_map(Some(fields.len()))?;
                 for (at, field) in fields.iter().enumerate() {
-                    // Mostly the field is where the document has it, which saves the look-up.
+                    // The field is mostly at the position it has in the document, which saves the look-up.
                     let value = match object.get_index(at) {
                         Some((key, value)) if *key == field.key => value,
                         _ => object.get(&field.key).unwrap_or(&Value::Null),

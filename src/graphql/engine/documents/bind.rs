@@ -1,6 +1,5 @@
-//! From a [`Plan`] and the variables of one request to the document that async-graphql executes. Variables are put in
-//! here and not left to async-graphql, which takes a variable that was not given for null and so passes over the
-//! default of the argument.
+//! The document that async-graphql executes, from a [`Plan`] and the variables of one request. Variables are inserted
+//! here: async-graphql would take a missing variable for null and so ignore the default of the argument.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -18,7 +17,7 @@ use super::plan::{Children, Field, Plan, TYPE_KEY};
 /// Coerced values of the variables that have one.
 pub(super) type Variables = HashMap<String, Value>;
 
-/// The document to execute: one operation, without fragments, conditions and variables.
+/// Builds the document to execute: one operation without fragments, conditions and variables.
 pub(super) fn bind(plan: &Plan, variables: &Variables) -> ExecutableDocument {
     let operation = OperationDefinition {
         ty: plan.operation,
@@ -84,7 +83,7 @@ fn type_name() -> Positioned<Selection> {
     Positioned::new(Selection::Field(Positioned::new(field, Default::default())), Default::default())
 }
 
-/// The value of a literal; none for a variable that was not given, whose argument or input field is then left out.
+/// Returns the value of a literal; `None` for a variable without a value, whose argument or input field is omitted.
 fn value(literal: &ast::Value, variables: &Variables) -> Option<Value> {
     Some(match literal {
         ast::Value::Null => Value::Null,
@@ -103,7 +102,7 @@ fn value(literal: &ast::Value, variables: &Variables) -> Option<Value> {
     })
 }
 
-/// What no JSON number holds stays text, for the scalar to take or refuse.
+/// A number that JSON cannot hold stays a text, which the scalar accepts or refuses.
 fn number(text: &str) -> Value {
     text.parse::<Number>().map_or_else(|_| Value::String(text.to_owned()), Value::Number)
 }

@@ -1,4 +1,4 @@
-//! CollectFields of the specification over the selection sets of a valid document.
+//! CollectFields of the specification, over the selection sets of a valid document.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,21 +14,21 @@ use async_graphql::Pos;
 use super::{limits::over_limit, position::position};
 use crate::graphql::engine::errors::{RequestError, code};
 
-/// Steps of merging allowed for each selection that the limits allow: enough for a document that asks for different
-/// fields of many types, and milliseconds at most for one made to be slow.
+/// Merging steps allowed per selection of the limit: enough for a document that selects different fields of many types,
+/// and milliseconds at most for one designed to be slow.
 const STEPS_PER_SELECTION: usize = 8;
 
-/// What normalising reads, all of it borrowed.
+/// The borrowed input of normalisation.
 pub(super) struct Source<'a> {
     pub(super) schema: &'a Schema,
     pub(super) implementers: &'a apollo_compiler::collections::HashMap<Name, Implementers>,
     pub(super) document: &'a ExecutableDocument,
-    /// The values of the variables that `@skip` and `@include` ask for.
+    /// The values of the variables in `@skip` and `@include`.
     pub(super) conditions: &'a HashMap<&'a str, bool>,
     pub(super) selections_limit: usize,
 }
 
-/// The variables that decide a `@skip` or `@include` anywhere in `operation`, each once.
+/// Returns the variables in any `@skip` or `@include` of `operation`, each once.
 pub(super) fn condition_variables(document: &ExecutableDocument, operation: &Operation) -> Vec<Name> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut open = vec![&operation.selection_set];
@@ -56,7 +56,7 @@ pub(super) fn condition_variables(document: &ExecutableDocument, operation: &Ope
     found
 }
 
-/// The fields that share a response key, in document order.
+/// The fields with one response key, in document order.
 pub(super) struct Group<'a> {
     pub(super) key: &'a str,
     pub(super) fields: Vec<&'a Node<SourceField>>,
@@ -92,7 +92,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// Reads selection sets, and counts how much of them it has read.
+/// A reader of selection sets that counts its steps.
 pub(super) struct Collector<'s, 'a> {
     pub(super) source: &'s Source<'a>,
     steps: usize,
@@ -103,7 +103,8 @@ impl<'s, 'a: 's> Collector<'s, 'a> {
         Collector { source, steps: 0 }
     }
 
-    /// CollectFields over several selection sets, as for an object to which the conditions apply that `applies` says.
+    /// Collects the fields of several selection sets, for an object to which the conditions apply that `applies`
+    /// accepts.
     pub(super) fn collect(
         &mut self,
         sets: &[&'a SelectionSet],
@@ -120,7 +121,7 @@ impl<'s, 'a: 's> Collector<'s, 'a> {
         Ok(groups)
     }
 
-    /// The type conditions in `sets` that some values of type `parent` fulfil and others do not.
+    /// Returns the type conditions in `sets` that only some types of `parent` fulfil.
     pub(super) fn narrowing_conditions(
         &mut self,
         parent: &Name,
@@ -142,7 +143,7 @@ impl<'s, 'a: 's> Collector<'s, 'a> {
         Ok(narrowing)
     }
 
-    /// Visits the fields in `sets` in order, with those of the fragments whose condition `visit` answers with true.
+    /// Visits the fields in `sets` in order, with those of the fragments whose condition `visit` accepts.
     fn walk(
         &mut self,
         sets: &[&'a SelectionSet],
@@ -185,7 +186,7 @@ impl<'s, 'a: 's> Collector<'s, 'a> {
         Ok(())
     }
 
-    /// Counts a step of merging, and refuses to go on for ever.
+    /// Counts a step of merging; fails past the limit.
     pub(super) fn step(&mut self) -> Result<(), RequestError> {
         self.steps += 1;
         let limit = self.source.selections_limit.saturating_mul(STEPS_PER_SELECTION);
@@ -193,14 +194,14 @@ impl<'s, 'a: 's> Collector<'s, 'a> {
     }
 }
 
-/// What a walk over selections comes across.
+/// An item of a selection set.
 enum Found<'a> {
     Field(&'a Node<SourceField>),
     Condition(&'a Name),
 }
 
 impl Source<'_> {
-    /// Whether every value of type `ty` fulfils the type condition `condition`.
+    /// Returns true if every value of type `ty` fulfils the type condition `condition`.
     pub(super) fn always_applies(&self, condition: &Name, ty: &Name) -> bool {
         condition == ty || self.schema.is_subtype(condition, ty)
     }
@@ -231,7 +232,7 @@ impl Source<'_> {
         };
         let value = value.to_bool().or_else(|| self.conditions.get(value.as_variable()?.as_str()).copied());
         value.ok_or_else(|| {
-            RequestError::new(code::INPUT, format!("the condition of @{directive} must be true or false, not null"))
+            RequestError::new(code::INPUT, format!("The condition of `@{directive}` must be true or false, not null."))
         })
     }
 

@@ -1,5 +1,5 @@
-//! How much one document may ask for, and the counting, which comes before anything that a hostile document could make
-//! exponential: fragments are counted once each and their totals are reused at every spread.
+//! Limits on one document. They are counted before anything that a hostile document could make exponential: each
+//! fragment is counted once and its totals are reused at every spread.
 
 use std::collections::HashMap;
 
@@ -7,26 +7,26 @@ use apollo_compiler::ast::{Definition, Document, Field, FragmentDefinition, Sele
 
 use crate::graphql::engine::errors::{RequestError, code};
 
-/// The largest document that is accepted; each limit is inclusive.
+/// The limits on an accepted document, all inclusive.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Lexical tokens, without spaces, commas and comments.
     pub tokens: usize,
     /// Levels of braces, brackets and parentheses that the parser descends.
     pub recursion: usize,
-    /// Fields below each other, counted from the root field; fragments add no level.
+    /// Levels of fields, counted from the root field; fragments add no level.
     pub depth: usize,
-    /// The same below `__schema` and `__type`, where type references nest deeply by nature.
+    /// Levels of fields below `__schema` and `__type`, which nest deeply by nature.
     pub introspection_depth: usize,
-    /// Aliased fields, `__typename` among them, counted at each use of a fragment.
+    /// Aliased fields and `__typename`, counted at each use of a fragment.
     pub aliases: usize,
-    /// Fields and fragments with every fragment written out at each of its uses.
+    /// Fields and fragments, with each fragment expanded at each of its uses.
     pub selections: usize,
     /// Errors in one reply.
     pub errors: usize,
-    /// Bytes of the longest text that is kept between requests.
+    /// Bytes of the longest text that is cached.
     pub cached_text_bytes: usize,
-    /// Bytes of text kept between requests in all; the parsed form takes some thirty times as much.
+    /// Bytes of all cached texts; their parsed form takes about thirty times as much.
     pub cache_bytes: u64,
 }
 
@@ -47,7 +47,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses a document that is over a limit, on its syntax alone.
+    /// Refuses a document over a limit, by its syntax alone.
     pub(super) fn check(&self, document: &Document) -> Result<(), Vec<RequestError>> {
         let mut counter = Counter { fragments: HashMap::new() };
         for definition in &document.definitions {
@@ -76,9 +76,9 @@ impl Limits {
     }
 }
 
-/// The refusal of a document with too much of something.
+/// Creates the error for a document over a limit.
 pub(super) fn over_limit(what: &str, found: usize, limit: usize) -> RequestError {
-    RequestError::new(code::VALIDATION, format!("the document has {found} {what}; the limit is {limit}"))
+    RequestError::new(code::VALIDATION, format!("The document has {found} {what}; the limit is {limit}."))
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -106,7 +106,7 @@ impl Count {
         }
     }
 
-    /// Both, side by side in one selection set.
+    /// Adds a count in the same selection set.
     fn beside(self, other: Count) -> Count {
         Count {
             selections: self.selections.saturating_add(other.selections),
@@ -168,7 +168,7 @@ fn one_more(count: Count) -> Count {
     Count { selections: count.selections.saturating_add(1), ..count }
 }
 
-/// The number of tokens in `text`, or the first number over `limit`.
+/// Returns the number of tokens in `text`, or the first number over `limit`.
 pub(super) fn count_tokens(text: &str, limit: usize) -> usize {
     let bytes = text.as_bytes();
     let (mut at, mut tokens) = (0, 0);

@@ -1,9 +1,10 @@
-//! Text in, executable document out. apollo-compiler parses, validates and coerces, as async-graphql's own front end
-//! lets through what the specification refuses and runs a duplicated field twice; the merged result is kept, so that a
-//! repeated query costs one look-up.
+//! Executable documents from texts. apollo-compiler parses, validates and coerces, because async-graphql's own front
+//! end accepts documents that the specification refuses, and executes a duplicated field twice. The merged result is
+//! cached, so that a repeated query costs one look-up.
 //!
-//! The steps, one file each: count (`limits`), parse and validate (here), coerce variables (`variables`), merge under
-//! the conditions (`collect` and `normalise` into a `plan`), put in the variables (`bind`), and shape the data (`answer`).
+//! The steps have one file each: count (`limits`), parse and validate (here), coerce variables (`variables`), merge
+//! under the conditions (`collect` and `normalise` into a `plan`), insert the variables (`bind`) and shape the data
+//! (`answer`).
 
 mod answer;
 mod bind;
@@ -41,10 +42,10 @@ pub use self::{answer::Answer, limits::Limits};
 use self::{bind::Variables, plan::Plan, position::position};
 use crate::graphql::engine::errors::{RequestError, code};
 
-/// Plans kept for each operation: one for each combination of its conditions that clients send.
+/// Plans kept per operation: one for each combination of its conditions that clients send.
 const PLANS_PER_OPERATION: usize = 16;
 
-/// Every document that was accepted lately, and what it takes to accept another.
+/// The recently accepted documents, and the schema and limits to check new ones.
 pub struct Documents {
     schema: Valid<Schema>,
     implementers: apollo_compiler::collections::HashMap<Name, Implementers>,
@@ -58,12 +59,12 @@ struct Document {
     operations: HashMap<Option<String>, PreparedOperation>,
 }
 
-/// The values of an operation's condition variables; none for null, which is an error only where the value matters.
+/// The values of an operation's condition variables; `None` for null, which is an error only if the value is used.
 type Conditions = Vec<Option<bool>>;
 
 struct PreparedOperation {
     source: Node<Operation>,
-    /// The variables that decide what is skipped and included.
+    /// The variables in `@skip` and `@include`.
     conditions: Vec<Name>,
     /// The plans so far, by the values of the conditions.
     plans: RwLock<Vec<(Conditions, Arc<Plan>)>>,
@@ -78,43 +79,44 @@ impl Weighter<Box<str>, Arc<Document>> for ByLength {
     }
 }
 
-/// An operation that may be executed, once.
+/// An operation that can be executed once.
 pub struct Prepared {
     plan: Arc<Plan>,
     variables: Variables,
 }
 
 impl Prepared {
-    /// Whether it is a query, a mutation or a subscription.
+    /// Returns the type of operation.
     pub fn operation_type(&self) -> OperationType {
         self.plan.operation
     }
 
-    /// The name that the document gives the operation.
+    /// Returns the name that the document gives the operation.
     pub fn operation_name(&self) -> Option<&str> {
         self.plan.name.as_deref()
     }
 
-    /// Whether `__schema` or `__type` is asked for.
+    /// Returns true if `__schema` or `__type` is selected.
     pub fn asks_introspection(&self) -> bool {
         self.plan.introspection
     }
 
-    /// The request for async-graphql; its text and variables are empty, as all is in the parsed document.
+    /// Returns the request for async-graphql. Its text and variables are empty, because the parsed document holds
+    /// everything.
     pub fn request(&self) -> Request {
         let mut request = Request::new("");
         request.set_parsed_query(bind::bind(&self.plan, &self.variables));
         request
     }
 
-    /// The `data` of the reply, out of what async-graphql answered to [`Prepared::request`].
+    /// Builds the `data` of the reply from async-graphql's response to [`Prepared::request`].
     pub fn answer(&self, response: &mut Response) -> Answer {
         Answer::new(Arc::clone(&self.plan), std::mem::take(&mut response.data), &response.errors)
     }
 }
 
 impl Documents {
-    /// Accepts documents for the schema that `sdl` describes, as async-graphql prints it.
+    /// Creates a front end for the schema that `sdl` describes, as async-graphql prints it.
     pub fn new(sdl: &str, limits: &Limits) -> anyhow::Result<Self> {
         let mut schema = Schema::parse(sdl, "schema.graphql").map_err(|error| anyhow::anyhow!("{error}"))?;
         one_of::add_introspection_field(&mut schema);
@@ -125,7 +127,7 @@ impl Documents {
         Ok(Documents { schema, implementers, limits: limits.clone(), cache })
     }
 
-    /// The operation that a client asks for, checked in every respect, or what is wrong with it.
+    /// Returns the requested operation after all checks, or its errors.
     pub fn prepare(
         &self,
         text: &str,
@@ -159,7 +161,7 @@ impl Documents {
         let tokens = limits::count_tokens(text, self.limits.tokens);
         if tokens > self.limits.tokens {
             let limit = self.limits.tokens;
-            let message = format!("the document has more than {limit} tokens; the limit is {limit}");
+            let message = format!("The document has more than {limit} tokens; the limit is {limit}.");
             return Err(vec![RequestError::new(code::PARSE, message)]);
         }
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
@@ -234,7 +236,8 @@ impl Documents {
     }
 }
 
-/// Whether `diagnostic` misses a selection set that is there: all in it was wrong, and is reported on its own.
+/// Returns true for a complaint about a missing selection set that is present: all of its contents were wrong and are
+/// reported on their own.
 fn follows_from_another(diagnostic: &Diagnostic<'_, DiagnosticData>) -> bool {
     let text = diagnostic.error.location().and_then(|span| {
         let source = diagnostic.sources.get(&span.file_id())?;
@@ -253,9 +256,9 @@ impl Document {
         };
         found.ok_or_else(|| {
             let message = match name {
-                Some(name) => format!("the document has no operation named \"{name}\""),
-                None if self.operations.is_empty() => "the document has no operation".to_owned(),
-                None => "the document has several operations; say in operationName which one to run".to_owned(),
+                Some(name) => format!("The document has no operation named \"{name}\"."),
+                None if self.operations.is_empty() => "The document has no operation.".to_owned(),
+                None => "The document has several operations: name the one to run in `operationName`.".to_owned(),
             };
             vec![RequestError::new(code::VALIDATION, message)]
         })

@@ -1,4 +1,4 @@
-//! From a valid document to a [`Plan`]: CollectFields and MergeSelectionSets of the specification, done once and for
+//! A [`Plan`] from a valid document: CollectFields and MergeSelectionSets of the specification, carried out once for
 //! all types instead of at each object.
 
 use std::{collections::HashMap, sync::Arc};
@@ -36,7 +36,7 @@ struct Merger<'s, 'a> {
 }
 
 impl<'s, 'a: 's> Merger<'s, 'a> {
-    /// What `sets`, merged, ask of a value of type `parent`.
+    /// Returns the merged selections of `sets` on a value of type `parent`.
     fn children(&mut self, parent: &Name, sets: &[&'a SelectionSet]) -> Result<Children, RequestError> {
         let source = self.collector.source;
         let narrowing = self.collector.narrowing_conditions(parent, sets)?;
@@ -55,7 +55,7 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
         narrowing: &[&Name],
     ) -> Result<Children, RequestError> {
         let source = self.collector.source;
-        // Types that fulfil the same conditions are asked for the same fields.
+        // Types that fulfil the same conditions have the same fields.
         let mut classes: Vec<(Vec<bool>, Vec<Name>, Groups<'a>)> = Vec::new();
         for object in source.possible_types(parent) {
             let fulfilled: Vec<bool> =

@@ -1,4 +1,4 @@
-//! `@oneOf` input objects, which apollo-compiler 1 does not know: the rule for literals and for variables, and
+//! `@oneOf` input objects, which apollo-compiler 1 does not know: the rule for literals and variables, and
 //! `__Type.isOneOf`.
 
 use apollo_compiler::{
@@ -13,7 +13,7 @@ use apollo_compiler::{
 use super::position::position;
 use crate::graphql::engine::errors::{RequestError, code};
 
-/// Makes `isOneOf` a field of `__Type`, so that documents may ask for it.
+/// Adds the field `isOneOf` to `__Type`, so that documents may select it.
 pub(super) fn add_introspection_field(schema: &mut Schema) {
     let Some(ExtendedType::Object(ty)) = schema.types.get_mut("__Type") else { return };
     let name = apollo_compiler::name!("isOneOf");
@@ -27,7 +27,7 @@ pub(super) fn add_introspection_field(schema: &mut Schema) {
     ty.make_mut().fields.insert(name, Component::new(field));
 }
 
-/// Refuses literals for `@oneOf` types that have not exactly one field, or whose field may be null.
+/// Refuses literals of `@oneOf` types that do not have exactly one field, or whose field may be null.
 pub(super) fn check(schema: &Valid<Schema>, document: &Valid<ExecutableDocument>) -> Result<(), Vec<RequestError>> {
     let any = schema.types.values().any(|ty| ty.is_input_object() && ty.directives().has("oneOf"));
     if !any {
@@ -48,7 +48,7 @@ pub(super) fn check(schema: &Valid<Schema>, document: &Valid<ExecutableDocument>
     if check.errors.is_empty() { Ok(()) } else { Err(check.errors) }
 }
 
-/// What is wrong with a coerced variable of type `ty`, as to the `@oneOf` types in it.
+/// Returns the fault of a coerced variable of type `ty` in the `@oneOf` types within it.
 pub(super) fn fault_in_variable(schema: &Schema, ty: &Type, value: &JsonValue) -> Option<String> {
     match (value, schema.types.get(ty.inner_named_type())?) {
         (JsonValue::Array(items), _) => items.iter().find_map(|item| fault_in_variable(schema, ty.item_type(), item)),

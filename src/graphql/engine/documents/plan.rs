@@ -1,6 +1,6 @@
-//! What one operation will execute, once per document and set of conditions: every response key once per object type,
-//! in response order, without fragments and conditions. Both what async-graphql executes (`bind.rs`) and the form of
-//! the answer (`answer.rs`) are read from it.
+//! The plan of one operation, per document and set of conditions: every response key once per object type, in response
+//! order, without fragments and conditions. Both the document that async-graphql executes (`bind.rs`) and the form of
+//! the answer (`answer.rs`) are derived from it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,8 +10,8 @@ use apollo_compiler::{
 };
 use async_graphql::{Name, Pos, Positioned, parser::types::OperationType};
 
-/// The key under which the type of an object is asked for where it decides the form of the answer; it is no name in
-/// GraphQL, so no client can have asked for it, and it is left out of the reply.
+/// The response key of an object's type, where the form of the answer depends on it. It is no valid name in GraphQL, so
+/// no client can have requested it, and it is removed from the reply.
 pub(super) const TYPE_KEY: &str = "#type";
 
 /// A merged operation, ready to be executed with any variables that fit its conditions.
@@ -20,7 +20,7 @@ pub(super) struct Plan {
     pub(super) operation: OperationType,
     pub(super) name: Option<String>,
     pub(super) root: Children,
-    /// Whether the operation asks for `__schema` or `__type`.
+    /// True if the operation selects `__schema` or `__type`.
     pub(super) introspection: bool,
 }
 
@@ -32,11 +32,11 @@ pub(super) struct Field {
     pub(super) pos: Pos,
     pub(super) arguments: Vec<Argument>,
     pub(super) ty: Type,
-    /// What is asked of the object or objects it returns; none for scalars and enums.
+    /// The selections on the returned object or objects; `None` for scalars and enums.
     pub(super) children: Option<Children>,
 }
 
-/// An argument as written; variables are put in for each request.
+/// An argument as written; variables are inserted per request.
 #[derive(Debug)]
 pub(super) struct Argument {
     pub(super) name: Positioned<Name>,
@@ -44,24 +44,24 @@ pub(super) struct Argument {
     pub(super) pos: Pos,
 }
 
-/// The fields asked of an object.
+/// The selections on an object.
 #[derive(Debug)]
 pub(super) enum Children {
-    /// Whatever the object's type, these fields.
+    /// Fields that do not depend on the object's type.
     Same(Vec<Arc<Field>>),
-    /// Fields that differ by the object's type.
+    /// Fields that depend on the object's type.
     ByType {
-        /// Fields that every type has in common; not repeated in the `own` of each.
+        /// Fields that all types have in common; not repeated in the `own` of each.
         shared: Vec<Arc<Field>>,
         types: HashMap<String, TypeFields>,
     },
 }
 
-/// The fields asked of objects of one type.
+/// The selections on objects of one type.
 #[derive(Debug, Clone)]
 pub(super) struct TypeFields {
-    /// Everything in response order, the shared fields among it.
+    /// All fields in response order, including the shared ones.
     pub(super) all: Vec<Arc<Field>>,
-    /// What is asked of this type beyond the shared fields.
+    /// The fields of this type beyond the shared ones.
     pub(super) own: Vec<Arc<Field>>,
 }

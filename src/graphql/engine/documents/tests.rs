@@ -177,7 +177,7 @@ async fn errors_carry_a_code_and_a_position_and_nothing_internal() {
         ("{panics}", r#"{"message":"internal error","extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"r1"}}"#),
         (
             "{slow}",
-            r#"{"message":"the operation took longer than 0 s; ask for less at once, or try again","extensions":{"code":"TIMEOUT"}}"#,
+            r#"{"message":"The operation took longer than 0 s. Request less at once, or try again.","extensions":{"code":"TIMEOUT"}}"#,
         ),
     ];
     for (query, error) in table {

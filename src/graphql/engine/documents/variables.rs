@@ -1,4 +1,4 @@
-//! The variables of one request, checked against what the operation declares.
+//! The variables of one request, checked against the operation's declarations.
 
 use std::fmt::Display;
 
@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json};
 use super::{bind::Variables, one_of, position::position};
 use crate::graphql::engine::errors::{RequestError, code};
 
-/// The declared variables that have a value, given or by default; or what is wrong with each of the others.
+/// Returns the declared variables that have a value, given or by default, or the errors of the others.
 pub(super) fn coerce(
     schema: &Valid<Schema>,
     document: &ExecutableDocument,
@@ -49,7 +49,7 @@ pub(super) fn coerce(
     Ok(values.collect())
 }
 
-/// Tries the variables one by one, so that each error names its variable.
+/// Checks the variables one by one, so that each error names its variable.
 fn explain(
     schema: &Valid<Schema>,
     document: &ExecutableDocument,
@@ -71,7 +71,7 @@ fn explain(
 }
 
 fn not_valid(document: &ExecutableDocument, variable: &Node<VariableDefinition>, why: impl Display) -> RequestError {
-    let message = format!("variable ${} of type {} is not valid: {why}", variable.name, variable.ty);
+    let message = format!("The variable ${} of type {} is not valid: {why}.", variable.name, variable.ty);
     RequestError::new(code::INPUT, message).at(position(variable.location(), &document.sources))
 }
 
