@@ -3,16 +3,15 @@
 use super::member::AccountMember;
 use super::provider_customer::{ProviderCustomer, ProviderCustomerFilter, ProviderCustomerOrder};
 use super::user::User;
-use crate::accounts as feature;
+use crate::accounts::Members;
 use crate::credits::{Balances, Entries};
 use crate::gifts::GiftsOf;
 use crate::graphql::common::{
     Connection, Currency, Instant, Row, Word, all_children, child_page, global_id, page_args, text, to_exactly_one,
 };
 use crate::graphql::coupons::coupon::DiscountRedemption;
-use crate::graphql::credits::ledger::{
-    CreditBalance, CreditGrant, CreditGrantFilter, CreditGrantOrder, LedgerBucket, LedgerEntry,
-};
+use crate::graphql::credits::grant::{CreditGrant, CreditGrantFilter, CreditGrantOrder};
+use crate::graphql::credits::ledger::{CreditBalance, LedgerBucket, LedgerEntry};
 use crate::graphql::gifts::gift::{Gift, GiftFilter, GiftOrder};
 use crate::graphql::licences::license_key::{LicenseKey, LicenseKeyFilter, LicenseKeyOrder};
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
@@ -83,7 +82,7 @@ impl Account {
         before: Option<String>,
         #[graphql(default = false, desc = "Includes former members.")] include_former: bool,
     ) -> Result<Connection<AccountMember>> {
-        let list = feature::Members { include_former };
+        let list = Members { include_former };
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 

@@ -1,6 +1,6 @@
 //! Kinds, filters and orders of accounts.
 
-use crate::accounts as feature;
+use crate::accounts::Accounts;
 use crate::error::Result;
 use crate::graphql::common::{DateTimeRange, Word, text};
 use crate::{order_input, words};
@@ -51,13 +51,13 @@ order_input! {
 }
 
 impl AccountFilter {
-    pub(crate) fn list(filter: Option<Self>, order: Option<AccountOrder>) -> Result<feature::Accounts> {
+    pub(crate) fn list(filter: Option<Self>, order: Option<AccountOrder>) -> Result<Accounts> {
         let filter = filter.unwrap_or_default();
         let reference = match filter.reference {
             Some(reference) => Some((text("refType", reference.ref_type)?, text("refId", reference.ref_id)?)),
             None => None,
         };
-        Ok(feature::Accounts {
+        Ok(Accounts {
             kind: filter.kind.map(Word::word),
             reference,
             created: DateTimeRange::between(filter.created_at),

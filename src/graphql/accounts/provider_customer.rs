@@ -1,7 +1,7 @@
 //! Customers at payment providers.
 
 use super::account::Account;
-use crate::accounts as feature;
+use crate::accounts;
 use crate::graphql::common::{
     Connection, Instant, Row, Word, global_id, optional_text, page, page_args, to_exactly_one,
 };
@@ -92,9 +92,9 @@ impl ProviderCustomerFilter {
     pub(crate) fn list(
         filter: Option<Self>,
         order: Option<ProviderCustomerOrder>,
-    ) -> crate::error::Result<feature::ProviderCustomers> {
+    ) -> crate::error::Result<accounts::ProviderCustomers> {
         let filter = filter.unwrap_or_default();
-        Ok(feature::ProviderCustomers {
+        Ok(accounts::ProviderCustomers {
             provider: filter.provider.map(Word::word),
             external_id: optional_text("externalId", filter.external_id)?,
             delinquent: filter.delinquent,

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::list::{AccountFilter, AccountOrder};
-use crate::accounts as feature;
+use crate::accounts;
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Row, Word, all_children, child_page, global_id, local_id,
     optional_text, page, page_args,
@@ -74,7 +74,7 @@ impl User {
 
     /// The user's individual account; null if the caller may not see it.
     async fn own_account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
-        Ok(all_children(ctx, (), self.0.id, feature::OwnAccount).await?.pop())
+        Ok(all_children(ctx, (), self.0.id, accounts::OwnAccount).await?.pop())
     }
 
     /// Accounts that the user is currently a member of.
@@ -176,7 +176,7 @@ impl UserQuery {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<UserOrder>,
     ) -> Result<Connection<User>> {
         let filter = filter.unwrap_or_default();
-        let list = feature::Users {
+        let list = accounts::Users {
             email: optional_text("email", filter.email)?,
             role: filter.role.map(Word::word),
             created: DateTimeRange::between(filter.created_at),

@@ -1,6 +1,6 @@
 //! Figures over all accounts, for callers with the scope `analytics:read`.
 
-use crate::analytics as feature;
+use crate::analytics;
 use crate::auth::Permission;
 use crate::graphql::common::{ContextExt, Currency, Date, Instant, Money, Word};
 use crate::graphql::payments::payment::RevenueStream;
@@ -10,7 +10,7 @@ use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 
 /// The length of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "feature::Period")]
+#[graphql(remote = "analytics::Period")]
 pub enum AnalyticsPeriod {
     /// A day in UTC.
     Day,
@@ -22,7 +22,7 @@ pub enum AnalyticsPeriod {
 
 /// The discounts that lower recurring revenue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "feature::DiscountPolicy")]
+#[graphql(remote = "analytics::DiscountPolicy")]
 pub enum DiscountPolicy {
     /// Only discounts without an end.
     ForeverOnly,
@@ -84,7 +84,7 @@ impl AnalyticsSummary {
         #[graphql(desc = "The day after the range, in UTC; at most 3,700 days after `from`.")] to: Date,
         #[graphql(desc = "The length of a period.", default_with = "AnalyticsPeriod::Day")] period: AnalyticsPeriod,
     ) -> Result<Vec<RevenueSummary>> {
-        let rows = feature::revenue(ctx.app(), ctx.viewer(), from.0, to.0, period.into()).await?;
+        let rows = analytics::revenue(ctx.app(), ctx.viewer(), from.0, to.0, period.into()).await?;
         rows.into_iter().map(RevenueSummary::try_from).collect::<crate::error::Result<_>>().map_err(Into::into)
     }
 
@@ -98,7 +98,7 @@ impl AnalyticsSummary {
         discounts: DiscountPolicy,
     ) -> Result<Vec<RecurringRevenueSummary>> {
         let as_of = as_of.map_or_else(|| ctx.app().now(), |at| at.0);
-        let rows = feature::recurring(ctx.app(), ctx.viewer(), as_of, discounts.into()).await?;
+        let rows = analytics::recurring(ctx.app(), ctx.viewer(), as_of, discounts.into()).await?;
         Ok(rows.into_iter().map(RecurringRevenueSummary::from).collect())
     }
 
@@ -109,8 +109,8 @@ impl AnalyticsSummary {
         #[graphql(desc = "The instant; now by default.")] as_of: Option<Instant>,
     ) -> Result<Vec<SubscriptionStatusSummary>> {
         let as_of = as_of.map_or_else(|| ctx.app().now(), |at| at.0);
-        let rows = feature::subscriptions_by_status(ctx.app(), ctx.viewer(), as_of).await?;
-        let summary = |row: feature::ActiveCount| {
+        let rows = analytics::subscriptions_by_status(ctx.app(), ctx.viewer(), as_of).await?;
+        let summary = |row: analytics::ActiveCount| {
             let status = SubscriptionStatus::read(&row.status)?;
             Ok(SubscriptionStatusSummary { status, subscription_count: row.subscriptions })
         };
@@ -118,10 +118,10 @@ impl AnalyticsSummary {
     }
 }
 
-impl TryFrom<feature::Cash> for RevenueSummary {
+impl TryFrom<analytics::Cash> for RevenueSummary {
     type Error = crate::error::Error;
 
-    fn try_from(cash: feature::Cash) -> crate::error::Result<Self> {
+    fn try_from(cash: analytics::Cash) -> crate::error::Result<Self> {
         let money = |minor| Money::new(minor, &cash.currency);
         Ok(RevenueSummary {
             starts_on: Date(cash.starts_on),
@@ -134,8 +134,8 @@ impl TryFrom<feature::Cash> for RevenueSummary {
     }
 }
 
-impl From<feature::Recurring> for RecurringRevenueSummary {
-    fn from(row: feature::Recurring) -> Self {
+impl From<analytics::Recurring> for RecurringRevenueSummary {
+    fn from(row: analytics::Recurring) -> Self {
         RecurringRevenueSummary {
             mrr: Money::new(money::mrr_minor(row.arr_minor), &row.currency),
             arr: Money::new(row.arr_minor, &row.currency),
@@ -152,7 +152,7 @@ pub struct AnalyticsQuery;
 
 #[Object]
 impl AnalyticsQuery {
-    /// Figures over all accounts. Needs the scope `analytics:read`.
+    /// Figures over all accounts. Requires the scope `analytics:read`.
     async fn analytics(&self, ctx: &Context<'_>) -> Result<AnalyticsSummary> {
         ctx.viewer().require(Permission::AnalyticsRead)?;
         Ok(AnalyticsSummary)

@@ -185,7 +185,7 @@ where
 }
 
 /// Returns a page of the rows under a parent. All parents of a level are read with one statement.
-pub async fn under<T, L>(
+pub async fn child_page<T, L>(
     ctx: &Context<'_>,
     of: L::Of,
     parent: Uuid,

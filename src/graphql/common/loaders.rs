@@ -8,7 +8,7 @@ use crate::auth::Viewer;
 use crate::db::{self, ChildListing, PageArgs, Slice, Visible};
 use crate::error::Result;
 use crate::graphql::engine::batches::{BatchScheduler, Found, LoaderCache};
-use crate::subscriptions::{self as feature, Holder};
+use crate::subscriptions::Holder;
 use entity::{products, subscriptions};
 use futures_util::future::BoxFuture;
 use sea_orm::EntityTrait;
@@ -219,7 +219,7 @@ impl Batch for CurrentSubscription {
             if holders.is_empty() {
                 continue;
             }
-            let current = feature::current(app.db.read(), viewer, of, &holders).await?;
+            let current = crate::subscriptions::current(app.db.read(), viewer, of, &holders).await?;
             let shared = |(holder, (row, plan))| ((of, holder), (Arc::new(row), Arc::new(plan)));
             found.extend(current.into_iter().map(shared));
         }

@@ -1,13 +1,12 @@
-//! Credits: balances, grants and the ledger.
+//! Balances of credits, and the ledger.
 
-use crate::credits::Grants;
+use super::grant::CreditGrant;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, Row, Word, global_id, optional_text, to_exactly_one, to_one};
-use crate::graphql::payments::payment::Payment;
+use crate::graphql::common::{BigInt, Instant, Row, Word, global_id, to_exactly_one, to_one};
 use crate::graphql::plans::parts::CreditUnit;
-use crate::{order_input, words};
-use async_graphql::{Context, ID, InputObject, Object, Result};
-use entity::{balances, credit_grants, ledger_entries, ledger_txns};
+use crate::words;
+use async_graphql::{Context, ID, Object, Result};
+use entity::{balances, ledger_entries, ledger_txns};
 
 pub struct CreditBalance(pub(crate) Row<balances::Entity>);
 
@@ -64,96 +63,6 @@ impl CreditBalance {
     /// Time of the last change.
     async fn updated_at(&self) -> Instant {
         self.0.updated_at.into()
-    }
-}
-
-pub struct CreditGrant(pub(crate) Row<credit_grants::Entity>);
-
-words! {
-    /// The reason for a grant of credits.
-    CreditSource {
-        /// Included in a plan.
-        Plan = "plan",
-        /// Bought.
-        Purchase = "purchase",
-        /// A promotion.
-        Promo = "promo",
-        /// A gift.
-        Gift = "gift",
-        /// Compensation.
-        Refund = "refund",
-        /// Granted by hand by an admin.
-        Admin = "admin",
-    }
-}
-
-/// Credits granted to an account. Visible to the account's members, and to callers with the scope `billing:read`.
-#[Object]
-impl CreditGrant {
-    /// The global id.
-    pub(crate) async fn id(&self) -> ID {
-        global_id::<CreditGrant>(self.0.id)
-    }
-
-    /// The account.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        to_exactly_one(ctx, self.0.account_id).await
-    }
-
-    /// The unit of the credits.
-    async fn unit(&self, ctx: &Context<'_>) -> Result<CreditUnit> {
-        to_exactly_one(ctx, self.0.credit_unit_id).await
-    }
-
-    /// The reason for the grant.
-    async fn source(&self) -> Result<CreditSource> {
-        Ok(CreditSource::read(&self.0.source)?)
-    }
-
-    /// The amount granted, in the smallest step of the unit.
-    async fn credits(&self) -> BigInt {
-        BigInt(self.0.amount)
-    }
-
-    /// The amount left, in the smallest step of the unit; zero within about a minute of the expiry.
-    async fn remaining(&self) -> BigInt {
-        BigInt(self.0.remaining)
-    }
-
-    /// The order of spending: credits with a lower number are spent first, and of equal numbers those that expire
-    /// first.
-    async fn priority(&self) -> i64 {
-        self.0.priority
-    }
-
-    /// Time from which the credits can be spent.
-    async fn starts_at(&self) -> Instant {
-        self.0.starts_at.into()
-    }
-
-    /// Time at which unspent credits expire; null for never. They stop counting within about a minute.
-    async fn expires_at(&self) -> Option<Instant> {
-        self.0.expires_at.map(Instant::from)
-    }
-
-    /// The payment that bought the credits; null if they were not bought.
-    async fn purchase(&self, ctx: &Context<'_>) -> Result<Option<Payment>> {
-        to_one(ctx, self.0.payment_id).await
-    }
-
-    /// An explanation for display; null if none was given.
-    async fn reason(&self) -> Option<&str> {
-        self.0.reason.as_deref()
-    }
-
-    /// The actor who granted the credits, in the form of the audit log.
-    async fn granted_by(&self) -> &str {
-        &self.0.granted_by
-    }
-
-    /// Time of the grant.
-    async fn created_at(&self) -> Instant {
-        self.0.created_at.into()
     }
 }
 
@@ -289,35 +198,5 @@ impl LedgerTransaction {
     /// The id of that object in the host application; null if none.
     async fn ref_id(&self) -> Option<&str> {
         self.0.ref_id.as_deref()
-    }
-}
-
-/// Conditions on grants; a grant must meet all that are given.
-#[derive(InputObject, Default)]
-pub struct CreditGrantFilter {
-    /// Grants with this reason.
-    source: Option<CreditSource>,
-    /// Grants in the credit unit with this code.
-    unit: Option<String>,
-}
-
-order_input! {
-    /// The order of a list of grants.
-    CreditGrantOrder by
-    /// The fields that grants can be ordered by.
-    CreditGrantOrderField {
-        /// Time of the grant.
-        CreatedAt,
-    }
-}
-
-impl CreditGrantFilter {
-    pub(crate) fn list(filter: Option<Self>, order: Option<CreditGrantOrder>) -> crate::error::Result<Grants> {
-        let filter = filter.unwrap_or_default();
-        Ok(Grants {
-            source: filter.source.map(Word::word),
-            unit: optional_text("unit", filter.unit)?,
-            descending: CreditGrantOrder::descending(order, true),
-        })
     }
 }

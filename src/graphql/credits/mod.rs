@@ -1,5 +1,6 @@
 //! Credit balances, grants and the ledger.
 
+pub mod grant;
 pub mod ledger;
 pub mod mutations;
 

@@ -1,7 +1,7 @@
 //! Mutations of credits.
 
-use super::ledger::CreditGrant;
-use crate::credits::{self as feature, NewGrant};
+use super::grant::CreditGrant;
+use crate::credits::{self, NewGrant};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{BigInt, ContextExt, Instant, local_id, optional_text, settle, text};
 use crate::user_error;
@@ -14,7 +14,7 @@ pub struct CreditMutation;
 
 #[Object]
 impl CreditMutation {
-    /// Grants credits to an account. Needs the scope `credits:write`.
+    /// Grants credits to an account. Requires the scope `credits:write`.
     async fn grant_credits(
         &self,
         ctx: &Context<'_>,
@@ -28,7 +28,7 @@ impl CreditMutation {
             expires_at: input.expires_at.map(|at| at.0),
             priority: input.priority,
         };
-        let granted = feature::grant(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
+        let granted = credits::grant(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (grant, user_errors) = settle(granted)?;
         Ok(Some(GrantCreditsPayload { credit_grant: grant.map(|row| CreditGrant(Arc::new(row))), user_errors }))
     }

@@ -2,26 +2,25 @@
 
 use std::{
     any::TypeId,
-    collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use async_graphql::{
-    ObjectType, Request, Response, SDLExportOptions, Schema, ServerError, SubscriptionType, Value,
-    parser::types::OperationType,
+    ObjectType, Request, Response, SDLExportOptions, Schema, SubscriptionType, parser::types::OperationType,
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::{
     batches::BatchScheduler,
-    documents::{Answer, Documents, Limits, Prepared},
-    errors::{RequestError, code, internal, present_all, retry_after_seconds},
+    documents::{Documents, Limits, Prepared},
+    errors::{RequestError, code, internal, present_all},
 };
 use crate::changes::{Change, Interest};
+
+pub use super::reply::{Outcome, Reply};
 
 /// Adds the data that resolvers look up to a request, such as the caller and fresh loaders; called once per operation.
 pub type Attach = Box<dyn Fn(Request) -> Request + Send + Sync>;
@@ -68,35 +67,6 @@ pub struct Terms {
     pub mutations: bool,
     /// Allows `__schema` and `__type`.
     pub introspection: bool,
-}
-
-/// The outcome of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It ran; there may be errors beside the data.
-    Executed,
-    /// It did not run: the request contains no operation.
-    Malformed,
-    /// It did not run: the document, the variables or the permissions are wrong.
-    Rejected,
-    /// It did not run: mutations are not accepted over this transport.
-    MutationRefused,
-    /// It was stopped at the time limit; changes made before may be in force.
-    TimedOut,
-    /// A resolver panicked; changes made before may be in force.
-    Crashed,
-}
-
-/// The reply to one operation; serialises to the JSON that clients get.
-#[derive(Debug)]
-pub struct Reply {
-    /// The outcome of the operation.
-    pub outcome: Outcome,
-    /// The name of the operation, for logs.
-    pub operation_name: Option<String>,
-    data: Option<Answer>,
-    errors: Vec<ServerError>,
-    extensions: BTreeMap<String, Value>,
 }
 
 impl Engine {
@@ -258,50 +228,6 @@ async fn drive<T>(scheduler: Option<Arc<BatchScheduler>>, operation: impl Future
     match scheduler {
         Some(scheduler) => scheduler.drive(operation).await,
         None => operation.await,
-    }
-}
-
-impl Reply {
-    /// Creates the reply to an operation that did not run.
-    pub fn rejected(errors: Vec<RequestError>) -> Self {
-        Reply {
-            outcome: Outcome::Rejected,
-            operation_name: None,
-            data: None,
-            errors: errors.into_iter().map(ServerError::from).collect(),
-            extensions: BTreeMap::new(),
-        }
-    }
-
-    /// Creates a reply that consists of one error.
-    pub fn failed(outcome: Outcome, error: ServerError) -> Self {
-        Reply { outcome, errors: vec![error], ..Reply::rejected(Vec::new()) }
-    }
-
-    /// Returns the seconds to wait before another attempt, after too many requests.
-    pub fn retry_after_seconds(&self) -> Option<u64> {
-        retry_after_seconds(&self.errors)
-    }
-
-    /// Returns the errors in the form that clients get.
-    pub fn errors(&self) -> &(impl Serialize + use<>) {
-        &self.errors
-    }
-}
-
-impl Serialize for Reply {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(data) = &self.data {
-            map.serialize_entry("data", data)?;
-        }
-        if !self.errors.is_empty() {
-            map.serialize_entry("errors", &self.errors)?;
-        }
-        if !self.extensions.is_empty() {
-            map.serialize_entry("extensions", &self.extensions)?;
-        }
-        map.end()
     }
 }
 

@@ -4,5 +4,6 @@ pub mod batches;
 pub mod documents;
 pub mod errors;
 pub mod execute;
+mod reply;
 #[cfg(test)]
 pub(crate) mod test_schema;

@@ -1,6 +1,6 @@
 //! Gifts, their buyers and redeemers.
 
-use crate::gifts as feature;
+use crate::gifts::Gifts;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, local_id, optional_text, page,
@@ -132,9 +132,9 @@ order_input! {
 }
 
 impl GiftFilter {
-    pub(crate) fn list(filter: Option<Self>, order: Option<GiftOrder>) -> crate::error::Result<feature::Gifts> {
+    pub(crate) fn list(filter: Option<Self>, order: Option<GiftOrder>) -> crate::error::Result<Gifts> {
         let filter = filter.unwrap_or_default();
-        Ok(feature::Gifts {
+        Ok(Gifts {
             statuses: Word::words(filter.status),
             prefix: optional_text("codePrefix", filter.code_prefix)?,
             created: DateTimeRange::between(filter.created_at),

@@ -2,7 +2,7 @@
 
 use super::gift::Gift;
 use crate::billing::{self, BuyGift};
-use crate::gifts::{self as feature, NewGift};
+use crate::gifts::{self, NewGift};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{ContextExt, Instant, local_id, optional_text, settle, text};
 use crate::graphql::plans::parts::Price;
@@ -78,7 +78,7 @@ impl GiftMutation {
         #[graphql(desc = "The gift.")] input: ReplaceGiftCodeInput,
     ) -> Result<Option<ReplaceGiftCodePayload>> {
         let id = local_id::<Gift>(&input.gift_id)?;
-        let (shown, user_errors) = settle(feature::replace_code(ctx.app(), ctx.viewer(), id).await)?;
+        let (shown, user_errors) = settle(gifts::replace_code(ctx.app(), ctx.viewer(), id).await)?;
         let (gift, code) = shown.map(|(row, code)| (Gift(Arc::new(row)), code.expose())).unzip();
         Ok(Some(ReplaceGiftCodePayload { gift, code, user_errors }))
     }

@@ -1,15 +1,16 @@
-//! Licences of a desktop application, and the devices that use them.
+//! Licences of a desktop application.
 
+use super::device::Device;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Row, Word, child_page, global_id, local_id, optional_text, page,
-    page_args, text, to_exactly_one, to_one,
+    page_args, to_exactly_one, to_one,
 };
 use crate::graphql::payments::payment::{Payment, Provider};
-use crate::licences::{self as feature, Reason, State};
+use crate::licences;
 use crate::{order_input, words};
-use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
-use entity::{devices, license_keys};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use entity::license_keys;
 
 pub struct LicenseKey(pub(crate) Row<license_keys::Entity>);
 
@@ -114,64 +115,8 @@ impl LicenseKey {
         before: Option<String>,
         #[graphql(default = false, desc = "Includes devices that were revoked.")] include_revoked: bool,
     ) -> Result<Connection<Device>> {
-        let list = feature::Devices { include_revoked };
+        let list = licences::Devices { include_revoked };
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
-    }
-}
-
-pub struct Device(pub(crate) Row<devices::Entity>);
-
-/// A device that is, or was, registered on a licence. Visible like its licence.
-#[Object]
-impl Device {
-    /// The global id.
-    pub(crate) async fn id(&self) -> ID {
-        global_id::<Device>(self.0.id)
-    }
-
-    /// The account that holds the licence.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        to_exactly_one(ctx, self.0.account_id).await
-    }
-
-    /// The licence.
-    async fn license_key(&self, ctx: &Context<'_>) -> Result<LicenseKey> {
-        to_exactly_one(ctx, self.0.license_key_id).await
-    }
-
-    /// The application's identifier for the device.
-    async fn fingerprint(&self) -> &str {
-        &self.0.fingerprint
-    }
-
-    /// The device's name; null if the application gave none.
-    async fn display_name(&self) -> Option<&str> {
-        self.0.name.as_deref()
-    }
-
-    /// The operating system; null if the application gave none.
-    async fn os(&self) -> Option<&str> {
-        self.0.os.as_deref()
-    }
-
-    /// The version of the application; null if it gave none.
-    async fn app_version(&self) -> Option<&str> {
-        self.0.app_version.as_deref()
-    }
-
-    /// Time of registration.
-    async fn first_seen_at(&self) -> Instant {
-        self.0.first_seen_at.into()
-    }
-
-    /// Time at which the application last registered the device or checked the licence, to the minute.
-    async fn last_seen_at(&self) -> Instant {
-        self.0.last_seen_at.into()
-    }
-
-    /// Time of revocation; null while the device is registered.
-    async fn revoked_at(&self) -> Option<Instant> {
-        self.0.revoked_at.map(Instant::from)
     }
 }
 
@@ -202,9 +147,9 @@ impl LicenseKeyFilter {
     pub(crate) fn list(
         filter: Option<Self>,
         order: Option<LicenseKeyOrder>,
-    ) -> crate::error::Result<feature::LicenseKeys> {
+    ) -> crate::error::Result<licences::LicenseKeys> {
         let filter = filter.unwrap_or_default();
-        Ok(feature::LicenseKeys {
+        Ok(licences::LicenseKeys {
             statuses: Word::words(filter.status),
             source: filter.source.map(Word::word),
             prefix: optional_text("keyPrefix", filter.key_prefix)?,
@@ -212,54 +157,6 @@ impl LicenseKeyFilter {
             descending: LicenseKeyOrder::descending(order, true),
         })
     }
-}
-
-/// The status of the licence of a key. Values may be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "State")]
-pub enum LicenseState {
-    /// Valid.
-    Active,
-    /// Revoked.
-    Revoked,
-    /// No licence has this key.
-    Unknown,
-}
-
-/// The reason why an application may not run. Values may be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "Reason")]
-pub enum LicenseReason {
-    /// No licence has this key.
-    UnknownKey,
-    /// The licence was revoked.
-    LicenseRevoked,
-    /// The device is not registered; `registerDevice` can register it.
-    DeviceNotRegistered,
-    /// The device is not registered, and no place is free until `revokeDevice` frees one.
-    DeviceLimitReached,
-}
-
-/// The facts about a licence that are open to anyone with its key. The holder is not among them.
-#[derive(SimpleObject)]
-pub struct LicenseStatus {
-    /// True if the application may run on this device: the licence is valid and the device is registered.
-    valid: bool,
-    /// The status of the licence. A wrong key and a mistyped one are both unknown.
-    status: LicenseState,
-    /// The reason why the application may not run; null if it may.
-    reason: Option<LicenseReason>,
-    /// True if the device is registered.
-    device_registered: bool,
-    /// The number of registered devices; null for an unknown key.
-    devices_used: Option<i64>,
-    /// The number of devices that may be registered; null for an unknown key.
-    max_devices: Option<i64>,
-    /// The code of the current plan of the account that holds the licence; null if it has none or the licence is not
-    /// valid.
-    plan: Option<String>,
-    /// Time of the check.
-    checked_at: Instant,
 }
 
 /// The query roots of licences.
@@ -290,28 +187,5 @@ impl LicenceQuery {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<LicenseKeyOrder>,
     ) -> Result<Connection<LicenseKey>> {
         page(ctx, LicenseKeyFilter::list(filter, order_by)?, page_args(first, after, last, before)).await
-    }
-
-    /// Checks if a desktop application may run with this key on this device. Open to everyone: the key is the
-    /// credential. Checks are limited per address and per key; past a limit the error is `RATE_LIMITED`, with the
-    /// status 429 and the seconds to wait in `Retry-After` and `extensions.retryAfterSeconds`.
-    async fn license_status(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The key, in upper or lower case, with or without dashes.")] key: String,
-        #[graphql(desc = "The application's identifier for the device.")] fingerprint: String,
-    ) -> Result<LicenseStatus> {
-        let fingerprint = text("fingerprint", fingerprint)?;
-        let found = feature::status(ctx.app(), ctx.viewer(), &key, &fingerprint).await?;
-        Ok(LicenseStatus {
-            valid: found.reason.is_none(),
-            status: found.state.into(),
-            reason: found.reason.map(LicenseReason::from),
-            device_registered: found.device_registered,
-            devices_used: found.devices_used,
-            max_devices: found.max_devices,
-            plan: found.plan,
-            checked_at: Instant(found.checked_at),
-        })
     }
 }

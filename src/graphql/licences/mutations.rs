@@ -1,6 +1,7 @@
 //! Mutations of licences and devices.
 
-use super::license_key::{Device, LicenseKey};
+use super::device::Device;
+use super::license_key::LicenseKey;
 use super::payloads::{
     DeviceRegistrationResult, IssueLicenseKeyInput, IssueLicenseKeyPayload, RegisterDeviceInput, RegisterDevicePayload,
     ReplaceLicenseKeyInput, ReplaceLicenseKeyPayload, RevealLicenseKeyInput, RevealLicenseKeyPayload,
@@ -8,7 +9,7 @@ use super::payloads::{
 };
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{ContextExt, local_id, optional_text, settle, text};
-use crate::licences::{self as feature, NewDevice, NewLicence};
+use crate::licences::{self, NewDevice, NewLicence};
 use async_graphql::{Context, Object, Result};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub struct LicenceMutation;
 #[Object]
 impl LicenceMutation {
     /// Issues a licence and shows its key, only this once: repeated with the same idempotency key, it returns the
-    /// licence without the key. Needs the scope `keys:write`.
+    /// licence without the key. Requires the scope `keys:write`.
     async fn issue_license_key(
         &self,
         ctx: &Context<'_>,
@@ -29,7 +30,7 @@ impl LicenceMutation {
             account_id: local_id::<Account>(&input.account_id)?,
             max_devices: input.max_devices.map_or(ctx.app().config.licences.max_devices, i64::from),
         };
-        let issued = feature::issue(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
+        let issued = licences::issue(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (issued, user_errors) = settle(issued)?;
         let (license_key, key) = issued.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret)).unzip();
         Ok(Some(IssueLicenseKeyPayload { license_key, key: key.flatten().map(|secret| secret.expose()), user_errors }))
@@ -43,7 +44,7 @@ impl LicenceMutation {
         #[graphql(desc = "The licence.")] input: RevealLicenseKeyInput,
     ) -> Result<Option<RevealLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
-        let (shown, user_errors) = settle(feature::reveal(ctx.app(), ctx.viewer(), id).await)?;
+        let (shown, user_errors) = settle(licences::reveal(ctx.app(), ctx.viewer(), id).await)?;
         let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
         Ok(Some(RevealLicenseKeyPayload { license_key, key, user_errors }))
     }
@@ -56,13 +57,13 @@ impl LicenceMutation {
         #[graphql(desc = "The licence.")] input: ReplaceLicenseKeyInput,
     ) -> Result<Option<ReplaceLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
-        let (shown, user_errors) = settle(feature::replace(ctx.app(), ctx.viewer(), id).await)?;
+        let (shown, user_errors) = settle(licences::replace(ctx.app(), ctx.viewer(), id).await)?;
         let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
         Ok(Some(ReplaceLicenseKeyPayload { license_key, key, user_errors }))
     }
 
     /// Revokes a licence permanently, effective at the next check; a later payment does not restore it. Revoking it
-    /// again changes nothing. Needs the scope `keys:write`.
+    /// again changes nothing. Requires the scope `keys:write`.
     async fn revoke_license_key(
         &self,
         ctx: &Context<'_>,
@@ -70,7 +71,7 @@ impl LicenceMutation {
     ) -> Result<Option<RevokeLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let reason = optional_text("reason", input.reason)?;
-        let (row, user_errors) = settle(feature::revoke(ctx.app(), ctx.viewer(), id, reason).await)?;
+        let (row, user_errors) = settle(licences::revoke(ctx.app(), ctx.viewer(), id, reason).await)?;
         Ok(Some(RevokeLicenseKeyPayload { license_key: row.map(|row| LicenseKey(Arc::new(row))), user_errors }))
     }
 
@@ -87,7 +88,7 @@ impl LicenceMutation {
             os: optional_text("os", input.os)?,
             app_version: optional_text("appVersion", input.app_version)?,
         };
-        let registered = feature::register_device(ctx.app(), ctx.viewer(), &input.key, new).await;
+        let registered = licences::register_device(ctx.app(), ctx.viewer(), &input.key, new).await;
         let (registration, user_errors) = settle(registered)?;
         Ok(Some(RegisterDevicePayload { registration: registration.map(DeviceRegistrationResult::from), user_errors }))
     }
@@ -100,7 +101,7 @@ impl LicenceMutation {
         #[graphql(desc = "The device.")] input: RevokeDeviceInput,
     ) -> Result<Option<RevokeDevicePayload>> {
         let id = local_id::<Device>(&input.device_id)?;
-        let (row, user_errors) = settle(feature::revoke_device(ctx.app(), ctx.viewer(), id).await)?;
+        let (row, user_errors) = settle(licences::revoke_device(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(RevokeDevicePayload { device: row.map(|row| Device(Arc::new(row))), user_errors }))
     }
 }

@@ -1,6 +1,7 @@
 //! Inputs, payloads and user errors of licences and devices.
 
-use super::license_key::{Device, LicenseKey};
+use super::device::Device;
+use super::license_key::LicenseKey;
 use crate::graphql::common::Instant;
 use crate::licences::Registration;
 use crate::user_error;

@@ -1,6 +1,6 @@
 //! API keys.
 
-use crate::accounts::{self as feature, NewApiKey};
+use crate::accounts::{self, NewApiKey};
 use crate::graphql::common::{
     Connection, ContextExt, Instant, Row, global_id, local_id, page, page_args, settle, text,
 };
@@ -66,7 +66,7 @@ pub struct ApiKeyQuery;
 
 #[Object]
 impl ApiKeyQuery {
-    /// All API keys, newest first. Needs the scope `keys:write`.
+    /// All API keys, newest first. Requires the scope `keys:write`.
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
@@ -75,7 +75,7 @@ impl ApiKeyQuery {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<ApiKey>> {
-        page(ctx, feature::ApiKeys, page_args(first, after, last, before)).await
+        page(ctx, accounts::ApiKeys, page_args(first, after, last, before)).await
     }
 }
 
@@ -85,7 +85,7 @@ pub struct ApiKeyMutation;
 
 #[Object]
 impl ApiKeyMutation {
-    /// Creates an API key. Needs the scope `keys:write`; the key can only have scopes that the caller holds.
+    /// Creates an API key. Requires the scope `keys:write`; the key can only have scopes that the caller holds.
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
@@ -96,12 +96,12 @@ impl ApiKeyMutation {
             scopes: input.scopes,
             expires_at: input.expires_at.map(|at| at.0),
         };
-        let (made, user_errors) = settle(feature::create_api_key(ctx.app(), ctx.viewer(), new).await)?;
+        let (made, user_errors) = settle(accounts::create_api_key(ctx.app(), ctx.viewer(), new).await)?;
         let (api_key, secret) = made.map(|(row, secret)| (ApiKey(Arc::new(row)), secret.expose())).unzip();
         Ok(Some(CreateApiKeyPayload { api_key, secret, user_errors }))
     }
 
-    /// Revokes an API key, effective at the next request. Revoking it again changes nothing. Needs the scope
+    /// Revokes an API key, effective at the next request. Revoking it again changes nothing. Requires the scope
     /// `keys:write`.
     async fn revoke_api_key(
         &self,
@@ -109,7 +109,7 @@ impl ApiKeyMutation {
         #[graphql(desc = "The key.")] input: RevokeApiKeyInput,
     ) -> Result<Option<RevokeApiKeyPayload>> {
         let id = local_id::<ApiKey>(&input.api_key_id)?;
-        let (row, user_errors) = settle(feature::revoke_api_key(ctx.app(), ctx.viewer(), id).await)?;
+        let (row, user_errors) = settle(accounts::revoke_api_key(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(RevokeApiKeyPayload { api_key: row.map(|row| ApiKey(Arc::new(row))), user_errors }))
     }
 }

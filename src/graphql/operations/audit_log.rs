@@ -85,7 +85,7 @@ pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// Actions and their actors. Needs the scope `audit:read`.
+    /// Actions and their actors. Requires the scope `audit:read`.
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

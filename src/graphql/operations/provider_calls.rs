@@ -155,7 +155,7 @@ pub struct ProviderCallQuery;
 
 #[Object]
 impl ProviderCallQuery {
-    /// Changes requested at the payment providers, and their results. Needs the scope `operations:read`.
+    /// Changes requested at the payment providers, and their results. Requires the scope `operations:read`.
     async fn provider_calls(
         &self,
         ctx: &Context<'_>,

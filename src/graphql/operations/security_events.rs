@@ -3,7 +3,7 @@
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, local_id, page, page_args, settle, text,
 };
-use crate::security::{self as feature, SecurityEvents};
+use crate::security::{self, SecurityEvents};
 use crate::{order_input, user_error, words};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use entity::security_events;
@@ -127,7 +127,7 @@ pub struct SecurityQuery;
 
 #[Object]
 impl SecurityQuery {
-    /// Suspected attacks. Needs the scope `audit:read`.
+    /// Suspected attacks. Requires the scope `audit:read`.
     async fn security_events(
         &self,
         ctx: &Context<'_>,
@@ -156,7 +156,7 @@ pub struct SecurityMutation;
 
 #[Object]
 impl SecurityMutation {
-    /// Resolves a security event. Resolving it again changes nothing. Needs the scopes `operations:write` and
+    /// Resolves a security event. Resolving it again changes nothing. Requires the scopes `operations:write` and
     /// `audit:read`.
     async fn resolve_security_event(
         &self,
@@ -166,7 +166,7 @@ impl SecurityMutation {
         let id = local_id::<SecurityEvent>(&input.security_event_id)?;
         let resolution = text("resolution", input.resolution)?;
         let (row, user_errors) =
-            settle(feature::resolve_security_event(ctx.app(), ctx.viewer(), id, resolution).await)?;
+            settle(security::resolve_security_event(ctx.app(), ctx.viewer(), id, resolution).await)?;
         Ok(Some(ResolveSecurityEventPayload {
             security_event: row.map(|row| SecurityEvent(Arc::new(row))),
             user_errors,

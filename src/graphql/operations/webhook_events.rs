@@ -208,12 +208,12 @@ pub struct InboxQuery;
 
 #[Object]
 impl InboxQuery {
-    /// Counts of `webhookEvents` that are not applied yet. Needs the scope `billing:read`.
+    /// Counts of `webhookEvents` that are not applied yet. Requires the scope `billing:read`.
     async fn inbox(&self, ctx: &Context<'_>) -> Result<InboxStatus> {
         Ok(inbox::backlog(ctx.app(), ctx.viewer()).await?.into())
     }
 
-    /// Events of the payment providers. Needs the scope `billing:read`.
+    /// Events of the payment providers. Requires the scope `billing:read`.
     async fn webhook_events(
         &self,
         ctx: &Context<'_>,

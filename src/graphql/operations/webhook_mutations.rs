@@ -2,7 +2,7 @@
 
 use super::webhook_events::WebhookEventFilter;
 use crate::graphql::common::{ContextExt, Instant, Json, local_id, settle};
-use crate::inbox::{self as feature, Comparison, Drift, Reconciled, Replay};
+use crate::inbox::{self, Comparison, Drift, Reconciled, Replay};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
@@ -16,18 +16,18 @@ pub struct InboxMutation;
 #[Object]
 impl InboxMutation {
     /// Applies one event again in the background. An applied event changes nothing unless our records differ from it.
-    /// Needs the scopes `operations:write` and `billing:read`.
+    /// Requires the scopes `operations:write` and `billing:read`.
     async fn replay_webhook_event(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The event.")] input: ReplayWebhookEventInput,
     ) -> Result<Option<ReplayWebhookEventPayload>> {
         let id = local_id::<super::webhook_events::WebhookEvent>(&input.webhook_event_id)?;
-        let (replay, user_errors) = settle(feature::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
+        let (replay, user_errors) = settle(inbox::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
         Ok(Some(ReplayWebhookEventPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
-    /// Applies the events that match again, oldest first and at most 1,000 per request. Needs the scopes
+    /// Applies the events that match again, oldest first and at most 1,000 per request. Requires the scopes
     /// `operations:write` and `billing:read`.
     async fn replay_webhook_events(
         &self,
@@ -35,32 +35,32 @@ impl InboxMutation {
         #[graphql(desc = "The events.")] input: ReplayWebhookEventsInput,
     ) -> Result<Option<ReplayWebhookEventsPayload>> {
         let list = input.filter.unwrap_or_default().list(false)?;
-        let (replay, user_errors) = settle(feature::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
+        let (replay, user_errors) = settle(inbox::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
         Ok(Some(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
     /// Compares our records with Stripe and applies what never arrived. Covers up to 5,000 events and objects; the
-    /// command `tollgate reconcile` covers all. Needs the scopes `operations:write` and `billing:read`.
+    /// command `tollgate reconcile` covers all. Requires the scopes `operations:write` and `billing:read`.
     async fn reconcile(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The span to compare.")] input: ReconcileInput,
     ) -> Result<Option<ReconcilePayload>> {
         let comparison = Comparison { since: input.since.0, dry_run: input.dry_run, max_pages: MAX_PAGES };
-        let outcome = feature::reconcile(ctx.app(), ctx.viewer(), comparison, |_| ()).await;
+        let outcome = inbox::reconcile(ctx.app(), ctx.viewer(), comparison, |_| ()).await;
         let (found, user_errors) = settle(outcome)?;
         Ok(Some(ReconcilePayload { reconciliation: found.map(ReconciliationSummary::from), user_errors }))
     }
 
     /// Fetches an account's customers from Stripe, with the newest hundred of their subscriptions, invoices and
-    /// payments each, and applies the differences. Needs the scopes `operations:write` and `billing:read`.
+    /// payments each, and applies the differences. Requires the scopes `operations:write` and `billing:read`.
     async fn resync_account(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: ResyncAccountInput,
     ) -> Result<Option<ResyncAccountPayload>> {
         let id = local_id::<crate::graphql::accounts::account::Account>(&input.account_id)?;
-        let (found, user_errors) = settle(feature::resync_account(ctx.app(), ctx.viewer(), id).await)?;
+        let (found, user_errors) = settle(inbox::resync_account(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(ResyncAccountPayload { reconciliation: found.map(ReconciliationSummary::from), user_errors }))
     }
 }

@@ -7,7 +7,7 @@ use crate::graphql::common::{
     page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
-use crate::payments::{self as feature, PaymentsOf};
+use crate::payments::{self, PaymentsOf};
 use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::invoices;
@@ -186,9 +186,9 @@ order_input! {
 }
 
 impl InvoiceFilter {
-    pub(crate) fn list(filter: Option<Self>, order: Option<InvoiceOrder>) -> crate::error::Result<feature::Invoices> {
+    pub(crate) fn list(filter: Option<Self>, order: Option<InvoiceOrder>) -> crate::error::Result<payments::Invoices> {
         let filter = filter.unwrap_or_default();
-        Ok(feature::Invoices {
+        Ok(payments::Invoices {
             statuses: Word::words(filter.status),
             external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),

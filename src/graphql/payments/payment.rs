@@ -8,7 +8,7 @@ use crate::graphql::common::{
     optional_text, page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
-use crate::payments::{self as feature, RefundsOf};
+use crate::payments::{Disputes, Payments, RefundsOf};
 use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::payments;
@@ -187,7 +187,7 @@ impl Payment {
 
     /// Its disputes, newest first.
     async fn disputes(&self, ctx: &Context<'_>) -> Result<Vec<Dispute>> {
-        all_children(ctx, (), self.0.id, feature::Disputes).await
+        all_children(ctx, (), self.0.id, Disputes).await
     }
 }
 
@@ -215,9 +215,9 @@ order_input! {
 }
 
 impl PaymentFilter {
-    pub(crate) fn list(filter: Option<Self>, order: Option<PaymentOrder>) -> crate::error::Result<feature::Payments> {
+    pub(crate) fn list(filter: Option<Self>, order: Option<PaymentOrder>) -> crate::error::Result<Payments> {
         let filter = filter.unwrap_or_default();
-        Ok(feature::Payments {
+        Ok(Payments {
             statuses: Word::words(filter.status),
             stream: filter.stream.map(Word::word),
             external_id: optional_text("externalId", filter.external_id)?,

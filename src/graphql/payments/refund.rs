@@ -6,7 +6,7 @@ use crate::graphql::common::{
     BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, local_id, optional_text, page,
     page_args, to_exactly_one, to_one,
 };
-use crate::payments as feature;
+use crate::payments;
 use crate::{order_input, words};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{disputes, refunds};
@@ -224,9 +224,9 @@ order_input! {
 }
 
 impl RefundFilter {
-    pub(crate) fn list(filter: Option<Self>, order: Option<RefundOrder>) -> crate::error::Result<feature::Refunds> {
+    pub(crate) fn list(filter: Option<Self>, order: Option<RefundOrder>) -> crate::error::Result<payments::Refunds> {
         let filter = filter.unwrap_or_default();
-        Ok(feature::Refunds {
+        Ok(payments::Refunds {
             statuses: Word::words(filter.status),
             external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),

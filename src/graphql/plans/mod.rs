@@ -1,5 +1,6 @@
 //! Plans, their versions, prices, features and credit allowances.
 
+pub mod inputs;
 pub mod mutations;
 pub mod parts;
 pub mod payloads;

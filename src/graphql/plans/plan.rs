@@ -168,7 +168,7 @@ impl PlanVersion {
 pub struct PlanFilter {
     /// Products of these kinds; plans only by default.
     kind: Option<Vec<PlanKind>>,
-    /// Whether the product is currently sold; true by default.
+    /// True for products that are currently sold, the default; false for the others.
     active: Option<bool>,
 }
 

@@ -14,7 +14,7 @@ pub struct StripeCatalogueMutation;
 impl StripeCatalogueMutation {
     /// Puts a version that is on sale here on sale at Stripe, immediately. Creates the missing product and prices,
     /// adopts matching prices that were created there by hand, and archives those of older versions.
-    /// `publishPlanVersion` does the same in the background. Needs the scope `catalogue:write`. If Stripe does not
+    /// `publishPlanVersion` does the same in the background. Requires the scope `catalogue:write`. If Stripe does not
     /// answer, the request is stored and carried out later.
     async fn publish_plan_to_stripe(
         &self,

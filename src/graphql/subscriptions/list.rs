@@ -3,7 +3,7 @@
 use super::status::SubscriptionStatus;
 use crate::graphql::common::{DateTimeRange, Word, optional_text, texts};
 use crate::order_input;
-use crate::subscriptions as feature;
+use crate::subscriptions::Subscriptions;
 use async_graphql::InputObject;
 
 /// Conditions that subscriptions must meet to be listed.
@@ -30,12 +30,9 @@ order_input! {
 }
 
 impl SubscriptionFilter {
-    pub(crate) fn list(
-        filter: Option<Self>,
-        order: Option<SubscriptionOrder>,
-    ) -> crate::error::Result<feature::Subscriptions> {
+    pub(crate) fn list(filter: Option<Self>, order: Option<SubscriptionOrder>) -> crate::error::Result<Subscriptions> {
         let filter = filter.unwrap_or_default();
-        Ok(feature::Subscriptions {
+        Ok(Subscriptions {
             statuses: Word::words(filter.status),
             plans: texts("plan", filter.plan)?,
             external_id: optional_text("externalId", filter.external_id)?,

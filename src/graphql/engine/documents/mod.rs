@@ -10,6 +10,8 @@ mod answer;
 mod bind;
 mod collect;
 mod limits;
+#[cfg(test)]
+mod limits_tests;
 mod normalise;
 mod one_of;
 mod plan;
