@@ -27,6 +27,7 @@ pub mod plans;
 pub mod credits;
 pub mod subscriptions;
 pub mod licences;
+pub mod discounts;
 pub mod payments;
 pub mod gifts;
 pub mod analytics;

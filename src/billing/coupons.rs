@@ -8,7 +8,7 @@ use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::money::is_currency;
 use crate::outbox::Call;
-use crate::{payments, plans};
+use crate::{discounts, plans};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{coupons, promo_codes};
 use serde::Serialize;
@@ -72,7 +72,7 @@ pub async fn create_coupon(app: &App, viewer: &Viewer, new: NewCoupon, key: &str
     let order = Order { operation: "coupons.create", key, input: &input };
     let done = place(app, viewer, order, move |txn| {
         Box::pin(async move {
-            if payments::coupon_with_code(txn, &new.code).await?.is_some() {
+            if discounts::coupon_with_code(txn, &new.code).await?.is_some() {
                 return Err(Error::refused("CODE_TAKEN", &["code"], "another coupon has this code"));
             }
             let products = products(txn, &new.plans).await?;
@@ -80,7 +80,7 @@ pub async fn create_coupon(app: &App, viewer: &Viewer, new: NewCoupon, key: &str
         })
     });
     let id = done.await?.object_id;
-    payments::coupon_at_stripe(app.db.read(), &id).await?.ok_or_else(|| unmirrored("a coupon"))
+    discounts::coupon_at_stripe(app.db.read(), &id).await?.ok_or_else(|| unmirrored("a coupon"))
 }
 
 /// Makes a promotion code.
@@ -99,13 +99,13 @@ pub async fn create_promo_code(app: &App, viewer: &Viewer, new: NewPromoCode, ke
     };
     let done = place(app, viewer, order, move |txn| {
         Box::pin(async move {
-            let found = payments::coupon_by_id(txn, new.coupon_id).await?;
+            let found = discounts::coupon_by_id(txn, new.coupon_id).await?;
             let unknown = || Error::refused("COUPON_NOT_FOUND", &["couponId"], "there is no such coupon at Stripe");
             let coupon = found.filter(|coupon| coupon.provider.as_deref() == Some("stripe")).ok_or_else(unknown)?;
             if !coupon.active {
                 return Err(Error::refused("COUPON_ENDED", &["couponId"], "the coupon can not be used any more"));
             }
-            if payments::is_code_taken(txn, &new.code, only.as_deref()).await? {
+            if discounts::is_code_taken(txn, &new.code, only.as_deref()).await? {
                 return Err(Error::refused("CODE_TAKEN", &["code"], "a code with these letters is in use"));
             }
             let mut params = json!({"coupon": coupon.external_id, "code": new.code});
@@ -129,7 +129,7 @@ pub async fn deactivate_promo_code(app: &App, viewer: &Viewer, id: Uuid, key: &s
     let order = Order { operation: "promo_codes.deactivate", key, input: &id };
     let done = place(app, viewer, order, move |txn| {
         Box::pin(async move {
-            let found = payments::promo_code_by_id(txn, id).await?;
+            let found = discounts::promo_code_by_id(txn, id).await?;
             let unknown = || Error::refused("NOT_FOUND", &["promoCodeId"], "there is no such promotion code at Stripe");
             let found = found.filter(|code| code.provider.as_deref() == Some("stripe")).ok_or_else(unknown)?;
             let external_id = found.external_id.ok_or_else(unknown)?;
@@ -140,7 +140,7 @@ pub async fn deactivate_promo_code(app: &App, viewer: &Viewer, id: Uuid, key: &s
 }
 
 async fn promo_code(app: &App, external_id: &str) -> Result<promo_codes::Model> {
-    let found = payments::promo_code_at_stripe(app.db.read(), external_id).await?;
+    let found = discounts::promo_code_at_stripe(app.db.read(), external_id).await?;
     found.ok_or_else(|| unmirrored("a promotion code"))
 }
 

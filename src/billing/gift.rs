@@ -13,7 +13,7 @@ use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::gifts::{self, NewGift, REDEEM, Redeemer, SELL};
 use crate::outbox::Call;
-use crate::{payments, plans, subscriptions};
+use crate::{discounts, plans, subscriptions};
 use chrono::{DateTime, Utc};
 use entity::gifts::Model;
 use entity::subscriptions::Model as Subscription;
@@ -167,7 +167,7 @@ impl Redemption {
 
 /// Has the coupon made that pays for gifts, unless it is known to be there.
 async fn ensure_coupon(app: &App, viewer: &Viewer) -> Result<()> {
-    if payments::has_coupon(app.db.read(), "stripe", COUPON).await? {
+    if discounts::has_coupon(app.db.read(), "stripe", COUPON).await? {
         return Ok(());
     }
     let params = json!({"id": COUPON, "percent_off": 100, "duration": "once", "name": "Gift"});

@@ -5,9 +5,9 @@ use super::subscription::{billed, mirrored, update};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
+use crate::discounts::{self, Redeemable};
 use crate::error::{Error, Result};
 use crate::outbox;
-use crate::payments::{self, Redeemable};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::outbox_calls;
 use entity::subscriptions::Model;
@@ -39,7 +39,7 @@ pub async fn apply_promo_code(
             let discounts = discounts(txn, row.account_id, &code, now).await?;
             // Stripe takes the discounts that are told for all there are.
             let being_put_on = is_being_discounted(txn, &row, now).await?;
-            if being_put_on || payments::has_discount(txn, row.id, now).await? {
+            if being_put_on || discounts::has_discount(txn, row.id, now).await? {
                 let message = "the subscription has a discount already; it ends before another can be had";
                 return Err(Error::refused("DISCOUNT_ALREADY_APPLIED", &["subscriptionId"], message));
             }
@@ -58,10 +58,10 @@ async fn is_being_discounted(txn: &Txn, row: &Model, now: DateTime<Utc>) -> Resu
     Ok(calls.iter().any(|call| call.state == "pending" && is_it(call)))
 }
 
-/// The same as [`payments::redeemable`], for who holds the lock on the account's row: of two requests of one account
+/// The same as [`discounts::redeemable`], for who holds the lock on the account's row: of two requests of one account
 /// with a code that is for each account once, the second is refused although the first is not answered yet.
 async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<Utc>) -> Result<Redeemable> {
-    let found = payments::redeemable(txn, account_id, code, now).await?;
+    let found = discounts::redeemable(txn, account_id, code, now).await?;
     if !found.coupon.once_per_account {
         return Ok(found);
     }

@@ -7,7 +7,7 @@ use crate::inbox::object::Object;
 use crate::inbox::wait_key::WaitKey;
 use crate::inbox::{paddle, stripe, waiting};
 use crate::providers::Provider;
-use crate::{accounts, payments, plans};
+use crate::{accounts, discounts, plans};
 
 pub(super) async fn project_customer(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
@@ -43,7 +43,7 @@ pub(super) async fn project_price(ctx: &mut Projection<'_, '_>, id: &str) -> Res
 
 pub(super) async fn project_coupon(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let Some(coupon) = stripe::coupon(&ctx.object(id).await?) else { return Ok(()) };
-    if payments::project_coupon(ctx.mirror, &coupon).await?.new {
+    if discounts::project_coupon(ctx.mirror, &coupon).await?.new {
         ctx.wake_dependents(id).await?;
     }
     Ok(())
@@ -51,7 +51,7 @@ pub(super) async fn project_coupon(ctx: &mut Projection<'_, '_>, id: &str) -> Re
 
 pub(super) async fn project_promo_code(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let Some(promo_code) = stripe::promo_code(&ctx.object(id).await?) else { return Ok(()) };
-    let projected = payments::project_promo_code(ctx.mirror, &promo_code).await?;
+    let projected = discounts::project_promo_code(ctx.mirror, &promo_code).await?;
     projected.map(drop).ok_or_else(|| Blocked::object(&promo_code.coupon_external_id))
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn project_redemption(ctx: &mut Projection<'_, '_>, id: &str) -
     let subscription = ctx.store.objects_of(redemption.subscription_external_id.as_slice()).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
-    if payments::project_redemption(ctx.mirror, account_id, &redemption).await? {
+    if discounts::project_redemption(ctx.mirror, account_id, &redemption).await? {
         return Ok(());
     }
     let missing_subscription = redemption.subscription_external_id.filter(|_| subscription.is_empty());

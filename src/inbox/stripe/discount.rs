@@ -1,10 +1,10 @@
 //! Reads coupons, promotion codes, and the discounts that they gave.
 
 use super::fields::{currency, id};
+use crate::discounts::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::Object;
-use crate::payments::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
 use crate::subscriptions::{DiscountDuration, ObservedDiscount};
 use serde_json::Value;
 

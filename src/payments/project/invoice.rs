@@ -1,6 +1,6 @@
 //! Invoices.
 
-use super::ObservedInvoice;
+use super::observed::{ObservedInvoice, or_known};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
 use crate::payments::store::mirror as store;
@@ -17,11 +17,11 @@ pub async fn project_invoice(
 ) -> Result<Mirrored<invoices::Model>> {
     let found = store::lock_invoice(mirror.txn, invoice.provider, &invoice.external_id).await?;
     let subscription_id = match &invoice.subscription_external_id {
-        Some(id) => subscriptions::mirrored(mirror.txn, invoice.provider, id).await?,
+        Some(id) => subscriptions::find_id(mirror.txn, invoice.provider, id).await?,
         None => None,
     };
     let known = found.as_ref();
-    // Amounts that the table refuses are none that a provider sends: then the total is what counts.
+    // The table refuses negative amounts, which no provider sends: then the total decides.
     let discount = invoice.discount_minor.max(0);
     let tax = invoice.tax_minor.max(0);
     let wanted = invoices::ActiveModel {
@@ -51,13 +51,4 @@ pub async fn project_invoice(
         hosted_url: Set(invoice.hosted_url.clone()),
     };
     mirror.write::<invoices::Entity>(&invoice.external_id, found, wanted).await
-}
-
-/// What was observed, or else what the row that is there already says: a reference that is known is never erased.
-pub(super) fn or_known<M>(
-    observed: &Option<String>,
-    known: Option<&M>,
-    column: impl Fn(&M) -> &Option<String>,
-) -> Option<String> {
-    observed.clone().or_else(|| known.and_then(|row| column(row).clone()))
 }

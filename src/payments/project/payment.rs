@@ -1,8 +1,7 @@
-//! Payments, with what was paid back or disputed.
+//! Payments with their disputes.
 
-use super::invoice::or_known;
+use super::observed::{ObservedDispute, ObservedPayment, or_known};
 use super::refund::project_refund;
-use super::{ObservedDispute, ObservedPayment};
 use crate::changes::{self, Change};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
@@ -22,11 +21,12 @@ pub async fn project_payment(
     let found = store::lock_payment(mirror.txn, payment.provider, &payment.external_id).await?;
     let invoice = invoice(mirror, payment).await?;
     let subscription_id = match &payment.subscription_external_id {
-        Some(id) => subscriptions::mirrored(mirror.txn, payment.provider, id).await?,
+        Some(id) => subscriptions::find_id(mirror.txn, payment.provider, id).await?,
         None => None,
     };
     let subscription_id = subscription_id.or(invoice.as_ref().and_then(|invoice| invoice.subscription_id));
-    let wanted = row(mirror, account_id, payment, (subscription_id, invoice.map(|invoice| invoice.id)), found.as_ref());
+    let invoice_id = invoice.map(|invoice| invoice.id);
+    let wanted = row(mirror, account_id, payment, subscription_id, invoice_id, found.as_ref());
     let mut written = mirror.write::<payments::Entity>(&payment.external_id, found, wanted).await?;
     for refund in &payment.refunds {
         written.changed |= project_refund(mirror, &written.row, refund).await?;
@@ -44,7 +44,7 @@ pub async fn project_payment(
     Ok(written)
 }
 
-/// The invoice that a payment pays: the one that it names, or the one that names it.
+/// Finds the invoice of a payment: the one that it names, or the one that names it.
 async fn invoice(mirror: &Mirror<'_>, payment: &ObservedPayment) -> Result<Option<invoices::Model>> {
     let named = match &payment.invoice_external_id {
         Some(id) => store::invoice(mirror.txn, payment.provider, id).await?,
@@ -56,13 +56,14 @@ async fn invoice(mirror: &Mirror<'_>, payment: &ObservedPayment) -> Result<Optio
     }
 }
 
-/// The row of a payment. Where the provider's figures contradict each other, or what the table demands, the status and
-/// the amount count: only money that came in can go back, and not more than that.
+/// Builds the row of a payment. If the provider's figures contradict each other or the table's rules, status and amount
+/// decide: no more than the received money can be returned.
 fn row(
     mirror: &Mirror<'_>,
     account_id: Uuid,
     payment: &ObservedPayment,
-    (subscription_id, invoice_id): (Option<Uuid>, Option<Uuid>),
+    subscription_id: Option<Uuid>,
+    invoice_id: Option<Uuid>,
     known: Option<&payments::Model>,
 ) -> payments::ActiveModel {
     let succeeded = payment.status == PaymentStatus::Succeeded;
@@ -96,17 +97,17 @@ fn row(
     }
 }
 
-/// Mirrors a dispute; whether anything changed.
+/// Mirrors a dispute, and returns whether anything changed.
 async fn project_dispute(
     mirror: &mut Mirror<'_>,
     payment: &payments::Model,
     dispute: &ObservedDispute,
 ) -> Result<bool> {
-    // There is no dispute over nothing, and the table has no place for one.
+    // The table refuses a dispute over nothing.
     if dispute.amount_minor <= 0 {
         return Ok(false);
     }
-    let found = store::dispute(mirror.txn, &payment.provider, &dispute.external_id).await?;
+    let found = store::lock_dispute(mirror.txn, &payment.provider, &dispute.external_id).await?;
     let closed = matches!(dispute.status, DisputeStatus::Won | DisputeStatus::Lost);
     let closed_at = closed.then(|| dispute.closed_at.unwrap_or(dispute.created_at).fixed_offset());
     let known = found.as_ref();

@@ -1,7 +1,6 @@
-//! Refunds, and the credits that went back with them.
+//! Refunds, and the credits revoked with them.
 
-use super::ObservedRefund;
-use super::invoice::or_known;
+use super::observed::{ObservedRefund, or_known};
 use crate::credits;
 use crate::db::Mirror;
 use crate::error::Result;
@@ -12,20 +11,20 @@ use entity::{payments, refunds};
 use sea_orm::ActiveValue::{NotSet, Set};
 use uuid::Uuid;
 
-/// Mirrors a refund; whether anything changed.
+/// Mirrors a refund, and returns whether anything changed.
 ///
-/// One that was approved here is told by the id that was sent with it. One that was made at the provider is a row of its
-/// own, however much like a request it looks.
+/// A refund approved here is recognised by the id that was sent with it. A refund created at the provider is a row of
+/// its own, even if it resembles a request.
 pub(super) async fn project_refund(
     mirror: &mut Mirror<'_>,
     payment: &payments::Model,
     refund: &ObservedRefund,
 ) -> Result<bool> {
-    // There is no refund of nothing, and the table has no place for one.
+    // The table refuses a refund of nothing.
     if refund.amount_minor <= 0 {
         return Ok(false);
     }
-    let mut found = mirrored::refund(mirror.txn, &payment.provider, &refund.external_id).await?;
+    let mut found = mirrored::lock_refund(mirror.txn, &payment.provider, &refund.external_id).await?;
     if let (None, Some(id)) = (&found, refund.refund_id) {
         let sent = store::lock_refund_by_id(mirror.txn, id).await?;
         if let Some(row) = sent.filter(|row| row.payment_id == payment.id)
@@ -47,7 +46,7 @@ pub(super) async fn project_refund(
         status: Set(refund.status.to_string()),
         currency: Set(payment.currency.clone()),
         amount_minor: Set(refund.amount_minor),
-        // The words of the person who asked here say more than the provider's.
+        // The reason given here says more than the provider's.
         reason: if asked_here { NotSet } else { Set(refund.reason.clone()) },
         requested_by: if known.is_some() { NotSet } else { Set(None) },
         decided_by: if known.is_some() { NotSet } else { Set(None) },
@@ -63,36 +62,36 @@ pub(super) async fn project_refund(
     Ok(mirror.write::<refunds::Entity>(&refund.external_id, found, wanted).await?.changed)
 }
 
-/// Whether a refund may be at the provider without our knowing its id there. One that it refused is not, unless it says
-/// otherwise.
+/// Returns whether a refund may exist at the provider under an id that we do not know: after an approval, also if the
+/// provider seemed to refuse it.
 fn is_sent(row: &refunds::Model) -> Result<bool> {
     let status = RefundStatus::parse(&row.status)?;
     Ok(row.external_id.is_none() && matches!(status, RefundStatus::Approved | RefundStatus::Failed))
 }
 
-/// Notes how many credits went back with each refund of a payment that bought credits, under `business_key`.
+/// Records how many credits were revoked with each refund of a payment that bought credits under `business_key`.
 ///
-/// The refunds share what the ledger took: each, in the order in which their money went, as many as its money stands
-/// for, as long as there are any. Where some were spent, so that fewer could be taken, the last refunds took none. What
-/// is left over was taken because of disputes.
+/// The revoked credits are attributed to the refunds in the order in which the money was returned, to each as many as
+/// its amount stands for, until none are left. If spent credits could not be revoked, the last refunds get none. Any
+/// surplus was revoked because of disputes.
 pub async fn note_credits_taken_back(
     mirror: &mut Mirror<'_>,
     payment_id: Uuid,
     amount_minor: i64,
     business_key: &str,
 ) -> Result<()> {
-    let Some((granted, taken)) = credits::taken_back(mirror.txn, business_key).await? else { return Ok(()) };
-    let mut rest = taken.max(0);
+    let Some(purchase) = credits::find_purchase(mirror.txn, business_key).await? else { return Ok(()) };
+    let mut rest = purchase.revoked.max(0);
     let mut returned: i64 = 0;
     let mut refunds = store::refunds_of(mirror.txn, payment_id).await?;
     refunds.retain(|refund| refund.external_id.is_some());
-    refunds.sort_by_key(|refund| (went_at(refund), refund.external_id.clone()));
+    refunds.sort_by_key(|refund| (returned_at(refund), refund.external_id.clone()));
     for refund in refunds {
         let mut share = 0;
         if matches!(RefundStatus::parse(&refund.status)?, RefundStatus::Approved | RefundStatus::Processed) {
-            let before = credits::kept(granted, amount_minor, returned);
+            let before = credits::credits_kept(purchase.granted, amount_minor, returned);
             returned = returned.saturating_add(refund.amount_minor);
-            share = (before - credits::kept(granted, amount_minor, returned)).min(rest);
+            share = (before - credits::credits_kept(purchase.granted, amount_minor, returned)).min(rest);
             rest -= share;
         }
         let name = refund.external_id.clone().unwrap_or_default();
@@ -102,6 +101,6 @@ pub async fn note_credits_taken_back(
     Ok(())
 }
 
-fn went_at(refund: &refunds::Model) -> DateTime<FixedOffset> {
+fn returned_at(refund: &refunds::Model) -> DateTime<FixedOffset> {
     refund.processed_at.unwrap_or(refund.created_at)
 }

@@ -1,14 +1,12 @@
-//! Money and discounts, as the projection looks for them: no caller is involved. What is found is locked until the
-//! commit, except where it says otherwise.
+//! Queries on money for the projection: no caller is involved.
 
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
-use entity::{coupons, discount_redemptions, disputes, invoices, payments, promo_codes, refunds};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, QueryFilter, QueryOrder, QuerySelect};
-use uuid::Uuid;
+use entity::{disputes, invoices, payments, refunds};
+use sea_orm::{ColumnTrait, DatabaseConnection, QueryFilter, QueryOrder, QuerySelect};
 
-/// Reads the row of a table that mirrors what a provider knows by an id.
+/// Defines a function that locks the row mirroring a provider's object.
 macro_rules! mirrored {
     ($(#[$doc:meta])* $name:ident, $table:ident) => {
         $(#[$doc])*
@@ -21,31 +19,23 @@ macro_rules! mirrored {
 }
 
 mirrored!(
-    /// The mirror of an invoice.
+    /// Locks the mirror of an invoice until the commit.
     lock_invoice, invoices
 );
 mirrored!(
-    /// The mirror of a payment.
+    /// Locks the mirror of a payment until the commit.
     lock_payment, payments
 );
 mirrored!(
-    /// The mirror of a refund.
-    refund, refunds
+    /// Locks the mirror of a refund until the commit.
+    lock_refund, refunds
 );
 mirrored!(
-    /// The mirror of a dispute.
-    dispute, disputes
-);
-mirrored!(
-    /// The mirror of a coupon.
-    lock_coupon, coupons
-);
-mirrored!(
-    /// The mirror of a promotion code.
-    lock_promo_code, promo_codes
+    /// Locks the mirror of a dispute until the commit.
+    lock_dispute, disputes
 );
 
-/// The mirror of a payment, for who has just had it made.
+/// Returns the mirror of a payment.
 pub async fn by_external_id(
     db: &DatabaseConnection,
     provider: &str,
@@ -56,14 +46,14 @@ pub async fn by_external_id(
     Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?)
 }
 
-/// The mirror of an invoice, not locked.
+/// Returns the mirror of an invoice.
 pub(crate) async fn invoice(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<invoices::Model>> {
     use invoices::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
     Ok(rows.filter(Column::ExternalId.eq(external_id)).one(txn).await?)
 }
 
-/// The newest invoice that names this payment of the provider, not locked.
+/// Returns the newest invoice that names this payment of the provider.
 pub(crate) async fn invoice_paid_by(
     txn: &Txn,
     provider: &str,
@@ -76,64 +66,4 @@ pub(crate) async fn invoice_paid_by(
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::ExternalId);
     Ok(rows.one(txn).await?)
-}
-
-/// The mirror of a coupon, not locked.
-pub(crate) async fn coupon(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<coupons::Model>> {
-    use coupons::{Column, Entity};
-    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
-    Ok(rows.filter(Column::ExternalId.eq(external_id)).one(txn).await?)
-}
-
-/// The mirror of a promotion code, not locked.
-pub(crate) async fn promo_code(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<promo_codes::Model>> {
-    use promo_codes::{Column, Entity};
-    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
-    Ok(rows.filter(Column::ExternalId.eq(external_id)).one(txn).await?)
-}
-
-/// The coupon with this code of ours.
-pub(crate) async fn lock_coupon_with_code(txn: &Txn, code: &str) -> Result<Option<coupons::Model>> {
-    let rows = coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Code.eq(code));
-    Ok(rows.lock_exclusive().one(txn).await?)
-}
-
-/// The promotion code of a coupon with these letters that no provider has.
-pub(crate) async fn lock_own_promo_code(
-    txn: &Txn,
-    coupon_id: Uuid,
-    normalized: &str,
-) -> Result<Option<promo_codes::Model>> {
-    use promo_codes::{Column, Entity};
-    let rows = Entity::visible(Scope::Everything)
-        .filter(Column::CouponId.eq(coupon_id))
-        .filter(Column::CodeNormalized.eq(normalized))
-        .filter(Column::Provider.is_null())
-        .order_by_asc(Column::Id);
-    Ok(rows.lock_exclusive().one(txn).await?)
-}
-
-/// The redemption of a coupon by an account for a subscription, or for none.
-pub(crate) async fn lock_redemption(
-    txn: &Txn,
-    coupon_id: Uuid,
-    account_id: Uuid,
-    subscription_id: Option<Uuid>,
-) -> Result<Option<discount_redemptions::Model>> {
-    use discount_redemptions::{Column, Entity};
-    let rows = Entity::visible(Scope::Everything)
-        .filter(Column::CouponId.eq(coupon_id))
-        .filter(Column::AccountId.eq(account_id));
-    let rows = match subscription_id {
-        Some(id) => rows.filter(Column::SubscriptionId.eq(id)),
-        None => rows.filter(Column::SubscriptionId.is_null()),
-    };
-    Ok(rows.order_by_asc(Column::Id).lock_exclusive().one(txn).await?)
-}
-
-/// Whether a coupon is at a provider and can be used there.
-pub async fn has_coupon(db: &impl ConnectionTrait, provider: &str, external_id: &str) -> Result<bool> {
-    use coupons::{Column, Entity};
-    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider)).filter(Column::Active.eq(true));
-    Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?.is_some())
 }

@@ -16,7 +16,7 @@ use rows::rows;
 use serde_json::json;
 use tollgate::db::{Difference, Mirror};
 use tollgate::error::Result;
-use tollgate::{accounts, credits, payments, plans, subscriptions};
+use tollgate::{accounts, credits, discounts, payments, plans, subscriptions};
 use uuid::Uuid;
 
 both_engines!(any_order_gives_the_same_rows);
@@ -49,9 +49,9 @@ async fn project(mirror: &mut Mirror<'_>, account: Uuid, observed: Observed) -> 
         }
         Observed::Invoice(it) => drop(payments::project_invoice(mirror, account, &it).await?),
         Observed::Payment(it) => drop(payments::project_payment(mirror, account, &it).await?),
-        Observed::Coupon(it) => drop(payments::project_coupon(mirror, &it).await?),
-        Observed::PromoCode(it) => drop(payments::project_promo_code(mirror, &it).await?),
-        Observed::Redemption(it) => drop(payments::project_redemption(mirror, account, &it).await?),
+        Observed::Coupon(it) => drop(discounts::project_coupon(mirror, &it).await?),
+        Observed::PromoCode(it) => drop(discounts::project_promo_code(mirror, &it).await?),
+        Observed::Redemption(it) => drop(discounts::project_redemption(mirror, account, &it).await?),
         Observed::Purchase(it) => drop(credits::project_purchase(mirror, account, &it).await?),
     }
     Ok(())

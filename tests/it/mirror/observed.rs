@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tollgate::accounts::ObservedCustomer;
 use tollgate::credits::ObservedPurchase;
+use tollgate::discounts::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
 use tollgate::payments::{
-    DisputeStatus, InvoiceStatus, ObservedCoupon, ObservedDispute, ObservedInvoice, ObservedPayment, ObservedPromoCode,
-    ObservedRedemption, ObservedRefund, PaymentStatus, RefundStatus, RevenueStream,
+    DisputeStatus, InvoiceStatus, ObservedDispute, ObservedInvoice, ObservedPayment, ObservedRefund, PaymentStatus,
+    RefundStatus, RevenueStream,
 };
 use tollgate::plans::{ObservedPrice, ObservedProduct, PriceInterval, ProductKind};
 use tollgate::subscriptions::{

@@ -1,16 +1,15 @@
-//! What decides whether a promotion code may be used.
+//! Queries that decide on the use of promotion codes, and lookups for `billing`.
 
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::{Error, Result};
-use crate::payments::values::PaymentStatus;
 use entity::{coupons, discount_redemptions, payments, promo_codes};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-/// The codes at Stripe with these letters: those that can be used first, and of those the newest.
+/// Returns the codes at Stripe with these letters: usable ones first, then newest first.
 pub(crate) async fn codes_with_letters(txn: &Txn, normalized: &str) -> Result<Vec<promo_codes::Model>> {
     use promo_codes::{Column, Entity};
     let rows = Entity::visible(Scope::Everything)
@@ -22,28 +21,28 @@ pub(crate) async fn codes_with_letters(txn: &Txn, normalized: &str) -> Result<Ve
     Ok(rows.all(txn).await?)
 }
 
-/// The coupon that a code gives.
+/// Returns the coupon of a promotion code.
 pub(crate) async fn coupon_of(txn: &Txn, id: Uuid) -> Result<coupons::Model> {
     let found = coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Id.eq(id)).one(txn).await?;
-    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a promotion code has no coupon")))
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("The promotion code has no coupon.")))
 }
 
-/// Whether an account was ever given a coupon.
+/// Returns whether an account ever redeemed a coupon.
 pub(crate) async fn has_redeemed(txn: &Txn, coupon_id: Uuid, account_id: Uuid) -> Result<bool> {
     use discount_redemptions::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::CouponId.eq(coupon_id));
     Ok(rows.filter(Column::AccountId.eq(account_id)).one(txn).await?.is_some())
 }
 
-/// Whether an account ever paid something, to whatever provider.
+/// Returns whether an account ever paid anything, at any provider. Exactly the succeeded payments have `paid_at`.
 pub(crate) async fn has_paid(txn: &Txn, account_id: Uuid) -> Result<bool> {
     use payments::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
-    let paid = rows.filter(Column::Status.eq(PaymentStatus::Succeeded)).filter(Column::AmountMinor.gt(0));
+    let paid = rows.filter(Column::PaidAt.is_not_null()).filter(Column::AmountMinor.gt(0));
     Ok(paid.one(txn).await?.is_some())
 }
 
-/// Whether a discount of a subscription has not ended by `now`.
+/// Returns whether a subscription has a discount that has not ended at `now`.
 pub(crate) async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTimeWithTimeZone) -> Result<bool> {
     use discount_redemptions::Column;
     let rows = discount_redemptions::Entity::visible(Scope::Everything);
@@ -52,36 +51,36 @@ pub(crate) async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTime
     Ok(rows.filter(lasts).one(txn).await?.is_some())
 }
 
-/// The coupon with this id.
+/// Returns the coupon with this id.
 pub async fn coupon_by_id(txn: &Txn, id: Uuid) -> Result<Option<coupons::Model>> {
     Ok(coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Id.eq(id)).one(txn).await?)
 }
 
-/// The coupon with this code.
+/// Returns the coupon with this code.
 pub async fn coupon_with_code(txn: &Txn, code: &str) -> Result<Option<coupons::Model>> {
     Ok(coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Code.eq(code)).one(txn).await?)
 }
 
-/// The coupon with this id at Stripe.
+/// Returns the coupon with this id at Stripe.
 pub async fn coupon_at_stripe(db: &impl ConnectionTrait, external_id: &str) -> Result<Option<coupons::Model>> {
     use coupons::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq("stripe"));
     Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?)
 }
 
-/// The promotion code with this id.
+/// Returns the promotion code with this id.
 pub async fn promo_code_by_id(txn: &Txn, id: Uuid) -> Result<Option<promo_codes::Model>> {
     Ok(promo_codes::Entity::visible(Scope::Everything).filter(promo_codes::Column::Id.eq(id)).one(txn).await?)
 }
 
-/// The promotion code with this id at Stripe.
+/// Returns the promotion code with this id at Stripe.
 pub async fn promo_code_at_stripe(db: &impl ConnectionTrait, external_id: &str) -> Result<Option<promo_codes::Model>> {
     use promo_codes::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq("stripe"));
     Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?)
 }
 
-/// Whether a code that can be used has these letters, for everyone or for this customer.
+/// Returns whether a usable promotion code has these letters, for everyone or for this customer.
 pub async fn is_code_taken(txn: &Txn, code: &str, customer: Option<&str>) -> Result<bool> {
     let named = codes_with_letters(txn, &code.trim().to_lowercase()).await?;
     let clashes = |code: &promo_codes::Model| match (&code.customer_external_id, customer) {

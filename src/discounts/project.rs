@@ -1,15 +1,90 @@
-//! Coupons, promotion codes, and who used them.
+//! Projects coupons, promotion codes and their redemptions at the payment providers to our rows.
 
-use super::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
+use super::store::mirror as store;
 use crate::db::{Mirror, Mirrored};
 use crate::error::{Error, Result};
-use crate::payments::store::mirror as store;
 use crate::subscriptions::{self, DiscountDuration};
+use chrono::{DateTime, Utc};
 use entity::{coupons, discount_redemptions, promo_codes};
 use sea_orm::ActiveValue::{NotSet, Set};
 use uuid::Uuid;
 
-/// Mirrors a coupon. Its code is its id there; one made by hand with that code is taken for it.
+/// A coupon at a payment provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedCoupon {
+    /// The provider: `stripe` or `paddle`.
+    pub provider: &'static str,
+    /// Its id at the provider.
+    pub external_id: String,
+    /// A name for people to read.
+    pub name: Option<String>,
+    /// Percentage off, in hundredths of a percent.
+    pub percent_basis_points: Option<i64>,
+    /// Amount off in minor units, with its currency in upper case.
+    pub amount_off: Option<(i64, String)>,
+    /// Duration of the discount.
+    pub duration: DiscountDuration,
+    /// Number of months if it repeats.
+    pub duration_months: Option<i64>,
+    /// Maximum number of redemptions.
+    pub max_redemptions: Option<i64>,
+    /// End of the time to redeem it.
+    pub redeem_by: Option<DateTime<Utc>>,
+    /// Number of redemptions so far.
+    pub times_redeemed: i64,
+    /// True if it can be redeemed now.
+    pub valid: bool,
+    /// True if each account may redeem it only once.
+    pub once_per_account: bool,
+    /// Time of creation at the provider.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A promotion code at a payment provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedPromoCode {
+    /// The provider: `stripe` or `paddle`.
+    pub provider: &'static str,
+    /// Its id at the provider.
+    pub external_id: String,
+    /// The id of its coupon at the provider.
+    pub coupon_external_id: String,
+    /// The code as people type it.
+    pub code: String,
+    /// The id of the only customer at the provider who may use it; `None` for everyone.
+    pub customer_external_id: Option<String>,
+    /// Maximum number of redemptions.
+    pub max_redemptions: Option<i64>,
+    /// True if it is only for a first purchase.
+    pub first_purchase_only: bool,
+    /// End of the time to redeem it.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Number of redemptions so far.
+    pub times_redeemed: i64,
+    /// True if it can be redeemed now.
+    pub active: bool,
+    /// Time of creation at the provider.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A redemption of a coupon at a payment provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRedemption {
+    /// The provider: `stripe` or `paddle`.
+    pub provider: &'static str,
+    /// The coupon's id at the provider.
+    pub coupon_external_id: String,
+    /// The promotion code's id at the provider, if one was used.
+    pub promo_code_external_id: Option<String>,
+    /// The id of the discounted subscription at the provider.
+    pub subscription_external_id: Option<String>,
+    /// Time of redemption.
+    pub redeemed_at: DateTime<Utc>,
+    /// End of the discount, past or future.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// Mirrors a coupon. Its code is its id at the provider; a coupon created by hand with that code becomes its mirror.
 pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) -> Result<Mirrored<coupons::Model>> {
     let mut found = store::lock_coupon(mirror.txn, coupon.provider, &coupon.external_id).await?;
     let mut code = coupon.external_id.clone();
@@ -18,16 +93,16 @@ pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) ->
     } else if let Some(other) = store::lock_coupon_with_code(mirror.txn, &code).await? {
         match other.provider {
             None => found = Some(other),
-            // Another provider has a coupon of this id.
+            // Another provider has a coupon with this id.
             Some(_) => code = format!("{}:{}", coupon.provider, coupon.external_id),
         }
     }
     let percent = coupon.percent_basis_points.filter(|points| (1..=10_000).contains(points));
     let amount = coupon.amount_off.as_ref().filter(|(amount, _)| percent.is_none() && *amount > 0);
     if percent.is_none() && amount.is_none() {
-        return Err(Error::internal(anyhow::anyhow!("the coupon {} takes nothing off", coupon.external_id)));
+        return Err(Error::internal(anyhow::anyhow!("The coupon {} takes nothing off.", coupon.external_id)));
     }
-    // One that repeats without an end lasts for ever.
+    // A repeating coupon without an end lasts forever.
     let months = coupon.duration_months.filter(|months| coupon.duration == DiscountDuration::Repeating && *months > 0);
     let duration = match coupon.duration {
         DiscountDuration::Repeating if months.is_none() => DiscountDuration::Forever,
@@ -54,8 +129,8 @@ pub async fn project_coupon(mirror: &mut Mirror<'_>, coupon: &ObservedCoupon) ->
     mirror.write::<coupons::Entity>(&coupon.external_id, found, wanted).await
 }
 
-/// Mirrors a promotion code; `None` where its coupon is not here yet. One made by hand for that coupon with the same
-/// letters is taken for it.
+/// Mirrors a promotion code; returns `None` if its coupon is not mirrored yet. A promotion code created by hand for
+/// that coupon with the same letters becomes its mirror.
 pub async fn project_promo_code(
     mirror: &mut Mirror<'_>,
     promo_code: &ObservedPromoCode,
@@ -87,9 +162,9 @@ pub async fn project_promo_code(
     Ok(Some(mirror.write::<promo_codes::Entity>(external_id, found, wanted).await?))
 }
 
-/// Mirrors a discount that `account_id` was given; whether its coupon and subscription are here, so that it could be.
+/// Mirrors a redemption by `account_id`; returns false if its coupon or subscription is not mirrored yet.
 ///
-/// The same coupon given twice to the same subscription is one row, that of the later time.
+/// Two redemptions of one coupon for one subscription are one row, with the later time.
 pub async fn project_redemption(
     mirror: &mut Mirror<'_>,
     account_id: Uuid,
@@ -101,7 +176,7 @@ pub async fn project_redemption(
     };
     let subscription_id = match &redemption.subscription_external_id {
         None => None,
-        Some(id) => match subscriptions::mirrored(mirror.txn, provider, id).await? {
+        Some(id) => match subscriptions::find_id(mirror.txn, provider, id).await? {
             None => return Ok(false),
             found => found,
         },
@@ -125,7 +200,7 @@ pub async fn project_redemption(
         },
         subscription_id: Set(subscription_id),
         redeemed_at: Set(redeemed_at),
-        // A discount that never began ended when it was to begin.
+        // A discount that never began ended at its planned start.
         ends_at: Set(redemption.ends_at.map(|at| at.fixed_offset().max(redeemed_at))),
     };
     let subscription = redemption.subscription_external_id.as_deref().unwrap_or("customer");

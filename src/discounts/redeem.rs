@@ -1,9 +1,9 @@
-//! Whether a promotion code may be used by an account.
+//! The rules for using a promotion code.
 //!
-//! How often a code and its coupon may be used is counted by the provider, which counts under a lock of its own and
-//! refuses whoever is one too many: a second count here could only refuse those that the provider would take, as when
-//! someone else's payment failed. What is checked here spares a call and names the reason. That a coupon is for each
-//! account once is our rule alone: who asks holds the lock on the account's row.
+//! The provider counts the redemptions of a code and its coupon under a lock of its own, and refuses one too many. A
+//! second count here could only refuse redemptions that the provider would accept, for example after somebody else's
+//! payment failed. The checks here save a request and name the reason. Only the rule of one redemption per account is
+//! ours alone: the caller holds the lock on the account.
 
 use super::store::redeem as store;
 use crate::accounts::customers_of;
@@ -13,23 +13,23 @@ use chrono::{DateTime, Utc};
 use entity::{coupons, promo_codes};
 use uuid::Uuid;
 
-/// The longest code that Stripe takes.
-const LONGEST_CODE: usize = 500;
+/// Bytes in a code, by Stripe's limit.
+const MAX_CODE_BYTES: usize = 500;
 
-/// A promotion code that may be used, with what it gives.
+/// A usable promotion code and its coupon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Redeemable {
-    /// The code, which is at Stripe.
+    /// The promotion code at Stripe.
     pub promo_code: promo_codes::Model,
-    /// What it gives.
+    /// Its coupon.
     pub coupon: coupons::Model,
 }
 
-/// The promotion code that `code` stands for, if this account may use it at `now` as far as is known here.
+/// Returns the promotion code with these letters, if all that is known here allows this account to use it at `now`.
 pub async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<Utc>) -> Result<Redeemable> {
     let refuse = |code, message| Err(Error::refused(code, &["promoCode"], message));
     let normalized = code.trim().to_lowercase();
-    let named = if normalized.is_empty() || normalized.len() > LONGEST_CODE || normalized.contains('\0') {
+    let named = if normalized.is_empty() || normalized.len() > MAX_CODE_BYTES || normalized.contains('\0') {
         Vec::new()
     } else {
         store::codes_with_letters(txn, &normalized).await?
@@ -40,32 +40,32 @@ pub async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<U
         only.is_none_or(|only| customers.iter().any(|customer| customer.external_id == only))
     };
     let Some(promo_code) = named.into_iter().find(is_theirs) else {
-        return refuse("PROMO_CODE_NOT_FOUND", "there is no such promotion code");
+        return refuse("PROMO_CODE_NOT_FOUND", "Promotion code not found.");
     };
     let coupon = store::coupon_of(txn, promo_code.coupon_id).await?;
     let now = now.fixed_offset();
     if promo_code.expires_at.is_some_and(|end| end <= now) || coupon.redeem_by.is_some_and(|end| end <= now) {
-        return refuse("PROMO_CODE_EXPIRED", "the promotion code has ended");
+        return refuse("PROMO_CODE_EXPIRED", "The promotion code has expired.");
     }
     let is_spent = |used: i64, most: Option<i64>| most.is_some_and(|most| used >= most);
     if is_spent(promo_code.times_redeemed, promo_code.max_redemptions)
         || is_spent(coupon.times_redeemed, coupon.max_redemptions)
     {
-        return refuse("PROMO_CODE_USED_UP", "the promotion code was used as often as it may be");
+        return refuse("PROMO_CODE_USED_UP", "The promotion code has reached its maximum number of redemptions.");
     }
     if !promo_code.active || !coupon.active {
-        return refuse("PROMO_CODE_EXPIRED", "the promotion code was ended");
+        return refuse("PROMO_CODE_EXPIRED", "The promotion code was deactivated.");
     }
     if coupon.once_per_account && store::has_redeemed(txn, coupon.id, account_id).await? {
-        return refuse("PROMO_CODE_ALREADY_USED", "each account can use the promotion code once");
+        return refuse("PROMO_CODE_ALREADY_USED", "Each account can use the promotion code only once.");
     }
     if promo_code.first_purchase_only && store::has_paid(txn, account_id).await? {
-        return refuse("PROMO_CODE_NOT_FIRST", "the promotion code is for the first purchase");
+        return refuse("PROMO_CODE_NOT_FIRST", "The promotion code is only for a first purchase.");
     }
     Ok(Redeemable { promo_code, coupon })
 }
 
-/// Whether something is taken off a subscription at `now`.
+/// Returns whether a subscription has a discount at `now`.
 pub async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTime<Utc>) -> Result<bool> {
     store::has_discount(txn, subscription_id, now.fixed_offset()).await
 }

@@ -1,4 +1,7 @@
-//! Coupons, the codes that stand for them, and who used them.
+//! Queries on coupons, promotion codes and redemptions.
+
+pub(super) mod mirror;
+pub(super) mod redeem;
 
 use crate::auth::Scope;
 use crate::db::{ChildListing, Listing, Order, Visible, in_accounts_of, unrestricted_only};
@@ -8,7 +11,7 @@ use sea_orm::sea_query::{ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
 impl Visible for coupons::Entity {
-    /// Those that one has redeemed; the others are nobody's to list.
+    /// Selects the coupons that the caller has redeemed; nobody lists the others.
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
         let Scope::User(_) = scope else { return rows.filter(unrestricted_only(scope)) };
@@ -33,12 +36,12 @@ impl Visible for discount_redemptions::Entity {
     }
 }
 
-/// Coupons, by the time of their making.
+/// Coupons, by time of creation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Coupons {
-    /// Whether it can be redeemed at present; `None` for either.
+    /// Only those that can be redeemed now, or only those that cannot; `None` for both.
     pub active: Option<bool>,
-    /// This code alone.
+    /// Only the one with this code.
     pub code: Option<String>,
     /// Newest first.
     pub descending: bool,
@@ -62,7 +65,7 @@ impl Listing for Coupons {
     }
 }
 
-/// The codes that stand for a coupon, oldest first.
+/// Promotion codes of a coupon, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PromoCodes;
 
@@ -86,7 +89,7 @@ impl ChildListing for PromoCodes {
     }
 }
 
-/// Uses of discounts, newest first.
+/// Redemptions, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Redemptions;
 
@@ -102,12 +105,12 @@ impl Listing for Redemptions {
     }
 }
 
-/// What redemptions hang on.
+/// The parent of a list of redemptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RedemptionsOf {
-    /// The account that got the discount.
+    /// The account that redeemed.
     Account,
-    /// The coupon that gave it.
+    /// The redeemed coupon.
     Coupon,
 }
 
