@@ -1,25 +1,29 @@
-//! What a state of a subscription comes to in a year, exact until one rounding at the end (metrics v1, 0 and 1).
+//! Annual value of a subscription's state, exact until one rounding at the end (metrics v1, 0 and 1).
 
-use super::{ObservedDiscount, ObservedItem, ObservedState};
+use super::observed::{ObservedDiscount, ObservedItem, ObservedState};
 use crate::plans::{KnownPrice, PriceInterval, ProductKind};
 use crate::subscriptions::values::DiscountDuration;
+use num_rational::Ratio;
+use num_traits::{CheckedAdd, CheckedMul, CheckedSub};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-/// A year's worth in one currency.
+/// Annual value in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Yearly {
-    /// ISO 4217; `None` where no amount is known.
+    /// ISO 4217 code; `None` if no amount is known.
     pub(super) currency: Option<String>,
-    /// After discounts that last for ever.
+    /// Minor units after discounts that last forever.
     pub(super) arr_minor: i64,
-    /// After every discount in force.
+    /// Minor units after every discount in force.
     pub(super) discounted_arr_minor: i64,
 }
 
-/// What `state` comes to in a year, in the currency of `plan`, the item that gives the plan, or else of the first item.
+/// Returns the annual value of `state`, in the currency of `plan`, the item that gives the plan, or else of the first
+/// item.
 ///
-/// Not counted are metered items, what is paid once, packs of credits, items whose price is not one amount, and items
-/// in another currency.
+/// Excludes metered items, one-time prices, credit packs, items whose price is not one amount, and items in another
+/// currency.
 pub(super) fn yearly(
     state: &ObservedState,
     plan: Option<&ObservedItem>,
@@ -39,15 +43,15 @@ pub(super) fn yearly(
     let counted: Vec<_> = counted.into_iter().filter(|(item, _)| item.currency == currency).collect();
     let sum = |discounts: &dyn Fn(&ObservedDiscount) -> bool| {
         let total = total(&counted)?;
-        let invoices = counted.iter().map(|(_, periods)| *periods).reduce(Ratio::larger).unwrap_or(Ratio::ZERO);
-        let taken_off = state.discounts.iter().filter(|discount| discounts(discount));
-        taken_off.clone().try_fold(total, |left, discount| left.less(discount, invoices))?.half_even()
+        let invoices = counted.iter().map(|(_, periods)| *periods).max().unwrap_or(Exact::from_integer(0));
+        let mut discounts = state.discounts.iter().filter(|discount| discounts(discount));
+        round_half_even(discounts.try_fold(total, |left, by| discount(left, by, invoices))?)
     };
     let in_force = |discount: &ObservedDiscount| {
         discount.starts_at.is_none_or(|at| at <= state.effective_at)
             && discount.ends_at.is_none_or(|at| at > state.effective_at)
     };
-    // Past 64 bits there is no such subscription: it counts as one of no known amount.
+    // An amount past 64 bits is not real: the subscription counts as one without a known amount.
     match (sum(&|discount| in_force(discount) && discount.duration == DiscountDuration::Forever), sum(&in_force)) {
         (Some(arr_minor), Some(discounted_arr_minor)) => {
             Yearly { currency: Some(currency), arr_minor, discounted_arr_minor }
@@ -56,8 +60,11 @@ pub(super) fn yearly(
     }
 }
 
-/// Billing periods in a year; `None` for what is paid once.
-fn per_year(item: &ObservedItem) -> Option<Ratio> {
+/// An exact amount or number of periods. Its checked arithmetic returns `None` past 128 bits.
+type Exact = Ratio<i128>;
+
+/// Returns the billing periods in a year; `None` for a one-time price.
+fn per_year(item: &ObservedItem) -> Option<Exact> {
     let count = i128::from(item.interval_count.max(1));
     match item.interval {
         PriceInterval::Day => Some(Ratio::new(365, count)),
@@ -68,73 +75,35 @@ fn per_year(item: &ObservedItem) -> Option<Ratio> {
     }
 }
 
-fn total(counted: &[(&ObservedItem, Ratio)]) -> Option<Ratio> {
-    counted.iter().try_fold(Ratio::ZERO, |sum, (item, periods)| {
+fn total(counted: &[(&ObservedItem, Exact)]) -> Option<Exact> {
+    counted.iter().try_fold(Exact::from_integer(0), |sum, (item, periods)| {
         let amount = i128::from(item.unit_amount_minor.unwrap_or(0).max(0));
         let quantity = i128::from(item.quantity.unwrap_or(1).max(0));
-        sum.plus(periods.times(amount.checked_mul(quantity)?)?)
+        sum.checked_add(&periods.checked_mul(&amount.checked_mul(quantity)?.into())?)
     })
 }
 
-/// A fraction in lowest terms that is not negative; `None` from its arithmetic is a result past 128 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ratio {
-    over: i128,
-    under: i128,
+/// Returns the rest of an annual value after a discount on each of its invoices.
+fn discount(value: Exact, discount: &ObservedDiscount, invoices: Exact) -> Option<Exact> {
+    match (discount.percent_basis_points, discount.amount_off_minor) {
+        (Some(points), _) => value.checked_mul(&Ratio::new(10_000 - i128::from(points.clamp(0, 10_000)), 10_000)),
+        (None, Some(amount)) => {
+            let off = invoices.checked_mul(&i128::from(amount.max(0)).into())?;
+            Some(value.checked_sub(&off)?.max(Exact::from_integer(0)))
+        }
+        (None, None) => Some(value),
+    }
 }
 
-impl Ratio {
-    const ZERO: Ratio = Ratio { over: 0, under: 1 };
-
-    fn new(over: i128, under: i128) -> Ratio {
-        let (mut a, mut b) = (over, under);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        let common = a.max(1);
-        Ratio { over: over / common, under: under / common }
-    }
-
-    fn times(self, factor: i128) -> Option<Ratio> {
-        Some(Ratio::new(self.over.checked_mul(factor)?, self.under))
-    }
-
-    fn plus(self, other: Ratio) -> Option<Ratio> {
-        let over = self.over.checked_mul(other.under)?.checked_add(other.over.checked_mul(self.under)?)?;
-        Some(Ratio::new(over, self.under.checked_mul(other.under)?))
-    }
-
-    fn larger(self, other: Ratio) -> Ratio {
-        // Both have a numerator of at most 365, and a denominator of 64 bits.
-        if self.over * other.under < other.over * self.under { other } else { self }
-    }
-
-    /// What is left of a year's worth after a discount on each of its invoices.
-    fn less(self, discount: &ObservedDiscount, invoices: Ratio) -> Option<Ratio> {
-        match (discount.percent_basis_points, discount.amount_off_minor) {
-            (Some(points), _) => {
-                let left = self.times(10_000 - i128::from(points.clamp(0, 10_000)))?;
-                Some(Ratio::new(left.over, left.under.checked_mul(10_000)?))
-            }
-            (None, Some(amount)) => {
-                let off = invoices.times(i128::from(amount.max(0)))?;
-                let left = self.over.checked_mul(off.under)?.checked_sub(off.over.checked_mul(self.under)?)?;
-                Some(Ratio::new(left.max(0), self.under.checked_mul(off.under)?))
-            }
-            (None, None) => Some(self),
-        }
-    }
-
-    /// The nearest integer, halves to the even one.
-    fn half_even(self) -> Option<i64> {
-        let (below, rest) = (self.over / self.under, self.over % self.under);
-        let up = match rest.checked_mul(2)?.cmp(&self.under) {
-            std::cmp::Ordering::Less => 0,
-            std::cmp::Ordering::Equal => below % 2,
-            std::cmp::Ordering::Greater => 1,
-        };
-        i64::try_from(below + up).ok()
-    }
+/// Rounds an amount that is not negative to the nearest integer, halves to the even one.
+fn round_half_even(value: Exact) -> Option<i64> {
+    let below = value.to_integer();
+    let up = match value.fract().cmp(&Ratio::new_raw(1, 2)) {
+        Ordering::Less => 0,
+        Ordering::Equal => below % 2,
+        Ordering::Greater => 1,
+    };
+    i64::try_from(below + up).ok()
 }
 
 #[cfg(test)]
@@ -176,7 +145,7 @@ mod tests {
         }
     }
 
-    /// The currency, and both figures.
+    /// Returns the currency and both figures.
     fn worth(items: Vec<ObservedItem>, discounts: Vec<ObservedDiscount>) -> (Option<String>, i64, i64) {
         let state = ObservedState {
             effective_at: now(),
