@@ -8,6 +8,7 @@ mod backlog;
 mod call;
 mod carry_out;
 mod jobs;
+mod operation;
 mod refused;
 mod store;
 
@@ -15,4 +16,5 @@ pub use backlog::backlog;
 pub use call::{Call, NewCall};
 pub use carry_out::{Done, Outcome, carry_out, client, look_up};
 pub use jobs::FinishCall;
+pub use operation::CallState;
 pub use store::{Backlog, OutboxCalls, is_settled, of_person, under_way};

@@ -1,9 +1,11 @@
 //! The payment providers: what is genuine of what arrives in their names. Knows no feature.
 
+mod origin;
 pub mod paddle;
 mod signature;
 pub mod stripe;
 
+pub use origin::Origin;
 pub use signature::Forgery;
 
 use serde::{Deserialize, Serialize};

@@ -5,9 +5,11 @@ use super::provider_customer::{ProviderCustomer, ProviderCustomerFilter, Provide
 use super::user::User;
 use crate::accounts::Members;
 use crate::credits::{Balances, Entries};
+use crate::discounts::{Redemptions, RedemptionsOf};
 use crate::gifts::GiftsOf;
 use crate::graphql::common::{
-    Connection, Currency, Instant, Row, Word, all_children, child_page, global_id, page_args, text, to_exactly_one,
+    Connection, Currency, Instant, Row, StoredEnum, all_children, child_page, global_id, page_args, text,
+    to_exactly_one,
 };
 use crate::graphql::coupons::coupon::DiscountRedemption;
 use crate::graphql::credits::grant::{CreditGrant, CreditGrantFilter, CreditGrantOrder};
@@ -19,9 +21,9 @@ use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder};
 use crate::graphql::payments::refund::{Refund, RefundFilter, RefundOrder};
 use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder};
 use crate::graphql::subscriptions::subscription::Subscription;
-use crate::payments::{InvoicesOf, PaymentsOf, Redemptions, RedemptionsOf, RefundsOf};
+use crate::payments::{InvoicesOf, PaymentsOf, RefundsOf};
+use crate::stored_enum;
 use crate::subscriptions::Holder;
-use crate::words;
 use async_graphql::{Context, ID, Object, Result};
 use entity::accounts;
 
@@ -267,7 +269,7 @@ impl Account {
         #[graphql(desc = "The bucket of the account's credits.", default_with = "LedgerBucket::Available")]
         bucket: LedgerBucket,
     ) -> Result<Connection<LedgerEntry>> {
-        let list = Entries { unit: text("unit", unit)?, bucket: bucket.word() };
+        let list = Entries { unit: text("unit", unit)?, bucket: bucket.stored() };
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 }

@@ -2,21 +2,21 @@
 
 use crate::accounts::Accounts;
 use crate::error::Result;
-use crate::graphql::common::{DateTimeRange, Word, text};
-use crate::{order_input, words};
+use crate::graphql::common::{DateTimeRange, StoredEnum, text};
+use crate::{order_input, stored_enum};
 use async_graphql::InputObject;
 
-words! {
+stored_enum! {
     /// The kind of an account: how many people share it.
-    AccountKind {
+    AccountKind: crate::accounts::AccountKind {
         /// One person. Every user has exactly one account of this kind.
-        Individual = "individual",
+        Individual,
         /// Two people.
-        Couple = "couple",
+        Couple,
         /// A team.
-        Team = "team",
+        Team,
         /// An organisation.
-        Organisation = "organisation",
+        Organisation,
     }
 }
 
@@ -58,7 +58,7 @@ impl AccountFilter {
             None => None,
         };
         Ok(Accounts {
-            kind: filter.kind.map(Word::word),
+            kind: filter.kind.map(StoredEnum::stored),
             reference,
             created: DateTimeRange::between(filter.created_at),
             descending: AccountOrder::descending(order, true),

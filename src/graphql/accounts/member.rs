@@ -2,22 +2,22 @@
 
 use super::account::Account;
 use super::user::User;
-use crate::graphql::common::{Instant, Row, Word, global_id, to_exactly_one, to_one};
-use crate::words;
+use crate::graphql::common::{Instant, Row, StoredEnum, global_id, to_exactly_one, to_one};
+use crate::stored_enum;
 use async_graphql::{Context, ID, Object, Result};
 use entity::account_members;
 
 pub struct AccountMember(pub(crate) Row<account_members::Entity>);
 
-words! {
+stored_enum! {
     /// A member's role in an account.
-    MemberRole {
+    MemberRole: crate::accounts::MemberRole {
         /// May do everything. An account has exactly one owner.
-        Owner = "owner",
+        Owner,
         /// May manage the account and its subscriptions.
-        Admin = "admin",
+        Admin,
         /// May use what the account has.
-        Member = "member",
+        Member,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::account::Account;
 use crate::accounts;
 use crate::graphql::common::{
-    Connection, Instant, Row, Word, global_id, optional_text, page, page_args, to_exactly_one,
+    Connection, Instant, Row, StoredEnum, global_id, optional_text, page, page_args, to_exactly_one,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::order_input;
@@ -95,7 +95,7 @@ impl ProviderCustomerFilter {
     ) -> crate::error::Result<accounts::ProviderCustomers> {
         let filter = filter.unwrap_or_default();
         Ok(accounts::ProviderCustomers {
-            provider: filter.provider.map(Word::word),
+            provider: filter.provider.map(StoredEnum::stored),
             external_id: optional_text("externalId", filter.external_id)?,
             delinquent: filter.delinquent,
             descending: ProviderCustomerOrder::descending(order, true),

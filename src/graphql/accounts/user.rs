@@ -4,7 +4,7 @@ use super::account::Account;
 use super::list::{AccountFilter, AccountOrder};
 use crate::accounts;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, Word, all_children, child_page, global_id, local_id,
+    Connection, ContextExt, DateTimeRange, Instant, Row, StoredEnum, all_children, child_page, global_id, local_id,
     optional_text, page, page_args,
 };
 use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder};
@@ -12,19 +12,19 @@ use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder}
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::PaymentsOf;
 use crate::subscriptions::Holder;
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::users;
 
 pub struct User(pub(crate) Row<users::Entity>);
 
-words! {
+stored_enum! {
     /// A user's role, which decides about access to other people's data.
-    UserRole {
+    UserRole: crate::accounts::UserRole {
         /// Sees their own data and that of their accounts.
-        User = "user",
+        User,
         /// Sees and changes everything.
-        Admin = "admin",
+        Admin,
     }
 }
 
@@ -178,7 +178,7 @@ impl UserQuery {
         let filter = filter.unwrap_or_default();
         let list = accounts::Users {
             email: optional_text("email", filter.email)?,
-            role: filter.role.map(Word::word),
+            role: filter.role.map(StoredEnum::stored),
             created: DateTimeRange::between(filter.created_at),
             descending: UserOrder::descending(order_by, true),
         };

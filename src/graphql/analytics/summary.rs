@@ -2,7 +2,7 @@
 
 use crate::analytics;
 use crate::auth::Permission;
-use crate::graphql::common::{ContextExt, Currency, Date, Instant, Money, Word};
+use crate::graphql::common::{ContextExt, Currency, Date, Instant, Money, StoredEnum};
 use crate::graphql::payments::payment::RevenueStream;
 use crate::graphql::subscriptions::status::SubscriptionStatus;
 use crate::money;

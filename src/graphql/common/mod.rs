@@ -8,6 +8,7 @@ mod live;
 mod loaders;
 mod lookups;
 pub mod scalars;
+pub mod stored_enum;
 pub mod user_error;
 
 pub use connections::*;
@@ -18,4 +19,5 @@ pub use live::{StreamEvent, stream_event};
 pub use loaders::*;
 pub use lookups::{to_exactly_one, to_one};
 pub use scalars::*;
+pub use stored_enum::StoredEnum;
 pub use user_error::*;

@@ -1,6 +1,5 @@
-//! The scalars of the API, and enums for the words in text columns.
+//! The scalars of the API.
 
-use crate::error::{Error, Result};
 use crate::money;
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, SecondsFormat, Utc};
@@ -133,50 +132,4 @@ impl Money {
     pub fn new(amount_minor: i64, currency: &str) -> Self {
         Money { amount: BigInt(amount_minor), currency: Currency(currency.to_owned()) }
     }
-}
-
-/// An enum whose values are words in a text column.
-pub trait Word: Copy + PartialEq + Sized + 'static {
-    /// Every value with its word.
-    const WORDS: &'static [(Self, &'static str)];
-
-    /// Returns the word of the value.
-    fn word(self) -> &'static str;
-
-    /// Returns the words of a list in an argument, each once.
-    fn words(values: Option<Vec<Self>>) -> Vec<&'static str> {
-        let values = values.unwrap_or_default();
-        Self::WORDS.iter().filter(|(value, _)| values.contains(value)).map(|(_, word)| *word).collect()
-    }
-
-    /// Reads a word from a column with a CHECK.
-    fn read(word: &str) -> Result<Self> {
-        let found = Self::WORDS.iter().find(|(_, known)| *known == word);
-        let unknown = || Error::internal(anyhow::anyhow!("{word:?} is not a word of this column"));
-        found.map(|(value, _)| *value).ok_or_else(unknown)
-    }
-
-    /// Reads a word from a nullable column with a CHECK.
-    fn read_option(word: Option<&str>) -> Result<Option<Self>> {
-        word.map(Self::read).transpose()
-    }
-}
-
-/// Declares an enum of the API with the word of each value. The description says that values may be added.
-#[macro_export]
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        /// Values may be added.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
-        pub enum $name { $($(#[$value_doc])* $value,)* }
-
-        impl $crate::graphql::common::scalars::Word for $name {
-            const WORDS: &'static [(Self, &'static str)] = &[$(($name::$value, $word),)*];
-
-            fn word(self) -> &'static str {
-                match self { $($name::$value => $word,)* }
-            }
-        }
-    };
 }

@@ -1,28 +1,28 @@
 //! Coupons, promotion codes and their redemptions.
 
+use crate::discounts::{Coupons, PromoCodes, Redemptions, RedemptionsOf};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, Instant, Money, Row, Word, all_children, child_page, global_id, local_id, optional_text,
-    page, page_args, to_exactly_one, to_one,
+    Connection, ContextExt, Instant, Money, Row, StoredEnum, all_children, child_page, global_id, local_id,
+    optional_text, page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::graphql::subscriptions::subscription::Subscription;
-use crate::payments::{Coupons, PromoCodes, Redemptions, RedemptionsOf};
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{coupons, discount_redemptions, promo_codes};
 
 pub struct Coupon(pub(crate) Row<coupons::Entity>);
 
-words! {
+stored_enum! {
     /// Duration of a discount.
-    CouponDuration {
+    CouponDuration: crate::subscriptions::DiscountDuration {
         /// One payment.
-        Once = "once",
+        Once,
         /// A number of months.
-        Repeating = "repeating",
+        Repeating,
         /// Forever. Only discounts of this duration lower recurring revenue.
-        Forever = "forever",
+        Forever,
     }
 }
 

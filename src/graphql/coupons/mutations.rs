@@ -3,7 +3,7 @@
 use super::coupon::{Coupon, CouponDuration, PromoCode};
 use crate::billing::{self, NewCoupon, NewPromoCode};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, ContextExt, Currency, Instant, Word, local_id, settle, text, texts};
+use crate::graphql::common::{BigInt, ContextExt, Currency, Instant, StoredEnum, local_id, settle, text, texts};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl CouponMutation {
             name: text("name", input.name)?,
             percent_basis_points: input.percent_basis_points,
             amount_off: input.amount_off.map(|off| (off.amount.0, off.currency.0)),
-            duration: input.duration.word(),
+            duration: input.duration.stored().as_str(),
             duration_months: input.duration_months,
             max_redemptions: input.max_redemptions,
             redeem_by: input.redeem_by.map(|end| end.0),

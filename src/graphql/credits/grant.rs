@@ -2,30 +2,30 @@
 
 use crate::credits::Grants;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, Row, Word, global_id, optional_text, to_exactly_one, to_one};
+use crate::graphql::common::{BigInt, Instant, Row, StoredEnum, global_id, optional_text, to_exactly_one, to_one};
 use crate::graphql::payments::payment::Payment;
 use crate::graphql::plans::parts::CreditUnit;
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::credit_grants;
 
 pub struct CreditGrant(pub(crate) Row<credit_grants::Entity>);
 
-words! {
+stored_enum! {
     /// The reason for a grant of credits.
-    CreditSource {
+    CreditSource: crate::credits::GrantSource {
         /// Included in a plan.
-        Plan = "plan",
+        Plan,
         /// Bought.
-        Purchase = "purchase",
+        Purchase,
         /// A promotion.
-        Promo = "promo",
+        Promo,
         /// A gift.
-        Gift = "gift",
+        Gift,
         /// Compensation.
-        Refund = "refund",
+        Refund,
         /// Granted by hand by an admin.
-        Admin = "admin",
+        Admin,
     }
 }
 
@@ -122,7 +122,7 @@ impl CreditGrantFilter {
     pub(crate) fn list(filter: Option<Self>, order: Option<CreditGrantOrder>) -> crate::error::Result<Grants> {
         let filter = filter.unwrap_or_default();
         Ok(Grants {
-            source: filter.source.map(Word::word),
+            source: filter.source.map(StoredEnum::stored),
             unit: optional_text("unit", filter.unit)?,
             descending: CreditGrantOrder::descending(order, true),
         })

@@ -2,9 +2,9 @@
 
 use super::grant::CreditGrant;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, Row, Word, global_id, to_exactly_one, to_one};
+use crate::graphql::common::{BigInt, Instant, Row, StoredEnum, global_id, to_exactly_one, to_one};
 use crate::graphql::plans::parts::CreditUnit;
-use crate::words;
+use crate::stored_enum;
 use async_graphql::{Context, ID, Object, Result};
 use entity::{balances, ledger_entries, ledger_txns};
 
@@ -66,21 +66,21 @@ impl CreditBalance {
     }
 }
 
-words! {
+stored_enum! {
     /// A bucket of an account's credits.
-    LedgerBucket {
+    LedgerBucket: crate::credits::LedgerBucket {
         /// Can be spent.
-        Available = "available",
+        Available,
         /// Reserved for work in progress.
-        Held = "held",
+        Held,
         /// Spent.
-        Spent = "spent",
+        Spent,
         /// Expired unused.
-        Expired = "expired",
+        Expired,
         /// Issued: the counterpart of all other buckets, and negative.
-        Issued = "issued",
+        Issued,
         /// Taken back.
-        Revoked = "revoked",
+        Revoked,
     }
 }
 
@@ -137,23 +137,23 @@ impl LedgerEntry {
 
 pub struct LedgerTransaction(pub(crate) Row<ledger_txns::Entity>);
 
-words! {
+stored_enum! {
     /// The kind of a ledger transaction.
-    LedgerOperation {
+    LedgerOperation: crate::credits::LedgerOperation {
         /// Credits were granted.
-        Grant = "grant",
+        Grant,
         /// Credits were spent.
-        Spend = "spend",
+        Spend,
         /// Credits were reserved.
-        Hold = "hold",
+        Hold,
         /// Reserved credits were spent.
-        Capture = "capture",
+        Capture,
         /// Reserved credits were released.
-        Release = "release",
+        Release,
         /// Credits expired.
-        Expire = "expire",
+        Expire,
         /// Credits were taken back.
-        Revoke = "revoke",
+        Revoke,
     }
 }
 

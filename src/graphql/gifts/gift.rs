@@ -3,31 +3,31 @@
 use crate::gifts::Gifts;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, local_id, optional_text, page,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, StoredEnum, global_id, local_id, optional_text, page,
     page_args, to_one,
 };
 use crate::graphql::payments::payment::Payment;
 use crate::graphql::plans::parts::Price;
 use crate::graphql::subscriptions::subscription::Subscription;
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::gifts;
 
 pub struct Gift(pub(crate) Row<gifts::Entity>);
 
-words! {
+stored_enum! {
     /// Status of a gift.
-    GiftStatus {
+    GiftStatus: crate::gifts::GiftStatus {
         /// Its checkout is not paid yet.
-        Open = "open",
+        Open,
         /// Paid; can be redeemed.
-        Paid = "paid",
+        Paid,
         /// Redeemed.
-        Redeemed = "redeemed",
+        Redeemed,
         /// Refunded to its buyer.
-        Refunded = "refunded",
+        Refunded,
         /// Its checkout ended without a payment.
-        Abandoned = "abandoned",
+        Abandoned,
     }
 }
 
@@ -135,7 +135,7 @@ impl GiftFilter {
     pub(crate) fn list(filter: Option<Self>, order: Option<GiftOrder>) -> crate::error::Result<Gifts> {
         let filter = filter.unwrap_or_default();
         Ok(Gifts {
-            statuses: Word::words(filter.status),
+            statuses: StoredEnum::stored_list(filter.status),
             prefix: optional_text("codePrefix", filter.code_prefix)?,
             created: DateTimeRange::between(filter.created_at),
             descending: GiftOrder::descending(order, true),

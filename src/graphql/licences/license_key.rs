@@ -3,36 +3,36 @@
 use super::device::Device;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, Word, child_page, global_id, local_id, optional_text, page,
-    page_args, to_exactly_one, to_one,
+    Connection, ContextExt, DateTimeRange, Instant, Row, StoredEnum, child_page, global_id, local_id, optional_text,
+    page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::payments::payment::{Payment, Provider};
 use crate::licences;
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::license_keys;
 
 pub struct LicenseKey(pub(crate) Row<license_keys::Entity>);
 
-words! {
+stored_enum! {
     /// The status of a licence.
-    LicenseKeyStatus {
+    LicenseKeyStatus: crate::licences::LicenseStatus {
         /// Valid.
-        Active = "active",
+        Active,
         /// Revoked.
-        Revoked = "revoked",
+        Revoked,
     }
 }
 
-words! {
+stored_enum! {
     /// The reason for issuing a licence.
-    LicenseKeySource {
+    LicenseKeySource: crate::licences::LicenseSource {
         /// Bought.
-        Purchase = "purchase",
+        Purchase,
         /// Issued by hand by an admin.
-        Admin = "admin",
+        Admin,
         /// Issued to an account from before licences were introduced.
-        Backfill = "backfill",
+        Backfill,
     }
 }
 
@@ -150,8 +150,8 @@ impl LicenseKeyFilter {
     ) -> crate::error::Result<licences::LicenseKeys> {
         let filter = filter.unwrap_or_default();
         Ok(licences::LicenseKeys {
-            statuses: Word::words(filter.status),
-            source: filter.source.map(Word::word),
+            statuses: StoredEnum::stored_list(filter.status),
+            source: filter.source.map(StoredEnum::stored),
             prefix: optional_text("keyPrefix", filter.key_prefix)?,
             issued: DateTimeRange::between(filter.issued_at),
             descending: LicenseKeyOrder::descending(order, true),

@@ -3,28 +3,28 @@
 use crate::auth::Permission;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, local_id, page, page_args, to_one,
+    Connection, ContextExt, DateTimeRange, Instant, Json, Row, StoredEnum, global_id, local_id, page, page_args, to_one,
 };
 use crate::outbox::OutboxCalls;
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::outbox_calls;
 
 pub struct ProviderCall(pub(crate) Row<outbox_calls::Entity>);
 
-words! {
+stored_enum! {
     /// The state of a call.
-    ProviderCallState {
+    ProviderCallState: crate::outbox::CallState {
         /// Due, or due again because the provider did not answer.
-        Pending = "pending",
+        Pending,
         /// Carried out by the provider.
-        Done = "done",
+        Done,
         /// Refused by the provider.
-        Refused = "refused",
+        Refused,
         /// Not answered by the provider. It is repeated only if its caller asks again.
-        Abandoned = "abandoned",
+        Abandoned,
         /// Not answered for so long that the provider may have forgotten it. Later reports of the provider decide.
-        Unresolved = "unresolved",
+        Unresolved,
     }
 }
 
@@ -168,7 +168,7 @@ impl ProviderCallQuery {
     ) -> Result<Connection<ProviderCall>> {
         let filter = filter.unwrap_or_default();
         let list = OutboxCalls {
-            state: filter.state.map(Word::word),
+            state: filter.state.map(|state| state.stored().as_str()),
             account_id: filter.account_id.as_ref().map(local_id::<Account>).transpose()?,
             created: DateTimeRange::between(filter.created_at),
             descending: ProviderCallOrder::descending(order_by, true),

@@ -1,40 +1,40 @@
 //! Security events.
 
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, Word, global_id, local_id, page, page_args, settle, text,
+    Connection, ContextExt, DateTimeRange, Instant, Row, StoredEnum, global_id, local_id, page, page_args, settle, text,
 };
 use crate::security::{self, SecurityEvents};
-use crate::{order_input, user_error, words};
+use crate::{order_input, stored_enum, user_error};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use entity::security_events;
 use std::sync::Arc;
 
 pub struct SecurityEvent(pub(crate) Row<security_events::Entity>);
 
-words! {
+stored_enum! {
     /// The kind of a suspected attack.
     #[allow(clippy::enum_variant_names, reason = "the first word says where it was noticed")]
-    SecurityEventKind {
+    SecurityEventKind: crate::security::SecurityEventKind {
         /// A webhook without a signature; often a scanner.
-        WebhookUnsigned = "webhook_unsigned",
+        WebhookUnsigned,
         /// A webhook with a wrong signature: a forgery, or a wrong secret in our configuration.
-        WebhookForged = "webhook_forged",
+        WebhookForged,
         /// A webhook with a signature from another time: a replay, or a wrong clock.
-        WebhookMistimed = "webhook_mistimed",
+        WebhookMistimed,
     }
 }
 
-words! {
+stored_enum! {
     /// The severity of a security event.
-    Severity {
+    Severity: crate::security::Severity {
         /// For information.
-        Low = "low",
+        Low,
         /// Needs attention.
-        Medium = "medium",
+        Medium,
         /// Needs attention today.
-        High = "high",
+        High,
         /// Needs attention now.
-        Critical = "critical",
+        Critical,
     }
 }
 
@@ -140,8 +140,8 @@ impl SecurityQuery {
     ) -> Result<Connection<SecurityEvent>> {
         let filter = filter.unwrap_or_default();
         let list = SecurityEvents {
-            severities: Word::words(filter.severity),
-            kinds: Word::words(filter.suspicion),
+            severities: StoredEnum::stored_list(filter.severity),
+            kinds: StoredEnum::stored_list(filter.suspicion),
             resolved: filter.resolved,
             last: DateTimeRange::between(filter.last_at),
             descending: SecurityEventOrder::descending(order_by, true),

@@ -1,43 +1,43 @@
 //! Events of payment providers.
 
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Json, Row, Word, global_id, optional_text, page, page_args,
+    Connection, ContextExt, DateTimeRange, Instant, Json, Row, StoredEnum, global_id, optional_text, page, page_args,
 };
 use crate::graphql::payments::payment::Provider;
 use crate::inbox::{self, Backlog, Events};
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use entity::inbox_events;
 
 pub struct WebhookEvent(pub(crate) Row<inbox_events::Entity>);
 
-words! {
+stored_enum! {
     /// The state of an event.
-    WebhookEventState {
+    WebhookEventState: crate::inbox::EventState {
         /// Waiting to be applied.
-        Received = "received",
+        Received,
         /// Applied.
-        Applied = "applied",
+        Applied,
         /// Not relevant here.
-        Ignored = "ignored",
+        Ignored,
         /// Failed; it is tried again.
-        Failed = "failed",
+        Failed,
         /// Failed; it waits for an operator.
-        Parked = "parked",
+        Parked,
     }
 }
 
-words! {
+stored_enum! {
     /// The way in which an event was learned of.
-    WebhookEventSource {
+    WebhookEventSource: crate::inbox::EventSource {
         /// Sent by the provider as a webhook.
-        Webhook = "webhook",
+        Webhook,
         /// Found in the provider's list of events.
-        Listed = "listed",
+        Listed,
         /// An object fetched from the provider.
-        Fetched = "fetched",
+        Fetched,
         /// The provider's answer to one of our requests.
-        Answered = "answered",
+        Answered,
     }
 }
 
@@ -153,9 +153,9 @@ impl WebhookEventFilter {
     /// Returns the list of events that match.
     pub(crate) fn list(self, descending: bool) -> Result<Events> {
         Ok(Events {
-            states: Word::words(self.state).into_iter().filter_map(|state| state.parse().ok()).collect(),
+            states: StoredEnum::stored_list(self.state),
             kind: optional_text("eventType", self.event_type)?,
-            provider: self.provider.map(Word::word),
+            provider: self.provider.map(|provider| provider.stored().as_str()),
             external_id: optional_text("externalId", self.external_id)?,
             object_id: optional_text("objectId", self.object_id)?,
             waiting: self.waiting,

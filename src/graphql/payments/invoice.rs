@@ -3,30 +3,30 @@
 use super::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, child_page, global_id, local_id, optional_text,
-    page, page_args, to_exactly_one, to_one,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, StoredEnum, child_page, global_id, local_id,
+    optional_text, page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{self, PaymentsOf};
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::invoices;
 
 pub struct Invoice(pub(crate) Row<invoices::Entity>);
 
-words! {
+stored_enum! {
     /// Status of an invoice.
-    InvoiceStatus {
+    InvoiceStatus: crate::payments::InvoiceStatus {
         /// Draft; can still change.
-        Draft = "draft",
+        Draft,
         /// Open; awaiting payment.
-        Open = "open",
+        Open,
         /// Paid.
-        Paid = "paid",
+        Paid,
         /// Voided.
-        Void = "void",
+        Void,
         /// Uncollectible; the provider has given up collecting.
-        Uncollectible = "uncollectible",
+        Uncollectible,
     }
 }
 
@@ -189,7 +189,7 @@ impl InvoiceFilter {
     pub(crate) fn list(filter: Option<Self>, order: Option<InvoiceOrder>) -> crate::error::Result<payments::Invoices> {
         let filter = filter.unwrap_or_default();
         Ok(payments::Invoices {
-            statuses: Word::words(filter.status),
+            statuses: StoredEnum::stored_list(filter.status),
             external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),
             descending: InvoiceOrder::descending(order, true),

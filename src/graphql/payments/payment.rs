@@ -4,56 +4,56 @@ use super::invoice::Invoice;
 use super::refund::{Dispute, Refund, RefundFilter, RefundOrder};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, all_children, child_page, global_id, local_id,
-    optional_text, page, page_args, to_exactly_one, to_one,
+    Connection, ContextExt, DateTimeRange, Instant, Money, Row, StoredEnum, all_children, child_page, global_id,
+    local_id, optional_text, page, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{Disputes, Payments, RefundsOf};
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::payments;
 
-words! {
+stored_enum! {
     /// Provider that bills.
-    Provider {
+    Provider: crate::providers::Origin {
         /// Stripe.
-        Stripe = "stripe",
+        Stripe,
         /// Paddle Billing.
-        Paddle = "paddle",
+        Paddle,
         /// No provider: granted by hand.
-        Manual = "manual",
+        Manual,
     }
 }
 
-words! {
+stored_enum! {
     /// Revenue stream that a payment belongs to.
-    RevenueStream {
+    RevenueStream: crate::payments::RevenueStream {
         /// A subscription.
-        Subscription = "subscription",
+        Subscription,
         /// An add-on.
-        Addon = "addon",
+        Addon,
         /// A pack of credits.
-        Credits = "credits",
+        Credits,
         /// A gift.
-        Gift = "gift",
+        Gift,
         /// Anything else.
-        Other = "other",
+        Other,
     }
 }
 
 pub struct Payment(pub(crate) Row<payments::Entity>);
 
-words! {
+stored_enum! {
     /// Status of a payment.
-    PaymentStatus {
+    PaymentStatus: crate::payments::PaymentStatus {
         /// Not settled yet.
-        Pending = "pending",
+        Pending,
         /// The money was received.
-        Succeeded = "succeeded",
+        Succeeded,
         /// The payment failed.
-        Failed = "failed",
+        Failed,
         /// Canceled before it was settled.
-        Canceled = "canceled",
+        Canceled,
     }
 }
 
@@ -218,8 +218,8 @@ impl PaymentFilter {
     pub(crate) fn list(filter: Option<Self>, order: Option<PaymentOrder>) -> crate::error::Result<Payments> {
         let filter = filter.unwrap_or_default();
         Ok(Payments {
-            statuses: Word::words(filter.status),
-            stream: filter.stream.map(Word::word),
+            statuses: StoredEnum::stored_list(filter.status),
+            stream: filter.stream.map(StoredEnum::stored),
             external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),
             descending: PaymentOrder::descending(order, true),

@@ -3,29 +3,29 @@
 use super::payment::{Payment, Provider};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, Word, global_id, local_id, optional_text, page,
-    page_args, to_exactly_one, to_one,
+    BigInt, Connection, ContextExt, DateTimeRange, Instant, Money, Row, StoredEnum, global_id, local_id, optional_text,
+    page, page_args, to_exactly_one, to_one,
 };
 use crate::payments;
-use crate::{order_input, words};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{disputes, refunds};
 
 pub struct Refund(pub(crate) Row<refunds::Entity>);
 
-words! {
+stored_enum! {
     /// Status of a refund.
-    RefundStatus {
+    RefundStatus: crate::payments::RefundStatus {
         /// Requested; awaiting a decision.
-        Requested = "requested",
+        Requested,
         /// Approved; not processed yet.
-        Approved = "approved",
+        Approved,
         /// Denied.
-        Denied = "denied",
+        Denied,
         /// The money was returned.
-        Processed = "processed",
+        Processed,
         /// It was approved but could not be processed.
-        Failed = "failed",
+        Failed,
     }
 }
 
@@ -127,19 +127,19 @@ impl Refund {
 
 pub struct Dispute(pub(crate) Row<disputes::Entity>);
 
-words! {
+stored_enum! {
     /// Status of a dispute.
-    DisputeStatus {
+    DisputeStatus: crate::payments::DisputeStatus {
         /// An inquiry by the bank; no money has moved.
-        Warning = "warning",
+        Warning,
         /// The provider awaits a response.
-        NeedsResponse = "needs_response",
+        NeedsResponse,
         /// The bank is reviewing it.
-        UnderReview = "under_review",
+        UnderReview,
         /// Won: the payment stands.
-        Won = "won",
+        Won,
         /// The money was returned.
-        Lost = "lost",
+        Lost,
     }
 }
 
@@ -227,7 +227,7 @@ impl RefundFilter {
     pub(crate) fn list(filter: Option<Self>, order: Option<RefundOrder>) -> crate::error::Result<payments::Refunds> {
         let filter = filter.unwrap_or_default();
         Ok(payments::Refunds {
-            statuses: Word::words(filter.status),
+            statuses: StoredEnum::stored_list(filter.status),
             external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),
             descending: RefundOrder::descending(order, true),

@@ -2,7 +2,7 @@
 
 use super::parts::{AllowanceCadence, FeatureKind, LimitWindow, OnExceed, PriceInterval};
 use super::plan::PlanKind;
-use crate::graphql::common::{BigInt, Currency, Word, optional_text, text};
+use crate::graphql::common::{BigInt, Currency, StoredEnum, optional_text, text};
 use crate::plans::{AllowanceSpec, FeatureSpec, PriceSpec};
 use async_graphql::{ID, InputObject, MaybeUndefined, Result};
 
@@ -115,7 +115,7 @@ impl PriceInput {
         PriceSpec {
             currency: self.currency.0,
             unit_amount_minor: self.unit_amount.0,
-            interval: self.interval.word(),
+            interval: self.interval.stored(),
             interval_count: self.interval_count,
             trial_days: self.trial_days,
         }
@@ -145,9 +145,9 @@ impl PlanFeatureInput {
             feature: text("feature", self.feature)?,
             value: optional_text("value", self.value)?,
             limit: self.limit.map(|limit| limit.0),
-            window: self.window.map(Word::word),
+            window: self.window.map(StoredEnum::stored),
             rollover_cap: self.rollover_cap.map(|cap| cap.0),
-            on_exceed: self.on_exceed.map(Word::word),
+            on_exceed: self.on_exceed.map(StoredEnum::stored),
         })
     }
 }
@@ -175,7 +175,7 @@ impl CreditAllowanceInput {
         Ok(AllowanceSpec {
             unit: text("unit", self.unit)?,
             amount: self.amount.0,
-            cadence: self.cadence.word(),
+            cadence: self.cadence.stored(),
             expires_after_days: self.expires_after_days,
             rollover_cap: self.rollover_cap.map(|cap| cap.0),
             priority: self.priority,

@@ -30,7 +30,7 @@ impl PlanMutation {
     ) -> Result<Option<CreatePlanPayload>> {
         let new = NewPlan {
             code: input.code,
-            kind: input.kind.word(),
+            kind: input.kind.stored(),
             name: text("name", input.name)?,
             description: optional_text("description", input.description)?,
             rank: input.rank,
@@ -69,7 +69,7 @@ impl PlanMutation {
     ) -> Result<Option<CreateFeaturePayload>> {
         let new = NewFeature {
             code: input.code,
-            kind: input.kind.word(),
+            kind: input.kind.stored(),
             name: text("name", input.name)?,
             unit: optional_text("unit", input.unit)?,
         };

@@ -2,27 +2,27 @@
 
 use super::plan::PlanVersion;
 use super::provider_price::ProviderPrice;
-use crate::graphql::common::{BigInt, Money, Row, Word, all_children, global_id, to_exactly_one};
+use crate::graphql::common::{BigInt, Money, Row, StoredEnum, all_children, global_id, to_exactly_one};
 use crate::plans::{ProviderPrices, ProviderPricesOf};
-use crate::words;
+use crate::stored_enum;
 use async_graphql::{Context, ID, Object, Result};
 use entity::{credit_allowances, credit_units, features, prices, product_features};
 
 pub struct Price(pub(crate) Row<prices::Entity>);
 
-words! {
+stored_enum! {
     /// The interval at which a price is charged.
-    PriceInterval {
+    PriceInterval: crate::plans::PriceInterval {
         /// Days.
-        Day = "day",
+        Day,
         /// Weeks.
-        Week = "week",
+        Week,
         /// Months.
-        Month = "month",
+        Month,
         /// Years.
-        Year = "year",
+        Year,
         /// Charged once.
-        OneTime = "one_time",
+        OneTime,
     }
 }
 
@@ -72,17 +72,17 @@ impl Price {
 
 pub struct Feature(pub(crate) Row<features::Entity>);
 
-words! {
+stored_enum! {
     /// The kind of entitlement that a feature gives.
-    FeatureKind {
+    FeatureKind: crate::plans::FeatureKind {
         /// Granted or not granted.
-        Switch = "switch",
+        Switch,
         /// Limited use.
-        Limit = "limit",
+        Limit,
         /// A setting whose value depends on the plan.
-        Config = "config",
+        Config,
         /// Use that costs credits.
-        Credit = "credit",
+        Credit,
     }
 }
 
@@ -117,31 +117,31 @@ impl Feature {
 
 pub struct PlanFeature(pub(crate) Row<product_features::Entity>);
 
-words! {
+stored_enum! {
     /// The window in which a limit counts.
-    LimitWindow {
+    LimitWindow: crate::plans::LimitWindow {
         /// A clock hour in UTC.
-        Hour = "hour",
+        Hour,
         /// A day in UTC.
-        Day = "day",
+        Day,
         /// A calendar month in UTC.
-        Month = "month",
+        Month,
         /// A billing period of the subscription.
-        Billing = "billing",
+        Billing,
         /// All time.
-        Lifetime = "lifetime",
+        Lifetime,
     }
 }
 
-words! {
+stored_enum! {
     /// The behaviour past a limit.
-    OnExceed {
+    OnExceed: crate::plans::OnExceed {
         /// Use is refused.
-        Block = "block",
+        Block,
         /// Use is allowed and marked.
-        Warn = "warn",
+        Warn,
         /// Use is allowed and charged.
-        Overage = "overage",
+        Overage,
     }
 }
 
@@ -213,17 +213,17 @@ impl CreditUnit {
 
 pub struct CreditAllowance(pub(crate) Row<credit_allowances::Entity>);
 
-words! {
+stored_enum! {
     /// The rhythm of credit grants.
-    AllowanceCadence {
+    AllowanceCadence: crate::plans::AllowanceCadence {
         /// Once, at purchase.
-        Once = "once",
+        Once,
         /// At the start of every billing period.
-        Billing = "billing",
+        Billing,
         /// At the start of every calendar month in UTC.
-        Month = "month",
+        Month,
         /// At the start of every day in UTC.
-        Day = "day",
+        Day,
     }
 }
 

@@ -3,27 +3,27 @@
 use super::parts::{CreditAllowance, PlanFeature, Price};
 use super::provider_price::ProviderPrice;
 use crate::graphql::common::{
-    Connection, Instant, Row, Word, all_children, child_page, global_id, optional_text, page_args, public_page,
+    Connection, Instant, Row, StoredEnum, all_children, child_page, global_id, optional_text, page_args, public_page,
     to_exactly_one,
 };
-use crate::plans::{Allowances, Features, Plans, Prices, ProviderPrices, ProviderPricesOf, Versions};
-use crate::{order_input, words};
+use crate::plans::{Allowances, Features, Plans, Prices, ProductKind, ProviderPrices, ProviderPricesOf, Versions};
+use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::{product_versions, products};
 
 pub struct Plan(pub(crate) Row<products::Entity>);
 
-words! {
+stored_enum! {
     /// The kind of a product.
-    PlanKind {
+    PlanKind: crate::plans::ProductKind {
         /// A subscription that gives an account its plan.
-        Plan = "plan",
+        Plan,
         /// An extra beside a plan.
-        Addon = "addon",
+        Addon,
         /// Credits, bought once.
-        CreditPack = "credit_pack",
+        CreditPack,
         /// A product bought for someone else.
-        Gift = "gift",
+        Gift,
     }
 }
 
@@ -96,15 +96,15 @@ impl Plan {
 
 pub struct PlanVersion(pub(crate) Row<product_versions::Entity>);
 
-words! {
+stored_enum! {
     /// The stage of a version.
-    PlanVersionStage {
+    PlanVersionStage: crate::plans::VersionStatus {
         /// In preparation; nobody can buy it.
-        Draft = "draft",
+        Draft,
         /// On sale.
-        Published = "published",
+        Published,
         /// Replaced by a newer version; existing subscriptions keep it.
-        Superseded = "superseded",
+        Superseded,
     }
 }
 
@@ -203,7 +203,7 @@ impl PlanQuery {
         let filter = filter.unwrap_or_default();
         let kinds = filter.kind.unwrap_or_else(|| vec![PlanKind::Plan]);
         let list = Plans {
-            kinds: Word::words(Some(kinds)),
+            kinds: StoredEnum::stored_list(Some(kinds)),
             active: Some(filter.active.unwrap_or(true)),
             code: None,
             descending: PlanOrder::descending(order_by, false),
@@ -217,7 +217,7 @@ impl PlanQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The product's code.")] code: String,
     ) -> Result<Option<Plan>> {
-        let kinds = PlanKind::WORDS.iter().map(|(_, word)| *word).collect();
+        let kinds = vec![ProductKind::Plan, ProductKind::Addon, ProductKind::CreditPack, ProductKind::Gift];
         let list = Plans { kinds, active: None, code: optional_text("code", Some(code))?, descending: false };
         let found: Connection<Plan> = public_page(ctx, list, page_args(Some(1), None, None, None)).await?;
         Ok(found.into_first())

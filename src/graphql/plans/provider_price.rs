@@ -2,7 +2,7 @@
 
 use super::parts::Price;
 use super::plan::PlanVersion;
-use crate::graphql::common::{BigInt, Instant, Row, Word, global_id, to_exactly_one, to_one};
+use crate::graphql::common::{BigInt, Instant, Row, StoredEnum, global_id, to_exactly_one, to_one};
 use crate::graphql::payments::payment::Provider;
 use async_graphql::{Context, ID, Object, Result};
 use entity::provider_prices;

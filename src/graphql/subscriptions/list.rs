@@ -1,7 +1,7 @@
 //! Filters and orders of subscriptions.
 
 use super::status::SubscriptionStatus;
-use crate::graphql::common::{DateTimeRange, Word, optional_text, texts};
+use crate::graphql::common::{DateTimeRange, StoredEnum, optional_text, texts};
 use crate::order_input;
 use crate::subscriptions::Subscriptions;
 use async_graphql::InputObject;
@@ -33,7 +33,7 @@ impl SubscriptionFilter {
     pub(crate) fn list(filter: Option<Self>, order: Option<SubscriptionOrder>) -> crate::error::Result<Subscriptions> {
         let filter = filter.unwrap_or_default();
         Ok(Subscriptions {
-            statuses: Word::words(filter.status),
+            statuses: StoredEnum::stored_list(filter.status),
             plans: texts("plan", filter.plan)?,
             external_id: optional_text("externalId", filter.external_id)?,
             created: DateTimeRange::between(filter.created_at),

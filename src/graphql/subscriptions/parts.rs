@@ -1,25 +1,25 @@
 //! Items of a subscription, and changes scheduled for it.
 
-use crate::graphql::common::{Instant, Row, Word, all_children, global_id, to_one};
+use crate::graphql::common::{Instant, Row, StoredEnum, all_children, global_id, to_one};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::graphql::plans::provider_price::ProviderPrice;
 use crate::plans::{PlanOfVersion, ProviderPrices, ProviderPricesOf};
-use crate::words;
+use crate::stored_enum;
 use async_graphql::{Context, ID, Object, Result};
 use entity::{scheduled_changes, subscription_items};
 
 pub struct SubscriptionItem(pub(crate) Row<subscription_items::Entity>);
 
-words! {
+stored_enum! {
     /// Kind of item that a subscription bills for.
-    SubscriptionItemPurpose {
+    SubscriptionItemPurpose: crate::subscriptions::ItemKind {
         /// The plan itself.
-        Plan = "plan",
+        Plan,
         /// An add-on to the plan.
-        Addon = "addon",
+        Addon,
         /// Usage, measured and billed in arrears.
-        Metered = "metered",
+        Metered,
     }
 }
 
@@ -77,17 +77,17 @@ impl SubscriptionItem {
 
 pub struct ScheduledChange(pub(crate) Row<scheduled_changes::Entity>);
 
-words! {
+stored_enum! {
     /// Kind of change scheduled for a subscription.
-    ScheduledChangeKind {
+    ScheduledChangeKind: crate::subscriptions::ScheduledChangeKind {
         /// A change of plan, price or quantity.
-        PlanChange = "plan_change",
+        PlanChange,
         /// A cancellation.
-        Cancel = "cancel",
+        Cancel,
         /// A pause.
-        Pause = "pause",
+        Pause,
         /// The end of a pause.
-        Resume = "resume",
+        Resume,
     }
 }
 

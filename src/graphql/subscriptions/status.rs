@@ -1,25 +1,25 @@
 //! The status of a subscription.
 
-use crate::words;
+use crate::stored_enum;
 
-words! {
+stored_enum! {
     /// Status of a subscription, as defined by its provider.
-    SubscriptionStatus {
+    SubscriptionStatus: crate::subscriptions::SubscriptionStatus {
         /// On trial; grants the plan.
-        Trialing = "trialing",
+        Trialing,
         /// Paid; grants the plan.
-        Active = "active",
+        Active,
         /// The last payment failed and is being retried; still grants the plan.
-        PastDue = "past_due",
+        PastDue,
         /// The provider has given up collecting; grants nothing.
-        Unpaid = "unpaid",
+        Unpaid,
         /// Paused; grants nothing.
-        Paused = "paused",
+        Paused,
         /// Waiting for the first payment.
-        Incomplete = "incomplete",
+        Incomplete,
         /// The first payment was never made.
-        IncompleteExpired = "incomplete_expired",
+        IncompleteExpired,
         /// Ended.
-        Canceled = "canceled",
+        Canceled,
     }
 }

@@ -5,7 +5,7 @@ use super::status::SubscriptionStatus;
 use super::version::{SubscriptionVersion, SubscriptionVersionOrder};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    AllChildren, ChildrenOf, Connection, ContextExt, CurrentSubscription, Instant, Json, Row, Word, all_children,
+    AllChildren, ChildrenOf, Connection, ContextExt, CurrentSubscription, Instant, Json, Row, StoredEnum, all_children,
     child_page, global_id, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};

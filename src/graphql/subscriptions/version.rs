@@ -1,7 +1,7 @@
 //! The history of subscriptions.
 
 use super::status::SubscriptionStatus;
-use crate::graphql::common::{Instant, Json, Money, Row, Word, global_id, to_one};
+use crate::graphql::common::{Instant, Json, Money, Row, StoredEnum, global_id, to_one};
 use crate::graphql::operations::webhook_events::WebhookEvent;
 use crate::graphql::plans::plan::PlanVersion;
 use crate::order_input;

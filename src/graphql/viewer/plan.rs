@@ -1,12 +1,12 @@
 //! The caller's current plan.
 
-use crate::graphql::common::{ContextExt, Instant, Word, all_children, to_one};
+use crate::graphql::common::{ContextExt, Instant, StoredEnum, all_children, to_one};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::Plan;
 use crate::graphql::subscriptions::parts::ScheduledChange;
 use crate::graphql::subscriptions::status::SubscriptionStatus;
 use crate::graphql::subscriptions::subscription::Subscription;
-use crate::subscriptions::{Holder, ScheduledChanges};
+use crate::subscriptions::{Holder, ScheduledChangeKind, ScheduledChanges};
 use async_graphql::{Context, Object, Result};
 
 /// The plan of the subscription in the first field.
@@ -76,6 +76,11 @@ impl ViewerPlanStatus {
     /// Returns the next scheduled change of plan.
     async fn next(&self, ctx: &Context<'_>) -> Result<Option<ScheduledChange>> {
         let changes: Vec<ScheduledChange> = all_children(ctx, (), self.0.0.id, ScheduledChanges).await?;
-        Ok(changes.into_iter().find(|change| change.0.kind == "plan_change"))
+        for change in changes {
+            if ScheduledChangeKind::parse(&change.0.kind)? == ScheduledChangeKind::PlanChange {
+                return Ok(Some(change));
+            }
+        }
+        Ok(None)
     }
 }
