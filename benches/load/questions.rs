@@ -10,7 +10,7 @@ use chrono::{DateTime, Days, FixedOffset, NaiveDate};
 use entity::users;
 use serde_json::{Value, json};
 use tollgate::accounts::Users;
-use tollgate::credits::Entries;
+use tollgate::credits::{Entries, LedgerBucket};
 use tollgate::db::{Between, Listing};
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ fn subscriptions(engine: Engine, after: &[users::Model]) -> Question {
 }
 
 fn ledger(engine: Engine, samples: &Samples) -> Question {
-    let order = Entries { unit: "credit".to_owned(), bucket: "available" }.order();
+    let order = Entries { unit: "credit".to_owned(), bucket: LedgerBucket::Available }.order();
     let variables = |entry| {
         let account: &entity::ledger_entries::Model = entry;
         json!({"id": global_id("Account", account.account_id), "after": order.cursor(account)})

@@ -1,4 +1,4 @@
-//! API keys: made, shown once, revoked.
+//! Creating and revoking API keys.
 
 use crate::app::App;
 use crate::audit::AuditEntry;
@@ -11,28 +11,28 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
 
-/// What a new API key is to be.
+/// An API key to be created.
 #[derive(Debug, Clone)]
 pub struct NewApiKey {
-    /// What it is for, for people.
+    /// Its purpose for people to read.
     pub name: String,
-    /// Scope strings such as `billing:read`; each must be one that the maker has too.
+    /// Scopes such as `billing:read`, each of which the creator must hold too.
     pub scopes: Vec<String>,
-    /// When it stops working; `None` for never.
+    /// Time of expiry; `None` for no expiry.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Makes an API key and gives its secret, which is not stored and cannot be shown again.
+/// Creates an API key and returns its secret, which is not stored and cannot be shown again.
 pub async fn create_api_key(app: &App, viewer: &Viewer, new: NewApiKey) -> Result<(Model, ApiKeySecret)> {
     viewer.require(Permission::KeysWrite)?;
     let name = new.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > 100 {
-        return Err(Error::refused("NAME_INVALID", &["name"], "the name has 1 to 100 characters"));
+        return Err(Error::refused("NAME_INVALID", &["name"], "`name` must have 1 to 100 characters."));
     }
     if new.expires_at.is_some_and(|at| at <= app.now()) {
-        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the key would be expired from the start"));
+        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "`expiresAt` must be in the future."));
     }
-    let scopes = granted_scopes(viewer, &new.scopes)?;
+    let scopes = check_scopes(viewer, &new.scopes)?;
     let secret = ApiKeySecret::generate(&mut rand::rng());
     let (prefix, hash, actor) = (secret.prefix().to_owned(), secret.hash(), viewer.actor().to_owned());
     let created = app
@@ -61,17 +61,17 @@ pub async fn create_api_key(app: &App, viewer: &Viewer, new: NewApiKey) -> Resul
     Ok((created, secret))
 }
 
-/// The scopes asked for, each checked: nobody hands on more than they hold.
-fn granted_scopes(viewer: &Viewer, asked: &[String]) -> Result<Vec<&'static str>> {
+/// Checks the requested scopes: nobody grants more than they hold.
+fn check_scopes(viewer: &Viewer, asked: &[String]) -> Result<Vec<&'static str>> {
     if asked.is_empty() {
-        return Err(Error::refused("SCOPE_INVALID", &["scopes"], "a key needs at least one scope"));
+        return Err(Error::refused("SCOPE_INVALID", &["scopes"], "`scopes` must name at least one scope."));
     }
     let mut scopes = Vec::new();
     for scope in asked {
         let permission = Permission::parse(scope)
             .map_err(|error| Error::refused("SCOPE_INVALID", &["scopes"], error.to_string()))?;
         if !viewer.permissions().contains(permission) {
-            let message = format!("you do not hold {} yourself", permission.scope());
+            let message = format!("You cannot grant the scope {}, because you do not hold it.", permission.scope());
             return Err(Error::refused("SCOPE_INVALID", &["scopes"], message));
         }
         if !scopes.contains(&permission.scope()) {
@@ -81,7 +81,7 @@ fn granted_scopes(viewer: &Viewer, asked: &[String]) -> Result<Vec<&'static str>
     Ok(scopes)
 }
 
-/// Revokes an API key from the next request on; revoking it again changes nothing.
+/// Revokes an API key from the next request on. Revoking it again changes nothing.
 pub async fn revoke_api_key(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model> {
     viewer.require(Permission::KeysWrite)?;
     let rows = rows_for::<Entity>(viewer)?;
@@ -90,7 +90,7 @@ pub async fn revoke_api_key(app: &App, viewer: &Viewer, id: Uuid) -> Result<Mode
         .write(move |txn| {
             Box::pin(async move {
                 let found = rows.filter(Column::Id.eq(id)).one(txn).await?;
-                let key = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such API key"))?;
+                let key = found.ok_or(Error::refused("NOT_FOUND", &["id"], "API key not found."))?;
                 if key.revoked_at.is_some() {
                     return Ok(key);
                 }

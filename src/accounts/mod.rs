@@ -1,7 +1,7 @@
-//! People, the accounts they bill through, and the API keys of back ends.
+//! People, the accounts they are billed through, and the API keys of back ends.
 //!
-//! Invariants: a person is known by (issuer, subject), never by e-mail address; everyone has exactly one individual
-//! account of their own, opened with them.
+//! Invariants: issuer and subject identify a person, never an e-mail address; everyone has exactly one individual
+//! account, created with them.
 
 mod api_keys;
 mod payer;

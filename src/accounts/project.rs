@@ -1,4 +1,4 @@
-//! Customers at the payment providers, and whose they are here.
+//! Projects customers at the payment providers to our accounts.
 
 use super::store;
 use crate::db::{Mirror, Mirrored, Txn};
@@ -9,35 +9,36 @@ use sea_orm::ActiveValue::Set;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A customer at a payment provider, as it is there.
+/// A customer at a payment provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedCustomer {
-    /// `stripe` or `paddle`.
+    /// The provider: `stripe` or `paddle`.
     pub provider: &'static str,
-    /// Its id there.
+    /// Its id at the provider.
     pub external_id: String,
-    /// As the provider has it; never used to find a user.
+    /// The provider's e-mail address, never used to find a user.
     pub email: Option<String>,
-    /// As the provider has it.
+    /// The provider's name of the customer.
     pub name: Option<String>,
-    /// Whether the provider says that it owes for its newest invoice.
+    /// True if the newest invoice is overdue by the provider's account.
     pub delinquent: bool,
-    /// Whether it was deleted there.
+    /// True if it was deleted at the provider.
     pub deleted: bool,
-    /// When it was made there.
+    /// Time of creation at the provider.
     pub created_at: DateTime<Utc>,
 }
 
-/// Someone was seen for the first time: what providers sent about them before can be applied now.
+/// A job for a user's first sign-in: events that providers sent about them before can be applied now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserAppeared {
     /// The subject of their token.
     pub user: String,
 }
 
-/// The own account of the user whom the host application calls `user`: a subject of a token, or an id of ours.
+/// Returns the individual account of the user whom the host application calls `user`: the subject of a token, or our
+/// id.
 ///
-/// `None` where there is no such user, or where two issuers have one each, so that it is not known which is meant.
+/// Returns `None` if there is no such user, or if two issuers know one each, so that the reference is ambiguous.
 pub async fn account_of_user(txn: &Txn, user: &str) -> Result<Option<Uuid>> {
     let known = match &*store::users_with_subject(txn, user).await? {
         [] => match Uuid::try_parse(user) {
@@ -53,13 +54,12 @@ pub async fn account_of_user(txn: &Txn, user: &str) -> Result<Option<Uuid>> {
     }
 }
 
-/// The account of a customer that is mirrored already.
+/// Returns the account of a customer that is mirrored already.
 pub async fn account_of_customer(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<Uuid>> {
     Ok(store::provider_customer(txn, provider, external_id).await?.map(|customer| customer.account_id))
 }
 
-/// Mirrors a customer of `account_id`, to which it moves where it was another account's: the provider's metadata decide
-/// whose it is.
+/// Mirrors a customer of `account_id`, and moves it there from another account if the provider's metadata say so.
 pub async fn project_customer(
     mirror: &mut Mirror<'_>,
     account_id: Uuid,

@@ -1,7 +1,8 @@
-//! From a credential to a viewer.
+//! Authenticating a credential.
 
+use super::project::UserAppeared;
+use super::store;
 use super::values::{AccountKind, MemberRole, UserRole};
-use super::{UserAppeared, store};
 use crate::app::{App, RememberedCaller};
 use crate::auth::{ApiKeySecret, Claims, Permissions, Role, Viewer};
 use crate::db::Txn;
@@ -10,12 +11,12 @@ use chrono::TimeDelta;
 use entity::{account_members, accounts, api_keys, user_identities, users};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
-/// How long a caller's user is remembered; a role that is taken away ends at the latest then.
-const REMEMBER_FOR: TimeDelta = TimeDelta::seconds(30);
-/// How exact `last_used_at` of an API key is.
-const LAST_USED_STEP: TimeDelta = TimeDelta::minutes(1);
+/// Time for which a caller's user is cached; a removed role ends after it at the latest.
+const CACHE_TIME: TimeDelta = TimeDelta::seconds(30);
+/// Resolution of `last_used_at` of an API key.
+const LAST_USED_RESOLUTION: TimeDelta = TimeDelta::minutes(1);
 
-/// The caller that a bearer credential stands for: a token of a configured issuer, or an API key.
+/// Authenticates a bearer credential: a token of a configured issuer, or an API key.
 ///
 /// No credential is the anonymous viewer; a wrong one is an error, never anonymous.
 pub async fn sign_in(app: &App, bearer: Option<&str>) -> Result<Viewer> {
@@ -33,7 +34,7 @@ async fn by_claims(app: &App, mut claims: Claims) -> Result<Viewer> {
     if claims.role == Role::Service {
         return Ok(Viewer::from_claims(&claims, None));
     }
-    let caller = match remembered(app, &claims) {
+    let caller = match cached_caller(app, &claims) {
         Some(caller) => Some(caller),
         None => identify(app, &claims).await?,
     };
@@ -41,24 +42,24 @@ async fn by_claims(app: &App, mut claims: Claims) -> Result<Viewer> {
         claims.role = Role::Admin;
     }
     if caller.is_none() && claims.role == Role::User {
-        return Err(Error::Unauthenticated("the token is valid, and there is no user here whom it stands for".into()));
+        return Err(Error::Unauthenticated("No user has this token's issuer and subject.".into()));
     }
     Ok(Viewer::from_claims(&claims, caller.map(|caller| caller.user_id)))
 }
 
-fn remembered(app: &App, claims: &Claims) -> Option<RememberedCaller> {
+fn cached_caller(app: &App, claims: &Claims) -> Option<RememberedCaller> {
     let caller = app.callers.get(&(claims.issuer.clone(), claims.subject.clone()))?;
-    (app.now() - caller.at < REMEMBER_FOR).then_some(caller)
+    (app.now() - caller.at < CACHE_TIME).then_some(caller)
 }
 
 async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>> {
-    let mut user = store::identified(app.db.read(), &claims.issuer, &claims.subject).await?;
+    let mut user = store::user_by_identity(app.db.read(), &claims.issuer, &claims.subject).await?;
     if user.is_none() && app.config.jwt.create_users_on_sign_in {
-        user = Some(welcome(app, claims).await?);
+        user = Some(create_user(app, claims).await?);
     }
     let Some(user) = user else { return Ok(None) };
     if user.erased_at.is_some() {
-        return Err(Error::Unauthenticated("the user whom this token stands for was erased".into()));
+        return Err(Error::Unauthenticated("The user of this token was erased.".into()));
     }
     let caller =
         RememberedCaller { user_id: user.id, admin: UserRole::parse(&user.role)? == UserRole::Admin, at: app.now() };
@@ -66,13 +67,13 @@ async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>
     Ok(Some(caller))
 }
 
-/// Makes the user of a token that is seen for the first time, with an account of their own.
-async fn welcome(app: &App, claims: &Claims) -> Result<users::Model> {
+/// Creates the user of a new token's subject, with an individual account.
+async fn create_user(app: &App, claims: &Claims) -> Result<users::Model> {
     let newcomer = claims.clone();
     let made = app.db.write(move |txn| Box::pin(insert(txn, newcomer))).await;
     match made {
-        // Of two first requests of one person at the same moment, the second finds what the first made.
-        Err(error) => store::identified(app.db.read(), &claims.issuer, &claims.subject).await?.ok_or(error),
+        // Of two simultaneous first requests of one person, the second finds the user that the first created.
+        Err(error) => store::user_by_identity(app.db.read(), &claims.issuer, &claims.subject).await?.ok_or(error),
         made => made,
     }
 }
@@ -127,7 +128,7 @@ async fn insert(txn: &Txn, claims: Claims) -> Result<users::Model> {
 }
 
 async fn by_api_key(app: &App, key: &str) -> Result<Viewer> {
-    let unknown = || Error::Unauthenticated("the API key is unknown, expired or revoked".into());
+    let unknown = || Error::Unauthenticated("The API key is unknown, expired or revoked.".into());
     let secret = ApiKeySecret::parse(key).ok_or_else(unknown)?;
     let row = store::api_key(app.db.read(), secret.prefix()).await?.ok_or_else(unknown)?;
     let now = app.now();
@@ -137,7 +138,7 @@ async fn by_api_key(app: &App, key: &str) -> Result<Viewer> {
     }
     let permissions = Permissions::from_scopes(row.scopes.split(' '));
     let viewer = Viewer::from_api_key(&row.prefix, permissions);
-    if row.last_used_at.is_none_or(|at| now.fixed_offset() - at >= LAST_USED_STEP) {
+    if row.last_used_at.is_none_or(|at| now.fixed_offset() - at >= LAST_USED_RESOLUTION) {
         touch(app, row).await?;
     }
     Ok(viewer)

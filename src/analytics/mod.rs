@@ -1,7 +1,7 @@
 //! Read-only sums over the features, by the definitions in `docs/analytics.md`.
 //!
-//! Invariants: figures of different currencies are never added; an instant on a boundary belongs to the later period;
-//! nothing here depends on when an event was received.
+//! Invariants: amounts in different currencies are never added; an instant on a boundary belongs to the later period;
+//! no figure depends on the time an event was received.
 
 mod store;
 
@@ -12,26 +12,27 @@ use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-/// The longest range that one answer covers.
-const LONGEST_RANGE: Days = Days::new(3_700);
+/// The range of days in one answer.
+const MAX_RANGE: Days = Days::new(3_700);
 
-/// Cash revenue of the UTC days in `[from, to)`, by period, currency and stream; periods without money have no row.
+/// Returns the cash revenue of the UTC days in `[from, to)`, by period, currency and stream. Periods without money have
+/// no row.
 pub async fn revenue(app: &App, viewer: &Viewer, from: NaiveDate, to: NaiveDate, period: Period) -> Result<Vec<Cash>> {
     viewer.require(Permission::AnalyticsRead)?;
-    if to <= from || from.checked_add_days(LONGEST_RANGE).is_none_or(|latest| to > latest) {
-        return Err(Error::bad_input("the range goes from a day to a later one, over at most 3,700 days"));
+    if to <= from || from.checked_add_days(MAX_RANGE).is_none_or(|latest| to > latest) {
+        return Err(Error::bad_input("The range must be 1 to 3,700 days long."));
     }
     store::revenue(app.db.read(), start_of(from)?, start_of(to)?, period).await
 }
 
 fn start_of(day: NaiveDate) -> Result<DateTime<Utc>> {
     let start = day.and_hms_opt(0, 0, 0).map(|start| start.and_utc());
-    // What both engines store: years of four digits.
+    // Both engines store years of four digits.
     let known = start.filter(|start| (1970..=9999).contains(&chrono::Datelike::year(start)));
-    known.ok_or_else(|| Error::bad_input("dates lie between 1970-01-01 and 9999-12-31"))
+    known.ok_or_else(|| Error::bad_input("Dates must be between 1970-01-01 and 9999-12-31."))
 }
 
-/// Recurring revenue in force at the instant `as_of`, by currency.
+/// Returns the recurring revenue in force at `as_of`, by currency.
 pub async fn recurring(
     app: &App,
     viewer: &Viewer,
@@ -42,7 +43,7 @@ pub async fn recurring(
     store::recurring(app.db.read(), as_of, policy).await
 }
 
-/// How many subscriptions were in each status at the instant `as_of`.
+/// Counts the subscriptions in each status at `as_of`.
 pub async fn subscriptions_by_status(app: &App, viewer: &Viewer, as_of: DateTime<Utc>) -> Result<Vec<ActiveCount>> {
     viewer.require(Permission::AnalyticsRead)?;
     store::subscriptions_by_status(app.db.read(), as_of).await

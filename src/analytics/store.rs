@@ -1,4 +1,4 @@
-//! The sums, in SQL that both engines read alike.
+//! Sums in SQL that both engines read alike.
 
 use crate::db::utc_day;
 use crate::error::Result;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement, Value};
 use std::collections::BTreeMap;
 
-/// How long a period is.
+/// The length of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Period {
     /// A UTC day.
@@ -19,7 +19,7 @@ pub enum Period {
 }
 
 impl Period {
-    /// The first day of the period that `day` is in.
+    /// Returns the first day of the period that contains `day`.
     fn start(self, day: NaiveDate) -> NaiveDate {
         match self {
             Period::Day => day,
@@ -29,20 +29,20 @@ impl Period {
     }
 }
 
-/// Money of one period, currency and stream.
+/// Cash revenue of one period, currency and stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cash {
     /// The first day of the period.
     pub starts_on: NaiveDate,
-    /// ISO 4217.
+    /// ISO 4217 code.
     pub currency: String,
-    /// `subscription`, `addon`, `credits`, `gift` or `other`.
+    /// The stream of revenue.
     pub stream: String,
-    /// Payments that succeeded in the period.
+    /// Successful payments in the period, in minor units.
     pub gross_minor: i64,
-    /// Refunds that were processed in the period, whenever their payment was.
+    /// Refunds processed in the period, in minor units, also of earlier payments.
     pub refunded_minor: i64,
-    /// How many payments succeeded.
+    /// Number of successful payments.
     pub payments: i64,
 }
 
@@ -86,7 +86,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// The sum that a row of one day belongs to, and what the row adds.
+    /// Returns the sum that a row of one day belongs to, with the row's amount and count.
     fn cell(&mut self, row: &QueryResult) -> Result<(&mut Cash, i64, i64)> {
         let day: NaiveDate = row.try_get("", "day")?;
         let key = (self.period.start(day), row.try_get("", "currency")?, row.try_get("", "stream")?);
@@ -102,10 +102,10 @@ impl Sums {
     }
 }
 
-/// Which discounts lower recurring revenue.
+/// The discounts that lower recurring revenue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DiscountPolicy {
-    /// Those that last for ever (the provider's own figure, and the default).
+    /// Those that last forever (the provider's own figure, and the default).
     ForeverOnly,
     /// Every one in force.
     AllActive,
@@ -114,23 +114,23 @@ pub enum DiscountPolicy {
 /// Recurring revenue in one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recurring {
-    /// ISO 4217.
+    /// ISO 4217 code.
     pub currency: String,
-    /// A year's worth, exact.
+    /// Annual value in minor units, exact.
     pub arr_minor: i64,
-    /// Subscriptions that contribute.
+    /// Number of contributing subscriptions.
     pub subscriptions: i64,
-    /// Accounts that contribute.
+    /// Number of contributing accounts.
     pub customers: i64,
 }
 
-/// The state of every subscription at `$1`: the newest version that was in force by then.
+/// The state of every subscription at `$1`: its newest version in force at that time.
 const STATE: &str = "WITH state AS (SELECT subscription_id, account_id, status, paused, currency, arr_minor, \
      discounted_arr_minor, row_number() OVER (PARTITION BY subscription_id \
      ORDER BY effective_at DESC, recorded_at DESC, id DESC) AS newest \
      FROM subscription_versions WHERE effective_at <= $1)";
 
-/// Sums what counts as recurring: active or past due, not paused, and paid for at least once by then.
+/// Sums recurring revenue: active or past-due subscriptions that are not paused and were paid at least once by then.
 pub(super) async fn recurring(
     db: &DatabaseConnection,
     as_of: DateTime<Utc>,
@@ -160,12 +160,12 @@ pub(super) async fn recurring(
     rows.iter().map(read).collect()
 }
 
-/// How many subscriptions were in a status.
+/// The number of subscriptions in a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveCount {
     /// The status.
     pub status: String,
-    /// How many.
+    /// Number of subscriptions.
     pub subscriptions: i64,
 }
 

@@ -1,5 +1,6 @@
 //! `tollgate licences`.
 
+use crate::accounts::AccountKind;
 use crate::auth::Viewer;
 use crate::config::Config;
 use crate::licences::{self, Backfill};
@@ -31,6 +32,7 @@ impl Licences {
         let Licences::IssueMissing { max_devices, kind, dry_run } = self;
         let app = super::open::app(config).await?;
         let max_devices = max_devices.unwrap_or(app.config.licences.max_devices);
+        let kind = AccountKind::parse(&kind).map_err(anyhow::Error::new)?;
         let plan = Backfill { kind, max_devices, dry_run };
         let bar = ProgressBar::new(0);
         let style = "licences {wide_bar} {human_pos}/{human_len}, {eta} left";

@@ -1,6 +1,6 @@
-//! Credits that nobody spent in time.
+//! Expiring credits that were not spent in time.
 
-use super::post::Posting;
+use super::posting::Posting;
 use super::store;
 use super::values::{LedgerBucket, LedgerOperation};
 use crate::app::App;
@@ -10,19 +10,19 @@ use crate::error::Result;
 use chrono::{DateTime, Utc};
 use entity::credit_grants;
 
-/// How many grants one transaction expires: few enough that nobody waits long for a balance it holds.
-const AT_ONCE: u64 = 100;
+/// Grants expired in one transaction: few enough that nobody waits long for a locked balance.
+const BATCH_SIZE: u64 = 100;
 
-/// Takes what is left of every grant whose time is over, and tells how many grants that were.
+/// Expires the rest of every grant whose time is over, and returns the number of grants.
 ///
-/// Harmless to repeat and to run twice at a time: what is left of a grant is read under the lock of its balance, and
-/// nothing is left the second time.
+/// Safe to repeat and to run twice at a time: the rest of a grant is read under the lock of its balance, and nothing is
+/// left the second time.
 pub async fn expire(app: &App, viewer: &Viewer) -> Result<usize> {
     viewer.require(Permission::CreditsWrite)?;
     let (now, actor) = (app.now(), viewer.actor());
     let mut expired = 0;
     loop {
-        let due = store::due(app.db.read(), now, AT_ONCE).await?;
+        let due = store::due(app.db.read(), now, BATCH_SIZE).await?;
         if due.is_empty() {
             return Ok(expired);
         }
@@ -41,7 +41,7 @@ impl Batch {
     async fn run(self, txn: &Txn) -> Result<usize> {
         let accounts = self.due.iter().map(|grant| grant.account_id);
         store::lock_balances(txn, accounts).await?;
-        // As they are now that nobody else can change them.
+        // Read under the lock, when nobody else can change them.
         let ids = self.due.iter().map(|grant| grant.id);
         let mut left = store::remaining(txn, ids).await?;
         let mut expired = 0;

@@ -1,6 +1,6 @@
-//! Credits given by hand.
+//! Granting credits by hand.
 
-use super::post::Posting;
+use super::posting::Posting;
 use super::store;
 use super::values::{GrantSource, LedgerBucket, LedgerOperation};
 use crate::app::App;
@@ -16,48 +16,48 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// The most credits in one grant, in the smallest step of the unit; far from the range of 64 bits.
-pub(super) const LARGEST_GRANT: i64 = 1_000_000_000_000_000;
+/// Credits in one grant, in the smallest step of the unit; far from the range of 64 bits.
+pub(super) const MAX_GRANT: i64 = 1_000_000_000_000_000;
 
-/// Credits that an account is to be given.
+/// A grant to be made.
 #[derive(Debug, Clone, Serialize)]
 pub struct NewGrant {
     /// The account.
     pub account_id: Uuid,
     /// The code of the credit unit.
     pub unit: String,
-    /// How many, in the smallest step of the unit.
+    /// Amount in the smallest step of the unit.
     pub amount: i64,
-    /// Why, for people.
+    /// A reason for people to read.
     pub reason: Option<String>,
-    /// When what is left of them goes; `None` for never.
+    /// Time at which unspent credits expire; `None` for no expiry.
     pub expires_at: Option<DateTime<Utc>>,
     /// Lower numbers are spent first.
     pub priority: i64,
 }
 
-/// Gives credits to an account; the same key and input again give the first answer and nothing else.
+/// Grants credits to an account. A repetition with the same key and input returns the first grant and changes nothing.
 pub async fn grant(app: &App, viewer: &Viewer, new: NewGrant, idempotency_key: &str) -> Result<credit_grants::Model> {
     viewer.require(Permission::CreditsWrite)?;
     check(&new)?;
     let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "credits.grant", &new)?;
     let actor = viewer.actor().to_owned();
     let id: Uuid = app.db.run_idempotent(key, move |txn| Box::pin(insert(txn, actor, new))).await?;
-    // Which grant it was is what is remembered; what became of it is read as it is now.
+    // The idempotency key stores the grant's id; its state is read as it is now.
     let granted = store::grant_by_id(app.db.read(), id).await?;
-    granted.ok_or_else(|| Error::internal(anyhow::anyhow!("a grant vanished")))
+    granted.ok_or_else(|| Error::internal(anyhow::anyhow!("The grant is missing after its commit.")))
 }
 
 async fn insert(txn: &Txn, actor: String, new: NewGrant) -> Result<Uuid> {
     let (id, now) = (txn.new_id(), txn.now());
     if new.expires_at.is_some_and(|end| end <= now) {
-        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "the credits would be gone from the start"));
+        return Err(Error::refused("EXPIRY_INVALID", &["expiresAt"], "`expiresAt` must be in the future."));
     }
     if !accounts::account_exists(txn, new.account_id).await? {
-        return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
+        return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "Account not found."));
     }
     let unit = plans::credit_unit(txn, &new.unit).await?;
-    let unit = unit.ok_or(Error::refused("UNIT_NOT_FOUND", &["unit"], "there is no credit unit with this code"))?;
+    let unit = unit.ok_or(Error::refused("UNIT_NOT_FOUND", &["unit"], "Credit unit not found."))?;
     let row = credit_grants::ActiveModel {
         id: Set(id),
         account_id: Set(new.account_id),
@@ -94,13 +94,18 @@ async fn insert(txn: &Txn, actor: String, new: NewGrant) -> Result<Uuid> {
     Ok(id)
 }
 
-/// Checks what does not change with time; the rest waits until the request is known to be the first of its key.
+/// Checks the rules that do not depend on time; the others wait until the request is known to be the first with its
+/// key.
 fn check(new: &NewGrant) -> Result<()> {
-    if !(1..=LARGEST_GRANT).contains(&new.amount) {
-        return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is 1 to 1,000,000,000,000,000 steps"));
+    if !(1..=MAX_GRANT).contains(&new.amount) {
+        return Err(Error::refused(
+            "AMOUNT_INVALID",
+            &["amount"],
+            "`amount` must be 1 to 1,000,000,000,000,000 steps.",
+        ));
     }
     if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
-        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
+        return Err(Error::refused("REASON_INVALID", &["reason"], "`reason` must have at most 500 characters."));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What happens to credits by itself.
+//! Background jobs of the ledger.
 
 use crate::app::App;
 use crate::auth::Viewer;
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::jobs::Job;
 use serde::{Deserialize, Serialize};
 
-/// Takes what is left of the grants whose time is over.
+/// Expires the rest of grants whose time is over.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ExpireCredits {}
 

@@ -1,13 +1,12 @@
-//! The one function that writes to the ledger.
+//! The only function that writes to the ledger.
 
+use super::posting::Posting;
 use super::store;
-use super::values::{LedgerBucket, LedgerOperation};
+use super::values::LedgerBucket;
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use chrono::{DateTime, Utc};
 use entity::{balances, ledger_entries, ledger_txns};
 use sea_orm::{ActiveValue::Set, EntityTrait};
-use uuid::Uuid;
 
 /// Returns the credits in a bucket.
 fn amount_in(bucket: LedgerBucket, balance: &balances::Model) -> i64 {
@@ -21,30 +20,11 @@ fn amount_in(bucket: LedgerBucket, balance: &balances::Model) -> i64 {
     }
 }
 
-/// Credits that move from one bucket to another.
-#[derive(Debug, Clone)]
-pub(super) struct Posting {
-    pub(super) account_id: Uuid,
-    pub(super) credit_unit_id: Uuid,
-    pub(super) grant_id: Option<Uuid>,
-    pub(super) kind: LedgerOperation,
-    pub(super) from: LedgerBucket,
-    pub(super) to: LedgerBucket,
-    /// In the smallest step of the unit; more than zero.
-    pub(super) amount: i64,
-    /// What makes this the same fact when it comes twice.
-    pub(super) business_key: String,
-    /// When it happened.
-    pub(super) effective_at: DateTime<Utc>,
-    pub(super) actor: String,
-    pub(super) reason: Option<String>,
-}
-
 impl Posting {
     /// Writes the balance, the two entries, and the seal that makes the database check them.
     pub(super) async fn post(self, txn: &Txn) -> Result<balances::Model> {
         if self.amount <= 0 {
-            return Err(Error::internal(anyhow::anyhow!("a posting moves more than zero")));
+            return Err(Error::internal(anyhow::anyhow!("A posting must move more than zero credits.")));
         }
         let balance = store::move_balance(txn, &self).await?;
         let id = txn.new_id();
@@ -77,14 +57,5 @@ impl Posting {
         };
         ledger_txns::Entity::insert(seal).exec_without_returning(txn).await?;
         Ok(balance)
-    }
-
-    /// How the balance of `bucket` changes.
-    pub(super) fn change(&self, bucket: LedgerBucket) -> i64 {
-        match bucket {
-            bucket if bucket == self.from => -self.amount,
-            bucket if bucket == self.to => self.amount,
-            _ => 0,
-        }
     }
 }

@@ -1,6 +1,6 @@
-//! Credits that were bought, and taken back with the money.
+//! Projects purchased credits, and their refunds, to the ledger.
 
-use super::post::Posting;
+use super::posting::Posting;
 use super::store;
 use super::values::{GrantSource, LedgerBucket, LedgerOperation};
 use crate::auth::Viewer;
@@ -12,44 +12,43 @@ use entity::credit_grants;
 use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
-/// When purchased credits are spent: after those of a plan, which come again.
+/// Priority of purchased credits: after those of a plan, which are granted again.
 const PRIORITY: i64 = 20;
 
-/// Credits that were paid for at a payment provider, and what became of the money.
+/// A purchase of credits at a payment provider, with the returned part of the money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedPurchase {
-    /// What makes this the same purchase however often it is told, e.g. `stripe:cs_123`.
+    /// The key that identifies the purchase in every report of it, such as `stripe:cs_123`.
     pub business_key: String,
     /// The code of the credit unit.
     pub unit: String,
-    /// How many, in the smallest step of the unit.
+    /// Amount in the smallest step of the unit.
     pub credits: i64,
-    /// What was paid, in the currency's smallest unit; zero for a pack that cost nothing.
+    /// Amount paid in minor units; zero for a free pack.
     pub amount_minor: i64,
-    /// How much of it the customer has back: refunds and lost disputes.
+    /// Returned part of the amount: refunds and lost disputes.
     pub returned_minor: i64,
-    /// The payment here; `None` where nothing was to be paid.
+    /// Our payment; `None` if nothing was to be paid.
     pub payment_id: Option<Uuid>,
-    /// When it was paid.
+    /// Time of payment.
     pub paid_at: DateTime<Utc>,
 }
 
-/// Grants what was bought, once, and keeps of it `floor(credits x (amount - returned) / amount)`: the rest is taken
-/// back as far as it is not spent, and given back when the money comes again.
+/// Grants the purchased credits once, and keeps `floor(credits x (amount - returned) / amount)` of them granted: the
+/// others are revoked unless they are spent, and restored if the money comes again. Returns whether anything changed.
 ///
-/// The grant stays what it was at first: another account, unit or number of credits under the same key change nothing.
-/// Whether anything changed.
+/// The grant keeps its first terms: another account, unit or number of credits under the same key changes nothing.
 pub async fn project_purchase(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurchase) -> Result<bool> {
     let (grant, new) = match store::grant_by_key(mirror.txn, &purchase.business_key).await? {
         Some(grant) => (grant, false),
         None if purchase.credits < 1 => return Ok(false),
-        None => (give(mirror, account_id, purchase).await?, true),
+        None => (insert_grant(mirror, account_id, purchase).await?, true),
     };
-    // What is left of the grant, and what was taken of it, stand still under the lock of its balance.
+    // Under the lock of its balance, the rest and the revoked part of a grant do not change.
     store::lock_balances(mirror.txn, std::iter::once(grant.account_id)).await?;
     let grant = store::grant_by_id(mirror.txn, grant.id).await?.unwrap_or(grant);
-    let taken = store::taken_back(mirror.txn, grant.id).await?;
-    let wanted = grant.amount - kept(grant.amount, purchase.amount_minor, purchase.returned_minor);
+    let taken = store::revocations(mirror.txn, grant.id).await?;
+    let wanted = grant.amount - credits_kept(grant.amount, purchase.amount_minor, purchase.returned_minor);
     let missing = wanted - taken.iter().sum::<i64>();
     let moved = match missing {
         0 => 0,
@@ -65,32 +64,44 @@ pub async fn project_purchase(mirror: &mut Mirror<'_>, account_id: Uuid, purchas
         change.remaining = Set(grant.remaining - moved);
     }
     if moved != 0 {
-        take(mirror, &grant, moved, taken.len(), expired).await?;
+        revoke(mirror, &grant, moved, taken.len(), expired).await?;
     }
     let written = mirror.write::<credit_grants::Entity>(&purchase.business_key, Some(grant), change).await?;
     Ok(new || written.changed || moved != 0)
 }
 
-/// How many credits a purchase gave at first, and how many of them are taken back by now; `None` where there is no grant
-/// under this business key.
-pub async fn taken_back(txn: &Txn, business_key: &str) -> Result<Option<(i64, i64)>> {
-    let Some(grant) = store::grant_by_key(txn, business_key).await? else { return Ok(None) };
-    let taken = store::taken_back(txn, grant.id).await?;
-    Ok(Some((grant.amount, taken.iter().sum())))
+/// Credits of a purchase, in the smallest step of their unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purchase {
+    /// Credits granted.
+    pub granted: i64,
+    /// Credits revoked so far.
+    pub revoked: i64,
 }
 
-/// What the customer keeps of `credits` that were paid with `amount`, of which `returned` went back.
-pub fn kept(credits: i64, amount: i64, returned: i64) -> i64 {
+/// Returns the credits of a purchase; `None` if there is no grant with this business key.
+pub async fn find_purchase(txn: &Txn, business_key: &str) -> Result<Option<Purchase>> {
+    let Some(grant) = store::grant_by_key(txn, business_key).await? else { return Ok(None) };
+    let revoked = store::revocations(txn, grant.id).await?.iter().sum();
+    Ok(Some(Purchase { granted: grant.amount, revoked }))
+}
+
+/// Returns the part of `credits` that the customer keeps, after `returned` of the paid `amount` was returned.
+pub fn credits_kept(credits: i64, amount: i64, returned: i64) -> i64 {
     if amount <= 0 {
         return credits;
     }
     let paid = i128::from(amount - returned.clamp(0, amount));
-    // Not more than `credits`, as not more than `amount` is paid.
+    // At most `credits`, as `paid` is at most `amount`.
     i64::try_from(i128::from(credits) * paid / i128::from(amount)).unwrap_or(credits)
 }
 
-async fn give(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurchase) -> Result<credit_grants::Model> {
-    if purchase.credits > super::grant::LARGEST_GRANT {
+async fn insert_grant(
+    mirror: &mut Mirror<'_>,
+    account_id: Uuid,
+    purchase: &ObservedPurchase,
+) -> Result<credit_grants::Model> {
+    if purchase.credits > super::grant::MAX_GRANT {
         return Err(Error::internal(anyhow::anyhow!("{}: too many credits in one purchase", purchase.business_key)));
     }
     let unit = plans::known_credit_unit(mirror, &purchase.unit).await?;
@@ -129,8 +140,8 @@ async fn give(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurc
     Ok(grant)
 }
 
-/// Takes `amount` of a grant back, the `step`-th time that it is done; gives it back where it is negative.
-async fn take(
+/// Revokes `amount` of a grant as its `step`-th revocation; restores credits if the amount is negative.
+async fn revoke(
     mirror: &mut Mirror<'_>,
     grant: &credit_grants::Model,
     amount: i64,
@@ -141,7 +152,7 @@ async fn take(
     let (from, to) = match (amount > 0, expired) {
         (true, _) => (LedgerBucket::Available, LedgerBucket::Revoked),
         (false, false) => (LedgerBucket::Revoked, LedgerBucket::Available),
-        // What comes back too late is gone all the same.
+        // Credits restored after the expiry expire at once.
         (false, true) => (LedgerBucket::Revoked, LedgerBucket::Expired),
     };
     let posting = Posting {

@@ -1,7 +1,7 @@
-//! Every query on the credit ledger.
+//! Queries on the credit ledger.
 
-use super::post::Posting;
-use super::values::LedgerBucket;
+use super::posting::Posting;
+use super::values::{GrantSource, LedgerBucket};
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use sea_orm::{
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Who gives credits sees what becomes of them.
+/// Callers who grant credits see their use.
 const WRITERS: &[Permission] = &[Permission::CreditsWrite];
 
 impl Visible for balances::Entity {
@@ -51,10 +51,10 @@ impl Visible for ledger_txns::Entity {
     }
 }
 
-/// An account's balances, one per credit unit that it ever held.
+/// Balances of an account, one per credit unit that it ever held.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Balances {
-    /// The balance in the unit with this code alone.
+    /// Only the balance in the unit with this code.
     pub unit: Option<String>,
 }
 
@@ -89,12 +89,12 @@ fn unit(code: &str) -> SelectStatement {
         .take()
 }
 
-/// Credits granted to an account, by the time of the grant.
+/// Grants to an account, by time of creation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grants {
-    /// Grants from this source alone.
-    pub source: Option<&'static str>,
-    /// Grants of the unit with this code alone.
+    /// Only grants from this source.
+    pub source: Option<GrantSource>,
+    /// Only grants in the unit with this code.
     pub unit: Option<String>,
     /// Newest first.
     pub descending: bool,
@@ -126,13 +126,13 @@ impl ChildListing for Grants {
     }
 }
 
-/// The entries of one bucket of an account in one unit, newest first.
+/// Entries of one bucket of an account in one unit, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entries {
     /// The code of the unit.
     pub unit: String,
-    /// The bucket, e.g. `available`.
-    pub bucket: &'static str,
+    /// The bucket.
+    pub bucket: LedgerBucket,
 }
 
 impl Listing for Entries {
@@ -157,30 +157,29 @@ impl ChildListing for Entries {
     }
 }
 
-/// The grant with this id, whoever asks.
+/// Returns the grant with this id, for any caller.
 pub(super) async fn grant_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<credit_grants::Model>> {
     let rows = credit_grants::Entity::visible(Scope::Everything).filter(credit_grants::Column::Id.eq(id));
     Ok(rows.one(db).await?)
 }
 
-/// The grant of this business key, whoever asks.
+/// Returns the grant with this business key, for any caller.
 pub(super) async fn grant_by_key(txn: &Txn, business_key: &str) -> Result<Option<credit_grants::Model>> {
     use credit_grants::{Column, Entity};
     Ok(Entity::visible(Scope::Everything).filter(Column::BusinessKey.eq(business_key)).one(txn).await?)
 }
 
-/// What was taken back of a grant so far, one amount for each time; what was given back again is negative.
-pub(super) async fn taken_back(txn: &Txn, grant_id: Uuid) -> Result<Vec<i64>> {
+/// Returns the amounts revoked of a grant so far, one per revocation; restored amounts are negative.
+pub(super) async fn revocations(txn: &Txn, grant_id: Uuid) -> Result<Vec<i64>> {
     use ledger_entries::{Column, Entity};
     let entries = Entity::visible(Scope::Everything).filter(Column::GrantId.eq(grant_id));
     let entries = entries.filter(Column::Bucket.eq(LedgerBucket::Revoked)).all(txn).await?;
     Ok(entries.into_iter().map(|entry| entry.amount).collect())
 }
 
-/// Moves a balance and gives it as it is after. It stays locked until the commit. Only what comes in from outside makes
-/// a balance where there is none.
+/// Updates a balance and returns it, locked until the commit. Only newly issued credits create a missing balance.
 pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balances::Model> {
-    // The upsert is not for all: both engines check the row to be inserted even if there is one to be updated.
+    // Other postings cannot use the upsert: both engines check the row to be inserted even if there is one to update.
     const OPEN: &str = "INSERT INTO balances \
         (id, account_id, credit_unit_id, entry_count, updated_at, available, held, spent, expired, issued, revoked) \
         VALUES ($8, $1, $2, 2, $3, $4, 0, 0, $5, $6, $7) \
@@ -207,22 +206,22 @@ pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balance
     let values = values.into_iter().chain(id.map(Value::from));
     let statement = Statement::from_sql_and_values(txn.get_database_backend(), sql, values);
     let row = txn.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("there is no balance to move credits of")))?;
+    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("There is no balance to move credits from.")))?;
     Ok(balances::Model::from_query_result(&row, "")?)
 }
 
-/// The grants whose time is over and of which something is left, up to `most`, those first that were over first.
-pub(super) async fn due(db: &DatabaseConnection, now: DateTime<Utc>, most: u64) -> Result<Vec<credit_grants::Model>> {
+/// Returns up to `limit` grants with unspent credits whose time is over, in the order of expiry.
+pub(super) async fn due(db: &DatabaseConnection, now: DateTime<Utc>, limit: u64) -> Result<Vec<credit_grants::Model>> {
     use credit_grants::{Column, Entity};
     let due = Entity::visible(Scope::Everything)
         .filter(Column::ExpiresAt.lte(now.fixed_offset()))
         .filter(Expr::cust("remaining > 0"))
         .order_by_asc(Column::ExpiresAt)
         .order_by_asc(Column::Id);
-    Ok(due.limit(most).all(db).await?)
+    Ok(due.limit(limit).all(db).await?)
 }
 
-/// Locks every balance of these accounts until the commit, in one order for all who do so.
+/// Locks every balance of these accounts until the commit, in the same order for all callers.
 pub(super) async fn lock_balances(txn: &Txn, accounts: impl Iterator<Item = Uuid>) -> Result<()> {
     use balances::{Column, Entity};
     let balances = Entity::visible(Scope::Everything).filter(Column::AccountId.is_in(accounts));
@@ -230,14 +229,14 @@ pub(super) async fn lock_balances(txn: &Txn, accounts: impl Iterator<Item = Uuid
     Ok(())
 }
 
-/// What is left of these grants.
+/// Returns the remaining credits of these grants.
 pub(super) async fn remaining(txn: &Txn, grants: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, i64>> {
     use credit_grants::{Column, Entity};
     let grants = Entity::visible(Scope::Everything).filter(Column::Id.is_in(grants)).all(txn).await?;
     Ok(grants.into_iter().map(|grant| (grant.id, grant.remaining)).collect())
 }
 
-/// Writes what is left of a grant, under the lock of its balance.
+/// Updates the remaining credits of a grant, under the lock of its balance.
 pub(super) async fn set_remaining(txn: &Txn, grant_id: Uuid, remaining: i64) -> Result<()> {
     use credit_grants::{Column, Entity};
     let change = Entity::update_many().col_expr(Column::Remaining, Expr::value(remaining));

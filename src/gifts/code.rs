@@ -1,4 +1,4 @@
-//! The code of a gift: made when its checkout is, and replaced while it can still be used.
+//! The code of a gift: created with its checkout, and replaceable until it is used.
 
 use super::store;
 use super::values::GiftStatus;
@@ -12,7 +12,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Makes the code of a gift that has none yet; `None` for one that has, as its code was shown before.
+/// Creates the code of a gift; returns `None` if the gift has one, which was shown before.
 pub async fn first_code(app: &App, id: Uuid) -> Result<Option<GiftCode>> {
     let code = GiftCode::generate(&mut rand::rng());
     let change = with_code(id, &code);
@@ -29,8 +29,7 @@ pub async fn first_code(app: &App, id: Uuid) -> Result<Option<GiftCode>> {
     Ok(written.await?.then_some(code))
 }
 
-/// Makes a new code for a gift that was not redeemed, for whoever may have its buyer billed. The old one is worth nothing
-/// from then on.
+/// Replaces the code of a gift that was not redeemed, for callers who may bill its buyer. The old code stops working.
 pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model, GiftCode)> {
     if viewer.user_id().is_none() {
         viewer.require(Permission::BillingWrite)?;
@@ -39,12 +38,12 @@ pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model
     let (change, caller) = (with_code(id, &code), viewer.clone());
     let written = app.db.write(move |txn| {
         Box::pin(async move {
-            let unknown = || Error::refused("GIFT_NOT_FOUND", &["giftId"], "there is no such gift of yours");
+            let unknown = || Error::refused("GIFT_NOT_FOUND", &["giftId"], "Gift not found.");
             let gift = store::lock_by_id(txn, id).await?.ok_or_else(unknown)?;
             payer_of(txn, &caller, gift.account_id, unknown).await?;
             let status = GiftStatus::parse(&gift.status)?;
             if !matches!(status, GiftStatus::Open | GiftStatus::Paid) {
-                let message = format!("the gift is {status}");
+                let message = format!("The code of a gift that is {status} cannot be replaced.");
                 return Err(Error::refused("GIFT_OVER", &["giftId"], message));
             }
             let row = Entity::update(change).exec(txn).await?;

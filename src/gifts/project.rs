@@ -1,4 +1,4 @@
-//! What became of a gift at Stripe.
+//! Projects the checkout of a gift at Stripe to its row.
 
 use super::store;
 use super::values::GiftStatus;
@@ -12,21 +12,21 @@ use uuid::Uuid;
 /// The checkout of a gift and its payment, as they are at Stripe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedGift {
-    /// Which gift.
+    /// The gift.
     pub gift_id: Uuid,
-    /// The id of the checkout there.
+    /// The checkout's id at Stripe.
     pub session_external_id: String,
-    /// Whether the checkout ended without a payment.
+    /// True if the checkout ended without a payment.
     pub session_expired: bool,
-    /// The payment here; `None` where there is none yet.
+    /// Our payment; `None` if there is none yet.
     pub payment_id: Option<Uuid>,
 }
 
-/// Makes the row of a gift what its checkout and payment say. One that is redeemed stays so, whatever becomes of the
-/// money: what was given is not taken from whoever has it.
+/// Updates a gift to the state of its checkout and payment. A redeemed gift stays redeemed, also after a refund: the
+/// recipient keeps it.
 pub async fn project(mirror: &mut Mirror<'_>, observed: &ObservedGift) -> Result<()> {
     let Some(gift) = store::lock_by_id(mirror.txn, observed.gift_id).await? else { return Ok(()) };
-    // A gift has one checkout. Another that names it was not made here.
+    // A gift has one checkout: another one that names it was not created here.
     if gift.session_external_id.as_ref().is_some_and(|known| *known != observed.session_external_id) {
         return Ok(());
     }
@@ -53,7 +53,7 @@ pub async fn project(mirror: &mut Mirror<'_>, observed: &ObservedGift) -> Result
     Ok(())
 }
 
-/// Notes the subscription that a gift was redeemed for, which names the gift and is of `account_id`.
+/// Records the subscription of `account_id` that a gift was redeemed for, and that names the gift.
 pub async fn note_subscription(
     mirror: &mut Mirror<'_>,
     gift_id: Uuid,

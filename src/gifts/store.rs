@@ -1,5 +1,6 @@
-//! Every query on gifts.
+//! Queries on gifts.
 
+use super::values::GiftStatus;
 use crate::auth::{GiftCode, Scope};
 use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, in_accounts_of, within};
 use crate::error::Result;
@@ -11,21 +12,21 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 use uuid::Uuid;
 
 impl Visible for Entity {
-    /// Whoever bought it, and whoever has it.
+    /// Selects the gifts that the caller's accounts bought or redeemed.
     fn visible(scope: Scope) -> Select<Self> {
         let bought = in_accounts_of(scope, Column::AccountId);
         Self::find().filter(bought.or(in_accounts_of(scope, Column::RedeemedAccountId)))
     }
 }
 
-/// Gifts, by the time they were bought.
+/// Gifts, by time of purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Gifts {
-    /// These statuses alone; empty for all.
-    pub statuses: Vec<&'static str>,
-    /// The one whose code begins like this.
+    /// Only these statuses; empty for all.
+    pub statuses: Vec<GiftStatus>,
+    /// Only the one whose code has this prefix.
     pub prefix: Option<String>,
-    /// Bought in this span.
+    /// Time of purchase.
     pub created: Between,
     /// Newest first.
     pub descending: bool,
@@ -49,7 +50,7 @@ impl Listing for Gifts {
     }
 }
 
-/// What gifts hang on.
+/// The parent of a list of gifts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GiftsOf {
     /// The account that bought them.
@@ -69,32 +70,32 @@ impl ChildListing for Gifts {
     }
 }
 
-/// The gift with this id, locked until the commit.
+/// Locks the gift with this id until the commit.
 pub(super) async fn lock_by_id(txn: &Txn, id: Uuid) -> Result<Option<Model>> {
     Ok(Entity::visible(Scope::Everything).filter(Column::Id.eq(id)).lock_exclusive().one(txn).await?)
 }
 
-/// The gift with this code, locked until the commit. Who has the code needs no other right.
+/// Locks the gift with this code until the commit. The code is the only right needed.
 pub(super) async fn lock_by_code(txn: &Txn, code: &GiftCode) -> Result<Option<Model>> {
     let rows = Entity::visible(Scope::Everything).filter(Column::Prefix.eq(code.prefix()));
     let found = rows.lock_exclusive().one(txn).await?;
     Ok(found.filter(|gift| is_of(gift, code)))
 }
 
-/// The gift with this code. Who has the code needs no other right.
+/// Returns the gift with this code. The code is the only right needed.
 pub async fn by_code(db: &impl ConnectionTrait, code: &GiftCode) -> Result<Option<Model>> {
     let found = Entity::visible(Scope::Everything).filter(Column::Prefix.eq(code.prefix())).one(db).await?;
     Ok(found.filter(|gift| is_of(gift, code)))
 }
 
-/// The gifts that an account has redeemed since `since`, and of which no subscription has come.
+/// Returns the gifts that an account has redeemed after `since` without a resulting subscription.
 pub(super) async fn begun(txn: &Txn, account_id: Uuid, since: DateTime<FixedOffset>) -> Result<Vec<Model>> {
     let rows = Entity::visible(Scope::Everything).filter(Column::RedeemedAccountId.eq(account_id));
     let rows = rows.filter(Column::SubscriptionId.is_null()).filter(Column::RedeemedAt.gt(since));
     Ok(rows.all(txn).await?)
 }
 
-/// The gift that is sold by this checkout.
+/// Returns the gift that this checkout sells.
 pub async fn by_session(db: &impl ConnectionTrait, session_external_id: &str) -> Result<Option<Model>> {
     let rows = Entity::visible(Scope::Everything).filter(Column::SessionExternalId.eq(session_external_id));
     Ok(rows.one(db).await?)

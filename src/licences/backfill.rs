@@ -1,7 +1,9 @@
-//! Licences for those who were there before there were any.
+//! Issuing licences to existing accounts.
 
+use super::rows::new_row;
+use super::store;
 use super::values::LicenseSource;
-use super::{issued, store};
+use crate::accounts::AccountKind;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
@@ -16,35 +18,35 @@ use uuid::Uuid;
 /// Accounts per transaction.
 const BATCH: u64 = 500;
 
-/// Who is to get licences.
+/// A selection of accounts to get licences.
 #[derive(Debug, Clone)]
 pub struct Backfill {
-    /// The kind of the accounts, e.g. `individual`.
-    pub kind: String,
-    /// On how many devices each licence may be used at a time.
+    /// The kind of the accounts.
+    pub kind: AccountKind,
+    /// Maximum number of simultaneous devices of each licence.
     pub max_devices: i64,
-    /// Nothing is to be written.
+    /// True to count without writing.
     pub dry_run: bool,
 }
 
-/// What came of it.
+/// The result of a backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Issued {
-    /// How many accounts of the kind there are; those of people who were erased do not count.
+    /// Number of accounts of the kind, without those of erased people.
     pub accounts: u64,
-    /// How many of them had no licence.
+    /// Number of them without a licence.
     pub missing: u64,
-    /// How many licences were issued.
+    /// Number of licences issued.
     pub issued: u64,
 }
 
-/// Issues a licence without a key to every account that never had one, and tells `progress` how many it was so far.
+/// Issues a licence without a key to every account that never had one, and reports the count so far to `progress`.
 ///
-/// The accounts are gone through in the order of their ids, some at a time, each time in a transaction of its own.
-/// Broken off at whatever point, it goes on where it was when it is called again: who has a licence is passed over.
+/// The accounts are processed in the order of their ids, in batches with a transaction each. After an interruption the
+/// next call continues: accounts with a licence are skipped.
 pub async fn issue_missing(app: &App, viewer: &Viewer, plan: &Backfill, progress: impl Fn(u64, u64)) -> Result<Issued> {
     viewer.require(Permission::KeysWrite)?;
-    let (accounts, missing) = store::count_accounts(app.db.read(), &plan.kind).await?;
+    let (accounts, missing) = store::count_accounts(app.db.read(), plan.kind).await?;
     let mut done = Issued { accounts, missing, issued: 0 };
     progress(0, missing);
     if plan.dry_run {
@@ -68,9 +70,9 @@ struct Batch {
 }
 
 impl Batch {
-    /// The last account that was looked at, and how many licences were issued.
+    /// Issues the licences of one batch; returns its last account, and the number of licences issued.
     async fn run(self, txn: &Txn) -> Result<(Option<Uuid>, u64)> {
-        let accounts = store::accounts_without_licence(txn, &self.plan.kind, self.after, BATCH).await?;
+        let accounts = store::accounts_without_licence(txn, self.plan.kind, self.after, BATCH).await?;
         let last = accounts.last().map(|account| account.id);
         let mut issued = 0;
         for account in accounts {
@@ -80,10 +82,10 @@ impl Batch {
     }
 }
 
-/// How many licences the account got: none where another run was faster.
+/// Issues a licence to an account; returns the number issued, which is 0 if another run was faster.
 async fn issue_to(txn: &Txn, actor: &str, account_id: Uuid, max_devices: i64) -> Result<u64> {
     let id = txn.new_id();
-    let row = issued(id, account_id, max_devices, LicenseSource::Backfill, txn.now());
+    let row = new_row(id, account_id, max_devices, LicenseSource::Backfill, txn.now());
     let insert = license_keys::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
     let inserted = insert.exec_without_returning(txn).await?;
     if inserted == 1 {

@@ -1,7 +1,8 @@
-//! The machines that a licence is used on.
+//! Devices that use a licence.
 
+use super::rows::rows_to_change;
 use super::values::LicenseStatus;
-use super::{rows_to_change, status, store};
+use super::{status, store};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{LicenseKeySecret, Viewer};
@@ -11,31 +12,32 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
 
-/// A machine that asks for a place.
+/// A device to be registered.
 #[derive(Debug, Clone)]
 pub struct NewDevice {
-    /// What the application knows it by.
+    /// The application's identifier of the device.
     pub fingerprint: String,
-    /// What its owner calls it.
+    /// The owner's name for it.
     pub name: Option<String>,
-    /// What it runs.
+    /// Its operating system.
     pub os: Option<String>,
     /// The version of the application.
     pub app_version: Option<String>,
 }
 
-/// A machine that has a place.
+/// A registered device.
 #[derive(Debug, Clone)]
 pub struct Registration {
-    /// The machine.
+    /// The device.
     pub device: Model,
-    /// How many machines have a place now.
+    /// Number of registered devices.
     pub devices_used: i64,
-    /// How many may have one.
+    /// Maximum number of devices.
     pub max_devices: i64,
 }
 
-/// Gives a machine a place on the licence of `key`; one that has a place is only seen again. Whoever has the key may.
+/// Registers a device for the licence of `key`; for a registered device only updates it. The key is the only right
+/// needed.
 pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevice) -> Result<Registration> {
     let secret = LicenseKeySecret::parse(key);
     status::limit(app, viewer, secret.as_ref())?;
@@ -49,7 +51,7 @@ pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevi
                 let known = licence.filter(|row| row.hash.as_ref().is_some_and(|hash| secret.matches(hash)));
                 let licence = known.ok_or_else(invalid)?;
                 if LicenseStatus::parse(&licence.status)? != LicenseStatus::Active {
-                    return Err(Error::refused("LICENSE_REVOKED", &["key"], "the licence was revoked"));
+                    return Err(Error::refused("LICENSE_REVOKED", &["key"], "The licence was revoked."));
                 }
                 let max_devices = licence.max_devices;
                 let used = store::devices_used(txn, licence.id).await?;
@@ -66,8 +68,7 @@ pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevi
                     return Ok(Registration { device, devices_used: used, max_devices });
                 }
                 if used >= max_devices {
-                    let message =
-                        format!("the licence is used on {used} devices, and is for {max_devices}; revoke one");
+                    let message = format!("The licence is used on {used} of {max_devices} devices: revoke one first.");
                     return Err(Error::refused("DEVICE_LIMIT_REACHED", &["key"], message));
                 }
                 let row = ActiveModel {
@@ -89,26 +90,30 @@ pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevi
         .await
 }
 
-/// An unknown key and a mistyped one are refused alike.
+/// Returns the refusal of a key, for unknown and mistyped keys alike.
 fn invalid() -> Error {
-    Error::refused("LICENSE_INVALID", &["key"], "there is no licence with this key; look for a slip in typing")
+    Error::refused("LICENSE_INVALID", &["key"], "No licence has this key: check it for typing errors.")
 }
 
 fn check(new: &NewDevice) -> Result<()> {
     if new.fingerprint.trim().is_empty() || new.fingerprint.chars().count() > 200 {
-        return Err(Error::refused("FINGERPRINT_INVALID", &["fingerprint"], "a fingerprint has 1 to 200 characters"));
+        return Err(Error::refused(
+            "FINGERPRINT_INVALID",
+            &["fingerprint"],
+            "`fingerprint` must have 1 to 200 characters.",
+        ));
     }
     let texts: [(&'static [&'static str], _); 3] =
         [(&["name"], &new.name), (&["os"], &new.os), (&["appVersion"], &new.app_version)];
     for (field, text) in texts {
         if text.as_ref().is_some_and(|text| text.chars().count() > 200) {
-            return Err(Error::refused("TEXT_TOO_LONG", field, "this has at most 200 characters"));
+            return Err(Error::refused("TEXT_TOO_LONG", field, "This text must have at most 200 characters."));
         }
     }
     Ok(())
 }
 
-/// Takes a machine's place away, so that another may have it; doing so again changes nothing.
+/// Revokes a device, so that another can take its place. Revoking it again changes nothing.
 pub async fn revoke_device(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model> {
     let rows = rows_to_change::<Entity>(viewer)?;
     let actor = viewer.actor().to_owned();
@@ -116,7 +121,7 @@ pub async fn revoke_device(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model
         .write(move |txn| {
             Box::pin(async move {
                 let found = store::lock_device(txn, rows, id).await?;
-                let device = found.ok_or(Error::refused("NOT_FOUND", &["deviceId"], "there is no such device"))?;
+                let device = found.ok_or(Error::refused("NOT_FOUND", &["deviceId"], "Device not found."))?;
                 if device.revoked_at.is_some() {
                     return Ok(device);
                 }

@@ -1,12 +1,13 @@
-//! Licence keys of a desktop application, and the devices they are used on.
+//! Licences of a desktop application, their keys, and the devices they are used on.
 //!
 //! Invariants: a key is shown once and stored as a hash; a licence is used on at most `max_devices` devices at a time,
-//! which the lock on its row keeps; each unit of an order gives one licence. A licence is older than its key: a purchase
-//! or the backfill issues it, and the key is made when its owner first asks for it.
+//! enforced under the lock on its row; each unit of an order gives one licence. A licence is older than its key: a
+//! purchase or the backfill issues the licence, and the key is created when its owner first asks for it.
 
 mod backfill;
 mod devices;
 mod project;
+mod rows;
 mod status;
 mod store;
 mod values;
@@ -18,28 +19,29 @@ pub use status::{Reason, State, Status, status};
 pub use store::{Devices, LicenseKeys};
 pub use values::{LicenseSource, LicenseStatus, RevokedBy};
 
+use self::rows::{is_revoked_by_admin, new_row, rows_to_change};
 use crate::accounts;
 use crate::app::App;
 use crate::audit::AuditEntry;
-use crate::auth::{LicenseKeySecret, Permission, Scope, Viewer};
-use crate::db::{IdempotencyKey, Txn, Visible, rows_for};
+use crate::auth::{LicenseKeySecret, Permission, Viewer};
+use crate::db::{IdempotencyKey, Txn, rows_for};
 use crate::error::{Error, Result};
 use entity::license_keys::{ActiveModel, Entity, Model};
-use sea_orm::{ActiveValue::Set, EntityTrait, Select};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
 
-/// A licence that an account is to get.
+/// A licence to be issued.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct NewLicence {
     /// The account.
     pub account_id: Uuid,
-    /// On how many devices it may be used at a time.
+    /// Maximum number of simultaneous devices.
     pub max_devices: i64,
 }
 
-/// Issues a licence with its key. The same idempotency key and input again give the same licence, and no key: that is
-/// nowhere stored.
+/// Issues a licence with its key. A repetition with the same idempotency key and input returns the same licence without
+/// its key, which is not stored.
 pub async fn issue(
     app: &App,
     viewer: &Viewer,
@@ -48,19 +50,19 @@ pub async fn issue(
 ) -> Result<(Model, Option<LicenseKeySecret>)> {
     viewer.require(Permission::KeysWrite)?;
     if !(1..=10_000).contains(&new.max_devices) {
-        return Err(Error::refused("MAX_DEVICES_INVALID", &["maxDevices"], "a licence is for 1 to 10,000 devices"));
+        return Err(Error::refused("MAX_DEVICES_INVALID", &["maxDevices"], "`maxDevices` must be 1 to 10,000."));
     }
     let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "licences.issue", &new)?;
     let secret = LicenseKeySecret::generate(&mut rand::rng());
     let (prefix, hash, actor) = (secret.prefix(), secret.hash(), viewer.actor().to_owned());
     let work = async move |txn: &Txn| {
         if !accounts::account_exists(txn, new.account_id).await? {
-            return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "there is no such account"));
+            return Err(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "Account not found."));
         }
         let row = ActiveModel {
             prefix: Set(Some(prefix)),
             hash: Set(Some(hash)),
-            ..issued(txn.new_id(), new.account_id, new.max_devices, LicenseSource::Admin, txn.now())
+            ..new_row(txn.new_id(), new.account_id, new.max_devices, LicenseSource::Admin, txn.now())
         };
         let licence = Entity::insert(row).exec_with_returning(txn).await?;
         let after = json!({"keyPrefix": licence.prefix, "maxDevices": licence.max_devices});
@@ -70,46 +72,19 @@ pub async fn issue(
     };
     let id: Uuid = app.db.run_idempotent(key, move |txn| Box::pin(work(txn))).await?;
     let licence = store::licence(app.db.read(), id).await?;
-    let licence = licence.ok_or_else(|| Error::internal(anyhow::anyhow!("a licence vanished")))?;
+    let licence =
+        licence.ok_or_else(|| Error::internal(anyhow::anyhow!("The licence is missing after its commit.")))?;
     // A repeated request finds the licence with the key of the first.
     let is_shown = licence.hash.as_ref().is_some_and(|hash| secret.matches(hash));
     Ok((licence, is_shown.then_some(secret)))
 }
 
-/// A licence as it is issued, without a key.
-fn issued(
-    id: Uuid,
-    account_id: Uuid,
-    max_devices: i64,
-    source: LicenseSource,
-    at: chrono::DateTime<chrono::Utc>,
-) -> ActiveModel {
-    ActiveModel {
-        id: Set(id),
-        account_id: Set(account_id),
-        prefix: Set(None),
-        hash: Set(None),
-        status: Set(LicenseStatus::Active.to_string()),
-        max_devices: Set(max_devices),
-        source: Set(source.to_string()),
-        payment_id: Set(None),
-        provider: Set(None),
-        order_external_id: Set(None),
-        product_external_id: Set(None),
-        unit_number: Set(1),
-        created_at: Set(at.fixed_offset()),
-        revoked_at: Set(None),
-        revoked_by: Set(None),
-        last_verified_at: Set(None),
-    }
-}
-
-/// Makes the key of a licence that has none yet, for those who own it.
+/// Creates the key of a licence that has none yet, for its owner.
 pub async fn reveal(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model, LicenseKeySecret)> {
     make_key(app, viewer, id, false).await
 }
 
-/// Makes a new key for a licence; the old one is worth nothing from then on, and devices keep their places.
+/// Replaces the key of a licence; the old key stops working, and devices stay registered.
 pub async fn replace(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model, LicenseKeySecret)> {
     make_key(app, viewer, id, true).await
 }
@@ -124,10 +99,10 @@ async fn make_key(app: &App, viewer: &Viewer, id: Uuid, replace: bool) -> Result
             Box::pin(async move {
                 let found = store::lock_licence(txn, rows, id).await?.ok_or_else(unknown)?;
                 if LicenseStatus::parse(&found.status)? != LicenseStatus::Active {
-                    return Err(Error::refused("LICENSE_REVOKED", ID, "the licence was revoked"));
+                    return Err(Error::refused("LICENSE_REVOKED", ID, "The licence was revoked."));
                 }
                 if found.hash.is_some() && !replace {
-                    let advice = "the key was shown before; use replaceLicenseKey to get a new one in its place";
+                    let advice = "The key was shown before: replace it with `replaceLicenseKey`.";
                     return Err(Error::refused("KEY_ALREADY_SHOWN", ID, advice));
                 }
                 let change =
@@ -146,11 +121,11 @@ async fn make_key(app: &App, viewer: &Viewer, id: Uuid, replace: bool) -> Result
     Ok((licence, secret))
 }
 
-/// Ends a licence from the next check on, whatever its provider says later; revoking it again changes nothing.
+/// Revokes a licence from the next check on, whatever its provider reports later. Revoking it again changes nothing.
 pub async fn revoke(app: &App, viewer: &Viewer, id: Uuid, reason: Option<String>) -> Result<Model> {
     viewer.require(Permission::KeysWrite)?;
     if reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
-        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
+        return Err(Error::refused("REASON_INVALID", &["reason"], "`reason` must have at most 500 characters."));
     }
     let rows = rows_for::<Entity>(viewer)?;
     let actor = viewer.actor().to_owned();
@@ -178,28 +153,9 @@ pub async fn revoke(app: &App, viewer: &Viewer, id: Uuid, reason: Option<String>
         .await
 }
 
-/// Whether an admin revoked a licence, which no provider undoes.
-fn is_revoked_by_admin(licence: &Model) -> Result<bool> {
-    let by = licence.revoked_by.as_deref().map(RevokedBy::parse).transpose()?;
-    Ok(by == Some(RevokedBy::Admin))
-}
-
-/// Where the mutations name the licence.
+/// The input field that names the licence.
 const ID: &[&str] = &["licenseKeyId"];
 
 fn unknown() -> Error {
-    Error::refused("NOT_FOUND", ID, "there is no such licence")
-}
-
-/// The rows that `viewer` may change: everyone's with `keys:write`, else those of the accounts that they belong to.
-/// That someone may see more than that is no reason to let them change it.
-fn rows_to_change<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
-    viewer.require_signed_in()?;
-    if viewer.permissions().contains(Permission::KeysWrite) {
-        return rows_for::<E>(viewer);
-    }
-    match viewer.user_id() {
-        Some(user_id) => Ok(E::visible(Scope::User(user_id))),
-        None => Err(Error::Forbidden("this needs a user's own token, or the scope keys:write".into())),
-    }
+    Error::refused("NOT_FOUND", ID, "Licence not found.")
 }

@@ -1,7 +1,8 @@
-//! Licences that were bought, and taken back with the money.
+//! Projects purchased licences, and their refunds, to our rows.
 
+use super::rows::{is_revoked_by_admin, new_row};
+use super::store;
 use super::values::{LicenseSource, LicenseStatus, RevokedBy};
-use super::{is_revoked_by_admin, issued, store};
 use crate::db::Mirror;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
@@ -9,29 +10,29 @@ use entity::license_keys::{ActiveModel, Entity, Model};
 use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
-/// Licences for one product that an order paid for at a payment provider, as it is there.
+/// Licences for one product of an order at a payment provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedLicences {
-    /// `stripe` or `paddle`.
+    /// The provider: `stripe` or `paddle`.
     pub provider: &'static str,
-    /// The order's id there.
+    /// The order's id at the provider.
     pub order_external_id: String,
-    /// The product's id there.
+    /// The product's id at the provider.
     pub product_external_id: String,
-    /// How many were paid for.
+    /// Number of paid units.
     pub units: i64,
-    /// How many of these were paid back.
+    /// Number of refunded units.
     pub revoked_units: i64,
-    /// When they were paid for.
+    /// Time of payment.
     pub occurred_at: DateTime<Utc>,
 }
 
-/// Makes the licences of an order what is observed: one for each unit, without a key until its owner asks for it, and
-/// the last `revoked_units` of them revoked.
+/// Updates the licences of an order to those observed: one per unit, without a key until its owner asks for it, and the
+/// last `revoked_units` of them revoked.
 ///
-/// A licence is never deleted: one of a unit that is no longer there is revoked, and one whose unit comes back is good
-/// again. What an admin revoked stays so. What is there is what was observed last, on top of whatever was observed
-/// before; only `created_at` and `revoked_at` tell when.
+/// A licence is never deleted: if its unit disappears it is revoked, and if the unit returns it is active again. A
+/// licence revoked by an admin stays revoked. The rows follow the latest observation; only `created_at` and
+/// `revoked_at` record times.
 pub async fn project(
     mirror: &mut Mirror<'_>,
     account_id: Uuid,
@@ -51,7 +52,7 @@ pub async fn project(
     let next = found.last().map_or(1, |row| row.unit_number + 1);
     for unit_number in next..=observed.units {
         let (now, at) = (mirror.txn.now().fixed_offset(), observed.occurred_at);
-        let revoked = !is_good(observed, unit_number);
+        let revoked = !is_paid(observed, unit_number);
         let row = ActiveModel {
             payment_id: Set(payment_id),
             provider: Set(Some((*provider).to_owned())),
@@ -61,15 +62,15 @@ pub async fn project(
             status: Set(status_of(revoked).to_string()),
             revoked_at: Set(revoked.then_some(now)),
             revoked_by: Set(revoked.then(|| RevokedBy::Provider.to_string())),
-            ..issued(mirror.txn.new_id(), account_id, max_devices, LicenseSource::Purchase, at)
+            ..new_row(mirror.txn.new_id(), account_id, max_devices, LicenseSource::Purchase, at)
         };
         mirror.write::<Entity>(&label(observed, unit_number), None, row).await?;
     }
     Ok(())
 }
 
-/// Whether a unit was paid for and not paid back.
-fn is_good(observed: &ObservedLicences, unit_number: i64) -> bool {
+/// Returns whether a unit was paid and not refunded.
+fn is_paid(observed: &ObservedLicences, unit_number: i64) -> bool {
     unit_number <= observed.units.saturating_sub(observed.revoked_units)
 }
 
@@ -81,10 +82,10 @@ fn status_of(revoked: bool) -> LicenseStatus {
     if revoked { LicenseStatus::Revoked } else { LicenseStatus::Active }
 }
 
-/// How a licence stands by what is observed.
+/// Returns the status of a licence according to the observation.
 fn standing(row: &Model, observed: &ObservedLicences, now: DateTime<Utc>) -> Result<ActiveModel> {
     let by_admin = is_revoked_by_admin(row)?;
-    let revoked = by_admin || !is_good(observed, row.unit_number);
+    let revoked = by_admin || !is_paid(observed, row.unit_number);
     let by = if by_admin { RevokedBy::Admin } else { RevokedBy::Provider };
     Ok(ActiveModel {
         status: Set(status_of(revoked).to_string()),

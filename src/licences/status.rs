@@ -1,4 +1,4 @@
-//! What a desktop application asks when it starts: may I run?
+//! The licence check that a desktop application makes at its start.
 
 use super::store;
 use super::values::LicenseStatus;
@@ -12,59 +12,58 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use std::net::{IpAddr, Ipv6Addr};
 use uuid::Uuid;
 
-/// How exact `last_verified_at` of a licence and `last_seen_at` of a device are.
-const VERIFIED_STEP: TimeDelta = TimeDelta::minutes(1);
+/// Resolution of `last_verified_at` of a licence and `last_seen_at` of a device.
+const LAST_VERIFIED_RESOLUTION: TimeDelta = TimeDelta::minutes(1);
 
-/// Where the licence of a key stands.
+/// The state of a key's licence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It is good.
+    /// The licence is valid.
     Active,
-    /// It was revoked.
+    /// The licence was revoked.
     Revoked,
-    /// There is none with this key.
+    /// No licence has this key.
     Unknown,
 }
 
-/// Why an application may not run.
+/// The reason why an application may not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no licence with this key.
+    /// No licence has this key.
     UnknownKey,
     /// The licence was revoked.
     LicenseRevoked,
-    /// The device has no place, and there is one to be had.
+    /// The device is not registered, and can be.
     DeviceNotRegistered,
-    /// The device has no place, and there is none left.
+    /// The device is not registered, and the limit is reached.
     DeviceLimitReached,
 }
 
-/// What whoever has a key may know of its licence; never whose it is.
+/// The result of a licence check, for anyone with the key; it never names the owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// Where the licence stands.
+    /// The state of the licence.
     pub state: State,
-    /// Why the application may not run; `None` where it may.
+    /// The reason why the application may not run; `None` if it may.
     pub reason: Option<Reason>,
-    /// Whether this device has a place.
+    /// True if this device is registered.
     pub device_registered: bool,
-    /// How many devices have a place; `None` for an unknown key.
+    /// Number of registered devices; `None` for an unknown key.
     pub devices_used: Option<i64>,
-    /// How many may have one; `None` for an unknown key.
+    /// Maximum number of devices; `None` for an unknown key.
     pub max_devices: Option<i64>,
-    /// The code of the plan that the licence's account has; `None` where there is none, and for a licence that is not
-    /// good.
+    /// The code of the account's plan; `None` without a plan, and for a licence that is not valid.
     pub plan: Option<String>,
-    /// When this was so.
+    /// Time of the check.
     pub checked_at: DateTime<Utc>,
 }
 
-/// Whether the application may run with this key on this device. Whoever has the key may ask; a key that is wrong in
-/// whatever way is answered in one way.
+/// Checks whether the application may run with this key on this device. The key is the only right needed; all wrong
+/// keys get the same answer.
 pub async fn status(app: &App, viewer: &Viewer, key: &str, fingerprint: &str) -> Result<Status> {
     let secret = LicenseKeySecret::parse(key);
     limit(app, viewer, secret.as_ref())?;
-    let Some(licence) = licence_of(app, secret).await? else {
+    let Some(licence) = find_licence(app, secret).await? else {
         return Ok(Status {
             state: State::Unknown,
             reason: Some(Reason::UnknownKey),
@@ -99,7 +98,7 @@ pub async fn status(app: &App, viewer: &Viewer, key: &str, fingerprint: &str) ->
     Ok(status)
 }
 
-/// Counts a try against the address that it comes from, and against the key that is tried.
+/// Counts an attempt against the limits of the client's address and of the key.
 pub(super) fn limit(app: &App, viewer: &Viewer, secret: Option<&LicenseKeySecret>) -> Result<()> {
     app.license_checks.check(&("address", viewer.address().map(network)))?;
     match secret {
@@ -108,7 +107,8 @@ pub(super) fn limit(app: &App, viewer: &Viewer, secret: Option<&LicenseKeySecret
     }
 }
 
-/// What stands for one client: of IPv6 the first half, as a household gets all addresses that begin with it.
+/// Returns the part of an address that identifies a client: of IPv6 the first half, as a household gets all addresses
+/// with that prefix.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -116,7 +116,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-async fn licence_of(app: &App, secret: Option<LicenseKeySecret>) -> Result<Option<license_keys::Model>> {
+async fn find_licence(app: &App, secret: Option<LicenseKeySecret>) -> Result<Option<license_keys::Model>> {
     let Some(secret) = secret else { return Ok(None) };
     let found = store::licence_of_key(app.db.read(), &secret.prefix()).await?;
     Ok(found.filter(|row| row.hash.as_ref().is_some_and(|hash| secret.matches(hash))))
@@ -130,7 +130,7 @@ async fn plan(app: &App, account_id: Uuid) -> Result<Option<String>> {
 
 async fn touch(app: &App, licence: &license_keys::Model, device: Option<&devices::Model>) -> Result<()> {
     let now = app.now().fixed_offset();
-    if licence.last_verified_at.is_some_and(|at| now - at < VERIFIED_STEP) {
+    if licence.last_verified_at.is_some_and(|at| now - at < LAST_VERIFIED_RESOLUTION) {
         return Ok(());
     }
     let (id, device_id) = (licence.id, device.map(|device| device.id));

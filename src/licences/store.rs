@@ -1,5 +1,7 @@
-//! Every query on licences and devices.
+//! Queries on licences and devices.
 
+use super::values::{LicenseSource, LicenseStatus};
+use crate::accounts::AccountKind;
 use crate::auth::{Permission, Scope};
 use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, in_accounts_of, within};
 use crate::error::Result;
@@ -11,7 +13,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// Who issues licences sees what becomes of them.
+/// Callers who issue licences see them.
 const ISSUERS: &[Permission] = &[Permission::KeysWrite];
 
 impl Visible for license_keys::Entity {
@@ -30,16 +32,16 @@ impl Visible for devices::Entity {
     }
 }
 
-/// Licences, by the time of their issue.
+/// Licences, by time of issue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LicenseKeys {
-    /// These statuses alone; empty for all.
-    pub statuses: Vec<&'static str>,
-    /// From this source alone.
-    pub source: Option<&'static str>,
-    /// The one whose key begins like this.
+    /// Only these statuses; empty for all.
+    pub statuses: Vec<LicenseStatus>,
+    /// Only from this source.
+    pub source: Option<LicenseSource>,
+    /// Only the one whose key has this prefix.
     pub prefix: Option<String>,
-    /// Issued in this span.
+    /// Time of issue.
     pub issued: Between,
     /// Newest first.
     pub descending: bool,
@@ -75,10 +77,10 @@ impl ChildListing for LicenseKeys {
     }
 }
 
-/// The devices of a licence, first to come first.
+/// Devices of a licence, in the order of registration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Devices {
-    /// Also those whose place was freed.
+    /// Revoked devices too.
     pub include_revoked: bool,
 }
 
@@ -102,13 +104,13 @@ impl ChildListing for Devices {
     }
 }
 
-/// The licence with this id, whoever asks.
+/// Returns the licence with this id, for any caller.
 pub(super) async fn licence(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<license_keys::Model>> {
     let rows = license_keys::Entity::visible(Scope::Everything).filter(license_keys::Column::Id.eq(id));
     Ok(rows.one(db).await?)
 }
 
-/// The licence of `rows` with this id, locked until the commit.
+/// Locks the licence of `rows` with this id until the commit.
 pub(super) async fn lock_licence(
     txn: &Txn,
     rows: Select<license_keys::Entity>,
@@ -117,26 +119,26 @@ pub(super) async fn lock_licence(
     Ok(rows.filter(license_keys::Column::Id.eq(id)).lock_exclusive().one(txn).await?)
 }
 
-/// The licence whose key begins like this. Who has the key needs no other right.
+/// Returns the licence whose key has this prefix. The key is the only right needed.
 pub(super) async fn licence_of_key(db: &impl ConnectionTrait, prefix: &str) -> Result<Option<license_keys::Model>> {
     let rows = license_keys::Entity::visible(Scope::Everything).filter(license_keys::Column::Prefix.eq(prefix));
     Ok(rows.one(db).await?)
 }
 
-/// The same, locked until the commit, so that nobody else takes a place on it.
+/// Locks the licence whose key has this prefix until the commit, so that nobody else registers a device on it.
 pub(super) async fn lock_licence_of_key(txn: &Txn, prefix: &str) -> Result<Option<license_keys::Model>> {
     let rows = license_keys::Entity::visible(Scope::Everything).filter(license_keys::Column::Prefix.eq(prefix));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// How many devices a licence is used on at present.
+/// Counts the registered devices of a licence.
 pub(super) async fn devices_used(db: &impl ConnectionTrait, licence_id: Uuid) -> Result<i64> {
     let rows = devices::Entity::visible(Scope::Everything).filter(devices::Column::LicenseKeyId.eq(licence_id));
     let used = rows.filter(devices::Column::RevokedAt.is_null()).count(db).await?;
     Ok(i64::try_from(used).unwrap_or(i64::MAX))
 }
 
-/// The device of a licence with this fingerprint that has a place at present.
+/// Returns the registered device of a licence with this fingerprint.
 pub(super) async fn device(
     db: &impl ConnectionTrait,
     licence_id: Uuid,
@@ -147,12 +149,12 @@ pub(super) async fn device(
     Ok(rows.one(db).await?)
 }
 
-/// The device of `rows` with this id, locked until the commit.
+/// Locks the device of `rows` with this id until the commit.
 pub(super) async fn lock_device(txn: &Txn, rows: Select<devices::Entity>, id: Uuid) -> Result<Option<devices::Model>> {
     Ok(rows.filter(devices::Column::Id.eq(id)).lock_exclusive().one(txn).await?)
 }
 
-/// Every licence that an order gave for a product, by the number of its unit, locked until the commit.
+/// Locks the licences of an order for a product until the commit, by unit number.
 pub(super) async fn lock_units(
     txn: &Txn,
     provider: &str,
@@ -167,8 +169,8 @@ pub(super) async fn lock_units(
     Ok(units.order_by_asc(Column::UnitNumber).lock_exclusive().all(txn).await?)
 }
 
-/// The accounts of a kind, without those of people who were erased.
-fn accounts_of_kind(kind: &str) -> Select<accounts::Entity> {
+/// Selects the accounts of a kind, without those of erased people.
+fn accounts_of_kind(kind: AccountKind) -> Select<accounts::Entity> {
     let erased = Query::select()
         .column(users::Column::Id)
         .from(users::Entity)
@@ -179,7 +181,7 @@ fn accounts_of_kind(kind: &str) -> Select<accounts::Entity> {
         .filter(accounts::Column::OwnerId.not_in_subquery(erased))
 }
 
-fn without_licence(kind: &str) -> Select<accounts::Entity> {
+fn without_licence(kind: AccountKind) -> Select<accounts::Entity> {
     let licensed = Query::select()
         .column(license_keys::Column::Id)
         .from(license_keys::Entity)
@@ -188,18 +190,18 @@ fn without_licence(kind: &str) -> Select<accounts::Entity> {
     accounts_of_kind(kind).filter(SimpleExpr::not(sea_orm::sea_query::Expr::exists(licensed)))
 }
 
-/// How many accounts of a kind there are, and how many of them have no licence.
-pub(super) async fn count_accounts(db: &impl ConnectionTrait, kind: &str) -> Result<(u64, u64)> {
+/// Counts the accounts of a kind, and those of them without a licence.
+pub(super) async fn count_accounts(db: &impl ConnectionTrait, kind: AccountKind) -> Result<(u64, u64)> {
     Ok((accounts_of_kind(kind).count(db).await?, without_licence(kind).count(db).await?))
 }
 
-/// The accounts of a kind that have no licence, up to `most` after the one with the id `after`.
+/// Returns up to `limit` accounts of a kind without a licence, from the first one after the id `after`.
 pub(super) async fn accounts_without_licence(
     txn: &Txn,
-    kind: &str,
+    kind: AccountKind,
     after: Uuid,
-    most: u64,
+    limit: u64,
 ) -> Result<Vec<accounts::Model>> {
     let rows = without_licence(kind).filter(accounts::Column::Id.gt(after)).order_by_asc(accounts::Column::Id);
-    Ok(rows.limit(most).all(txn).await?)
+    Ok(rows.limit(limit).all(txn).await?)
 }

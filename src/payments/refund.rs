@@ -1,6 +1,6 @@
 //! Refunds that are asked for and decided here, as far as they need nobody else.
 //!
-//! What can go back is counted under the lock on the payment, which everyone takes first who changes its refunds.
+//! The refundable amount is calculated under the lock on the payment, which every change of its refunds takes first.
 
 use super::store;
 use super::values::{PaymentStatus, RefundStatus};

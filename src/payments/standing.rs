@@ -1,4 +1,4 @@
-//! Whether the money of a payment is here.
+//! The balance between money received and money returned.
 
 use super::store;
 use super::values::PaymentStatus;
@@ -7,18 +7,18 @@ use crate::error::Result;
 use chrono::{DateTime, FixedOffset};
 use uuid::Uuid;
 
-/// What became of a payment.
+/// The outcome of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// No money has come.
+    /// No money was received.
     Unpaid,
-    /// It came at this time, and some of it is still here.
+    /// Received at this time, and not fully returned.
     Paid(DateTime<FixedOffset>),
-    /// It came at this time, and all of it went back: by refunds, or by disputes that are lost.
+    /// Received at this time, and fully returned by refunds or lost disputes.
     Returned(DateTime<FixedOffset>),
 }
 
-/// What became of the payment with this id.
+/// Returns the outcome of the payment with this id.
 pub async fn standing(txn: &Txn, payment_id: Option<Uuid>) -> Result<Standing> {
     let Some(id) = payment_id else { return Ok(Standing::Unpaid) };
     let Some(payment) = store::payment_by_id(txn, id).await? else { return Ok(Standing::Unpaid) };

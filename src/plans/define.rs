@@ -1,7 +1,8 @@
-//! Plans, and the features and credit units that their versions speak of.
+//! Plans, and the features and credit units that their versions refer to.
 
+use super::names::{check_code, check_name};
 use super::store::lock_plan;
-use super::{checked_code, checked_name};
+use super::values::{FeatureKind, ProductKind};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
@@ -13,26 +14,26 @@ use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
 
-/// What a new plan is to be.
+/// A plan to be created.
 #[derive(Debug, Clone)]
 pub struct NewPlan {
-    /// The stable name for machines.
+    /// The stable code.
     pub code: String,
-    /// `plan`, `addon`, `credit_pack` or `gift`.
-    pub kind: &'static str,
-    /// The name for people.
+    /// The kind of product.
+    pub kind: ProductKind,
+    /// A name for people to read.
     pub name: String,
-    /// What it is, for people; `None` for nothing to say.
+    /// A description for people to read.
     pub description: Option<String>,
-    /// Where it stands among the plans: of several, the highest rank wins.
+    /// Its rank among the plans: of several subscriptions the highest rank decides.
     pub rank: i64,
 }
 
-/// Makes a plan without versions, which therefore nobody sees or buys yet.
+/// Creates a plan without versions, which therefore nobody sees or buys yet.
 pub async fn create_plan(app: &App, viewer: &Viewer, new: NewPlan) -> Result<products::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    let code = checked_code(&new.code, &["code"])?;
-    let name = checked_name(&new.name, &["name"])?;
+    let code = check_code(&new.code, &["code"])?;
+    let name = check_name(&new.name, &["name"])?;
     let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
@@ -41,7 +42,7 @@ pub async fn create_plan(app: &App, viewer: &Viewer, new: NewPlan) -> Result<pro
                 let row = products::ActiveModel {
                     id: Set(txn.new_id()),
                     code: Set(code),
-                    kind: Set(new.kind.to_owned()),
+                    kind: Set(new.kind.to_string()),
                     rank: Set(new.rank),
                     name: Set(name),
                     description: Set(new.description),
@@ -58,21 +59,21 @@ pub async fn create_plan(app: &App, viewer: &Viewer, new: NewPlan) -> Result<pro
         .await
 }
 
-/// What is to change of a plan; `None` leaves a thing as it is.
+/// A change of a plan; `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct PlanChange {
-    /// The name for people.
+    /// A name for people to read.
     pub name: Option<String>,
-    /// What it is, for people; the inner `None` takes it away.
+    /// A description for people to read; the inner `None` removes it.
     pub description: Option<Option<String>>,
-    /// Where it stands among the plans.
+    /// Its rank among the plans.
     pub rank: Option<i64>,
-    /// Whether it is sold; who has it keeps it.
+    /// True to put it on sale, false to end its sale; subscribers keep it in either case.
     pub active: Option<bool>,
 }
 
-/// Changes what may change of a plan: how it is shown and whether it is sold. The job of `follow` is enqueued with it.
-pub async fn update_plan<J: Job>(
+/// Changes how a plan is shown and whether it is sold, and enqueues the job that `follow` returns.
+pub async fn update_plan<J: Job + Sync>(
     app: &App,
     viewer: &Viewer,
     id: Uuid,
@@ -80,13 +81,13 @@ pub async fn update_plan<J: Job>(
     follow: impl FnOnce(&products::Model) -> Option<J> + Send + 'static,
 ) -> Result<products::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    let name = change.name.map(|name| checked_name(&name, &["name"])).transpose()?;
+    let name = change.name.map(|name| check_name(&name, &["name"])).transpose()?;
     let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 let found = lock_plan(txn, id).await?;
-                let before = found.ok_or(Error::refused("NOT_FOUND", &["planId"], "there is no such plan"))?;
+                let before = found.ok_or(Error::refused("NOT_FOUND", &["planId"], "Plan not found."))?;
                 let row = products::ActiveModel {
                     id: Set(id),
                     name: Set(name.unwrap_or_else(|| before.name.clone())),
@@ -115,24 +116,24 @@ fn summary(plan: &products::Model) -> serde_json::Value {
     })
 }
 
-/// Something that versions of plans can grant.
+/// A feature to be created, for versions of plans to grant.
 #[derive(Debug, Clone)]
 pub struct NewFeature {
-    /// The stable name for machines.
+    /// The stable code.
     pub code: String,
-    /// `switch`, `limit`, `config` or `credit`.
-    pub kind: &'static str,
-    /// The name for people.
+    /// Its kind.
+    pub kind: FeatureKind,
+    /// A name for people to read.
     pub name: String,
-    /// What a limit counts, e.g. `messages`; `None` for features that count nothing.
+    /// The unit of a limit, such as `messages`; `None` for features that count nothing.
     pub unit: Option<String>,
 }
 
-/// Makes a feature known.
+/// Creates a feature.
 pub async fn create_feature(app: &App, viewer: &Viewer, new: NewFeature) -> Result<features::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    let code = checked_code(&new.code, &["code"])?;
-    let name = checked_name(&new.name, &["name"])?;
+    let code = check_code(&new.code, &["code"])?;
+    let name = check_name(&new.name, &["name"])?;
     let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
@@ -140,7 +141,7 @@ pub async fn create_feature(app: &App, viewer: &Viewer, new: NewFeature) -> Resu
                 let row = features::ActiveModel {
                     id: Set(txn.new_id()),
                     code: Set(code),
-                    kind: Set(new.kind.to_owned()),
+                    kind: Set(new.kind.to_string()),
                     name: Set(name),
                     unit: Set(new.unit),
                     created_at: Set(txn.now().fixed_offset()),
@@ -155,25 +156,25 @@ pub async fn create_feature(app: &App, viewer: &Viewer, new: NewFeature) -> Resu
         .await
 }
 
-/// Something that credits are counted in.
+/// A credit unit to be created.
 #[derive(Debug, Clone)]
 pub struct NewCreditUnit {
-    /// The stable name for machines.
+    /// The stable code.
     pub code: String,
-    /// The name for people.
+    /// A name for people to read.
     pub name: String,
-    /// How many decimal places people see: amounts count the smallest step.
+    /// Decimal places shown to people: amounts count the smallest step.
     pub decimals: i16,
 }
 
-/// Makes a credit unit known.
+/// Creates a credit unit.
 pub async fn create_credit_unit(app: &App, viewer: &Viewer, new: NewCreditUnit) -> Result<credit_units::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     if !(0..=12).contains(&new.decimals) {
-        return Err(Error::refused("DECIMALS_INVALID", &["decimals"], "a unit has 0 to 12 decimal places"));
+        return Err(Error::refused("DECIMALS_INVALID", &["decimals"], "`decimals` must be 0 to 12."));
     }
-    let code = checked_code(&new.code, &["code"])?;
-    let name = checked_name(&new.name, &["name"])?;
+    let code = check_code(&new.code, &["code"])?;
+    let name = check_name(&new.name, &["name"])?;
     let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
@@ -197,7 +198,11 @@ pub async fn create_credit_unit(app: &App, viewer: &Viewer, new: NewCreditUnit) 
 
 fn code_taken(error: DbErr) -> Error {
     if is_duplicate(&error) {
-        return Error::refused("CODE_TAKEN", &["code"], "this code is taken; codes are unique and never change");
+        return Error::refused(
+            "CODE_TAKEN",
+            &["code"],
+            "This code is taken: choose another, since codes are unique and never change.",
+        );
     }
     error.into()
 }

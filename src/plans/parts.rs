@@ -1,7 +1,7 @@
-//! The rows of what a version consists of.
+//! Rows of a version's prices, features and allowances.
 
+use super::spec::{AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec};
 use super::store::{features_by_code, units_by_code};
-use super::versions::{AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec};
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use entity::{credit_allowances, credit_units, features, prices, product_features};
@@ -35,7 +35,7 @@ impl Parts<'_> {
             product_version_id: Set(self.version_id),
             currency: Set(price.currency.clone()),
             unit_amount_minor: Set(price.unit_amount_minor),
-            interval: Set(price.interval.to_owned()),
+            interval: Set(price.interval.to_string()),
             interval_count: Set(price.interval_count),
             trial_days: Set(price.trial_days),
             active: Set(true),
@@ -59,7 +59,7 @@ impl Parts<'_> {
         known: &HashMap<String, features::Model>,
     ) -> Result<product_features::ActiveModel> {
         let unknown = || {
-            let message = format!("there is no feature {:?}; make it with createFeature", spec.feature);
+            let message = format!("Feature {:?} not found: create it with `createFeature`.", spec.feature);
             Error::refused("FEATURE_INVALID", &["features"], message)
         };
         Ok(product_features::ActiveModel {
@@ -68,9 +68,9 @@ impl Parts<'_> {
             feature_id: Set(known.get(&spec.feature).ok_or_else(unknown)?.id),
             value: Set(spec.value.clone()),
             limit_units: Set(spec.limit),
-            limit_window: Set(spec.window.map(str::to_owned)),
+            limit_window: Set(spec.window.map(|window| window.to_string())),
             rollover_cap: Set(spec.rollover_cap),
-            on_exceed: Set(spec.on_exceed.map(str::to_owned)),
+            on_exceed: Set(spec.on_exceed.map(|on_exceed| on_exceed.to_string())),
         })
     }
 
@@ -89,7 +89,7 @@ impl Parts<'_> {
         known: &HashMap<String, credit_units::Model>,
     ) -> Result<credit_allowances::ActiveModel> {
         let unknown = || {
-            let message = format!("there is no credit unit {:?}; make it with createCreditUnit", spec.unit);
+            let message = format!("Credit unit {:?} not found: create it with `createCreditUnit`.", spec.unit);
             Error::refused("ALLOWANCE_INVALID", &["creditAllowances"], message)
         };
         Ok(credit_allowances::ActiveModel {
@@ -97,7 +97,7 @@ impl Parts<'_> {
             product_version_id: Set(self.version_id),
             credit_unit_id: Set(known.get(&spec.unit).ok_or_else(unknown)?.id),
             amount: Set(spec.amount),
-            cadence: Set(spec.cadence.to_owned()),
+            cadence: Set(spec.cadence.to_string()),
             expires_after_days: Set(spec.expires_after_days),
             rollover_cap: Set(spec.rollover_cap),
             priority: Set(spec.priority),

@@ -1,73 +1,16 @@
-//! The catalogue at the payment providers, and what of ours it sells.
+//! Projects the catalogues at the payment providers to our rows.
 
+use super::observed::{KnownPrice, ObservedPrice};
 use super::store::mirror as store;
 use super::values::{PriceInterval, ProductKind, VersionStatus};
 use crate::db::{Mirror, Mirrored, Txn};
 use crate::error::Result;
 use crate::money::is_currency;
-use chrono::{DateTime, Utc};
 use entity::{credit_units, prices, product_versions, products, provider_prices};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use std::collections::HashMap;
 use uuid::Uuid;
-
-/// A price at a payment provider that says which of our products it sells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedPrice {
-    /// `stripe` or `paddle`.
-    pub provider: &'static str,
-    /// Its id there.
-    pub external_id: String,
-    /// The id there of the product that it is a price of.
-    pub product_external_id: String,
-    /// What it sells, in our terms.
-    pub product: ObservedProduct,
-    /// ISO 4217, upper case.
-    pub currency: String,
-    /// The price of one unit in the currency's smallest; `None` where it is not one whole amount (tiers, fractions).
-    pub unit_amount_minor: Option<i64>,
-    /// The unit of its billing period.
-    pub interval: PriceInterval,
-    /// How many intervals one period has; 1 for `one_time`.
-    pub interval_count: i64,
-    /// How long it may be tried, in days.
-    pub trial_days: Option<i64>,
-    /// Whether it can be bought now.
-    pub active: bool,
-    /// How many credits one unit is, in the smallest step, where it is a pack.
-    pub credits: Option<i64>,
-    /// Which price of ours it says it is.
-    pub own_id: Option<Uuid>,
-    /// When it was made there.
-    pub created_at: DateTime<Utc>,
-}
-
-/// A product of ours as a provider's price names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedProduct {
-    /// Its code here, e.g. the `plan` in the price's metadata.
-    pub code: String,
-    /// Its kind.
-    pub kind: ProductKind,
-    /// The tier: of several plans, the highest wins.
-    pub rank: i64,
-    /// The name for people.
-    pub name: String,
-}
-
-/// What a provider's price stands for here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownPrice {
-    /// The version of the product that it sells.
-    pub product_version_id: Uuid,
-    /// Our price; `None` where the provider's is not one amount for each unit.
-    pub price_id: Option<Uuid>,
-    /// The product's kind.
-    pub kind: ProductKind,
-    /// The product's tier.
-    pub rank: i64,
-}
 
 /// Mirrors a price, and the product and version that it sells where those are not here yet.
 ///
@@ -123,8 +66,8 @@ pub async fn project_price(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Re
     Ok(written)
 }
 
-/// The price of ours that a price says it is, with its product. What is said is copied with a price at the provider, so
-/// it counts only where the rest fits.
+/// Returns the price of ours that a price claims to be, with its product. Copying a price at the provider copies the
+/// claim too, so it counts only if currency, amount, interval and product agree.
 async fn named(mirror: &Mirror<'_>, price: &ObservedPrice) -> Result<Option<(products::Model, prices::Model)>> {
     let (Some(own_id), Some(amount)) = (price.own_id, price.unit_amount_minor) else { return Ok(None) };
     let Some(own) = store::published_price(mirror.txn, own_id).await? else { return Ok(None) };
@@ -133,7 +76,7 @@ async fn named(mirror: &Mirror<'_>, price: &ObservedPrice) -> Result<Option<(pro
         && PriceInterval::parse(&own.interval)? == price.interval
         && own.interval_count == price.interval_count;
     let product = store::lock_product_of(mirror.txn, own.product_version_id).await?;
-    // A pack is named in two ways: by its code, and by its code without what all codes of packs begin with.
+    // A pack is named in two ways, with and without the prefix of all packs' codes, so the codes are not compared.
     let Some(product) = product.filter(|_| is_alike) else { return Ok(None) };
     let is_of = match price.product.kind {
         ProductKind::CreditPack => ProductKind::parse(&product.kind)? == ProductKind::CreditPack,
@@ -142,7 +85,7 @@ async fn named(mirror: &Mirror<'_>, price: &ObservedPrice) -> Result<Option<(pro
     Ok(is_of.then_some((product, own)))
 }
 
-/// The product that a price names, made where there is none.
+/// Returns the product that a price names, and creates it if there is none.
 async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<products::Model> {
     let code = clean_code(&price.product.code);
     if let Some(found) = store::lock_product(mirror.txn, &code).await? {
@@ -163,7 +106,7 @@ async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<produ
     Ok(mirror.write::<products::Entity>(&code, None, row).await?.row)
 }
 
-/// Makes a product what the price says that has the say; one without prices stays as it is.
+/// Updates a product to its leading price; a product without prices stays unchanged.
 async fn follow_prices(mirror: &mut Mirror<'_>, product: products::Model) -> Result<()> {
     let Some(says) = store::price_that_has_the_say(mirror.txn, product.id).await? else { return Ok(()) };
     let wanted = products::ActiveModel {
@@ -177,7 +120,7 @@ async fn follow_prices(mirror: &mut Mirror<'_>, product: products::Model) -> Res
     Ok(())
 }
 
-/// The version that a price sells; one is made and published for a product that has none but drafts.
+/// Returns the version that a price sells; creates and publishes one for a product without any but drafts.
 async fn version(mirror: &mut Mirror<'_>, product_id: Uuid, found: Option<&provider_prices::Model>) -> Result<Uuid> {
     let versions = store::versions_of(mirror.txn, product_id).await?;
     if let Some(found) = found
@@ -208,8 +151,8 @@ async fn version(mirror: &mut Mirror<'_>, product_id: Uuid, found: Option<&provi
     Ok(product_versions::Entity::insert(row).exec_with_returning(mirror.txn).await?.id)
 }
 
-/// Our price that a provider's stands for: the one it stood for if that is still the same, one made by hand, or a new
-/// one. `None` where the provider's is not one amount for each unit.
+/// Returns our price for a provider's: the previous one if it still agrees, a matching one created by hand, or a new
+/// one. Returns `None` if the provider's price is not one amount per unit.
 async fn own_price(
     mirror: &mut Mirror<'_>,
     price: &ObservedPrice,
@@ -245,7 +188,7 @@ async fn own_price(
     Ok(Some(written.row.id))
 }
 
-/// A price of ours is sold as long as some provider sells it.
+/// Updates whether a price of ours is sold: it is as long as some provider sells it.
 async fn follow_providers(mirror: &mut Mirror<'_>, price_id: Uuid) -> Result<()> {
     let sold = store::is_sold(mirror.txn, price_id).await?;
     let found = store::price(mirror.txn, price_id).await?;
@@ -257,7 +200,7 @@ async fn follow_providers(mirror: &mut Mirror<'_>, price_id: Uuid) -> Result<()>
     Ok(())
 }
 
-/// What these prices of `provider` stand for; those that nothing is known of are left out.
+/// Returns the known products behind these prices of `provider`, leaving out unknown ones.
 pub async fn known_prices(txn: &Txn, provider: &str, external_ids: &[String]) -> Result<HashMap<String, KnownPrice>> {
     if external_ids.is_empty() {
         return Ok(HashMap::new());
@@ -265,7 +208,7 @@ pub async fn known_prices(txn: &Txn, provider: &str, external_ids: &[String]) ->
     store::known_prices(txn, provider, external_ids).await
 }
 
-/// The credit unit with this code, made where there is none: without decimal places and called by its code.
+/// Returns the credit unit with this code; creates a missing one, without decimal places and named by its code.
 pub async fn known_credit_unit(mirror: &mut Mirror<'_>, code: &str) -> Result<credit_units::Model> {
     let code = clean_code(code);
     if let Some(unit) = super::credit_unit(mirror.txn, &code).await? {
@@ -281,7 +224,7 @@ pub async fn known_credit_unit(mirror: &mut Mirror<'_>, code: &str) -> Result<cr
     Ok(mirror.write::<credit_units::Entity>(&code, None, row).await?.row)
 }
 
-/// `code` as a code of ours: in lower case, with `_` for what a code may not hold, starting with a letter, and cut.
+/// Turns `code` into a code of ours: lower case, `_` for forbidden characters, a letter first, at most 64 characters.
 fn clean_code(code: &str) -> String {
     let allowed = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || "-_.".contains(char);
     let lower = code.trim().to_lowercase();
@@ -290,7 +233,7 @@ fn clean_code(code: &str) -> String {
     format!("{first}{clean}").chars().take(64).collect()
 }
 
-/// `name` as a name of ours: cut to 200 characters; `code` where nothing is left.
+/// Turns `name` into a name of ours: at most 200 characters, and `code` if nothing is left.
 fn clean_name(name: &str, code: &str) -> String {
     let name: String = name.trim().chars().filter(|char| *char != '\0').take(200).collect();
     if name.is_empty() { code.to_owned() } else { name }

@@ -1,4 +1,4 @@
-//! What may be an attack: counted for each kind and subject in each hour, and settled by people.
+//! Security events: possible attacks, counted per kind, subject and hour, and resolved by people.
 
 mod resolve;
 mod store;
@@ -13,10 +13,10 @@ use crate::error::Result;
 use crate::limiter::Held;
 use std::time::Duration;
 
-/// How often what was counted and not written is written.
-const FLUSH: Duration = Duration::from_secs(60);
-/// Whom the rest is written down under when there are too many subjects to tell apart.
-const CROWD: &str = "others";
+/// Interval at which pending counts are written.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(60);
+/// The subject for the rest when there are too many subjects to count apart.
+const OTHER_SUBJECTS: &str = "others";
 
 /// Returns the severity of a few occurrences of a kind; `store::write` raises it for many in an hour.
 fn severity(kind: SecurityEventKind) -> Severity {
@@ -26,25 +26,25 @@ fn severity(kind: SecurityEventKind) -> Severity {
     }
 }
 
-/// Counts that `subject` did something suspicious, and writes down what is due of all that was counted.
+/// Counts a security event of `subject`, and writes the counts that are due.
 ///
-/// However much comes, at most one row for a kind and a subject is written in a minute, and not more than sixty in
-/// all. A count that cannot be written is kept for the next time: no caller fails because of it.
+/// At most one row per kind and subject is written in a minute, and at most sixty in all. A count that cannot be
+/// written is kept for the next time: no caller fails because of it.
 pub async fn record(app: &App, kind: SecurityEventKind, subject: String, detail: String) {
     let kind = kind.as_str();
-    let due = app.suspicions.count((kind, subject), (kind, CROWD.to_owned()), detail, app.now());
+    let due = app.suspicions.count((kind, subject), (kind, OTHER_SUBJECTS.to_owned()), detail, app.now());
     write(app, due).await;
 }
 
-/// Writes down what was counted and is due.
+/// Writes the counts that are due.
 pub async fn flush(app: &App) {
     write(app, app.suspicions.due(app.now())).await;
 }
 
-/// Flushes each minute until `stop` completes, and then all that is left.
+/// Flushes each minute until `stop` completes, and then everything that is left.
 pub async fn flush_until(app: &App, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
-    while tokio::time::timeout(FLUSH, &mut stop).await.is_err() {
+    while tokio::time::timeout(FLUSH_INTERVAL, &mut stop).await.is_err() {
         flush(app).await;
     }
     write(app, app.suspicions.take_all()).await;
@@ -54,10 +54,13 @@ async fn write(app: &App, mut due: Vec<((&'static str, String), Held<String>)>) 
     if due.is_empty() {
         return;
     }
-    // In one order, so that two nodes never wait for each other.
+    // All nodes write in one order, so that two never wait for each other.
     due.sort_by(|(one, _), (other, _)| one.cmp(other));
     if let Err(error) = insert(app, &due).await {
-        tracing::warn!(cause = format!("{:#}", anyhow::Error::from(error)), "security events wait to be written");
+        tracing::warn!(
+            cause = format!("{:#}", anyhow::Error::from(error)),
+            "Security events could not be written yet."
+        );
         app.suspicions.put_back(due);
     }
 }

@@ -1,4 +1,4 @@
-//! Someone has looked at a security event, and says what came of it.
+//! Resolving security events.
 
 use crate::app::App;
 use crate::audit::AuditEntry;
@@ -10,20 +10,24 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Marks a security event as settled; one that is settled already stays as it is.
+/// Marks a security event as resolved. A resolved event stays unchanged.
 pub async fn resolve_security_event(app: &App, viewer: &Viewer, id: Uuid, resolution: String) -> Result<Model> {
     viewer.require(Permission::OperationsWrite)?;
     let rows = rows_for::<Entity>(viewer)?;
     let resolution = resolution.trim().to_owned();
     if resolution.is_empty() || resolution.chars().count() > 500 {
-        return Err(Error::refused("RESOLUTION_INVALID", &["resolution"], "the resolution has 1 to 500 characters"));
+        return Err(Error::refused(
+            "RESOLUTION_INVALID",
+            &["resolution"],
+            "`resolution` must have 1 to 500 characters.",
+        ));
     }
     let actor = viewer.actor().to_owned();
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 let found = rows.filter(Column::Id.eq(id)).one(txn).await?;
-                let event = found.ok_or(Error::refused("NOT_FOUND", &["id"], "there is no such security event"))?;
+                let event = found.ok_or(Error::refused("NOT_FOUND", &["id"], "Security event not found."))?;
                 if event.resolved_at.is_some() {
                     return Ok(event);
                 }

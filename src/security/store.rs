@@ -1,4 +1,4 @@
-//! Every query on security events.
+//! Queries on security events.
 
 use super::values::{SecurityEventKind, Severity};
 use crate::auth::{Permission, Scope};
@@ -10,8 +10,8 @@ use chrono::{DurationRound, TimeDelta};
 use entity::security_events::{Column, Entity};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Statement, Value};
 
-/// From how many occurrences in an hour on an event is of high severity.
-const MANY: i64 = 100;
+/// Occurrences in an hour that make an event one of high severity.
+const HIGH_SEVERITY_COUNT: i64 = 100;
 
 impl Visible for Entity {
     const GUARD: Option<Permission> = Some(Permission::AuditRead);
@@ -21,16 +21,16 @@ impl Visible for Entity {
     }
 }
 
-/// Security events, by when they last occurred.
+/// Security events, by time of last occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SecurityEvents {
-    /// Of these severities alone; empty for all.
-    pub severities: Vec<&'static str>,
-    /// Of these kinds alone; empty for all.
-    pub kinds: Vec<&'static str>,
-    /// Those that were resolved, or those that were not.
+    /// Only these severities; empty for all.
+    pub severities: Vec<Severity>,
+    /// Only these kinds; empty for all.
+    pub kinds: Vec<SecurityEventKind>,
+    /// Only resolved or only unresolved ones; `None` for both.
     pub resolved: Option<bool>,
-    /// Last seen in this span.
+    /// Time of last occurrence.
     pub last: Between,
     /// Newest first.
     pub descending: bool,
@@ -59,7 +59,7 @@ impl Listing for SecurityEvents {
     }
 }
 
-/// Occurrences that are to be written down.
+/// Occurrences to be written.
 #[derive(Debug, Clone)]
 pub(super) struct Occurrences {
     pub(super) kind: SecurityEventKind,
@@ -68,7 +68,7 @@ pub(super) struct Occurrences {
     pub(super) held: Held<String>,
 }
 
-/// Adds occurrences to the rows of their hour. One that was resolved is open again: it has not ended.
+/// Adds occurrences to the rows of their hour, and reopens resolved ones.
 pub(super) async fn write(txn: &Txn, occurrences: Vec<Occurrences>) -> Result<()> {
     const SQL: &str = "INSERT INTO security_events \
         (id, kind, severity, subject, detail, occurrences, hour, first_at, last_at) \
@@ -84,7 +84,7 @@ pub(super) async fn write(txn: &Txn, occurrences: Vec<Occurrences>) -> Result<()
         resolved_at = NULL, resolved_by = NULL";
     for Occurrences { kind, severity, subject, held } in occurrences {
         let hour = held.last_at.duration_trunc(TimeDelta::hours(1)).unwrap_or(held.last_at);
-        let severity = if held.count >= MANY { Severity::High } else { severity };
+        let severity = if held.count >= HIGH_SEVERITY_COUNT { Severity::High } else { severity };
         let values: [Value; 10] = [
             txn.new_id().into(),
             kind.into(),
@@ -95,7 +95,7 @@ pub(super) async fn write(txn: &Txn, occurrences: Vec<Occurrences>) -> Result<()
             hour.fixed_offset().into(),
             held.first_at.fixed_offset().into(),
             held.last_at.fixed_offset().into(),
-            MANY.into(),
+            HIGH_SEVERITY_COUNT.into(),
         ];
         txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), SQL, values)).await?;
     }

@@ -4,6 +4,7 @@ use crate::text_enum;
 
 text_enum! {
     /// The kind of a possible attack.
+    #[allow(clippy::enum_variant_names, reason = "the first word says where it was noticed")]
     SecurityEventKind {
         /// A webhook without a signature: often a scanner.
         WebhookUnsigned,

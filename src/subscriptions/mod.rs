@@ -1,8 +1,8 @@
-//! An account's plan over time.
+//! Subscriptions: an account's plan over time.
 //!
 //! Invariants: `subscriptions` holds the present state and equals the newest row of `subscription_versions`, which is
-//! append-only and from which alone the past is read. Of several versions of one time the last counts, by `recorded_at`
-//! and by `id` alike: the others are what was known before.
+//! append-only and the only source for the past. Of several versions with one effective time the last one counts, by
+//! `recorded_at` and by `id` alike; the others record earlier knowledge.
 
 mod project;
 mod store;
@@ -13,7 +13,7 @@ pub use project::{
     ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription, note_first_payment,
     project_subscription,
 };
-pub use store::mirror::{billing_for, by_external_id, by_id, find, has_plan, item, items_of, mirrored};
+pub use store::mirror::{billing_for, by_external_id, by_id, find, find_id, has_plan, item, items_of};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};
 pub use trials::{had_trial, trial_available};
 pub use values::{DiscountDuration, ItemKind, ScheduledChangeKind, SubscriptionStatus};

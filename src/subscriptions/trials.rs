@@ -1,8 +1,8 @@
-//! A trial once for each person, whatever the plan.
+//! One trial per person, for all plans together.
 //!
-//! Who has had one is known by keyed hashes of their identities and of their e-mail address. The hashes outlive the
-//! person's erasure: who comes back with the same address, or is known to the same issuer as the same person, has had
-//! their trial. The address decides nothing but this.
+//! Keyed hashes of a person's identities and e-mail address record that they had a trial. The hashes outlive the
+//! person's erasure: somebody who returns with the same address, or as the same subject of the same issuer, gets no
+//! second trial. The address decides nothing else.
 
 use super::store::trials as store;
 use crate::accounts;
@@ -15,13 +15,13 @@ use sea_orm::ConnectionTrait;
 use sha2::Sha256;
 use uuid::Uuid;
 
-/// Whether a person has had a trial, in any of their accounts or before they were erased.
+/// Returns whether a person has had a trial, in any of their accounts or before they were erased.
 pub async fn had_trial(db: &impl ConnectionTrait, owner: &users::Model) -> Result<bool> {
     let hashes = hashes(db, owner).await?;
     Ok(store::is_claimed(db, &hashes).await? || store::tried_by(db, owner.id).await?)
 }
 
-/// Whether a user may still have their trial.
+/// Returns whether a user may still have a trial.
 pub async fn trial_available(app: &App, user_id: Uuid) -> Result<bool> {
     match accounts::user_by_id(app.db.read(), user_id).await? {
         Some(user) => Ok(!had_trial(app.db.read(), &user).await?),
@@ -29,17 +29,16 @@ pub async fn trial_available(app: &App, user_id: Uuid) -> Result<bool> {
     }
 }
 
-/// Writes down that the owner of an account has had their trial.
+/// Records that the owner of an account has had their trial.
 pub(super) async fn claim_trial(mirror: &Mirror<'_>, subscription: &subscriptions::Model) -> Result<()> {
     let Some(owner) = accounts::owner_of(mirror.txn, subscription.account_id).await? else { return Ok(()) };
     for hash in hashes(mirror.txn, &owner).await? {
-        let (id, at) = (mirror.txn.new_id(), mirror.txn.now().fixed_offset());
-        store::claim(mirror.txn, (id, hash), subscription, at).await?;
+        store::claim(mirror.txn, hash, subscription).await?;
     }
     Ok(())
 }
 
-/// The hashes by which a person is known again, in a fixed order.
+/// Returns the hashes that identify a returning person, in a fixed order.
 async fn hashes(db: &impl ConnectionTrait, person: &users::Model) -> Result<Vec<String>> {
     let key = installation_id(db).await?;
     let identities = accounts::identities_of(db, person.id).await?;
@@ -53,5 +52,5 @@ async fn hashes(db: &impl ConnectionTrait, person: &users::Model) -> Result<Vec<
 fn keyed_hash(key: Uuid, identity: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(identity.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(mac.finalize().into_bytes())
 }

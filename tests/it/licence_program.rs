@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
+use tollgate::accounts::AccountKind;
 use tollgate::auth::Viewer;
 use tollgate::licences::{self, Backfill, Issued};
 
@@ -193,7 +194,7 @@ async fn two_backfills_at_once_give_nobody_two(test: &TestApp) {
         accounts.push(local_id(id.as_str().unwrap()).1);
     }
     let viewer = Viewer::system("licences");
-    let plan = Backfill { kind: "individual".to_owned(), max_devices: 2, dry_run: false };
+    let plan = Backfill { kind: AccountKind::Individual, max_devices: 2, dry_run: false };
     let runs = (0..6).map(|_| licences::issue_missing(&test.app, &viewer, &plan, |_, _| {}));
     let done: Vec<Issued> = futures_util::future::join_all(runs).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(done.iter().map(|done| done.issued).sum::<u64>(), 40);

@@ -1,24 +1,26 @@
-//! Every query on people, accounts and API keys.
+//! Queries on people, accounts and API keys.
 
+mod customers;
 pub(super) mod payers;
 
+pub use customers::ProviderCustomers;
+pub(super) use customers::{lock_provider_customer, provider_customer};
 pub(super) use payers::{lock_account, lock_user, role_in};
 
-use crate::accounts::values::AccountKind;
+use crate::accounts::values::{AccountKind, UserRole};
 use crate::auth::{Permission, Scope};
 use crate::db::{
-    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, has_external_id, in_accounts_of,
-    unrestricted_only, within,
+    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, unrestricted_only, within,
 };
 use crate::error::Result;
 use crate::order;
-use entity::{account_members, accounts, api_keys, provider_customers, user_identities, users};
+use entity::{account_members, accounts, api_keys, user_identities, users};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 impl Visible for users::Entity {
-    /// Oneself, and those with whom one shares an account.
+    /// Selects the caller, and the users who share an account with them.
     fn visible(scope: Scope) -> Select<Self> {
         let rows = Self::find();
         let Scope::User(user_id) = scope else { return rows.filter(unrestricted_only(scope)) };
@@ -33,7 +35,7 @@ impl Visible for users::Entity {
 }
 
 impl Visible for accounts::Entity {
-    /// Who gives credits or licences sees to whom.
+    /// Callers who grant credits or licences see the accounts that get them.
     const OPEN_TO: &'static [Permission] = &[Permission::CreditsWrite, Permission::KeysWrite];
 
     fn visible(scope: Scope) -> Select<Self> {
@@ -44,12 +46,6 @@ impl Visible for accounts::Entity {
 impl Visible for account_members::Entity {
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, account_members::Column::AccountId))
-    }
-}
-
-impl Visible for provider_customers::Entity {
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(in_accounts_of(scope, provider_customers::Column::AccountId))
     }
 }
 
@@ -64,11 +60,11 @@ impl Visible for api_keys::Entity {
 /// Users, newest or oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Users {
-    /// Exactly this e-mail address, whatever its case.
+    /// Exactly this e-mail address, in any case.
     pub email: Option<String>,
-    /// Users of this role alone.
-    pub role: Option<&'static str>,
-    /// First seen in this span.
+    /// Only users with this role.
+    pub role: Option<UserRole>,
+    /// Time of creation.
     pub created: Between,
     /// Newest first.
     pub descending: bool,
@@ -92,7 +88,7 @@ impl Listing for Users {
     }
 }
 
-/// E-mail addresses compare without regard to case and surrounding space; they never identify anyone.
+/// Normalises case and surrounding space of an e-mail address, which never identifies anyone.
 pub(super) fn normalize_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
@@ -100,11 +96,11 @@ pub(super) fn normalize_email(email: &str) -> String {
 /// Accounts: all of them, or those that a user is a member of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Accounts {
-    /// Accounts of this kind alone.
-    pub kind: Option<&'static str>,
-    /// Accounts that stand for this object of the host application.
+    /// Only accounts of this kind.
+    pub kind: Option<AccountKind>,
+    /// Only accounts that stand for this object of the host application, by type and id.
     pub reference: Option<(String, String)>,
-    /// Opened in this span.
+    /// Time of creation.
     pub created: Between,
     /// Newest first.
     pub descending: bool,
@@ -136,10 +132,10 @@ impl ChildListing for Accounts {
     }
 }
 
-/// Who belongs to an account, first to join first.
+/// Members of an account, in the order of joining.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Members {
-    /// Also those who have left.
+    /// Former members too.
     pub include_former: bool,
 }
 
@@ -163,7 +159,7 @@ impl ChildListing for Members {
     }
 }
 
-/// The account that each user has of their own.
+/// The individual account of each user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OwnAccount;
 
@@ -187,49 +183,6 @@ impl ChildListing for OwnAccount {
     }
 }
 
-/// Customers at the payment providers, by the time of their making.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ProviderCustomers {
-    /// Those of this provider alone.
-    pub provider: Option<&'static str>,
-    /// Known by this id at its provider alone.
-    pub external_id: Option<String>,
-    /// Whether they owe for their newest invoice; `None` for either.
-    pub delinquent: Option<bool>,
-    /// Newest first.
-    pub descending: bool,
-}
-
-impl Listing for ProviderCustomers {
-    type Entity = provider_customers::Entity;
-
-    fn filter(&self, mut rows: Select<provider_customers::Entity>) -> Select<provider_customers::Entity> {
-        use provider_customers::Column;
-        if let Some(provider) = self.provider {
-            rows = rows.filter(Column::Provider.eq(provider));
-        }
-        if let Some(external_id) = &self.external_id {
-            rows = rows.filter(has_external_id(Column::Provider, Column::ExternalId, external_id));
-        }
-        if let Some(delinquent) = self.delinquent {
-            rows = rows.filter(Column::Delinquent.eq(delinquent));
-        }
-        rows
-    }
-
-    fn order(&self) -> Order<provider_customers::Entity> {
-        order!(provider_customers, created_at, CreatedAt, self.descending)
-    }
-}
-
-impl ChildListing for ProviderCustomers {
-    type Of = ();
-
-    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
-        provider_customers::Column::AccountId.into_expr().eq(account)
-    }
-}
-
 /// API keys, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ApiKeys;
@@ -246,9 +199,13 @@ impl Listing for ApiKeys {
     }
 }
 
-/// The user whom an issuer knows by `subject`, with the role they have here.
-pub(super) async fn identified(db: &impl ConnectionTrait, issuer: &str, subject: &str) -> Result<Option<users::Model>> {
-    // unscoped: this is how a caller becomes someone with a scope
+/// Returns the user whom an issuer knows as `subject`.
+pub(super) async fn user_by_identity(
+    db: &impl ConnectionTrait,
+    issuer: &str,
+    subject: &str,
+) -> Result<Option<users::Model>> {
+    // unscoped: identifies the caller, who has no scope before
     let identity = user_identities::Entity::find()
         .filter(user_identities::Column::Issuer.eq(issuer))
         .filter(user_identities::Column::Subject.eq(subject))
@@ -258,19 +215,19 @@ pub(super) async fn identified(db: &impl ConnectionTrait, issuer: &str, subject:
     Ok(identity.and_then(|(_, user)| user))
 }
 
-/// Whether there is an account with this id, whoever asks.
+/// Returns whether there is an account with this id, for any caller.
 pub async fn account_exists(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
     Ok(rows.one(db).await?.is_some())
 }
 
-/// The API key with this public prefix.
+/// Returns the API key with this public prefix.
 pub(super) async fn api_key(db: &impl ConnectionTrait, prefix: &str) -> Result<Option<api_keys::Model>> {
-    // unscoped: this is how a caller becomes someone with a scope
+    // unscoped: identifies the caller, who has no scope before
     Ok(api_keys::Entity::find().filter(api_keys::Column::Prefix.eq(prefix)).one(db).await?)
 }
 
-/// Everyone whom some issuer knows by `subject`, erased or not.
+/// Returns every user whom some issuer knows as `subject`, erased or not.
 pub(super) async fn users_with_subject(txn: &Txn, subject: &str) -> Result<Vec<users::Model>> {
     let identities = Query::select()
         .column(user_identities::Column::UserId)
@@ -281,7 +238,7 @@ pub(super) async fn users_with_subject(txn: &Txn, subject: &str) -> Result<Vec<u
     Ok(rows.all(txn).await?)
 }
 
-/// The user with this id, whoever asks.
+/// Returns the user with this id, for any caller.
 pub async fn user_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<users::Model>> {
     Ok(users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id)).one(db).await?)
 }
@@ -291,28 +248,4 @@ pub(super) async fn own_account(txn: &Txn, user_id: Uuid) -> Result<Option<Uuid>
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::OwnerId.eq(user_id));
     let account = rows.filter(accounts::Column::Kind.eq(AccountKind::Individual)).one(txn).await?;
     Ok(account.map(|account| account.id))
-}
-
-/// The mirror of a provider's customer.
-pub(super) async fn provider_customer(
-    txn: &Txn,
-    provider: &str,
-    external_id: &str,
-) -> Result<Option<provider_customers::Model>> {
-    Ok(customer(provider, external_id).one(txn).await?)
-}
-
-/// The mirror of a provider's customer, locked until the commit.
-pub(super) async fn lock_provider_customer(
-    txn: &Txn,
-    provider: &str,
-    external_id: &str,
-) -> Result<Option<provider_customers::Model>> {
-    Ok(customer(provider, external_id).lock_exclusive().one(txn).await?)
-}
-
-fn customer(provider: &str, external_id: &str) -> Select<provider_customers::Entity> {
-    use provider_customers::{Column, Entity};
-    // unscoped: a provider speaks of it, no caller
-    Entity::find().filter(Column::Provider.eq(provider)).filter(Column::ExternalId.eq(external_id))
 }

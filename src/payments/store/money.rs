@@ -1,8 +1,9 @@
-//! Money that moved, or was asked for.
+//! Lists of payments, refunds, invoices and disputes.
 
 use crate::auth::Scope;
 use crate::db::{Between, ChildListing, Listing, Order, Visible, accounts_of, has_external_id, in_accounts_of, within};
 use crate::order;
+use crate::payments::values::{InvoiceStatus, PaymentStatus, RefundStatus, RevenueStream};
 use entity::{disputes, invoices, payments, refunds};
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
@@ -31,16 +32,16 @@ impl Visible for disputes::Entity {
     }
 }
 
-/// Payments, by the time they were started.
+/// Payments, by time of creation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Payments {
-    /// These statuses alone; empty for all.
-    pub statuses: Vec<&'static str>,
-    /// This stream of revenue alone.
-    pub stream: Option<&'static str>,
-    /// Known by this id at its provider alone.
+    /// Only these statuses; empty for all.
+    pub statuses: Vec<PaymentStatus>,
+    /// Only this stream of revenue.
+    pub stream: Option<RevenueStream>,
+    /// Only the one with this id at its provider.
     pub external_id: Option<String>,
-    /// Started in this span.
+    /// Time of creation.
     pub created: Between,
     /// Newest first.
     pub descending: bool,
@@ -68,16 +69,16 @@ impl Listing for Payments {
     }
 }
 
-/// What payments hang on.
+/// The parent of a list of payments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PaymentsOf {
     /// An account.
     Account,
-    /// Every account that a user is a member of.
+    /// All accounts that a user is a member of.
     User,
     /// A subscription.
     Subscription,
-    /// An invoice, for the attempts to pay it.
+    /// An invoice: the attempts to pay it.
     Invoice,
 }
 
@@ -95,14 +96,14 @@ impl ChildListing for Payments {
     }
 }
 
-/// Refunds, by the time they were asked for.
+/// Refunds, by time of request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refunds {
-    /// These statuses alone; empty for all.
-    pub statuses: Vec<&'static str>,
-    /// Known by this id at its provider alone.
+    /// Only these statuses; empty for all.
+    pub statuses: Vec<RefundStatus>,
+    /// Only the one with this id at its provider.
     pub external_id: Option<String>,
-    /// Asked for in this span.
+    /// Time of request.
     pub created: Between,
     /// Newest first.
     pub descending: bool,
@@ -127,12 +128,12 @@ impl Listing for Refunds {
     }
 }
 
-/// What refunds hang on.
+/// The parent of a list of refunds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefundsOf {
     /// An account.
     Account,
-    /// The payment that was given back.
+    /// The refunded payment.
     Payment,
 }
 
@@ -148,14 +149,14 @@ impl ChildListing for Refunds {
     }
 }
 
-/// Invoices, by the time they were made.
+/// Invoices, by time of creation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Invoices {
-    /// These statuses alone; empty for all.
-    pub statuses: Vec<&'static str>,
-    /// Known by this id at its provider alone.
+    /// Only these statuses; empty for all.
+    pub statuses: Vec<InvoiceStatus>,
+    /// Only the one with this id at its provider.
     pub external_id: Option<String>,
-    /// Made in this span.
+    /// Time of creation.
     pub created: Between,
     /// Newest first.
     pub descending: bool,
@@ -180,7 +181,7 @@ impl Listing for Invoices {
     }
 }
 
-/// What invoices hang on.
+/// The parent of a list of invoices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InvoicesOf {
     /// An account.
@@ -201,7 +202,7 @@ impl ChildListing for Invoices {
     }
 }
 
-/// The disputes over a payment, newest first.
+/// Disputes over a payment, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Disputes;
 

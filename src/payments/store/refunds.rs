@@ -1,4 +1,4 @@
-//! Refunds and their payments, as those look for them who decide.
+//! Queries for decisions on refunds.
 
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
@@ -8,12 +8,12 @@ use entity::{disputes, payments, refunds};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-/// The payment with this id.
+/// Returns the payment with this id.
 pub(in crate::payments) async fn payment_by_id(txn: &Txn, id: Uuid) -> Result<Option<payments::Model>> {
     Ok(payments::Entity::visible(Scope::Everything).filter(payments::Column::Id.eq(id)).one(txn).await?)
 }
 
-/// How much of a payment went back by disputes that are lost.
+/// Sums the lost disputes of a payment, in minor units.
 pub(in crate::payments) async fn lost_in_disputes(txn: &Txn, payment_id: Uuid) -> Result<i64> {
     use disputes::Column;
     let rows = disputes::Entity::visible(Scope::Everything).filter(Column::PaymentId.eq(payment_id));
@@ -21,25 +21,25 @@ pub(in crate::payments) async fn lost_in_disputes(txn: &Txn, payment_id: Uuid) -
     Ok(lost.iter().fold(0, |sum: i64, dispute| sum.saturating_add(dispute.amount_minor)))
 }
 
-/// The payment with this id, locked until the commit.
+/// Locks the payment with this id until the commit.
 pub(in crate::payments) async fn lock_payment_by_id(txn: &Txn, id: Uuid) -> Result<Option<payments::Model>> {
     let rows = payments::Entity::visible(Scope::Everything).filter(payments::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// The refund with this id, whoever asks.
+/// Returns the refund with this id, for any caller.
 pub(in crate::payments) async fn refund_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<refunds::Model>> {
     let rows = refunds::Entity::visible(Scope::Everything).filter(refunds::Column::Id.eq(id));
     Ok(rows.one(db).await?)
 }
 
-/// The refund with this id, locked until the commit.
+/// Locks the refund with this id until the commit.
 pub(in crate::payments) async fn lock_refund_by_id(txn: &Txn, id: Uuid) -> Result<Option<refunds::Model>> {
     let rows = refunds::Entity::visible(Scope::Everything).filter(refunds::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// Every refund of a payment, in the order in which they were asked for. Under the lock on the payment none is added.
+/// Returns the refunds of a payment, oldest first. Under the lock on the payment none is added.
 pub(in crate::payments) async fn refunds_of(txn: &Txn, payment_id: Uuid) -> Result<Vec<refunds::Model>> {
     use refunds::Column;
     let rows = refunds::Entity::visible(Scope::Everything).filter(Column::PaymentId.eq(payment_id));

@@ -1,34 +1,34 @@
-//! What the providers sell, as the projection looks for it: no caller is involved.
+//! Queries on the catalogue for the projection: no caller is involved.
 
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
+use crate::plans::observed::{KnownPrice, ObservedPrice};
 use crate::plans::values::{ProductKind, VersionStatus};
-use crate::plans::{KnownPrice, ObservedPrice};
 use entity::{prices, product_versions, products, provider_prices};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// The mirror of a provider's price, locked until the commit.
+/// Locks the mirror of a provider's price until the commit.
 pub(crate) async fn lock_provider_price(
     txn: &Txn,
     provider: &str,
     external_id: &str,
 ) -> Result<Option<provider_prices::Model>> {
     use provider_prices::{Column, Entity};
-    // unscoped: a provider speaks of it, no caller
+    // unscoped: mirrors a provider, no caller is involved
     let rows = Entity::find().filter(Column::Provider.eq(provider)).filter(Column::ExternalId.eq(external_id));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// The product with this code, locked until the commit.
+/// Locks the product with this code until the commit.
 pub(crate) async fn lock_product(txn: &Txn, code: &str) -> Result<Option<products::Model>> {
     let rows = products::Entity::visible(Scope::Everything).filter(products::Column::Code.eq(code));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// The product that a version is one of, locked until the commit.
+/// Locks the product of a version until the commit.
 pub(crate) async fn lock_product_of(txn: &Txn, version_id: Uuid) -> Result<Option<products::Model>> {
     let version = product_versions::Entity::visible(Scope::Everything)
         .filter(product_versions::Column::Id.eq(version_id))
@@ -39,10 +39,10 @@ pub(crate) async fn lock_product_of(txn: &Txn, version_id: Uuid) -> Result<Optio
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// The price, of any provider, that says what a product is: the newest of those that are sold, or else of all.
+/// Returns the price, of any provider, that names a product: the newest one on sale, or else the newest of all.
 pub(crate) async fn price_that_has_the_say(txn: &Txn, product_id: Uuid) -> Result<Option<provider_prices::Model>> {
     use provider_prices::Column;
-    // unscoped: providers speak of them, no caller
+    // unscoped: mirrors providers, no caller is involved
     let rows = provider_prices::Entity::find()
         .inner_join(product_versions::Entity)
         .filter(product_versions::Column::ProductId.eq(product_id))
@@ -52,7 +52,7 @@ pub(crate) async fn price_that_has_the_say(txn: &Txn, product_id: Uuid) -> Resul
     Ok(rows.one(txn).await?)
 }
 
-/// The versions of a product, by number.
+/// Returns the versions of a product, by number.
 pub(crate) async fn versions_of(txn: &Txn, product_id: Uuid) -> Result<Vec<product_versions::Model>> {
     let rows = product_versions::Entity::visible(Scope::Everything)
         .filter(product_versions::Column::ProductId.eq(product_id))
@@ -60,7 +60,7 @@ pub(crate) async fn versions_of(txn: &Txn, product_id: Uuid) -> Result<Vec<produ
     Ok(rows.all(txn).await?)
 }
 
-/// The prices of a version that ask for the same as `price`, in the order in which they came to be here.
+/// Returns the prices of a version with the terms of `price`, oldest first.
 pub(crate) async fn prices_like(
     txn: &Txn,
     version_id: Uuid,
@@ -78,7 +78,7 @@ pub(crate) async fn prices_like(
     Ok(rows.all(txn).await?)
 }
 
-/// The price with this id, of a version that is or was on sale.
+/// Returns the price with this id, of a version that is or was on sale.
 pub(crate) async fn published_price(txn: &Txn, id: Uuid) -> Result<Option<prices::Model>> {
     let rows = prices::Entity::visible(Scope::Everything)
         .inner_join(product_versions::Entity)
@@ -87,35 +87,35 @@ pub(crate) async fn published_price(txn: &Txn, id: Uuid) -> Result<Option<prices
     Ok(rows.one(txn).await?)
 }
 
-/// Those of these prices that some price of `provider` stands for.
+/// Returns those of these prices that `provider` sells.
 pub(crate) async fn prices_taken(txn: &Txn, provider: &str, ids: impl Iterator<Item = Uuid>) -> Result<HashSet<Uuid>> {
     use provider_prices::{Column, Entity};
-    // unscoped: a provider speaks of them, no caller
+    // unscoped: mirrors a provider, no caller is involved
     let rows = Entity::find().filter(Column::Provider.eq(provider)).filter(Column::PriceId.is_in(ids));
     Ok(rows.all(txn).await?.into_iter().filter_map(|row| row.price_id).collect())
 }
 
-/// Whether some provider sells the price at present.
+/// Returns whether some provider sells a price now.
 pub(crate) async fn is_sold(txn: &Txn, price_id: Uuid) -> Result<bool> {
     use provider_prices::{Column, Entity};
-    // unscoped: providers speak of it, no caller
+    // unscoped: mirrors providers, no caller is involved
     let rows = Entity::find().filter(Column::PriceId.eq(price_id)).filter(Column::Active.eq(true));
     Ok(rows.one(txn).await?.is_some())
 }
 
-/// The price with this id, locked until the commit.
+/// Locks the price with this id until the commit.
 pub(crate) async fn price(txn: &Txn, id: Uuid) -> Result<Option<prices::Model>> {
     let rows = prices::Entity::visible(Scope::Everything).filter(prices::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// What prices of a provider stand for, by their ids there.
+/// Returns the products behind prices of a provider, by their ids there.
 pub(crate) async fn known_prices(
     txn: &Txn,
     provider: &str,
     external_ids: &[String],
 ) -> Result<HashMap<String, KnownPrice>> {
-    // unscoped: a provider speaks of them, no caller
+    // unscoped: mirrors a provider, no caller is involved
     let rows = provider_prices::Entity::find()
         .inner_join(product_versions::Entity)
         .join(sea_orm::JoinType::InnerJoin, sea_orm::RelationTrait::def(&product_versions::Relation::Products))

@@ -1,118 +1,35 @@
-//! Every query on the catalogue.
+//! Queries on the catalogue.
 
 pub(super) mod mirror;
 
 mod offers;
 mod provider_prices;
 mod sold;
+mod visible;
 
 pub use offers::{credits_of_pack, on_sale, sold_as};
 pub use provider_prices::{ProviderPrices, ProviderPricesOf};
 pub use sold::{Sold, SoldThere, products_there, sold, version_by_id};
 
-use crate::auth::{Permission, Scope};
+use crate::auth::Scope;
 use crate::db::{ChildListing, Listing, Order, Txn, Visible};
 use crate::error::Result;
 use crate::order;
-use crate::plans::values::VersionStatus;
+use crate::plans::values::{ProductKind, VersionStatus};
 use entity::{credit_allowances, credit_units, features, prices, product_features, product_versions, products};
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::sea_query::{ExprTrait, LockType, Query, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Who writes the catalogue sees the drafts.
-const WRITERS: &[Permission] = &[Permission::CatalogueWrite];
-
-/// What has been published is public, also when it is no longer sold: someone may hold it. Drafts are not.
-fn published(scope: Scope, version: impl ColumnTrait) -> SimpleExpr {
-    if scope == Scope::Everything {
-        return Expr::cust("TRUE");
-    }
-    let versions = Query::select()
-        .column(product_versions::Column::Id)
-        .from(product_versions::Entity)
-        .and_where(product_versions::Column::Status.ne(VersionStatus::Draft))
-        .take();
-    version.in_subquery(versions)
-}
-
-impl Visible for products::Entity {
-    const OPEN_TO: &'static [Permission] = WRITERS;
-
-    fn visible(scope: Scope) -> Select<Self> {
-        if scope == Scope::Everything {
-            return Self::find();
-        }
-        Self::find().filter(
-            products::Column::Id.in_subquery(
-                Query::select()
-                    .column(product_versions::Column::ProductId)
-                    .from(product_versions::Entity)
-                    .and_where(product_versions::Column::Status.ne(VersionStatus::Draft))
-                    .take(),
-            ),
-        )
-    }
-}
-
-impl Visible for product_versions::Entity {
-    const OPEN_TO: &'static [Permission] = WRITERS;
-
-    fn visible(scope: Scope) -> Select<Self> {
-        let rows = Self::find();
-        if scope == Scope::Everything {
-            rows
-        } else {
-            rows.filter(product_versions::Column::Status.ne(VersionStatus::Draft))
-        }
-    }
-}
-
-impl Visible for prices::Entity {
-    const OPEN_TO: &'static [Permission] = WRITERS;
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(published(scope, prices::Column::ProductVersionId))
-    }
-}
-
-impl Visible for product_features::Entity {
-    const OPEN_TO: &'static [Permission] = WRITERS;
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(published(scope, product_features::Column::ProductVersionId))
-    }
-}
-
-impl Visible for credit_allowances::Entity {
-    const OPEN_TO: &'static [Permission] = WRITERS;
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(published(scope, credit_allowances::Column::ProductVersionId))
-    }
-}
-
-impl Visible for features::Entity {
-    fn visible(_: Scope) -> Select<Self> {
-        Self::find()
-    }
-}
-
-impl Visible for credit_units::Entity {
-    fn visible(_: Scope) -> Select<Self> {
-        Self::find()
-    }
-}
-
-/// What is on offer, lowest rank first.
+/// Products, by rank.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Plans {
-    /// These kinds alone.
-    pub kinds: Vec<&'static str>,
-    /// Whether it is sold at present; `None` for either.
+    /// Only these kinds.
+    pub kinds: Vec<ProductKind>,
+    /// Only those on sale, or only those not on sale; `None` for both.
     pub active: Option<bool>,
-    /// This code alone.
+    /// Only the one with this code.
     pub code: Option<String>,
     /// Highest rank first.
     pub descending: bool,
@@ -137,7 +54,7 @@ impl Listing for Plans {
     }
 }
 
-/// The plan that a version is one of.
+/// The plan of a version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PlanOfVersion;
 
@@ -169,7 +86,7 @@ impl ChildListing for PlanOfVersion {
 /// The versions of a plan, newest first: all of them, or the one on sale.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Versions {
-    /// The version on sale alone.
+    /// Only the version on sale.
     pub current: bool,
 }
 
@@ -193,7 +110,7 @@ impl ChildListing for Versions {
     }
 }
 
-/// Lists the parts of a version: a listing without filter, by one column, that hangs on `product_version_id`.
+/// Defines the list of one kind of a version's parts: without filter, by one column, under `product_version_id`.
 macro_rules! part_of_version {
     ($(#[$doc:meta])* $name:ident, $table:ident, $field:ident, $column:ident) => {
         $(#[$doc])*
@@ -223,19 +140,19 @@ macro_rules! part_of_version {
 }
 
 part_of_version!(
-    /// The prices of a version, smallest amount first.
+    /// Prices of a version, smallest amount first.
     Prices, prices, unit_amount_minor, UnitAmountMinor
 );
 part_of_version!(
-    /// The credits that a version grants, in the order in which they are spent.
+    /// Credit allowances of a version, in the order of spending.
     Allowances, credit_allowances, priority, Priority
 );
 
-/// What a version grants, in the order in which it was written down.
+/// Features that a version grants, in the order of definition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Features;
 
-/// The ids of the versions of the plans with these codes.
+/// Selects the ids of the versions of the plans with these codes.
 pub fn versions_of_plans(codes: &[String]) -> SelectStatement {
     let plans = Query::select()
         .column(products::Column::Id)
@@ -249,24 +166,24 @@ pub fn versions_of_plans(codes: &[String]) -> SelectStatement {
         .take()
 }
 
-/// The credit unit with this code.
+/// Returns the credit unit with this code.
 pub async fn credit_unit(db: &impl ConnectionTrait, code: &str) -> Result<Option<credit_units::Model>> {
     Ok(credit_units::Entity::visible(Scope::Public).filter(credit_units::Column::Code.eq(code)).one(db).await?)
 }
 
-/// The plan with this id, locked until the commit.
+/// Locks the plan with this id until the commit.
 pub(super) async fn lock_plan(txn: &Txn, id: Uuid) -> Result<Option<products::Model>> {
     let rows = products::Entity::visible(Scope::Everything).filter(products::Column::Id.eq(id));
     Ok(rows.lock(LockType::Update).one(txn).await?)
 }
 
-/// The version with this id, locked until the commit.
+/// Locks the version with this id until the commit.
 pub(super) async fn lock_version(txn: &Txn, id: Uuid) -> Result<Option<product_versions::Model>> {
     let rows = product_versions::Entity::visible(Scope::Everything).filter(product_versions::Column::Id.eq(id));
     Ok(rows.lock(LockType::Update).one(txn).await?)
 }
 
-/// The highest version number of a plan so far.
+/// Returns the version of a plan with the highest number.
 pub(super) async fn newest_version(txn: &Txn, product_id: Uuid) -> Result<Option<product_versions::Model>> {
     Ok(product_versions::Entity::visible(Scope::Everything)
         .filter(product_versions::Column::ProductId.eq(product_id))
@@ -275,7 +192,7 @@ pub(super) async fn newest_version(txn: &Txn, product_id: Uuid) -> Result<Option
         .await?)
 }
 
-/// Whether a version has a price.
+/// Returns whether a version has a price.
 pub(super) async fn has_price(txn: &Txn, version_id: Uuid) -> Result<bool> {
     let rows = prices::Entity::visible(Scope::Everything).filter(prices::Column::ProductVersionId.eq(version_id));
     Ok(rows.one(txn).await?.is_some())
@@ -301,7 +218,7 @@ impl ChildListing for Features {
     }
 }
 
-/// The features with these codes, by code.
+/// Returns the features with these codes, by code.
 pub(super) async fn features_by_code(
     db: &impl ConnectionTrait,
     codes: impl Iterator<Item = &str>,
@@ -310,7 +227,7 @@ pub(super) async fn features_by_code(
     Ok(rows.into_iter().map(|feature| (feature.code.clone(), feature)).collect())
 }
 
-/// The credit units with these codes, by code.
+/// Returns the credit units with these codes, by code.
 pub(super) async fn units_by_code(
     db: &impl ConnectionTrait,
     codes: impl Iterator<Item = &str>,

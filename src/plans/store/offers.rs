@@ -1,4 +1,4 @@
-//! What can be bought at a provider: no caller is involved.
+//! Queries on the products on sale: no caller is involved.
 
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
@@ -8,7 +8,7 @@ use entity::{credit_allowances, credit_units, prices, product_versions, products
 use sea_orm::{ColumnTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait};
 use uuid::Uuid;
 
-/// What a price buys, if it is on sale: of a published version of an active product.
+/// Returns a price with its product if it is on sale: of a published version of an active product.
 pub async fn on_sale(txn: &Txn, price_id: Uuid) -> Result<Option<(prices::Model, products::Model)>> {
     let found = prices::Entity::visible(Scope::Everything)
         .join(JoinType::InnerJoin, prices::Relation::ProductVersions.def())
@@ -23,7 +23,7 @@ pub async fn on_sale(txn: &Txn, price_id: Uuid) -> Result<Option<(prices::Model,
     Ok(found.and_then(|(price, product)| Some((price, product?))))
 }
 
-/// The provider's price that a price of ours is sold as; the newest of several.
+/// Returns the provider's price that sells a price of ours; the newest of several.
 pub async fn sold_as(txn: &Txn, provider: &str, price_id: Uuid) -> Result<Option<provider_prices::Model>> {
     use provider_prices::Column;
     let rows = provider_prices::Entity::visible(Scope::Everything).filter(Column::PriceId.eq(price_id));
@@ -31,7 +31,7 @@ pub async fn sold_as(txn: &Txn, provider: &str, price_id: Uuid) -> Result<Option
     Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::ExternalId).one(txn).await?)
 }
 
-/// The credits that a version brings once, when it is bought: the code of their unit, and how many.
+/// Returns the unit's code and the amount of the credits that a version grants once on purchase.
 pub async fn credits_of_pack(txn: &Txn, version_id: Uuid) -> Result<Option<(String, i64)>> {
     use credit_allowances::Column;
     let rows = credit_allowances::Entity::visible(Scope::Everything)

@@ -1,6 +1,6 @@
-//! Which prices at the payment providers sell what.
+//! Lists of prices at the payment providers.
 
-use super::{WRITERS, published};
+use super::visible::{WRITERS, published};
 use crate::auth::{Permission, Scope};
 use crate::db::{ChildListing, Listing, Order, Visible};
 use crate::order;
@@ -16,18 +16,18 @@ impl Visible for provider_prices::Entity {
     }
 }
 
-/// Prices at the payment providers, first known first.
+/// Prices at the payment providers, in the order in which they became known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProviderPrices;
 
-/// What prices at the payment providers hang on.
+/// The parent of a list of prices at the payment providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProviderPricesOf {
-    /// The version of the plan that they sell.
+    /// The version of a plan that they sell.
     Version,
-    /// Our price that they are.
+    /// The price of ours that they sell.
     Price,
-    /// The subscription's item that bills for one of them.
+    /// The subscription item that bills one of them.
     SubscriptionItem,
 }
 

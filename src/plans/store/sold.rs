@@ -1,4 +1,4 @@
-//! What of a plan a payment provider is to sell, and what it sells.
+//! The offer of a plan, compared with a payment provider's catalogue.
 
 use crate::auth::Scope;
 use crate::db::Visible;
@@ -9,46 +9,46 @@ use sea_orm::{ColumnTrait, ConnectionTrait, JoinType, QueryFilter, QueryOrder, Q
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// A plan with what is to be sold of it, and what a provider sells of it.
+/// A plan with its offer and a provider's prices for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sold {
     /// The plan.
     pub plan: products::Model,
-    /// The version on sale; `None` where none is.
+    /// The version on sale; `None` if none is.
     pub version: Option<product_versions::Model>,
-    /// The prices of that version that can be bought at.
+    /// The prices of that version that are on sale.
     pub prices: Vec<prices::Model>,
-    /// The credits that come with the version once, with the code of their unit.
+    /// The credits that the version grants once, with the code of their unit.
     pub credits: Vec<(String, i64)>,
     /// The prices of the plan at the provider, newest last.
     pub there: Vec<SoldThere>,
-    /// The products at the provider that have prices of other plans too.
+    /// The ids of products at the provider that have prices of other plans too.
     pub shared: Vec<String>,
 }
 
 /// A price at a provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SoldThere {
-    /// The price there.
+    /// The price at the provider.
     pub row: provider_prices::Model,
-    /// Our price that it is; `None` where it is not one amount for each unit.
+    /// The price of ours that it sells; `None` if it is not one amount per unit.
     pub own: Option<prices::Model>,
 }
 
 impl Sold {
-    /// The prices on sale that the provider does not have.
+    /// Returns the prices on sale that the provider does not have.
     pub fn missing(&self) -> impl Iterator<Item = &prices::Model> {
         let is_there = |price: &prices::Model| self.there.iter().any(|there| there.row.price_id == Some(price.id));
         self.prices.iter().filter(move |price| !is_there(price))
     }
 
-    /// What the provider sells of versions that are no longer on sale.
+    /// Returns the provider's prices on sale whose versions are not on sale any more.
     pub fn outdated(&self) -> impl Iterator<Item = &SoldThere> {
         let version_id = self.version.as_ref().map(|version| version.id);
         self.there.iter().filter(move |there| there.row.active && Some(there.row.product_version_id) != version_id)
     }
 
-    /// The product at the provider, by its id there: that of the newest price which is sold, or else of all.
+    /// Returns the id of the product at the provider: that of the newest price on sale, or else of the newest of all.
     pub fn product_there(&self) -> Option<&str> {
         let newest = self.there.iter().rev();
         let found = newest.clone().find(|there| there.row.active).or(newest.clone().next())?;
@@ -56,7 +56,7 @@ impl Sold {
     }
 }
 
-/// A plan with what `provider` sells of it; `None` where there is no such plan.
+/// Returns a plan with the prices of `provider` for it; `None` if there is no such plan.
 pub async fn sold(db: &impl ConnectionTrait, provider: &str, plan_id: Uuid) -> Result<Option<Sold>> {
     let plans = products::Entity::visible(Scope::Everything).filter(products::Column::Id.eq(plan_id));
     let Some(plan) = plans.one(db).await? else { return Ok(None) };
@@ -103,7 +103,7 @@ async fn credits_of(db: &impl ConnectionTrait, version_id: Uuid) -> Result<Vec<(
     Ok(rows.into_iter().filter_map(|(allowance, unit)| Some((unit?.code, allowance.amount))).collect())
 }
 
-/// The products at `provider` that the plan with this code is, by their ids there.
+/// Returns the ids of the products at `provider` for the plan with this code.
 pub async fn products_there(db: &impl ConnectionTrait, provider: &str, code: &str) -> Result<BTreeSet<String>> {
     use provider_prices::{Column, Entity};
     let rows = Entity::visible(Scope::Everything)
@@ -114,7 +114,7 @@ pub async fn products_there(db: &impl ConnectionTrait, provider: &str, code: &st
     Ok(rows.all(db).await?.into_iter().map(|row| row.product_external_id).collect())
 }
 
-/// The plan that a version is one of, and where the version stands.
+/// Returns the version with this id.
 pub async fn version_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<product_versions::Model>> {
     let rows = product_versions::Entity::visible(Scope::Everything).filter(product_versions::Column::Id.eq(id));
     Ok(rows.one(db).await?)

@@ -1,9 +1,9 @@
-//! Every state that a subscription was in. What was written down is never changed: a correction is a later row of the
-//! same time.
+//! The history of a subscription's states. Rows are never changed: a correction is a later row with the same effective
+//! time.
 
 use super::arr::yearly;
-use super::present::plan_item;
-use super::{ObservedDiscount, ObservedItem, ObservedState};
+use super::observed::{ObservedDiscount, ObservedItem, ObservedState};
+use super::plan::plan_item;
 use crate::db::Mirror;
 use crate::error::Result;
 use crate::plans::KnownPrice;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Adds the states that are not written down yet, or not as they are seen now; whether there were any.
+/// Adds the states that are missing or recorded differently, and returns whether there were any.
 pub(super) async fn project_history(
     mirror: &mut Mirror<'_>,
     subscription: &subscriptions::Model,
@@ -22,7 +22,7 @@ pub(super) async fn project_history(
     known: &HashMap<String, KnownPrice>,
 ) -> Result<bool> {
     let written = store::versions(mirror.txn, subscription.id).await?;
-    // In the order in which they were recorded, so that the valid one of each time is the one that stays.
+    // The rows come in the order of recording, so that the valid one of each effective time stays in the map.
     let valid: HashMap<_, _> = written.iter().map(|version| (version.effective_at, version)).collect();
     let mut changed = false;
     for state in history {
@@ -32,7 +32,8 @@ pub(super) async fn project_history(
             continue;
         }
         let row = match before {
-            // After what it corrects by time and by id, whatever the clocks of two nodes say.
+            // A correction comes after the row that it corrects, by time and by id, even if the clocks of two nodes
+            // differ.
             Some(before) => subscription_versions::Model {
                 id: wanted.id.max(Uuid::from_u128(before.id.as_u128().saturating_add(1))),
                 recorded_at: wanted.recorded_at.max(before.recorded_at + TimeDelta::microseconds(1)),
@@ -48,7 +49,7 @@ pub(super) async fn project_history(
 }
 
 fn says_the_same(one: &subscription_versions::Model, other: &subscription_versions::Model) -> bool {
-    // Which of several events of one content brought it is left as it was first seen.
+    // Several events may carry one content: the first one stays the recorded cause.
     let content = |version: &subscription_versions::Model| subscription_versions::Model {
         id: other.id,
         recorded_at: other.recorded_at,
@@ -85,7 +86,7 @@ fn version(
     }
 }
 
-/// As both engines store it.
+/// Truncates to microseconds, as both engines store them.
 fn microseconds(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
 }
@@ -104,7 +105,7 @@ fn item_json(item: &ObservedItem, known: &HashMap<String, KnownPrice>) -> Value 
     })
 }
 
-/// The discount, or a list of them where there are several; `None` for none.
+/// Returns the discount, a list of several, or `None` if there is none.
 fn discount_json(discounts: &[ObservedDiscount]) -> Option<Value> {
     let one = |discount: &ObservedDiscount| {
         json!({

@@ -1,7 +1,8 @@
 //! The present state of a subscription.
 
 use super::history::project_history;
-use super::{ObservedItem, ObservedState, ObservedSubscription};
+use super::observed::{ObservedState, ObservedSubscription};
+use super::plan::plan_item;
 use crate::changes::{self, Change};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
@@ -12,14 +13,13 @@ use crate::subscriptions::values::{ItemKind, ScheduledChangeKind};
 use chrono::{DateTime, Utc};
 use entity::{scheduled_changes, subscription_items, subscriptions};
 use sea_orm::ActiveValue::Set;
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Mirrors a subscription of `account_id` with its items, what is to become of it, and its history.
+/// Mirrors a subscription of `account_id` with its items, scheduled changes and history.
 ///
-/// The plan is that of the item whose price, known here, has the highest rank; without one the subscription is kept and
-/// gives nothing.
+/// The plan is that of the item whose price is known and has the highest rank. A subscription without such an item is
+/// kept and gives no plan.
 pub async fn project_subscription(
     mirror: &mut Mirror<'_>,
     account_id: Uuid,
@@ -49,7 +49,7 @@ pub async fn project_subscription(
     Ok(written)
 }
 
-/// Writes down when a subscription was first paid for, after one of its payments was mirrored.
+/// Records the time of a subscription's first payment, after one of its payments was mirrored.
 pub async fn note_first_payment(mirror: &mut Mirror<'_>, subscription_id: Uuid) -> Result<()> {
     let Some(found) = store::lock_by_id(mirror.txn, subscription_id).await? else { return Ok(()) };
     let Some(first_paid_at) = store::first_paid_at(mirror.txn, subscription_id).await? else { return Ok(()) };
@@ -60,16 +60,6 @@ pub async fn note_first_payment(mirror: &mut Mirror<'_>, subscription_id: Uuid) 
         changes::record(mirror.txn, change).await?;
     }
     Ok(())
-}
-
-/// The item that gives the plan, with what its price stands for: of several, the highest rank, and then the first.
-pub(super) fn plan_item<'a>(
-    items: &'a [ObservedItem],
-    known: &'a HashMap<String, KnownPrice>,
-) -> Option<(&'a ObservedItem, &'a KnownPrice)> {
-    let plans = items.iter().filter_map(|item| Some((item, known.get(&item.price_external_id)?)));
-    let plans = plans.filter(|(_, price)| price.kind == ProductKind::Plan).enumerate();
-    plans.max_by_key(|(index, (_, price))| (price.rank, Reverse(*index))).map(|(_, plan)| plan)
 }
 
 fn price_ids(subscription: &ObservedSubscription, history: &[ObservedState]) -> Vec<String> {
@@ -130,12 +120,12 @@ fn row(
     }
 }
 
-/// Whether a span ends after it starts: the table holds no other.
+/// Returns whether a span does not end before it starts: the table refuses others.
 fn forward((start, end): &Span) -> bool {
     start <= end
 }
 
-/// Makes the items what was observed; whether anything changed.
+/// Updates the items to those observed, and returns whether anything changed.
 async fn project_items(
     mirror: &mut Mirror<'_>,
     subscription: &subscriptions::Model,
@@ -151,7 +141,7 @@ async fn project_items(
     let plan = plan_item(&observed.items, known).map(|(item, _)| item);
     let mut changed = false;
     for (index, item) in observed.items.iter().enumerate() {
-        // Of two items of one id, the first is taken.
+        // The first of two items with one id counts.
         if ids[..index].contains(&item.external_id) {
             continue;
         }
@@ -161,7 +151,7 @@ async fn project_items(
         let kind = match price {
             _ if item.metered => ItemKind::Metered,
             Some(price) if price.kind == ProductKind::Plan => ItemKind::Plan,
-            // What is not known is the plan where nothing else is.
+            // Without a known plan, a first item with an unknown price is taken for the plan.
             None if plan.is_none() && index == 0 => ItemKind::Plan,
             _ => ItemKind::Addon,
         };
@@ -188,7 +178,7 @@ async fn project_items(
     Ok(changed)
 }
 
-/// Makes what is to become of the subscription what was observed; whether anything changed.
+/// Updates the scheduled changes to those observed, and returns whether anything changed.
 async fn project_scheduled(
     mirror: &mut Mirror<'_>,
     subscription: &subscriptions::Model,
@@ -206,7 +196,7 @@ async fn project_scheduled(
     let mut seen = Vec::new();
     for change in &observed.scheduled {
         let key = (change.kind, change.effective_at);
-        // Of two changes of one kind and time, the first is taken.
+        // The first of two changes with one kind and time counts.
         if seen.contains(&key) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Subscriptions as the projection looks for them: no caller is involved.
+//! Queries on subscriptions for the projection and for `billing`: no caller is involved.
 
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
@@ -12,13 +12,13 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// The id here of a provider's subscription; `None` where it is not mirrored yet.
-pub async fn mirrored(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<Uuid>> {
+/// Returns our id of a provider's subscription; `None` if it is not mirrored yet.
+pub async fn find_id(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<Uuid>> {
     let rows = of_provider(provider, external_id).select_only().column(subscriptions::Column::Id);
     Ok(rows.into_tuple().one(txn).await?)
 }
 
-/// The mirror of a provider's subscription.
+/// Returns the mirror of a provider's subscription.
 pub async fn by_external_id(
     db: &DatabaseConnection,
     provider: &str,
@@ -27,30 +27,30 @@ pub async fn by_external_id(
     Ok(of_provider(provider, external_id).one(db).await?)
 }
 
-/// The subscription with this id, which is known to be there.
+/// Returns the subscription with this id, which must exist.
 pub async fn find(db: &DatabaseConnection, id: Uuid) -> Result<subscriptions::Model> {
     let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
-    rows.one(db).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("a subscription vanished")))
+    rows.one(db).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("The subscription is missing after its commit.")))
 }
 
-/// The item with this id, whoever asks.
+/// Returns the item with this id, for any caller.
 pub async fn item(txn: &Txn, id: Uuid) -> Result<Option<subscription_items::Model>> {
     let rows = subscription_items::Entity::visible(Scope::Everything).filter(subscription_items::Column::Id.eq(id));
     Ok(rows.one(txn).await?)
 }
 
-/// What a subscription bills for.
+/// Items of a subscription.
 pub async fn items_of(txn: &Txn, subscription_id: Uuid) -> Result<Vec<subscription_items::Model>> {
     items(txn, subscription_id, &[]).await
 }
 
-/// The subscription with this id, whoever asks.
+/// Returns the subscription with this id, for any caller.
 pub async fn by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> {
     let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
     Ok(rows.one(txn).await?)
 }
 
-/// Whether an account has a subscription that is not over, and that more than its first payment is awaited of.
+/// Returns whether an account has a subscription that has not ended and does not wait for its first payment.
 pub async fn has_plan(txn: &Txn, account_id: Uuid) -> Result<bool> {
     use subscriptions::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
@@ -58,7 +58,7 @@ pub async fn has_plan(txn: &Txn, account_id: Uuid) -> Result<bool> {
     Ok(rows.filter(Column::Status.is_not_in(over)).one(txn).await?.is_some())
 }
 
-/// The mirror of a provider's subscription, locked until the commit.
+/// Locks the mirror of a provider's subscription until the commit.
 pub(crate) async fn lock_subscription(
     txn: &Txn,
     provider: &str,
@@ -73,25 +73,25 @@ fn of_provider(provider: &str, external_id: &str) -> Select<subscriptions::Entit
     rows.filter(Column::ExternalId.eq(external_id))
 }
 
-/// The subscription with this id, locked until the commit.
+/// Locks the subscription with this id until the commit.
 pub(crate) async fn lock_by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> {
     let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// When the first payment above zero for a subscription succeeded.
+/// Returns the time of the first successful payment above zero for a subscription.
 pub(crate) async fn first_paid_at(txn: &Txn, subscription_id: Uuid) -> Result<Option<DateTimeWithTimeZone>> {
     use payments::{Column, Entity};
     // unscoped: no caller is involved
     let rows = Entity::find()
         .filter(Column::SubscriptionId.eq(subscription_id))
-        .filter(Column::Status.eq("succeeded"))
+        .filter(Column::PaidAt.is_not_null())
         .filter(Column::AmountMinor.gt(0))
         .order_by_asc(Column::PaidAt);
     Ok(rows.one(txn).await?.and_then(|payment| payment.paid_at))
 }
 
-/// The items of a subscription, and those that have one of these ids.
+/// Locks the items of a subscription, and those with one of these ids.
 pub(crate) async fn items(
     txn: &Txn,
     subscription_id: Uuid,
@@ -102,26 +102,27 @@ pub(crate) async fn items(
     Ok(Entity::visible(Scope::Everything).filter(ours).lock_exclusive().all(txn).await?)
 }
 
-/// Forgets an item that is no longer billed for; what it was is in the history.
+/// Deletes an item that is no longer billed; the history keeps its past.
 pub(crate) async fn delete_item(txn: &Txn, id: Uuid) -> Result<()> {
     subscription_items::Entity::delete_by_id(id).exec(txn).await?;
     Ok(())
 }
 
-/// What is to become of a subscription.
+/// A scheduled change of a subscription.
 pub(crate) async fn scheduled(txn: &Txn, subscription_id: Uuid) -> Result<Vec<scheduled_changes::Model>> {
     use scheduled_changes::{Column, Entity};
     // unscoped: no caller is involved
     Ok(Entity::find().filter(Column::SubscriptionId.eq(subscription_id)).all(txn).await?)
 }
 
-/// Forgets a change that is not to be.
+/// Deletes a change that is no longer scheduled.
 pub(crate) async fn delete_scheduled(txn: &Txn, id: Uuid) -> Result<()> {
     scheduled_changes::Entity::delete_by_id(id).exec(txn).await?;
     Ok(())
 }
 
-/// Every state of a subscription that was written down, in the order in which it was: of one time, the last is valid.
+/// Returns every recorded state of a subscription, in the order of recording: the last one with an effective time is
+/// valid.
 pub(crate) async fn versions(txn: &Txn, subscription_id: Uuid) -> Result<Vec<subscription_versions::Model>> {
     use subscription_versions::{Column, Entity};
     let rows = Entity::visible(Scope::Everything)
@@ -132,19 +133,19 @@ pub(crate) async fn versions(txn: &Txn, subscription_id: Uuid) -> Result<Vec<sub
     Ok(rows.all(txn).await?)
 }
 
-/// The ids at `provider` of the subscriptions that bill for a price there, by id, those after `after`.
+/// Returns the provider's ids of the subscriptions that bill a price, in their order, from the first one after `after`.
 pub async fn billing_for(
     db: &DatabaseConnection,
     provider: &str,
     price_external_id: &str,
     after: &str,
-    most: u64,
+    limit: u64,
 ) -> Result<Vec<String>> {
     use subscriptions::{Column, Entity, Relation};
     // unscoped: no caller is involved
     let rows = Entity::find().join(JoinType::InnerJoin, Relation::SubscriptionItems.def());
     let rows = rows.filter(subscription_items::Column::PriceExternalId.eq(price_external_id));
     let rows = rows.filter(Column::Provider.eq(provider)).filter(Column::ExternalId.gt(after));
-    let rows = rows.select_only().column(Column::ExternalId).distinct().order_by_asc(Column::ExternalId).limit(most);
+    let rows = rows.select_only().column(Column::ExternalId).distinct().order_by_asc(Column::ExternalId).limit(limit);
     Ok(rows.into_tuple().all(db).await?)
 }

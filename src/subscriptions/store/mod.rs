@@ -11,6 +11,7 @@ use crate::db::{
 use crate::error::Result;
 use crate::order;
 use crate::plans::{ProductKind, versions_of_plans};
+use crate::subscriptions::values::SubscriptionStatus;
 use entity::{
     account_members, accounts, product_versions, products, scheduled_changes, subscription_items,
     subscription_versions, subscriptions,
@@ -48,25 +49,25 @@ impl Visible for scheduled_changes::Entity {
     }
 }
 
-/// Whose subscriptions.
+/// The holder of subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Holder {
-    /// Those of an account.
+    /// An account.
     Account,
-    /// Those of every account that a user is a member of.
+    /// All accounts that a user is a member of.
     User,
 }
 
-/// Subscriptions, by the time of their making.
+/// Subscriptions, by time of creation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subscriptions {
-    /// These statuses alone; empty for all.
-    pub statuses: Vec<&'static str>,
-    /// Plans with these codes alone; empty for all.
+    /// Only these statuses; empty for all.
+    pub statuses: Vec<SubscriptionStatus>,
+    /// Only plans with these codes; empty for all.
     pub plans: Vec<String>,
-    /// Known by this id at its provider alone.
+    /// Only the one with this id at its provider.
     pub external_id: Option<String>,
-    /// Made in this span.
+    /// Time of creation.
     pub created: Between,
     /// Newest first.
     pub descending: bool,
@@ -109,20 +110,20 @@ fn held_by(of: Holder, holder: SimpleExpr) -> SimpleExpr {
     }
 }
 
-/// A subscription and the plan that it gives.
+/// A subscription and its plan.
 pub type WithPlan = (subscriptions::Model, products::Model);
 
-/// The subscription that gives each holder their plan at present, with that plan, in one statement.
+/// Returns the subscription that gives each holder their current plan, with that plan, in one statement.
 ///
-/// A plan is held while a subscription to it is trialing, active or past due. Of several the one to the plan of the
-/// highest rank counts, and of those the newest. One whose plan is not known here gives none.
+/// A holder has a plan while a subscription to it is trialing, active or past due. Of several the one to the plan of
+/// the highest rank counts, and of those the newest. A subscription without a known plan gives none.
 pub async fn current(
     db: &DatabaseConnection,
     viewer: &Viewer,
     of: Holder,
     holders: &[Uuid],
 ) -> Result<HashMap<Uuid, WithPlan>> {
-    // In the words of the partial index that serves it.
+    // This is the condition of the partial index that serves the query.
     const CURRENT: &str = "\"subscriptions\".\"status\" IN ('trialing', 'active', 'past_due')";
     let mut rows = rows_for::<subscriptions::Entity>(viewer)?.filter(Expr::cust(CURRENT));
     let holder = match of {
@@ -162,7 +163,7 @@ pub async fn current(
     Ok(found)
 }
 
-/// What a subscription bills for.
+/// Items of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Items;
 
@@ -186,7 +187,7 @@ impl ChildListing for Items {
     }
 }
 
-/// What is to become of a subscription, soonest first.
+/// Scheduled changes of a subscription, soonest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ScheduledChanges;
 
@@ -210,7 +211,7 @@ impl ChildListing for ScheduledChanges {
     }
 }
 
-/// Every state that a subscription has been in, by the time it took effect.
+/// The states of a subscription, by effective time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct History {
     /// Newest first.
