@@ -1,5 +1,6 @@
 //! Accounts, through which people bill.
 
+use super::list::AccountKind;
 use super::member::AccountMember;
 use super::provider_customer::{ProviderCustomer, ProviderCustomerFilter, ProviderCustomerOrder};
 use super::user::User;
