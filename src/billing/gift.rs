@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::gifts::{self, NewGift, REDEEM, Redeemer, SELL};
 use crate::outbox::Call;
 use crate::{discounts, plans, subscriptions};
+use crate::providers::stripe::RefusalCode;
 use chrono::{DateTime, Utc};
 use entity::gifts::Model;
 use entity::subscriptions::Model as Subscription;
@@ -177,7 +178,7 @@ async fn ensure_coupon(app: &App, viewer: &Viewer) -> Result<()> {
         persistent: true,
         ..call(Uuid::nil(), "coupons.create", "coupons", params)
     };
-    ensure_unless(app, viewer, call, "resource_already_exists").await
+    ensure_unless(app, viewer, call, &RefusalCode::ResourceAlreadyExists).await
 }
 
 fn call(account_id: Uuid, operation: &'static str, path: &str, params: Value) -> Call {

@@ -6,7 +6,7 @@ use crate::auth::Viewer;
 use crate::db::{IdempotencyKey, Txn, stored_response};
 use crate::error::{Error, Refusal, Result};
 use crate::outbox::{self, Call, Done, NewCall, Outcome};
-use crate::providers::stripe::{CallError, Refused};
+use crate::providers::stripe::{CallError, Refused, RefusalCode};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
@@ -92,9 +92,9 @@ pub(super) async fn attempt(app: &App, viewer: &Viewer, call: Call) -> Result<Ou
 }
 
 /// The same, where a refusal with this code says that it is there already.
-pub(super) async fn ensure_unless(app: &App, viewer: &Viewer, call: Call, there: &str) -> Result<()> {
+pub(super) async fn ensure_unless(app: &App, viewer: &Viewer, call: Call, there: &RefusalCode) -> Result<()> {
     match attempt(app, viewer, call).await? {
-        Outcome::Refused(refused) if refused.code == there => Ok(()),
+        Outcome::Refused(refused) if refused.code == *there => Ok(()),
         outcome => settled(outcome).map(drop),
     }
 }
@@ -102,8 +102,8 @@ pub(super) async fn ensure_unless(app: &App, viewer: &Viewer, call: Call, there:
 /// What Stripe answered when it was asked for something that leaves nothing behind.
 pub(super) fn asked(answer: Result<Value, CallError>) -> Result<Value> {
     answer.map_err(|error| match error {
-        CallError::Away(why) => Error::Unavailable("Stripe", anyhow::anyhow!(why)),
-        CallError::NotFound => refusal(Refused { code: "resource_missing".to_owned(), ..Refused::default() }),
+        CallError::Unavailable(why) => Error::Unavailable("Stripe", anyhow::anyhow!(why)),
+        CallError::NotFound => refusal(Refused { code: RefusalCode::ResourceMissing, ..Refused::default() }),
         CallError::Refused(refused) if refused.is_final() => refusal(refused),
         CallError::Refused(refused) => Error::internal(anyhow::anyhow!("Stripe refuses us: {refused}")),
     })
@@ -126,25 +126,22 @@ pub(super) fn without_card(error: Error) -> Error {
     }
 }
 
-/// Codes of promotion codes and coupons that cannot be had.
-const PROMO_CODES: [&str; 3] = ["coupon_expired", "promotion_code_expired", "promotion_code_customer_not_eligible"];
-
 /// Stripe's refusal in our terms.
 pub(super) fn refusal(refused: Refused) -> Error {
     let param = refused.param.as_deref().unwrap_or_default();
-    let (code, message) = match &*refused.code {
-        "authentication_required" => (
+    let (code, message) = match &refused.code {
+        RefusalCode::AuthenticationRequired => (
             "AUTHENTICATION_REQUIRED",
             "the card's bank wants the customer to confirm; let them pay in a checkout".into(),
         ),
-        _ if refused.status == 402 || refused.decline_code.is_some() || refused.code == "card_declined" => {
+        _ if refused.is_card_declined() => {
             ("CARD_DECLINED", "the card was declined; use another".into())
         }
-        code if PROMO_CODES.contains(&code) || param.starts_with("discounts") || param == "promotion_code" => (
+        code if code.is_about_promo_code() || param.starts_with("discounts") || param == "promotion_code" => (
             "PROMO_CODE_INVALID",
             "the promotion code cannot be used: it has ended, is used up, or is for others".into(),
         ),
-        code if code == "resource_already_exists" || param == "code" => {
+        code if *code == RefusalCode::ResourceAlreadyExists || param == "code" => {
             ("CODE_TAKEN", "something at Stripe has this code already".into())
         }
         code => ("PROVIDER_REFUSED", format!("Stripe refuses: {code}").into()),

@@ -5,7 +5,7 @@ use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::inbox;
-use crate::providers::stripe::{CallError, Change, Changed, Client, Refused, is_fetchable};
+use crate::providers::stripe::{CallError, Change, Changed, Client, Refused, RefusalCode, is_fetchable};
 use chrono::TimeDelta;
 use entity::outbox_calls::{ActiveModel, Model};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -56,7 +56,7 @@ pub fn client(app: &App) -> Result<&Client> {
 pub async fn look_up(app: &App, collection: &str, id: &str, expand: &[&str]) -> Result<Value> {
     match client(app)?.get_with(collection, id, expand).await {
         Ok(answer) => Ok(answer.object),
-        Err(CallError::Away(why)) => Err(Error::Unavailable("Stripe", anyhow::anyhow!(why))),
+        Err(CallError::Unavailable(why)) => Err(Error::Unavailable("Stripe", anyhow::anyhow!(why))),
         Err(error) => Err(Error::internal(error)),
     }
 }
@@ -85,7 +85,7 @@ pub(super) async fn proceed(app: &App, call_id: Uuid, asker: Asker) -> Result<Op
     match make(app, &row).await {
         Ok(changed) => keep(app, row, changed).await.map(Some),
         Err(CallError::NotFound) => {
-            let refused = Refused { status: 404, code: "resource_missing".to_owned(), ..Refused::default() };
+            let refused = Refused { status: 404, code: RefusalCode::ResourceMissing, ..Refused::default() };
             refuse(app, row, refused).await.map(Some)
         }
         Err(CallError::Refused(refused)) if refused.is_final() => refuse(app, row, refused).await.map(Some),
@@ -93,13 +93,13 @@ pub(super) async fn proceed(app: &App, call_id: Uuid, asker: Asker) -> Result<Op
             settle(app, &row, ActiveModel { state: Set("abandoned".to_owned()), ..Default::default() }).await?;
             Err(Error::internal(anyhow::anyhow!("Stripe refuses us: {refused}")))
         }
-        Err(CallError::Away(why)) => Err(put_off(app, row, asker, &why).await?),
+        Err(CallError::Unavailable(why)) => Err(put_off(app, row, asker, &why).await?),
     }
 }
 
 /// Asks Stripe. An answer from another time is replaced by what is true now.
 async fn make(app: &App, row: &Model) -> Result<Changed, CallError> {
-    let Some(client) = &app.stripe else { return Err(CallError::Away("no key is configured".to_owned())) };
+    let Some(client) = &app.stripe else { return Err(CallError::Unavailable("no key is configured".to_owned())) };
     let change = Change {
         deletes: row.method == "DELETE",
         path: row.path.clone(),
@@ -139,12 +139,12 @@ async fn keep(app: &App, row: Model, changed: Changed) -> Result<Outcome> {
 async fn refuse(app: &App, row: Model, refused: Refused) -> Result<Outcome> {
     let change = ActiveModel {
         state: Set("refused".to_owned()),
-        error_code: Set(Some(refused.code.clone())),
+        error_code: Set(Some(refused.code.as_str().to_owned())),
         decline_code: Set(refused.decline_code.clone()),
         error_param: Set(refused.param.clone()),
         ..Default::default()
     };
-    let (change, code) = (settled(app, &row, change), refused.code.clone());
+    let (change, code) = (settled(app, &row, change), refused.code.as_str().to_owned());
     let kept = app.db.write(move |txn| {
         Box::pin(async move {
             if store::change(txn, row.id, &OPEN, change).await? {
@@ -190,7 +190,7 @@ fn done(row: &Model, object: Option<Value>) -> Option<Outcome> {
 }
 
 fn refusal(row: &Model) -> Refused {
-    let code = row.error_code.clone().unwrap_or_default();
+    let code = row.error_code.as_deref().map(RefusalCode::from).unwrap_or_default();
     let (decline_code, param) = (row.decline_code.clone(), row.error_param.clone());
     Refused { code, decline_code, param, ..Refused::default() }
 }

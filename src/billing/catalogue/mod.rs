@@ -18,7 +18,7 @@ use crate::auth::Viewer;
 use crate::error::{Error, Result};
 use crate::outbox::{self, Outcome};
 use crate::plans::{self, Sold};
-use crate::providers::stripe::CallError;
+use crate::providers::stripe::{CallError, RefusalCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -84,7 +84,7 @@ fn day(app: &App) -> String {
 /// Why Stripe could not be asked what is there.
 fn unread(error: CallError) -> Error {
     match error {
-        CallError::Away(_) => Error::ProviderUnavailable { will_retry: true },
+        CallError::Unavailable(_) => Error::ProviderUnavailable { will_retry: true },
         error => Error::internal(error),
     }
 }
@@ -93,7 +93,7 @@ fn unread(error: CallError) -> Error {
 fn made(outcome: Outcome) -> Result<Option<String>> {
     match outcome {
         Outcome::Done(done) => Ok(Some(done.object_id)),
-        Outcome::Refused(refused) if refused.code == "resource_already_exists" => Ok(None),
+        Outcome::Refused(refused) if refused.code == RefusalCode::ResourceAlreadyExists => Ok(None),
         Outcome::Refused(refused) => Err(refusal(refused)),
     }
 }

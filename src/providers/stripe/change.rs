@@ -34,7 +34,7 @@ pub struct Changed {
 }
 
 impl Client {
-    /// Asks for a change. An error that is [`CallError::Away`] says nothing of whether it was made: only the same change
+    /// Asks for a change. An error that is [`CallError::Unavailable`] says nothing of whether it was made: only the same change
     /// under the same key tells, within a day.
     pub async fn change(&self, change: &Change) -> Result<Changed, CallError> {
         let key = HeaderValue::try_from(&change.idempotency_key);

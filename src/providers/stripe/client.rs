@@ -18,7 +18,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use url::Url;
 
-use super::refused::Refused;
+use super::refused::{RefusalCode, Refused};
 use crate::config::{Secret, StripeConfig};
 
 /// The version of Stripe's API that we ask in, so that the account's own does not decide the shape of an answer. This
@@ -106,7 +106,7 @@ pub enum CallError {
     Refused(Refused),
     /// Stripe does not answer, or is too busy.
     #[error("Stripe is not available: {0}")]
-    Away(String),
+    Unavailable(String),
 }
 
 /// What one call sends.
@@ -187,7 +187,7 @@ impl Client {
         let has_more = reply.value["has_more"].as_bool().unwrap_or(false);
         match reply.value["data"].take() {
             Value::Array(objects) => Ok(Page { has_more: has_more && !objects.is_empty(), objects, at: reply.at }),
-            _ => Err(CallError::Away("the answer is no list".to_owned())),
+            _ => Err(CallError::Unavailable("the answer is no list".to_owned())),
         }
     }
 
@@ -208,7 +208,7 @@ impl Client {
 
     pub(super) async fn call(&self, call: &Call) -> Result<Reply, CallError> {
         if self.away().is_some_and(|until| Instant::now() < until) {
-            return Err(CallError::Away("it did not answer a moment ago".to_owned()));
+            return Err(CallError::Unavailable("it did not answer a moment ago".to_owned()));
         }
         let mut pause = self.timeout / FIRST_PAUSE;
         let mut attempt = 1;
@@ -282,11 +282,11 @@ impl Client {
 
 impl Failure {
     fn passing(why: String) -> Failure {
-        Failure { error: CallError::Away(why), again: Some(None), alone: false }
+        Failure { error: CallError::Unavailable(why), again: Some(None), alone: false }
     }
 
     fn lasting(what: &str) -> Failure {
-        let refused = Refused { code: what.to_owned(), ..Refused::default() };
+        let refused = Refused { code: RefusalCode::Other(what.to_owned()), ..Refused::default() };
         Failure { error: CallError::Refused(refused), again: None, alone: true }
     }
 
@@ -302,7 +302,7 @@ impl Failure {
         let asked = headers.get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok().map(Duration::from_secs));
         let error = match status {
             StatusCode::NOT_FOUND => CallError::NotFound,
-            _ if passing => CallError::Away(format!("it answers {status}")),
+            _ if passing => CallError::Unavailable(format!("it answers {status}")),
             _ => CallError::Refused(Refused::read(status.as_u16(), body)),
         };
         Failure { error, again: again.then_some(asked), alone: status == StatusCode::CONFLICT }
@@ -355,7 +355,7 @@ mod tests {
         }
         assert_eq!(failure(429, &[("retry-after", "2")]).again, Some(Some(Duration::from_secs(2))));
         assert_eq!(failure(404, &[]).error, CallError::NotFound);
-        let refused = Refused { status: 403, code: "a_b".to_owned(), ..Refused::default() };
+        let refused = Refused { status: 403, code: RefusalCode::Other("a_b".to_owned()), ..Refused::default() };
         assert_eq!(failure(403, &[]).error, CallError::Refused(refused));
     }
 

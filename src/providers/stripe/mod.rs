@@ -7,4 +7,4 @@ pub mod signature;
 
 pub use change::{Change, Changed};
 pub use client::{Answer, CallError, Client, Page, VERSION, is_fetchable};
-pub use refused::Refused;
+pub use refused::{RefusalCode, Refused};
