@@ -11,9 +11,9 @@ pub mod money;
 pub mod auth;
 pub mod db;
 pub mod providers;
-pub mod limits;
-pub mod limiter;
-pub mod meter;
+pub mod rate_limit;
+pub mod event_aggregator;
+pub mod metrics;
 
 pub mod app;
 pub mod jobs;

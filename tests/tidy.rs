@@ -64,11 +64,7 @@ const HOMES: &[Home] = &[
         homes: &["src/auth/", "src/http/", "src/providers/", "sandbox/src/http/delivery.rs"],
         advice: "calls to other machines go through src/providers/; the sandbox, a provider itself, sends its own webhooks",
     },
-    Home {
-        words: &["governor"],
-        homes: &["src/limits.rs"],
-        advice: "what may be tried how often is counted in src/limits.rs",
-    },
+    Home { words: &["governor"], homes: &["src/rate_limit.rs"], advice: "rate limits are kept in src/rate_limit.rs" },
     Home {
         words: &["std::env", "env::var*", "env::vars*"],
         homes: &["src/config"],

@@ -3,7 +3,7 @@
 use super::project::UserAppeared;
 use super::store;
 use super::values::{AccountKind, MemberRole, UserRole};
-use crate::app::{App, RememberedCaller};
+use crate::app::{App, CachedCaller};
 use crate::auth::{ApiKeySecret, Claims, Permissions, Role, Viewer};
 use crate::db::Txn;
 use crate::error::{Error, Result};
@@ -47,12 +47,12 @@ async fn by_claims(app: &App, mut claims: Claims) -> Result<Viewer> {
     Ok(Viewer::from_claims(&claims, caller.map(|caller| caller.user_id)))
 }
 
-fn cached_caller(app: &App, claims: &Claims) -> Option<RememberedCaller> {
+fn cached_caller(app: &App, claims: &Claims) -> Option<CachedCaller> {
     let caller = app.callers.get(&(claims.issuer.clone(), claims.subject.clone()))?;
-    (app.now() - caller.at < CACHE_TIME).then_some(caller)
+    (app.now() - caller.loaded_at < CACHE_TIME).then_some(caller)
 }
 
-async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>> {
+async fn identify(app: &App, claims: &Claims) -> Result<Option<CachedCaller>> {
     let mut user = store::user_by_identity(app.db.read(), &claims.issuer, &claims.subject).await?;
     if user.is_none() && app.config.jwt.create_users_on_sign_in {
         user = Some(create_user(app, claims).await?);
@@ -62,7 +62,7 @@ async fn identify(app: &App, claims: &Claims) -> Result<Option<RememberedCaller>
         return Err(Error::Unauthenticated("The user of this token was erased.".into()));
     }
     let caller =
-        RememberedCaller { user_id: user.id, admin: UserRole::parse(&user.role)? == UserRole::Admin, at: app.now() };
+        CachedCaller { user_id: user.id, admin: UserRole::parse(&user.role)? == UserRole::Admin, loaded_at: app.now() };
     app.callers.insert((claims.issuer.clone(), claims.subject.clone()), caller.clone());
     Ok(Some(caller))
 }

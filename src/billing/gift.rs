@@ -111,7 +111,7 @@ pub async fn redeem_gift(
     viewer.require_signed_in()?;
     let code = GiftCode::parse(code).ok_or_else(gifts::unknown)?;
     // What is mistyped is no guess; of well-formed codes a caller may try so many.
-    app.gift_tries.check(&viewer.actor())?;
+    app.gift_attempts.check(&viewer.actor())?;
     let input = (code.hash(), account_id);
     let order = Order { operation: REDEEM, key, input: &input };
     let done = match again(app, viewer, &order).await.map_err(without_card)? {

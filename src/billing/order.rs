@@ -6,7 +6,7 @@ use crate::auth::Viewer;
 use crate::db::{IdempotencyKey, Txn, stored_response};
 use crate::error::{Error, Refusal, Result};
 use crate::outbox::{self, Call, Done, NewCall, Outcome};
-use crate::providers::stripe::{CallError, Refused, RefusalCode};
+use crate::providers::stripe::{CallError, RefusalCode, Refused};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
@@ -134,9 +134,7 @@ pub(super) fn refusal(refused: Refused) -> Error {
             "AUTHENTICATION_REQUIRED",
             "the card's bank wants the customer to confirm; let them pay in a checkout".into(),
         ),
-        _ if refused.is_card_declined() => {
-            ("CARD_DECLINED", "the card was declined; use another".into())
-        }
+        _ if refused.is_card_declined() => ("CARD_DECLINED", "the card was declined; use another".into()),
         code if code.is_about_promo_code() || param.starts_with("discounts") || param == "promotion_code" => (
             "PROMO_CODE_INVALID",
             "the promotion code cannot be used: it has ended, is used up, or is for others".into(),

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     graphql::engine::errors::code,
     inbox, jobs,
-    meter::{FetchOutcome, WebhookOutcome},
+    metrics::{FetchOutcome, WebhookOutcome},
     outbox,
     providers::Provider,
 };
@@ -63,14 +63,14 @@ pub(super) async fn figures(app: &App, viewer: &Viewer) -> Result<String> {
     for provider in Provider::ALL {
         for outcome in WebhookOutcome::ALL {
             let labels = format!("provider=\"{}\",outcome=\"{}\"", provider.name(), outcome.name());
-            sample(&mut text, "tollgate_webhooks_total", &labels, app.meter.webhooks(provider, outcome));
+            sample(&mut text, "tollgate_webhooks_total", &labels, app.metrics.webhooks(provider, outcome));
         }
     }
     let name = "tollgate_stripe_fetches_total";
     family(&mut text, name, "counter", "Objects that this process asked Stripe for as it applied events, by outcome.");
     for outcome in FetchOutcome::ALL {
         let labels = format!("outcome=\"{}\"", outcome.name());
-        sample(&mut text, name, &labels, app.meter.fetches(outcome));
+        sample(&mut text, name, &labels, app.metrics.fetches(outcome));
     }
     family(&mut text, "tollgate_inbox_events", "gauge", "Events that are kept and not applied, by state.");
     let states =

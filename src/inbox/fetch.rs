@@ -8,7 +8,7 @@ use super::state::{EventSource, EventState};
 use super::{store, stripe};
 use crate::app::App;
 use crate::error::Result;
-use crate::meter::FetchOutcome;
+use crate::metrics::FetchOutcome;
 use crate::providers::Provider;
 use crate::providers::stripe::{CallError, VERSION};
 use chrono::{DateTime, Timelike, Utc};
@@ -41,17 +41,17 @@ async fn fetch(app: &App, provider: Provider, object_id: &str) -> Result<Option<
     let answer = match client.get_with(collection, object_id, &[]).await {
         Ok(answer) => answer,
         Err(CallError::NotFound) => {
-            app.meter.count_fetch(FetchOutcome::Missing);
+            app.metrics.count_fetch(FetchOutcome::Missing);
             tracing::debug!(collection, object_id, "Stripe sent an object that it does not have");
             return Ok(None);
         }
         Err(error) => {
-            app.meter.count_fetch(FetchOutcome::Failed);
+            app.metrics.count_fetch(FetchOutcome::Failed);
             tracing::warn!(collection, object_id, %error, "an object is applied as it was sent: it cannot be fetched");
             return Ok(None);
         }
     };
-    app.meter.count_fetch(FetchOutcome::Answered);
+    app.metrics.count_fetch(FetchOutcome::Answered);
     let found = event_of(app, answer.object, answer.at, EventSource::Fetched);
     Ok(found.filter(|row| row.object_id.as_deref() == Some(object_id)))
 }

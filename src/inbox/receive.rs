@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::changes::{self, Change};
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use crate::meter::WebhookOutcome;
+use crate::metrics::WebhookOutcome;
 use crate::providers::{Forgery, Provider, paddle, stripe};
 use crate::security::{self, SecurityEventKind};
 use entity::inbox_events::{Column, Entity, Model};
@@ -66,7 +66,7 @@ pub async fn receive(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, 
         Err(Declined::Unreadable(_)) => WebhookOutcome::Unreadable,
         Err(Declined::Failed(_)) => WebhookOutcome::Failed,
     };
-    app.meter.count_webhook(delivery.provider, counted);
+    app.metrics.count_webhook(delivery.provider, counted);
     outcome
 }
 

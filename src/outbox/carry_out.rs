@@ -5,7 +5,7 @@ use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::inbox;
-use crate::providers::stripe::{CallError, Change, Changed, Client, Refused, RefusalCode, is_fetchable};
+use crate::providers::stripe::{CallError, Change, Changed, Client, RefusalCode, Refused, is_fetchable};
 use chrono::TimeDelta;
 use entity::outbox_calls::{ActiveModel, Model};
 use sea_orm::ActiveValue::{NotSet, Set};

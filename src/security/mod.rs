@@ -10,7 +10,7 @@ pub use values::{SecurityEventKind, Severity};
 
 use crate::app::App;
 use crate::error::Result;
-use crate::limiter::Held;
+use crate::event_aggregator::PendingEvent;
 use std::time::Duration;
 
 /// Interval at which pending counts are written.
@@ -32,13 +32,13 @@ fn severity(kind: SecurityEventKind) -> Severity {
 /// written is kept for the next time: no caller fails because of it.
 pub async fn record(app: &App, kind: SecurityEventKind, subject: String, detail: String) {
     let kind = kind.as_str();
-    let due = app.suspicions.count((kind, subject), (kind, OTHER_SUBJECTS.to_owned()), detail, app.now());
+    let due = app.pending_security_events.count((kind, subject), (kind, OTHER_SUBJECTS.to_owned()), detail, app.now());
     write(app, due).await;
 }
 
 /// Writes the counts that are due.
 pub async fn flush(app: &App) {
-    write(app, app.suspicions.due(app.now())).await;
+    write(app, app.pending_security_events.take_due(app.now())).await;
 }
 
 /// Flushes each minute until `stop` completes, and then everything that is left.
@@ -47,10 +47,10 @@ pub async fn flush_until(app: &App, stop: impl Future<Output = ()>) {
     while tokio::time::timeout(FLUSH_INTERVAL, &mut stop).await.is_err() {
         flush(app).await;
     }
-    write(app, app.suspicions.take_all()).await;
+    write(app, app.pending_security_events.take_all()).await;
 }
 
-async fn write(app: &App, mut due: Vec<((&'static str, String), Held<String>)>) {
+async fn write(app: &App, mut due: Vec<((&'static str, String), PendingEvent<String>)>) {
     if due.is_empty() {
         return;
     }
@@ -61,11 +61,11 @@ async fn write(app: &App, mut due: Vec<((&'static str, String), Held<String>)>) 
             cause = format!("{:#}", anyhow::Error::from(error)),
             "Security events could not be written yet."
         );
-        app.suspicions.put_back(due);
+        app.pending_security_events.put_back(due);
     }
 }
 
-async fn insert(app: &App, due: &[((&'static str, String), Held<String>)]) -> Result<()> {
+async fn insert(app: &App, due: &[((&'static str, String), PendingEvent<String>)]) -> Result<()> {
     let mut rows = Vec::new();
     for ((kind, subject), held) in due {
         let kind = SecurityEventKind::parse(kind)?;

@@ -4,7 +4,7 @@ use super::values::{SecurityEventKind, Severity};
 use crate::auth::{Permission, Scope};
 use crate::db::{Between, Listing, Order, Txn, Visible, within};
 use crate::error::Result;
-use crate::limiter::Held;
+use crate::event_aggregator::PendingEvent;
 use crate::order;
 use chrono::{DurationRound, TimeDelta};
 use entity::security_events::{Column, Entity};
@@ -65,7 +65,7 @@ pub(super) struct Occurrences {
     pub(super) kind: SecurityEventKind,
     pub(super) severity: Severity,
     pub(super) subject: String,
-    pub(super) held: Held<String>,
+    pub(super) held: PendingEvent<String>,
 }
 
 /// Adds occurrences to the rows of their hour, and reopens resolved ones.

@@ -142,7 +142,10 @@ mod tests {
         let body = br#"{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds",
             "param":"items[0][price]","message":"4242 was declined"}}"#;
         let read = Refused::read(402, body);
-        assert_eq!((&read.code, read.decline_code.as_deref()), (&RefusalCode::CardDeclined, Some("insufficient_funds")));
+        assert_eq!(
+            (&read.code, read.decline_code.as_deref()),
+            (&RefusalCode::CardDeclined, Some("insufficient_funds"))
+        );
         assert_eq!(read.param.as_deref(), Some("items[0][price]"));
         assert!(!format!("{read:?}").contains("4242"));
         assert_eq!(Refused::read(400, b"{\"error\":{\"type\":\"api_error\"}}").code.as_str(), "api_error");

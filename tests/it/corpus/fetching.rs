@@ -10,7 +10,7 @@ use serde_json::json;
 use tollgate::accounts::UserAppeared;
 use tollgate::inbox::{ApplyObject, ReapplyPrice, WakeWaiting};
 use tollgate::jobs::Worker;
-use tollgate::meter::FetchOutcome;
+use tollgate::metrics::FetchOutcome;
 
 both_engines!(asked_while_shuffled, asked_while_stripe_fails, fetched_objects_count_for_more_than_received_ones);
 
@@ -45,7 +45,7 @@ async fn run(given: &TestApp, seed: u64, failing: u32) -> [u64; 2] {
         work(&test).await;
     }
     check(&test, &sequences, &format!("asked, seed {seed}, {failing} of 100 failing")).await;
-    [FetchOutcome::Answered, FetchOutcome::Failed].map(|outcome| test.app.meter.fetches(outcome))
+    [FetchOutcome::Answered, FetchOutcome::Failed].map(|outcome| test.app.metrics.fetches(outcome))
 }
 
 async fn asked_while_shuffled(given: &TestApp) {

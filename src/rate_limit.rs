@@ -1,4 +1,4 @@
-//! How often something may be tried, counted in this process alone.
+//! Rate limits, kept in the memory of this process.
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -11,18 +11,18 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many counts there are. Memory cannot grow beyond them, however many callers there are; with far more callers
-/// than this in one minute, some share a count. Nobody outside can tell which.
+/// Number of counters. It bounds the memory: keys are hashed to a counter, so with far more keys than this in one minute
+/// some share one. The hash is seeded at random, so callers cannot find out which.
 const SLOTS: u64 = 1 << 16;
 
-/// So many tries a minute for each key; unused ones are saved up for a minute.
+/// A limit of attempts per minute for each key, with a burst of one minute's attempts.
 pub struct RateLimit {
     limiter: RateLimiter<u64, HashMapStateStore<u64>, Steady, NoOpMiddleware<Duration>>,
     clock: Steady,
     hasher: RandomState,
 }
 
-/// The app's clock as the limiter takes it.
+/// The app's clock in the form `governor` needs.
 #[derive(Clone)]
 struct Steady(Arc<Clock>);
 
@@ -35,14 +35,14 @@ impl LimitClock for Steady {
 }
 
 impl RateLimit {
-    /// `times` tries a minute.
-    pub fn per_minute(times: NonZeroU32, clock: Arc<Clock>) -> RateLimit {
+    /// Creates a limit of `attempts` per minute.
+    pub fn per_minute(attempts: NonZeroU32, clock: Arc<Clock>) -> RateLimit {
         let clock = Steady(clock);
-        let limiter = RateLimiter::hashmap_with_clock(Quota::per_minute(times), clock.clone());
+        let limiter = RateLimiter::hashmap_with_clock(Quota::per_minute(attempts), clock.clone());
         RateLimit { limiter, clock, hasher: RandomState::new() }
     }
 
-    /// Counts one try of `key`, or refuses it.
+    /// Counts one attempt for `key`; fails with [`Error::RateLimited`] if the limit is reached.
     pub fn check(&self, key: &impl Hash) -> Result<()> {
         let slot = self.hasher.hash_one(key) % SLOTS;
         self.limiter
@@ -57,7 +57,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta};
 
     #[test]
-    fn each_key_has_its_tries_and_gets_them_back_with_time() {
+    fn each_key_has_its_own_attempts_which_come_back_with_time() {
         let clock = Arc::new(Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
         let limit = RateLimit::per_minute(NonZeroU32::new(6).unwrap(), Arc::clone(&clock));
         for _ in 0..6 {
@@ -73,7 +73,7 @@ mod tests {
         limit.check(&"a").unwrap();
         limit.check(&"a").unwrap_err();
         clock.advance(TimeDelta::hours(1));
-        assert_eq!((0..10).filter(|_| limit.check(&"a").is_ok()).count(), 6, "no more than a minute's tries are saved");
+        assert_eq!((0..10).filter(|_| limit.check(&"a").is_ok()).count(), 6, "the burst is one minute's attempts");
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl FetchOutcome {
 
 /// The counters of one process.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct Metrics {
     stripe: Webhooks,
     paddle: Webhooks,
     fetches: Fetches,
@@ -94,7 +94,7 @@ struct Webhooks {
     failed: AtomicU64,
 }
 
-impl Meter {
+impl Metrics {
     /// Counts a webhook.
     pub fn count_webhook(&self, provider: Provider, outcome: WebhookOutcome) {
         self.webhook(provider, outcome).fetch_add(1, Ordering::Relaxed);
