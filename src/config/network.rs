@@ -1,62 +1,100 @@
-//! Addresses and networks, and the proxies among them.
+//! The settings of the network: the address of the server, web origins and proxies in front of it.
 
-use std::net::IpAddr;
-use std::str::FromStr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::ProxyConfig;
+use ipnet::IpNet;
+use url::{Host, Url};
+
 use super::read::Reader;
 
-/// An address, or all that begin with the same bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    /// How many bits count.
-    length: u32,
+/// The web origins that may call from a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// All origins.
+    Any,
+    /// These origins, each as browsers write it (`https://app.example.com`); empty allows none.
+    Listed(Vec<String>),
 }
 
-impl Network {
-    /// Whether `address` is in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let same = |one: u128, other: u128, unused: u32| (one ^ other).checked_shr(unused).unwrap_or(0) == 0;
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                same(u32::from(own).into(), u32::from(other).into(), 32 - self.length)
+/// The trusted proxies in front of Tollgate.
+#[derive(Debug, Clone)]
+pub struct ProxyConfig {
+    /// Their networks; empty if clients connect directly.
+    pub trusted: Vec<IpNet>,
+    /// The header in which they pass on the client's address.
+    pub client_ip_header: String,
+}
+
+/// Returns whether the host of a URL is this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Reads the address of the server.
+pub(super) fn listen(reader: &mut Reader) -> SocketAddr {
+    let text = reader.text("listen").unwrap_or_default();
+    text.parse().unwrap_or_else(|_| {
+        reader.mistake("listen", Some(&text), "It must be an IP address and a port, such as 127.0.0.1:8080.");
+        ([127, 0, 0, 1], 0).into()
+    })
+}
+
+/// Reads the web origins.
+pub(super) fn cors_origins(reader: &mut Reader) -> CorsOrigins {
+    let entries = reader.list("cors_origins");
+    if entries == ["*"] {
+        return CorsOrigins::Any;
+    }
+    let mut origins = Vec::new();
+    for entry in entries {
+        match Url::parse(&entry) {
+            Ok(url) if is_origin(&url) => origins.push(url.origin().ascii_serialization()),
+            _ => {
+                let rule = "Each must be an origin such as https://app.example.com, without a path, or `*` alone.";
+                reader.mistake("cors_origins", Some(&entry), rule);
             }
-            (IpAddr::V6(own), IpAddr::V6(other)) => same(own.into(), other.into(), 128 - self.length),
-            _ => false,
         }
     }
+    CorsOrigins::Listed(origins)
 }
 
-impl FromStr for Network {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const ALLOWED: &str = "each must be an address or a network, such as 10.0.0.0/8 or fd00::/8";
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| ALLOWED)?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let length = length.map_or(Ok(longest), |length| length.parse().map_err(|_| ALLOWED))?;
-        if length <= longest { Ok(Network { address, length }) } else { Err(ALLOWED) }
-    }
+/// Returns whether a URL consists of a scheme, a host and an optional port.
+fn is_origin(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
+/// Reads the trusted proxies.
 pub(super) fn proxies(reader: &mut Reader) -> ProxyConfig {
     let mut trusted = Vec::new();
     for entry in reader.list("trusted_proxies") {
-        match entry.parse() {
-            Ok(network) => trusted.push(network),
-            Err(allowed) => reader.mistake("trusted_proxies", Some(&entry), allowed),
+        match network(&entry) {
+            Some(network) => trusted.push(network),
+            None => {
+                let rule = "Each must be an address or a network, such as 10.0.0.0/8 or fd00::/8.";
+                reader.mistake("trusted_proxies", Some(&entry), rule);
+            }
         }
     }
     let header = reader.text("client_ip_header").unwrap_or_default();
     if header.is_empty() || !header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        reader.mistake("client_ip_header", Some(&header), "it must be the name of a header, such as x-forwarded-for");
+        reader.mistake("client_ip_header", Some(&header), "It must be the name of a header, such as x-forwarded-for.");
     }
     ProxyConfig { trusted, client_ip_header: header }
+}
+
+/// Parses a network, or an address as a network of one.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
 }
 
 #[cfg(test)]
@@ -64,11 +102,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_holds_the_addresses_that_begin_as_it_does() {
-        for (network, address, holds) in [
+    fn a_network_contains_the_addresses_with_its_prefix() {
+        for (text, address, contained) in [
             ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.1.2.3/8", "10.255.0.1", true),
             ("10.0.0.0/8", "11.0.0.1", false),
-            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
             ("192.0.2.7", "192.0.2.7", true),
             ("192.0.2.7", "192.0.2.6", false),
             ("0.0.0.0/0", "203.0.113.9", true),
@@ -78,11 +116,11 @@ mod tests {
             ("::/0", "2001:db8::1", true),
             ("2001:db8::1", "2001:db8::1", true),
         ] {
-            let parsed: Network = network.parse().unwrap();
-            assert_eq!(parsed.contains(address.parse().unwrap()), holds, "{network} {address}");
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(network(text).unwrap().contains(&address), contained, "{text} {address}");
         }
         for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "proxy", "10.0.0/8"] {
-            assert!(text.parse::<Network>().is_err(), "{text}");
+            assert!(network(text).is_none(), "{text}");
         }
     }
 }

@@ -1,22 +1,22 @@
-//! The settings of the payment providers: whose webhooks are accepted, and where Stripe's API is.
+//! The settings of the payment providers.
 
 use std::time::Duration;
 
 use url::Url;
 
-use super::check::is_loopback;
+use super::network::is_loopback;
 use super::read::Reader;
-use super::{Environment, Secret};
+use super::values::{Environment, Secret};
 
-/// The least length of a secret that webhooks are signed with; those of the providers are longer.
+/// Minimum length of a webhook secret; the providers issue longer ones.
 const SECRET_MIN_BYTES: usize = 16;
 
-/// What we know of the payment providers.
+/// The payment providers.
 #[derive(Debug, Clone)]
 pub struct Providers {
-    /// Whether events of real money are ours, or those of test mode.
+    /// True if events of live mode are processed, false for those of test mode.
     pub livemode: bool,
-    /// The largest body of a webhook, in bytes.
+    /// Maximum size of a webhook's body, in bytes.
     pub webhook_body_bytes: usize,
     /// Stripe.
     pub stripe: StripeConfig,
@@ -24,32 +24,33 @@ pub struct Providers {
     pub paddle: PaddleConfig,
 }
 
-/// Which events of Stripe are accepted, and how its API is called.
+/// Stripe: the accepted webhooks, and the API.
 #[derive(Debug, Clone)]
 pub struct StripeConfig {
-    /// The secrets that webhooks may be signed with, several while one is replaced; empty accepts none.
+    /// The accepted signing secrets, several during a rotation; empty accepts no webhook.
     pub webhook_secrets: Vec<Secret>,
-    /// How far the time of a signature may lie from ours, in both directions.
+    /// Maximum difference between the time of a signature and the clock, in both directions.
     pub webhook_tolerance: Duration,
-    /// The account (`acct_…`) whose events are ours where an event names one; `None` makes all those foreign.
+    /// The own account (`acct_…`). Events that name another account are not processed; `None` processes none that name one.
     pub account: Option<String>,
-    /// The key to call Stripe's API with; `None` leaves Stripe uncalled.
+    /// The key for Stripe's API; `None` if Stripe is not called.
     pub api_key: Option<Secret>,
-    /// Where Stripe's API is; without a path.
+    /// The URL of Stripe's API, without a path.
     pub api_base: Url,
-    /// How long one call may take.
+    /// Time limit for one request.
     pub api_timeout: Duration,
 }
 
-/// Which events of Paddle are accepted.
+/// Paddle: the accepted webhooks.
 #[derive(Debug, Clone)]
 pub struct PaddleConfig {
-    /// The secrets that webhooks may be signed with, several while one is replaced; empty accepts none.
+    /// The accepted signing secrets, several during a rotation; empty accepts no webhook.
     pub webhook_secrets: Vec<Secret>,
-    /// How far the time of a signature may lie from ours, in both directions.
+    /// Maximum difference between the time of a signature and the clock, in both directions.
     pub webhook_tolerance: Duration,
 }
 
+/// Reads the settings of the payment providers.
 pub(super) fn providers(reader: &mut Reader, environment: Environment) -> Providers {
     let livemode = reader.one_of("livemode", &[("true", true), ("false", false)]);
     let livemode = livemode.unwrap_or(environment == Environment::Production);
@@ -74,8 +75,8 @@ pub(super) fn providers(reader: &mut Reader, environment: Environment) -> Provid
 fn webhook_secrets(reader: &mut Reader, name: &'static str) -> Vec<Secret> {
     let secrets = reader.list(name);
     if let Some(short) = secrets.iter().find(|secret| secret.len() < SECRET_MIN_BYTES) {
-        let allowed = format!("one is {} bytes long; each must have at least {SECRET_MIN_BYTES}", short.len());
-        reader.mistake(name, None, allowed);
+        let rule = format!("One is {} bytes long; each must have at least {SECRET_MIN_BYTES}.", short.len());
+        reader.mistake(name, None, rule);
     }
     secrets.into_iter().map(Secret::new).collect()
 }
@@ -83,7 +84,7 @@ fn webhook_secrets(reader: &mut Reader, name: &'static str) -> Vec<Secret> {
 fn account(reader: &mut Reader) -> Option<String> {
     let account = reader.text("stripe_account")?;
     if !account.starts_with("acct_") {
-        reader.mistake("stripe_account", Some(&account), "it must be the id of an account, such as acct_1A2b3C4d");
+        reader.mistake("stripe_account", Some(&account), "It must be the id of an account, such as acct_1A2b3C4d.");
     }
     Some(account)
 }
@@ -91,38 +92,38 @@ fn account(reader: &mut Reader) -> Option<String> {
 fn api_key(reader: &mut Reader, livemode: bool) -> Option<Secret> {
     let key = reader.text("stripe_api_key")?;
     let of_mode = |mode: &str| ["sk_", "rk_"].iter().any(|kind| key.starts_with(&format!("{kind}{mode}")));
-    let allowed = match livemode {
-        _ if !of_mode("") => Some("it must be a secret or restricted key, which begins with sk_ or rk_"),
-        true if of_mode("test_") => Some("it is a key of test mode, and livemode is true"),
-        false if of_mode("live_") => Some("it is a key for real money, and livemode is false"),
+    let rule = match livemode {
+        _ if !of_mode("") => Some("It must be a secret or restricted key, which begins with sk_ or rk_."),
+        true if of_mode("test_") => Some("It is a key of test mode, and livemode is true. Use a live key, or set livemode to false."),
+        false if of_mode("live_") => Some("It is a key of live mode, and livemode is false. Use a test key, or set livemode to true."),
         _ => None,
     };
-    if let Some(allowed) = allowed {
-        reader.mistake("stripe_api_key", None, allowed);
+    if let Some(rule) = rule {
+        reader.mistake("stripe_api_key", None, rule);
     }
     Some(Secret::new(key))
 }
 
 fn api_base(reader: &mut Reader) -> Url {
     let text = reader.text("stripe_api_base").unwrap_or_default();
-    base(&text).unwrap_or_else(|allowed| {
-        reader.mistake("stripe_api_base", Some(&text), allowed);
-        Url::parse("https://localhost").expect("the stand-in is a URL")
+    base(&text).unwrap_or_else(|rule| {
+        reader.mistake("stripe_api_base", Some(&text), rule);
+        Url::parse("https://localhost").expect("the placeholder is a URL")
     })
 }
 
 fn base(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "it must be a URL such as https://api.stripe.com")?;
+    let url = Url::parse(text).map_err(|_| "It must be a URL such as https://api.stripe.com.")?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("the URL must not hold a user name or password");
+        return Err("The URL must not contain a user name or password.");
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err("it must be a scheme and a host alone, such as https://api.stripe.com");
+        return Err("It must be a scheme and a host alone, such as https://api.stripe.com.");
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
-        "http" => Err("over http anyone on the way could read the key; use https"),
-        _ => Err("it must be an https URL"),
+        "http" => Err("Over http, anyone on the network path could read the key. Use https."),
+        _ => Err("It must be an https URL."),
     }
 }

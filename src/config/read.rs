@@ -1,4 +1,4 @@
-//! Collects the values of the settings from the file and the environment, and every mistake on the way.
+//! Collects the settings from the file and the environment, and every mistake in them.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -6,23 +6,23 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::settings::{self, PREFIX, SETTINGS, Setting};
+use super::settings::{self, CONFIG_VARIABLE, PREFIX, SETTINGS, Setting};
 
-/// A value as it was written.
+/// A value as written.
 #[derive(Clone)]
 enum Raw {
     Text(String),
     List(Vec<String>),
 }
 
-/// What was written for each setting, and what is wrong with it.
+/// The values as written, and the mistakes in them.
 pub(super) struct Reader {
     values: HashMap<&'static str, Raw>,
     mistakes: Vec<String>,
 }
 
 impl Reader {
-    /// Reads the file, if there is one, and lays the environment over it.
+    /// Reads the file, if given, and the environment, which takes precedence.
     pub(super) fn new(file: Option<&Path>, env: &[(String, String)]) -> Self {
         let mut reader = Reader { values: HashMap::new(), mistakes: Vec::new() };
         if let Some(path) = file {
@@ -34,8 +34,8 @@ impl Reader {
         reader
     }
 
-    /// Notes that a setting is wrong: what was found (left out for a secret) and what is allowed.
-    pub(super) fn mistake(&mut self, name: &str, found: Option<&str>, allowed: impl Display) {
+    /// Records that a setting is wrong, with its value (not shown for a secret) and the rule as a sentence.
+    pub(super) fn mistake(&mut self, name: &str, found: Option<&str>, rule: impl Display) {
         let variable = format!("{PREFIX}{}", name.to_uppercase());
         let secret = settings::named(name).is_some_and(|setting| setting.secret);
         let found = match found {
@@ -43,22 +43,22 @@ impl Reader {
             Some(found) => format!("is {}", shown(found)),
             None => "is not set".to_owned(),
         };
-        self.mistakes.push(format!("{name} ({variable}) {found}: {allowed}"));
+        self.mistakes.push(format!("{name} ({variable}) {found}. {rule}"));
     }
 
-    /// What was written for a text setting, or its default; nothing where neither is there.
+    /// Returns the text of a setting or its default; `None` if it has neither.
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         match self.values.get(name).cloned() {
             Some(Raw::Text(text)) => Some(text),
             Some(Raw::List(list)) => {
-                self.mistake(name, Some(&list.join(",")), "write one value, not a list");
+                self.mistake(name, Some(&list.join(",")), "Write one value, not a list.");
                 None
             }
             None => default_of(name).map(str::to_owned),
         }
     }
 
-    /// The entries of a list: a TOML array, or a text separated by commas.
+    /// Returns the entries of a list: a TOML array, or a text separated by commas.
     pub(super) fn list(&mut self, name: &'static str) -> Vec<String> {
         let entries = match self.values.get(name).cloned() {
             Some(Raw::List(list)) => list,
@@ -68,7 +68,7 @@ impl Reader {
         entries.iter().map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
     }
 
-    /// A whole number in `range`; the lower bound stands in for a mistake that was noted.
+    /// Returns a whole number in `range`; the lower bound if it is wrong, which is recorded.
     pub(super) fn number<N>(&mut self, name: &'static str, range: RangeInclusive<N>) -> N
     where
         N: FromStr + PartialOrd + Display + Copy,
@@ -76,33 +76,33 @@ impl Reader {
         self.optional_number(name, range.clone()).unwrap_or(*range.start())
     }
 
-    /// A whole number in `range`; nothing where it was left out and has no default, or is wrong.
+    /// Returns a whole number in `range`; `None` if it is not set and has no default, or is wrong, which is recorded.
     pub(super) fn optional_number<N>(&mut self, name: &'static str, range: RangeInclusive<N>) -> Option<N>
     where
         N: FromStr + PartialOrd + Display,
     {
         let text = self.text(name)?;
-        // Both 1048576 and 1_048_576, as TOML itself reads them.
+        // Both 1048576 and 1_048_576, as in TOML.
         let number = text.replace('_', "").parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
-            let allowed = format!("it must be a whole number from {} to {}", range.start(), range.end());
-            self.mistake(name, Some(&text), allowed);
+            let rule = format!("It must be a whole number from {} to {}.", range.start(), range.end());
+            self.mistake(name, Some(&text), rule);
         }
         number
     }
 
-    /// One of a closed set of words; nothing where it was left out and has no default, or is wrong.
+    /// Returns one of a closed set of words; `None` if it is not set and has no default, or is wrong, which is recorded.
     pub(super) fn one_of<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         let found = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
         if found.is_none() {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            self.mistake(name, Some(&text), format!("it must be one of {}", words.join(", ")));
+            self.mistake(name, Some(&text), format!("It must be one of {}.", words.join(", ")));
         }
         found
     }
 
-    /// Every mistake that was noted.
+    /// Returns every recorded mistake.
     pub(super) fn into_mistakes(self) -> Vec<String> {
         self.mistakes
     }
@@ -110,7 +110,7 @@ impl Reader {
     fn read_file(&mut self, path: &Path) {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) => return self.mistakes.push(format!("the file {} cannot be read: {error}", path.display())),
+            Err(error) => return self.mistakes.push(format!("The file {} cannot be read: {error}.", path.display())),
         };
         match text.parse::<toml::Table>() {
             Ok(table) => table.into_iter().for_each(|(name, value)| self.read_entry(path, &name, value)),
@@ -119,7 +119,7 @@ impl Reader {
                 let start = error.span().map_or(0, |span| span.start.min(text.len()));
                 let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
                 self.mistakes.push(format!(
-                    "the file {} is not TOML: line {line}: {}",
+                    "The file {} is not TOML: line {line}: {}.",
                     path.display(),
                     error.message()
                 ));
@@ -131,19 +131,19 @@ impl Reader {
         let Some(setting) = settings::named(name) else {
             let hint = did_you_mean(&name.to_lowercase(), SETTINGS.iter().map(|setting| setting.name.to_owned()));
             let place = path.display();
-            return self.mistakes.push(format!("{} in the file {place} is not a setting{hint}", shown(name)));
+            return self.mistakes.push(format!("{} in the file {place} is not a setting.{hint}", shown(name)));
         };
         match raw(value) {
             Some(Raw::Text(text)) if text.is_empty() => {}
             Some(raw) => _ = self.values.insert(setting.name, raw),
-            None => self.mistake(name, Some("a table, a date or a fraction"), "write a text, a whole number or a list"),
+            None => self.mistake(name, Some("a table, a date or a fraction"), "Write a text, a whole number or a list."),
         }
     }
 
     fn read_variable(&mut self, variable: &str, value: &str) {
         let Some(name) = variable.strip_prefix(PREFIX) else { return };
-        // What starts with TEST_ is for the test suite, which may start us.
-        if variable == super::CONFIG_VARIABLE || name.starts_with("TEST_") || is_from_kubernetes(name, value) {
+        // Variables with TEST_ are for the test suite, which may start this program.
+        if variable == CONFIG_VARIABLE || name.starts_with("TEST_") || is_from_kubernetes(name, value) {
             return;
         }
         match SETTINGS.iter().find(|setting| setting.variable() == variable) {
@@ -151,7 +151,7 @@ impl Reader {
             Some(setting) => _ = self.values.insert(setting.name, Raw::Text(value.to_owned())),
             None => {
                 let hint = did_you_mean(&variable.to_uppercase(), SETTINGS.iter().map(Setting::variable));
-                self.mistakes.push(format!("the environment variable {} is not a setting{hint}", shown(variable)));
+                self.mistakes.push(format!("The environment variable {} is not a setting.{hint}", shown(variable)));
             }
         }
     }
@@ -173,28 +173,28 @@ fn raw(value: toml::Value) -> Option<Raw> {
     }
 }
 
-/// A value on one line of reasonable length, whatever it holds.
+/// Quotes a value on one line of at most 80 characters.
 fn shown(value: &str) -> String {
     let cut: String = value.chars().take(80).collect();
     if cut.len() < value.len() { format!("{cut:?}...") } else { format!("{cut:?}") }
 }
 
-/// Whether this is one of the variables that Kubernetes sets in every pod beside a service called `tollgate`.
+/// Returns whether Kubernetes sets this variable in every pod beside a service called `tollgate`.
 fn is_from_kubernetes(name: &str, value: &str) -> bool {
     let marks = ["SERVICE_HOST", "SERVICE_PORT", "_TCP_", "_UDP_"];
     marks.iter().any(|mark| name.contains(mark)) || value.starts_with("tcp://") || value.starts_with("udp://")
 }
 
-/// A hint at the closest of `known`, where one is close enough to be a slip of the pen.
+/// Suggests the closest of `known`, if one is close enough to be a typing mistake.
 fn did_you_mean(wrong: &str, known: impl Iterator<Item = String>) -> String {
     let closest = known.map(|name| (distance(wrong, &name), name)).min();
     match closest {
-        Some((distance, name)) if distance <= 3 => format!("; did you mean {name}?"),
+        Some((distance, name)) if distance <= 3 => format!(" Did you mean {name}?"),
         _ => String::new(),
     }
 }
 
-/// How many characters must be changed, added or removed to turn `a` into `b`.
+/// Returns the Levenshtein distance between two texts.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

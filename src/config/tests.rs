@@ -1,6 +1,8 @@
 use std::io::Write as _;
 
 use super::*;
+use std::path::Path;
+use std::time::Duration;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -68,7 +70,7 @@ fn production_is_careful() {
     assert!(config.providers.livemode);
     let keys = ("JWT_JWKS", "https://example.com/jwks.json");
     let error = load("", &[("ENVIRONMENT", "production"), keys]).unwrap_err();
-    assert!(error.starts_with("jwt_issuer (TOLLGATE_JWT_ISSUER) is not set: production needs it"), "{error}");
+    assert!(error.starts_with("jwt_issuer (TOLLGATE_JWT_ISSUER) is not set. Production needs it"), "{error}");
     load("", &[("ENVIRONMENT", "production"), keys, ("JWT_ISSUER", "https://example.com/")]).unwrap();
 }
 
@@ -119,36 +121,36 @@ fn the_providers_are_read() {
 #[test]
 fn every_wrong_value_is_refused_with_its_reason() {
     for (name, value, expected) in [
-        ("ENVIRONMENT", "prod", "is \"prod\": it must be one of development, production"),
-        ("LISTEN", "8080", "is \"8080\": it must be an IP address and a port"),
-        ("DATABASE_URL", "mysql://root:hunter2@db", "it must be sqlite://<path> or postgres://"),
-        ("DATABASE_URL", "sqlite://", "it must be sqlite://<path>"),
+        ("ENVIRONMENT", "prod", "is \"prod\". It must be one of development, production"),
+        ("LISTEN", "8080", "is \"8080\". It must be an IP address and a port"),
+        ("DATABASE_URL", "mysql://root:hunter2@db", "It must be sqlite://<path> or postgres://"),
+        ("DATABASE_URL", "sqlite://", "It must be sqlite://<path>"),
         ("DATABASE_URL", "sqlite::memory:", "loses everything"),
         ("DATABASE_URL", "sqlite://:memory:", "loses everything"),
         ("DATABASE_URL", "sqlite://t.db?mode=rwc", "sets SQLite's options itself"),
         ("DATABASE_URL", "postgres://u:hunter2@[db/t", "special characters in the password"),
         ("DATABASE_MAX_CONNECTIONS", "0", "whole number from 1 to 1000"),
         ("DATABASE_STATEMENT_TIMEOUT_MS", "1", "from 100 to 3600000"),
-        ("JWT_HS256_SECRET", "hunter2", "it is 7 bytes long and must be at least 32"),
-        ("JWT_JWKS", "no-such-file.json", "the file cannot be read"),
-        ("JWT_JWKS", "src", "there is no file of that name"),
-        ("JWT_JWKS", "http://example.com/jwks", "anyone on the way could replace the keys"),
-        ("JWT_JWKS", "http://127.0.0.1.example.com/jwks", "anyone on the way could replace the keys"),
-        ("JWT_JWKS", "ftp://example.com/jwks", "a file, or an https URL"),
-        ("JWT_JWKS", "https://", "it is not a URL"),
-        ("JWT_JWKS", "https://u:p@example.com/", "must not hold a user name"),
-        ("JWT_ALGORITHMS", "none", "each must be RS256, ES256 or EdDSA"),
-        ("JWT_ALGORITHMS", "rs256", "each must be RS256, ES256 or EdDSA"),
+        ("JWT_HS256_SECRET", "hunter2", "It is 7 bytes long and must be at least 32"),
+        ("JWT_JWKS", "no-such-file.json", "The file cannot be read"),
+        ("JWT_JWKS", "src", "It is not a file"),
+        ("JWT_JWKS", "http://example.com/jwks", "anyone on the network path could replace the keys"),
+        ("JWT_JWKS", "http://127.0.0.1.example.com/jwks", "anyone on the network path could replace the keys"),
+        ("JWT_JWKS", "ftp://example.com/jwks", "Give a file or an https URL"),
+        ("JWT_JWKS", "https://", "It is not a URL"),
+        ("JWT_JWKS", "https://u:p@example.com/", "must not contain a user name"),
+        ("JWT_ALGORITHMS", "none", "Each must be RS256, ES256 or EdDSA"),
+        ("JWT_ALGORITHMS", "rs256", "Each must be RS256, ES256 or EdDSA"),
         ("JWT_LEEWAY_S", "301", "from 0 to 300"),
         ("JWT_LEEWAY_S", "-1", "from 0 to 300"),
         ("JWT_LEEWAY_S", "1.5", "from 0 to 300"),
-        ("JWT_ROLE_CLAIM", "user_metadata.role", "users can write that object themselves"),
-        ("JWT_ROLE_CLAIM", "unsafe_metadata.role", "users can write that object themselves"),
+        ("JWT_ROLE_CLAIM", "user_metadata.role", "Users can write that object themselves"),
+        ("JWT_ROLE_CLAIM", "unsafe_metadata.role", "Users can write that object themselves"),
         ("CREATE_USERS_ON_SIGN_IN", "yes", "one of true, false"),
         ("CORS_ORIGINS", "*,https://a.example", "or `*` alone"),
         ("CORS_ORIGINS", "https://a.example/path", "without a path"),
-        ("CORS_ORIGINS", "app.example.com", "each must be an origin"),
-        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "each must be an address or a network"),
+        ("CORS_ORIGINS", "app.example.com", "Each must be an origin"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "Each must be an address or a network"),
         ("CLIENT_IP_HEADER", "x forwarded", "the name of a header"),
         ("LICENSE_CHECKS_PER_MINUTE", "0", "a whole number from 1 to 100000"),
         ("LICENSE_MAX_DEVICES", "0", "a whole number from 1 to 10000"),
@@ -156,23 +158,23 @@ fn every_wrong_value_is_refused_with_its_reason() {
         ("BODY_LIMIT_BYTES", "1MB", "from 1024 to 104857600"),
         ("LIMIT_DEPTH", "99999999999999999999999", "from 1 to 100"),
         ("LIVEMODE", "yes", "one of true, false"),
-        ("STRIPE_WEBHOOK_SECRETS", "whsec_0123456789abcdef,hunter2", "one is 7 bytes long; each must have at least 16"),
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_0123456789abcdef,hunter2", "One is 7 bytes long; each must have at least 16"),
         ("STRIPE_WEBHOOK_TOLERANCE_S", "0", "from 1 to 3600"),
-        ("STRIPE_ACCOUNT", "cus_1", "it must be the id of an account"),
+        ("STRIPE_ACCOUNT", "cus_1", "It must be the id of an account"),
         ("STRIPE_API_KEY", "pk_hunter2", "begins with sk_ or rk_"),
-        ("STRIPE_API_KEY", "rk_live_hunter2", "a key for real money, and livemode is false"),
-        ("STRIPE_API_BASE", "http://api.stripe.com", "anyone on the way could read the key"),
-        ("STRIPE_API_BASE", "https://u:p@api.stripe.com", "must not hold a user name"),
+        ("STRIPE_API_KEY", "rk_live_hunter2", "a key of live mode, and livemode is false"),
+        ("STRIPE_API_BASE", "http://api.stripe.com", "anyone on the network path could read the key"),
+        ("STRIPE_API_BASE", "https://u:p@api.stripe.com", "must not contain a user name"),
         ("STRIPE_API_BASE", "https://api.stripe.com/v1", "a scheme and a host alone"),
         ("STRIPE_API_BASE", "api.stripe.com", "a URL such as https://api.stripe.com"),
         ("STRIPE_API_BASE", "ftp://api.stripe.com", "an https URL"),
         ("STRIPE_API_TIMEOUT_MS", "99", "from 100 to 120000"),
-        ("PADDLE_WEBHOOK_SECRETS", "hunter2", "one is 7 bytes long"),
+        ("PADDLE_WEBHOOK_SECRETS", "hunter2", "One is 7 bytes long"),
         ("PADDLE_WEBHOOK_TOLERANCE_S", "3601", "from 1 to 3600"),
         ("WEBHOOK_BODY_LIMIT_BYTES", "1023", "from 1024 to 104857600"),
-        ("LOG", "tollgate=loud", "it must be off, error"),
-        ("LOG", "inof", "it must be off, error"),
-        ("LOG", "info,tollgate", "it must be off, error"),
+        ("LOG", "tollgate=loud", "It must be off, error"),
+        ("LOG", "inof", "It must be off, error"),
+        ("LOG", "info,tollgate", "It must be off, error"),
         ("LOG_FORMAT", "xml", "one of text, json"),
     ] {
         let error = load("", &[(name, value)]).unwrap_err();
@@ -191,8 +193,8 @@ fn settings_that_contradict_each_other_are_refused() {
     for (env, expected) in [
         (vec![secret, jwks], "either jwt_jwks or jwt_hs256_secret, not both"),
         (vec![secret, ("JWT_ALGORITHMS", "RS256")], "the only algorithm is HS256"),
-        (vec![jwks, ("JWT_ALGORITHMS", "RS256,HS256")], "a key set holds public keys only"),
-        (vec![("ENVIRONMENT", "production")], "nobody could sign in"),
+        (vec![jwks, ("JWT_ALGORITHMS", "RS256,HS256")], "A key set holds public keys only"),
+        (vec![("ENVIRONMENT", "production")], "Nobody could sign in"),
         (vec![("LIVEMODE", "true"), ("STRIPE_API_KEY", "sk_test_1")], "a key of test mode, and livemode is true"),
     ] {
         let error = load("", &env).unwrap_err();
@@ -208,17 +210,17 @@ fn every_mistake_is_named_at_once() {
     assert_eq!(error.lines().count(), 7, "{error}");
     for expected in [
         "\"lisen\" in the file ",
-        "is not a setting; did you mean listen?",
+        "is not a setting. Did you mean listen?",
         "limit_depth (TOLLGATE_LIMIT_DEPTH) is \"0\"",
-        "log (TOLLGATE_LOG) is \"info\": write one value, not a list",
+        "log (TOLLGATE_LOG) is \"info\". Write one value, not a list",
         "limit_batch (TOLLGATE_LIMIT_BATCH) is \"a table",
-        "TOLLGATE_JWT_LEEWAY\" is not a setting; did you mean TOLLGATE_JWT_LEEWAY_S?",
+        "TOLLGATE_JWT_LEEWAY\" is not a setting. Did you mean TOLLGATE_JWT_LEEWAY_S?",
         "log_format (TOLLGATE_LOG_FORMAT)",
     ] {
         assert!(error.contains(expected), "{expected}: {error}");
     }
     let line = error.lines().find(|line| line.contains("entirely_else")).unwrap();
-    assert!(line.ends_with("is not a setting"), "{line}");
+    assert!(line.ends_with("is not a setting."), "{line}");
 }
 
 #[test]
@@ -272,7 +274,7 @@ fn secrets_are_not_shown_by_debug() {
 fn the_example_file_is_what_the_table_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(written, example(), "write .env.example anew from config::example()");
+    assert_eq!(written, example(), "write .env.example anew from tollgate::config::example()");
     for setting in settings::SETTINGS {
         assert!(help().contains(&setting.variable()), "{}", setting.name);
     }

@@ -60,8 +60,7 @@ pub(super) async fn schema(
 /// An asset that browsers keep for a day and then ask for by its tag: the addresses carry no version.
 fn asset(request: &HeaderMap, bytes: &'static [u8], content_type: &'static str) -> Response {
     let digest = Sha256::digest(bytes);
-    let tag: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{tag}\"");
+    let tag = format!("\"{}\"", hex::encode(&digest[..8]));
     let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let headers = [
         (header::CONTENT_TYPE, content_type.to_owned()),

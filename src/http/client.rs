@@ -7,13 +7,13 @@ use axum::{
     http::{HeaderMap, HeaderName, request::Parts},
 };
 
-use crate::config::Network;
+use ipnet::IpNet;
 
 /// Proxies whose word is taken for where a request comes from.
 #[derive(Debug, Clone)]
 pub struct Proxies {
     /// Where they are; empty where clients connect to us directly.
-    pub trusted: Vec<Network>,
+    pub trusted: Vec<IpNet>,
     /// The header in which they say it.
     pub header: HeaderName,
 }
@@ -36,7 +36,7 @@ impl Proxies {
         let values: Vec<&str> = headers.get_all(&self.header).iter().filter_map(|value| value.to_str().ok()).collect();
         let mut said = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
         let mut client = peer;
-        while self.trusted.iter().any(|network| network.contains(client)) {
+        while self.trusted.iter().any(|network| network.contains(&client)) {
             match said.next().and_then(address) {
                 Some(before) => client = before,
                 None => break,

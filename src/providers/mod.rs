@@ -1,4 +1,4 @@
-//! The payment providers: what is genuine of what arrives in their names. Knows no feature.
+//! The payment providers: verification of their webhooks, and the client of Stripe's API. Knows no feature.
 
 mod origin;
 pub mod paddle;
@@ -24,7 +24,7 @@ impl Provider {
     /// Every provider.
     pub const ALL: [Provider; 2] = [Provider::Stripe, Provider::Paddle];
 
-    /// Its name in the database, in paths and in logs.
+    /// Returns the name used in the database, in paths and in logs.
     pub const fn name(self) -> &'static str {
         match self {
             Provider::Stripe => "stripe",
@@ -32,12 +32,12 @@ impl Provider {
         }
     }
 
-    /// The provider called `name`.
+    /// Returns the provider called `name`.
     pub fn named(name: &str) -> Option<Provider> {
         Provider::ALL.into_iter().find(|provider| provider.name() == name)
     }
 
-    /// The header that holds the signature of a webhook, in lower case.
+    /// Returns the name of the header with the signature of a webhook, in lower case.
     pub const fn signature_header(self) -> &'static str {
         match self {
             Provider::Stripe => stripe::signature::HEADER,
@@ -45,7 +45,7 @@ impl Provider {
         }
     }
 
-    /// The setting that holds the secrets of its webhooks.
+    /// Returns the name of the setting with the secrets of webhooks.
     pub const fn secrets_setting(self) -> &'static str {
         match self {
             Provider::Stripe => "stripe_webhook_secrets",

@@ -1,5 +1,5 @@
-//! What the signatures of both providers have in common: a header of pairs with one time and one or more HMACs, each
-//! over the time and the body as they were sent.
+//! Verification of webhook signatures, common to both providers: a header with a time and one or more HMACs over the time
+//! and the body.
 
 use crate::config::Secret;
 use chrono::{DateTime, Utc};
@@ -13,28 +13,28 @@ mod tests;
 
 /// Length of an HMAC-SHA256, in bytes.
 const MAC_BYTES: usize = 32;
-/// The longest header that is looked at: some twenty signatures.
-const LONGEST_HEADER: usize = 2_048;
+/// Maximum length of the header: about twenty signatures.
+const MAX_HEADER_BYTES: usize = 2_048;
 
-/// Why a body is not taken for one of the provider's. For the log and for admins, never for the sender.
+/// The reason why a signature is not accepted, for the log and for admins, never for the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forgery {
-    /// There is no signature at all.
+    /// The signature is missing.
     Missing,
-    /// The header is not of the provider's form.
+    /// The header does not have the provider's format.
     Malformed,
-    /// The header has no time.
+    /// The time is missing in the header.
     NoTimestamp,
-    /// The signature fits, and is too old: a copy of a genuine webhook, or a clock that is wrong.
+    /// The signature is valid but too old: a replayed webhook, or a wrong clock.
     TooOld,
-    /// The signature fits, and its time has not come: a clock that is wrong.
+    /// The signature is valid but from the future: a wrong clock.
     FromTheFuture,
-    /// No signature fits the body and a secret of ours.
+    /// No signature matches the body and one of the secrets.
     NoMatch,
 }
 
 impl Forgery {
-    /// The reason in words.
+    /// Returns the reason as text.
     pub const fn reason(self) -> &'static str {
         match self {
             Forgery::Missing => "no signature",
@@ -47,29 +47,29 @@ impl Forgery {
     }
 }
 
-/// How one provider signs.
+/// The format of one provider's signatures.
 pub(super) struct Scheme {
-    /// What stands between the pairs of the header.
+    /// The separator of the pairs in the header.
     pub(super) separator: char,
     /// The name of the time, in Unix seconds.
     pub(super) time: &'static str,
-    /// The name of an HMAC, in hexadecimal. Other names are passed over: older schemes and those to come.
+    /// The name of an HMAC, in hexadecimal. Other names are ignored: they belong to older or future schemes.
     pub(super) mac: &'static str,
-    /// What stands between the time and the body in what is signed.
-    pub(super) joint: &'static [u8],
+    /// The separator of time and body in the signed text.
+    pub(super) delimiter: &'static [u8],
 }
 
-/// What a header says.
+/// The parsed header.
 struct Claim<'h> {
-    /// As it was sent, since that is what is signed.
+    /// As sent, because that is what is signed.
     time: &'h str,
     macs: Vec<[u8; MAC_BYTES]>,
 }
 
 impl Scheme {
-    /// Passes what is signed with one of `secrets`, at a time within `tolerance` of `now`.
+    /// Accepts a body signed with one of `secrets` at a time within `tolerance` of `now`.
     ///
-    /// The time is judged last: of a signature that fits it tells more, and of one that does not it tells nothing.
+    /// The time is checked last, because only the time of a valid signature means anything.
     pub(super) fn verify(
         &self,
         header: Option<&str>,
@@ -99,19 +99,20 @@ impl Scheme {
     }
 
     fn read<'h>(&self, header: &'h str) -> Result<Claim<'h>, Forgery> {
-        if header.len() > LONGEST_HEADER {
+        if header.len() > MAX_HEADER_BYTES {
             return Err(Forgery::Malformed);
         }
         let (mut time, mut macs) = (None, Vec::new());
         for pair in header.split(self.separator) {
             let (name, value) = pair.trim().split_once('=').ok_or(Forgery::Malformed)?;
             if name == self.time {
-                // Of two times it would be open which one is judged and which one is signed.
+                // With two times it would be unclear which one is signed.
                 if time.replace(value).is_some() {
                     return Err(Forgery::Malformed);
                 }
             } else if name == self.mac {
-                macs.extend(unhex(value));
+                let mut mac = [0; MAC_BYTES];
+                macs.extend(hex::decode_to_slice(value, &mut mac).is_ok().then_some(mac));
             }
         }
         let time = time.ok_or(Forgery::NoTimestamp)?;
@@ -125,21 +126,8 @@ impl Scheme {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes keys of any length");
         mac.update(time.as_bytes());
-        mac.update(self.joint);
+        mac.update(self.delimiter);
         mac.update(body);
         mac.finalize().into_bytes().into()
     }
-}
-
-/// The bytes of an HMAC in hexadecimal; nothing for what is none.
-fn unhex(text: &str) -> Option<[u8; MAC_BYTES]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * MAC_BYTES || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let mut bytes = [0; MAC_BYTES];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 const SECRETS: [&str; 2] = ["whsec_new_0123456789", "whsec_old_9876543210"];
 const TOLERANCE: Duration = Duration::from_secs(300);
 const SCHEMES: [Scheme; 2] = [
-    Scheme { separator: ',', time: "t", mac: "v1", joint: b"." },
-    Scheme { separator: ';', time: "ts", mac: "h1", joint: b":" },
+    Scheme { separator: ',', time: "t", mac: "v1", delimiter: b"." },
+    Scheme { separator: ';', time: "ts", mac: "h1", delimiter: b":" },
 ];
 
 fn now() -> DateTime<Utc> {
@@ -14,7 +14,7 @@ fn now() -> DateTime<Utc> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }
 
 fn mac(scheme: &Scheme, secret: &str, time: &str, body: &[u8]) -> String {
