@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::event_aggregator::EventAggregator;
 use crate::metrics::Metrics;
-use crate::providers::stripe;
+use crate::providers::{http, stripe};
 use crate::rate_limit::RateLimit;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
@@ -63,8 +63,9 @@ impl App {
     pub async fn new(config: Config, clock: impl Into<Arc<Clock>>) -> anyhow::Result<App> {
         let clock = clock.into();
         let db = Db::connect(&config.database, &clock).await?;
-        let stripe = stripe::Client::new(&config.providers.stripe);
-        let tokens = Tokens::new(&config.jwt)?;
+        let http = http::client(&config.outgoing)?;
+        let stripe = stripe::Client::new(&config.providers.stripe, http.clone());
+        let tokens = Tokens::new(&config.jwt, http)?;
         let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
         let gift_attempts = RateLimit::per_minute(GIFT_ATTEMPTS_PER_MINUTE, Arc::clone(&clock));
         let callers = Cache::new(MAX_CACHED_CALLERS);

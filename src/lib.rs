@@ -8,9 +8,9 @@ pub mod config;
 pub mod money;
 
 // Infrastructure: knows no feature.
+pub mod providers;
 pub mod auth;
 pub mod db;
-pub mod providers;
 pub mod rate_limit;
 pub mod event_aggregator;
 pub mod metrics;

@@ -55,14 +55,24 @@ const HOMES: &[Home] = &[
         advice: "tokens are read in src/auth/, everyone else takes a Viewer",
     },
     Home {
-        words: &["reqwest", "hyper_util", "hyper_rustls"],
-        homes: &["src/auth/", "src/providers/", "sandbox/src/http/delivery.rs"],
-        advice: "calls to other machines go through src/providers/; the sandbox, a provider itself, sends its own webhooks",
+        words: &["reqwest"],
+        homes: &["src/auth/", "src/providers/"],
+        advice: "requests to other machines are made in src/providers/, and for key sets in src/auth/",
     },
     Home {
-        words: &["hyper"],
-        homes: &["src/auth/", "src/http/", "src/providers/", "sandbox/src/http/delivery.rs"],
-        advice: "calls to other machines go through src/providers/; the sandbox, a provider itself, sends its own webhooks",
+        words: &["rustls", "rustls_native_certs", "webpki_roots", "reqwest::Client::builder"],
+        homes: &["src/providers/http"],
+        advice: "the one HTTP client is made in src/providers/http.rs",
+    },
+    Home {
+        words: &["prometheus_client"],
+        homes: &["src/metrics.rs", "src/http/metrics.rs"],
+        advice: "counters are in src/metrics.rs, and /metrics in src/http/metrics.rs",
+    },
+    Home {
+        words: &["hyper", "hyper_util"],
+        homes: &["sandbox/src/http/delivery.rs"],
+        advice: "requests to other machines go through the client of src/providers/http.rs",
     },
     Home { words: &["governor"], homes: &["src/rate_limit.rs"], advice: "rate limits are kept in src/rate_limit.rs" },
     Home {

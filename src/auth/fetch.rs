@@ -1,53 +1,41 @@
-//! Fetches one small document over HTTPS.
+//! Fetching of key sets.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CACHE_CONTROL, HeaderMap, USER_AGENT};
-use hyper::{Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap};
+use reqwest::{Client, StatusCode};
 use url::Url;
 
 use crate::config::is_loopback;
+use crate::providers::http::read_body;
 
-/// A document, and for how long its server says it holds.
+/// A document with its lifetime.
 pub(super) struct Fetched {
-    /// The bytes of the document.
-    pub(super) body: Bytes,
-    /// The `max-age` of the answer; `None` where it has none.
+    pub(super) body: Vec<u8>,
+    /// The `max-age` of the response; `None` if it has none.
     pub(super) max_age: Option<Duration>,
 }
 
-/// Gets `url` within `timeout`, at most `max_bytes` long. Redirects are not followed, so that no server can pass the
-/// question on to another; http is for this machine only.
-pub(super) async fn get(url: &Url, timeout: Duration, max_bytes: usize) -> anyhow::Result<Fetched> {
+/// Fetches `url` within `timeout`; fails if the body exceeds `max_bytes`. Plain http is for this machine only.
+pub(super) async fn get(http: &Client, url: &Url, timeout: Duration, max_bytes: usize) -> anyhow::Result<Fetched> {
     ensure!(url.scheme() == "https" || is_loopback(url), "only https is safe beyond this machine");
-    match tokio::time::timeout(timeout, get_unhurried(url, max_bytes)).await {
+    match tokio::time::timeout(timeout, get_without_limit(http, url, max_bytes)).await {
         Ok(fetched) => fetched,
         Err(_) => bail!("no answer within {timeout:?}"),
     }
 }
 
-async fn get_unhurried(url: &Url, max_bytes: usize) -> anyhow::Result<Fetched> {
-    let connector =
-        hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
-    let request = Request::get(url.as_str())
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::new())?;
-    let response = client.request(request).await.context("the request failed")?;
+async fn get_without_limit(http: &Client, url: &Url, max_bytes: usize) -> anyhow::Result<Fetched> {
+    let response = http.get(url.clone()).header(ACCEPT, "application/json").send().await;
+    let response = response.map_err(reqwest::Error::without_url).context("the request failed")?;
     ensure!(response.status() == StatusCode::OK, "the server answered {}, not 200", response.status());
     let max_age = max_age(response.headers());
-    let body = Limited::new(response.into_body(), max_bytes).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!("the answer broke off or is over {max_bytes} bytes: {error}"))?;
-    Ok(Fetched { body: body.to_bytes(), max_age })
+    let body = read_body(response, max_bytes).await.context("the response cannot be read")?;
+    Ok(Fetched { body, max_age })
 }
 
-/// The lifetime that `Cache-Control` gives; zero where the answer must not be kept.
+/// Returns the lifetime from `Cache-Control`; zero if the response must not be cached.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let directives = values.flat_map(|value| value.split(',')).map(|directive| directive.trim().to_ascii_lowercase());
@@ -60,7 +48,7 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
+    use reqwest::header::HeaderValue;
 
     use super::*;
 

@@ -1,12 +1,12 @@
 use serde_json::Value;
 
 use super::*;
-use crate::auth::testing::{KeyServer, TestClock, TestKey, key_file};
+use crate::auth::testing::{KeyServer, TestClock, TestKey, http, key_file};
 
 const RS256: [JwtAlgorithm; 1] = [JwtAlgorithm::Rs256];
 
 fn at_url(server: &KeyServer, clock: &TestClock) -> Jwks {
-    Jwks::new(JwksSource::Url(server.url.clone()), RS256.to_vec(), clock.monotonic()).unwrap()
+    Jwks::new(JwksSource::Url(server.url.clone()), RS256.to_vec(), http(), clock.monotonic()).unwrap()
 }
 
 fn has(set: &KeySet, id: &str) -> bool {
@@ -112,7 +112,7 @@ async fn known_keys_are_kept_for_a_day_while_the_server_is_away() {
     until(|| server.hits() == 3).await;
     assert!(has(&jwks.current().await.unwrap(), "a"));
     clock.advance(3600);
-    until(|| jwks.0.turn.try_lock().is_ok()).await;
+    until(|| jwks.0.refreshing.try_lock().is_ok()).await;
     assert_eq!(jwks.current().await.err().unwrap().code(), "SERVICE_UNAVAILABLE");
     server.serve("", &[key("b")]);
     clock.advance(10);
@@ -150,7 +150,7 @@ async fn an_empty_set_is_believed() {
 #[tokio::test]
 async fn http_beyond_this_machine_is_refused_even_if_the_configuration_lets_it_through() {
     let url = "http://example.com/keys".parse().unwrap();
-    let error = fetch::get(&url, FETCH_TIMEOUT, MAX_BYTES).await.err().unwrap();
+    let error = fetch::get(&http(), &url, FETCH_TIMEOUT, MAX_BYTES).await.err().unwrap();
     assert!(error.to_string().contains("only https"), "{error}");
 }
 
@@ -158,7 +158,7 @@ async fn http_beyond_this_machine_is_refused_even_if_the_configuration_lets_it_t
 async fn a_server_that_never_answers_is_given_up_on() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    let error = fetch::get(&url, Duration::from_millis(50), MAX_BYTES).await.err().unwrap();
+    let error = fetch::get(&http(), &url, Duration::from_millis(50), MAX_BYTES).await.err().unwrap();
     assert!(error.to_string().contains("no answer within 50ms"), "{error}");
 }
 
@@ -166,7 +166,7 @@ async fn a_server_that_never_answers_is_given_up_on() {
 async fn a_changed_file_is_noticed_within_seconds_and_a_lost_one_is_borne() {
     let clock = TestClock::default();
     let file = key_file(&[key("a")]);
-    let jwks = Jwks::new(JwksSource::File(file.path().into()), RS256.to_vec(), clock.monotonic()).unwrap();
+    let jwks = Jwks::new(JwksSource::File(file.path().into()), RS256.to_vec(), http(), clock.monotonic()).unwrap();
     std::fs::write(file.path(), serde_json::json!({ "keys": [key("b")] }).to_string()).unwrap();
     assert!(has(&jwks.current().await.unwrap(), "a"));
     clock.advance(5);
@@ -180,7 +180,7 @@ async fn a_changed_file_is_noticed_within_seconds_and_a_lost_one_is_borne() {
     assert!(has(&jwks.current().await.unwrap(), "b"));
     std::fs::write(&path, serde_json::json!({ "keys": [key("c")] }).to_string()).unwrap();
     clock.advance(5);
-    until(|| jwks.0.turn.try_lock().is_ok()).await;
+    until(|| jwks.0.refreshing.try_lock().is_ok()).await;
     assert!(has(&jwks.refreshed().await.unwrap(), "c"));
     std::fs::remove_file(path).unwrap();
 }
@@ -191,10 +191,10 @@ async fn a_wrong_file_is_refused_at_the_start() {
     for keys in [vec![], vec![TestKey::es256().jwk("a")], vec![TestKey::rsa_1024().jwk("a")]] {
         let file = key_file(&keys);
         let source = JwksSource::File(file.path().into());
-        let error = Jwks::new(source, RS256.to_vec(), clock.monotonic()).err().unwrap();
+        let error = Jwks::new(source, RS256.to_vec(), http(), clock.monotonic()).err().unwrap();
         assert!(error.to_string().contains("no public key"), "{error}");
     }
-    assert!(Jwks::new(JwksSource::File("/no/such".into()), RS256.to_vec(), clock.monotonic()).is_err());
+    assert!(Jwks::new(JwksSource::File("/no/such".into()), RS256.to_vec(), http(), clock.monotonic()).is_err());
 }
 
 #[tokio::test]
@@ -204,6 +204,6 @@ async fn a_server_that_does_not_speak_tls_is_an_error_under_https() {
     std::thread::spawn(move || {
         std::io::Write::write_all(&mut listener.accept().unwrap().0, b"HTTP/1.1 400 Bad\r\n\r\n")
     });
-    let error = fetch::get(&url, FETCH_TIMEOUT, MAX_BYTES).await.err().unwrap();
+    let error = fetch::get(&http(), &url, FETCH_TIMEOUT, MAX_BYTES).await.err().unwrap();
     assert!(error.to_string().contains("the request failed"), "{error}");
 }

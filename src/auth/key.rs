@@ -1,4 +1,5 @@
-//! API keys: `tg_<prefix>_<secret>`. The prefix finds the row and may be shown; only a hash of the secret is stored.
+//! API keys of the form `tg_<prefix>_<secret>`. The prefix identifies the row and may be shown; only a hash of the secret
+//! is stored.
 
 use std::fmt;
 
@@ -7,13 +8,13 @@ use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What every API key begins with, so that secret scanners and we can tell one from a JWT.
+/// The beginning of every API key, which distinguishes it from a JWT and lets secret scanners find it.
 const MARK: &str = "tg_";
 const PREFIX_LENGTH: usize = 8;
 /// 43 characters out of 62 are 256 bits.
 const SECRET_LENGTH: usize = 43;
 
-/// A whole API key; it exists only while one is created or checked.
+/// A complete API key, which exists only while it is created or checked.
 #[derive(Clone)]
 pub struct ApiKeySecret {
     prefix: String,
@@ -21,7 +22,7 @@ pub struct ApiKeySecret {
 }
 
 impl ApiKeySecret {
-    /// A new key.
+    /// Generates a key.
     pub fn generate(rng: &mut impl CryptoRng) -> ApiKeySecret {
         ApiKeySecret {
             prefix: Alphanumeric.sample_string(rng, PREFIX_LENGTH),
@@ -29,12 +30,12 @@ impl ApiKeySecret {
         }
     }
 
-    /// Whether a bearer credential claims to be an API key rather than a JWT.
+    /// Returns whether a bearer credential is an API key rather than a JWT.
     pub fn is_meant_by(bearer: &str) -> bool {
         bearer.starts_with(MARK)
     }
 
-    /// Reads a key; `None` where the text has another form, so that no key can be meant.
+    /// Parses a key; `None` if the text has another form.
     pub fn parse(bearer: &str) -> Option<ApiKeySecret> {
         let (prefix, secret) = bearer.strip_prefix(MARK)?.split_once('_')?;
         let fits = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -42,29 +43,29 @@ impl ApiKeySecret {
             .then(|| ApiKeySecret { prefix: prefix.to_owned(), secret: secret.to_owned() })
     }
 
-    /// The public part, by which the key is found and listed.
+    /// Returns the public part, which identifies the key in lists.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// What is stored: SHA-256 of the secret in lower-case hex. A slow password hash would add nothing, since 256 random
-    /// bits cannot be guessed however fast the guesses are.
+    /// Returns the hash to store: SHA-256 of the secret in lower-case hex. A slow password hash would add nothing, because
+    /// 256 random bits cannot be guessed.
     pub fn hash(&self) -> String {
         fast_hash(&self.secret)
     }
 
-    /// Whether this is the key whose hash was stored, compared in constant time.
+    /// Compares the key with a stored hash in constant time.
     pub fn matches(&self, stored_hash: &str) -> bool {
         is_same(&self.hash(), stored_hash)
     }
 
-    /// The whole key, to be shown once, to whoever created it.
+    /// Returns the complete key, to be shown once to its creator.
     pub fn expose(&self) -> String {
         format!("{MARK}{}_{}", self.prefix, self.secret)
     }
 }
 
-/// SHA-256 in lower-case hex: enough for what is drawn at random and too long to guess, and for nothing else.
+/// Returns SHA-256 in lower-case hex. Sufficient only for random secrets that are too long to guess.
 pub(super) fn fast_hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret))
 }

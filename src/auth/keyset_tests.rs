@@ -17,10 +17,12 @@ fn unsafe_and_unfit_keys_are_ignored() {
     let rsa = || TestKey::rsa().jwk("a");
     let ec = || TestKey::es256().jwk("a");
     let ed = || TestKey::ed25519().jwk("a");
-    let modulus = bytes(rsa()["n"].as_str().map(str::to_owned).as_ref()).unwrap();
+    let modulus = bytes(rsa()["n"].as_str().unwrap()).unwrap();
     let short = URL_SAFE_NO_PAD.encode([[0, 0, 1].as_slice(), &modulus[1..]].concat());
     for (what, jwk, kept) in [
         ("an RSA key", rsa(), true),
+        ("an Ed25519 key by its new name", with(ed(), "alg", "Ed25519".into()), true),
+        ("a key for an unknown algorithm", with(ed(), "alg", "Ed448".into()), false),
         ("an EC key", ec(), true),
         ("an Ed25519 key", ed(), true),
         ("a key of unstated use", with(rsa(), "use", Value::Null), true),

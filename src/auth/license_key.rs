@@ -1,7 +1,7 @@
-//! Licence keys, `TG-` and six groups of five characters, and codes of gifts, `TGG-` and the same: made to be read out
-//! and typed in.
+//! Licence keys (`TG-` and six groups of five characters) and gift codes (`TGG-` and six groups), which people read out and
+//! type in.
 //!
-//! The first two groups find the row and may be shown, the rest is secret, and the last character checks the others.
+//! The first two groups identify the row and may be shown. The rest is secret. The last character is a checksum.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,14 +15,14 @@ const ALPHABET: [char; 32] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'M', 'N', 'P',
     'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
 ];
-/// What such keys are for.
+
+/// The purpose of a key.
 pub trait Purpose {
-    /// What each begins with, so that people and secret scanners can tell one. Without I, L and O, which are read as
-    /// digits.
+    /// The beginning of each key, for people and secret scanners. Without I, L and O, which are read as digits.
     const MARK: &'static str;
 }
 
-/// For a licence.
+/// The purpose of licence keys.
 #[derive(Clone)]
 pub struct OfLicence;
 
@@ -30,7 +30,7 @@ impl Purpose for OfLicence {
     const MARK: &'static str = "TG";
 }
 
-/// For a gift.
+/// The purpose of gift codes.
 #[derive(Clone)]
 pub struct OfGift;
 
@@ -40,27 +40,27 @@ impl Purpose for OfGift {
 
 /// A licence key.
 pub type LicenseKeySecret = SpokenKey<OfLicence>;
-/// The code of a gift.
+/// A gift code.
 pub type GiftCode = SpokenKey<OfGift>;
 
 const GROUP: usize = 5;
-/// The first two groups: 50 bits, so that two keys among millions hardly ever share them.
+/// The first two groups: 50 bits, so that two keys among millions rarely share them.
 const PREFIX_LENGTH: usize = 2 * GROUP;
-/// With the prefix, 19 characters of secret (95 bits, far too many to guess) and the one that checks.
+/// The prefix, 19 characters of secret (95 bits, too many to guess) and the checksum.
 const LENGTH: usize = 6 * GROUP;
-/// No key is longer as it is typed, with whatever stands between its groups.
-const LONGEST_INPUT: usize = 100;
+/// Maximum length of a typed key, including separators.
+const MAX_INPUT_BYTES: usize = 100;
 
-/// A whole key; it exists only while one is made or checked.
+/// A complete key, which exists only while it is created or checked.
 #[derive(Clone)]
 pub struct SpokenKey<P> {
-    /// Its thirty characters, without mark and dashes.
+    /// The thirty characters, without mark and dashes.
     text: String,
     purpose: PhantomData<P>,
 }
 
 impl<P: Purpose> SpokenKey<P> {
-    /// A new key.
+    /// Generates a key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut drawn = [0; LENGTH - 1];
         rng.fill_bytes(&mut drawn);
@@ -70,10 +70,10 @@ impl<P: Purpose> SpokenKey<P> {
         SpokenKey { text, purpose: PhantomData }
     }
 
-    /// Reads a key as people type it: in any case, with or without dashes and spaces, with O for 0, and I or L for 1.
-    /// `None` where it has another form or a character is wrong or out of place, so that no key can be meant.
+    /// Parses a key as people type it: in any case, with or without dashes and spaces, with O for 0, and I or L for 1.
+    /// Returns `None` if it has another form or the checksum is wrong.
     pub fn parse(typed: &str) -> Option<Self> {
-        if typed.len() > LONGEST_INPUT {
+        if typed.len() > MAX_INPUT_BYTES {
             return None;
         }
         let letters =
@@ -89,23 +89,23 @@ impl<P: Purpose> SpokenKey<P> {
             .then(|| SpokenKey { text: text.to_owned(), purpose: PhantomData })
     }
 
-    /// The public part, by which the key is found and listed: the mark and two groups.
+    /// Returns the public part, which identifies the key in lists: the mark and two groups.
     pub fn prefix(&self) -> String {
         grouped(P::MARK, &self.text[..PREFIX_LENGTH])
     }
 
-    /// What is stored: SHA-256 of the key in lower-case hex, with the prefix in it, so that no two keys can be tried at
-    /// once.
+    /// Returns the hash to store: SHA-256 of the key in lower-case hex. It includes the prefix, so that no two keys can be
+    /// tried at once.
     pub fn hash(&self) -> String {
         fast_hash(&self.text)
     }
 
-    /// Whether this is the key whose hash was stored, compared in constant time.
+    /// Compares the key with a stored hash in constant time.
     pub fn matches(&self, stored_hash: &str) -> bool {
         is_same(&self.hash(), stored_hash)
     }
 
-    /// The whole key, to be shown once, to whoever owns it.
+    /// Returns the complete key, to be shown to its owner.
     pub fn expose(&self) -> String {
         grouped(P::MARK, &self.text)
     }
@@ -132,13 +132,13 @@ fn value(char: char) -> Option<u8> {
     ALPHABET.iter().position(|known| *known == char).and_then(|position| u8::try_from(position).ok())
 }
 
-/// Zero for the values of a key. Each value is multiplied by another power of two in the field of 32 elements, so one
-/// wrong character always shows, and so do two that changed places.
+/// Returns zero for the values of a valid key. Each value is multiplied by a different power of two in the field of 32
+/// elements, so one wrong character and two swapped characters are always detected.
 fn checksum(values: &[u8]) -> u8 {
     values.iter().fold(0, |sum, value| twice(sum) ^ value)
 }
 
-/// Two times `value` in the field of 32 elements (modulo x^5 + x^2 + 1).
+/// Doubles `value` in the field of 32 elements (modulo x^5 + x^2 + 1).
 fn twice(value: u8) -> u8 {
     let doubled = value << 1;
     if doubled & 0b10_0000 == 0 { doubled } else { doubled ^ 0b10_0101 }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_however_it_is_typed_and_matches_its_own_hash_alone() {
+    fn a_key_is_parsed_in_every_spelling_and_matches_its_own_hash_alone() {
         let (one, other) = (key(1), key(2));
         let text = one.expose();
         assert_eq!(text.len(), 2 + 6 * 6);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_character_and_two_that_changed_places_always_show() {
+    fn one_wrong_character_and_two_swapped_ones_are_always_detected() {
         for seed in 0..20 {
             let text = key(seed).text;
             for at in 0..LENGTH {

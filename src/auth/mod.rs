@@ -1,21 +1,23 @@
-//! Who calls: tokens and API keys are checked here and become a [`Viewer`].
-
-pub mod key;
-pub mod license_key;
-pub mod scope;
-pub mod token;
-pub mod viewer;
+//! Authentication: turns tokens and API keys into a [`Viewer`].
 
 mod claims;
 mod fetch;
 mod jwks;
+mod key;
 mod keyset;
+mod license_key;
+mod role;
+mod scope;
 mod signature;
 #[cfg(test)]
 mod testing;
+mod token;
+mod viewer;
 
+pub use claims::Claims;
 pub use key::ApiKeySecret;
-pub use license_key::{GiftCode, LicenseKeySecret};
+pub use license_key::{GiftCode, LicenseKeySecret, Purpose, SpokenKey};
+pub use role::Role;
 pub use scope::{Permission, Permissions, Scope};
-pub use token::{Claims, MintRequest, Tokens};
-pub use viewer::{Role, Viewer};
+pub use token::{MintRequest, Tokens};
+pub use viewer::Viewer;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::auth::testing::{KeyServer, NOW, SECRET, TestKey, now};
+use crate::auth::testing::{self, KeyServer, NOW, SECRET, TestKey, now};
 use crate::auth::{Claims, Role, Tokens};
 use crate::config::Config;
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 fn tokens(settings: &[(&str, &str)]) -> Tokens {
     let env = settings.iter().map(|(name, value)| (format!("TOLLGATE_{name}"), (*value).to_owned()));
     let no_file = tempfile::NamedTempFile::new().unwrap();
-    Tokens::new(&Config::load(Some(no_file.path()), env).unwrap().jwt).unwrap()
+    testing::tokens(&Config::load(Some(no_file.path()), env).unwrap().jwt)
 }
 
 /// A server of one provider's public keys; real settings have the provider's https URL in its place.

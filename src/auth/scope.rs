@@ -1,10 +1,10 @@
-//! What a caller may do, and which rows they may see.
+//! Permissions of callers, and the rows they may see.
 
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// Something beyond one's own rows that a caller may be allowed to do.
+/// A permission beyond the caller's own rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// See every account's billing rows.
@@ -21,14 +21,14 @@ pub enum Permission {
     AnalyticsRead,
     /// Read the audit log and security events.
     AuditRead,
-    /// Read how the service is doing: `/metrics`.
+    /// Read the state of the service: `/metrics` and the requests to Stripe.
     OperationsRead,
-    /// Settle what needs a person: security events.
+    /// Resolve security events, replay webhooks and reconcile with Stripe.
     OperationsWrite,
 }
 
 impl Permission {
-    /// Every permission there is.
+    /// Every permission.
     pub const ALL: [Permission; 9] = [
         Permission::BillingRead,
         Permission::BillingWrite,
@@ -41,7 +41,7 @@ impl Permission {
         Permission::OperationsWrite,
     ];
 
-    /// Its scope string, as in tokens and API keys; it never changes.
+    /// Returns the scope string used in tokens and API keys; it never changes.
     pub const fn scope(self) -> &'static str {
         match self {
             Permission::BillingRead => "billing:read",
@@ -56,11 +56,11 @@ impl Permission {
         }
     }
 
-    /// The permission of a scope string; a string that names none is the caller's mistake.
+    /// Returns the permission of a scope string; fails for an unknown one.
     pub fn parse(scope: &str) -> Result<Permission> {
         Permission::find(scope).ok_or_else(|| {
             let known = Permission::ALL.map(Permission::scope).join(", ");
-            Error::bad_input(format!("there is no such scope; the scopes are {known}"))
+            Error::bad_input(format!("Unknown scope. The scopes are {known}."))
         })
     }
 
@@ -93,18 +93,18 @@ impl Permissions {
     /// Every permission.
     pub const ALL: Permissions = Permissions(0b1_1111_1111);
 
-    /// The permissions that scope strings name; strings that name none are left out, as a token may carry scopes that
-    /// are meant for others.
+    /// Collects the permissions of scope strings. Unknown scopes are ignored, because a token may carry scopes of other
+    /// services.
     pub fn from_scopes(scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Permissions {
         scopes.into_iter().filter_map(|scope| Permission::find(scope.as_ref())).collect()
     }
 
-    /// Whether the set holds `permission`.
+    /// Returns whether the set contains `permission`.
     pub const fn contains(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
 
-    /// The permissions in the set, in a fixed order.
+    /// Returns the permissions in the set, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.into_iter().filter(move |permission| self.contains(*permission))
     }
@@ -116,14 +116,14 @@ impl FromIterator<Permission> for Permissions {
     }
 }
 
-/// Which rows a caller may see.
+/// The rows that a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// All rows.
     Everything,
-    /// The rows of this user and of the accounts they belong to, beside what is public.
+    /// The rows of this user and of their accounts, and public rows.
     User(Uuid),
-    /// Only what everyone may see, such as the plans on sale.
+    /// Public rows only, such as the plans on sale.
     Public,
 }
 

@@ -1,4 +1,4 @@
-//! What the tests of this module share: keys, tokens, a clock moved by hand, and a server of key sets.
+//! Support for the tests of this module: keys, tokens, a clock moved by hand, and a server of key sets.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::jwks::Monotonic;
-use crate::config::{JwksSource, JwtAlgorithm, JwtConfig, JwtKeys, Secret};
+use super::token::Tokens;
+use crate::config::{Config, JwksSource, JwtAlgorithm, JwtConfig, JwtKeys, Secret};
+use crate::error::Error;
+use crate::providers;
 
 pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(super) const NOW: i64 = 1_790_000_000;
@@ -24,7 +27,7 @@ pub(super) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(NOW, 0).unwrap()
 }
 
-/// A private key of the tests, with its algorithm.
+/// A private key for tests, with its algorithm.
 pub(super) struct TestKey {
     algorithm: Algorithm,
     key: EncodingKey,
@@ -61,7 +64,7 @@ impl TestKey {
         TestKey { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(secret) }
     }
 
-    /// The public key, as a key set holds it.
+    /// Returns the public key as an entry of a key set.
     pub(super) fn jwk(&self, kid: &str) -> Value {
         let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
         jwk["kid"] = kid.into();
@@ -69,12 +72,12 @@ impl TestKey {
         jwk
     }
 
-    /// A token with the usual header.
+    /// Returns a token with the usual header.
     pub(super) fn token(&self, kid: &str, claims: &Value) -> String {
         self.token_with(&json!({ "alg": format!("{:?}", self.algorithm), "typ": "JWT", "kid": kid }), claims)
     }
 
-    /// A token with any header.
+    /// Returns a token with any header.
     pub(super) fn token_with(&self, header: &Value, claims: &Value) -> String {
         self.sign(&format!("{}.{}", part(header), part(claims)))
     }
@@ -84,12 +87,12 @@ impl TestKey {
     }
 }
 
-/// One part of a token.
+/// Encodes one part of a token.
 pub(super) fn part(json: &Value) -> String {
     URL_SAFE_NO_PAD.encode(json.to_string())
 }
 
-/// Claims that hold at [`now`], with changes; a change to null leaves the claim out.
+/// Returns claims that are valid at [`now`], with changes; a change to null removes the claim.
 pub(super) fn claims(changes: &Value) -> Value {
     let mut claims = json!({ "sub": "user-1", "iat": NOW - 10, "exp": NOW + 600 });
     for (name, value) in changes.as_object().unwrap() {
@@ -119,14 +122,43 @@ pub(super) fn jwks_config(source: JwksSource, algorithms: &[JwtAlgorithm]) -> Jw
     config(JwtKeys::Jwks { source, algorithms: algorithms.to_vec() })
 }
 
-/// A file that holds a key set, removed at the end of the test.
+/// Creates a client without proxy.
+pub(super) fn http() -> reqwest::Client {
+    providers::http::client(&Config::load(None, std::iter::empty()).unwrap().outgoing).unwrap()
+}
+
+/// Creates a verifier.
+pub(super) fn tokens(config: &JwtConfig) -> Tokens {
+    Tokens::new(config, http()).unwrap()
+}
+
+/// Returns the message of a refusal.
+pub(super) async fn refusal(tokens: &Tokens, token: &str) -> String {
+    match tokens.verify(token, now()).await {
+        Err(Error::Unauthenticated(message)) => message.into_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Returns a valid HS256 token with changed claims.
+pub(super) fn hs256(changes: Value) -> String {
+    TestKey::secret(SECRET.as_bytes()).token("any", &claims(&changes))
+}
+
+/// Returns a verifier that trusts a key set in a file.
+pub(super) fn trusting(keys: &[Value], algorithms: &[JwtAlgorithm]) -> Tokens {
+    let file = key_file(keys);
+    tokens(&jwks_config(JwksSource::File(file.path().into()), algorithms))
+}
+
+/// Writes a key set into a temporary file.
 pub(super) fn key_file(keys: &[Value]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
     file
 }
 
-/// A monotonic clock that only the test moves.
+/// A monotonic clock moved by the test.
 #[derive(Clone, Default)]
 pub(super) struct TestClock(Arc<AtomicU64>);
 
@@ -141,7 +173,7 @@ impl TestClock {
     }
 }
 
-/// A server that gives every caller the same answer, which the test may change.
+/// A server that gives every caller the same answer, which the test can change.
 pub(super) struct KeyServer {
     pub(super) url: Url,
     answer: Arc<Mutex<String>>,
@@ -173,19 +205,19 @@ impl KeyServer {
         server
     }
 
-    /// Answers with a key set from now on.
+    /// Sets the answer to a key set.
     pub(super) fn serve(&self, headers: &str, keys: &[Value]) {
         self.answer("200 OK", headers, &json!({ "keys": keys }).to_string());
     }
 
-    /// Answers with anything from now on.
+    /// Sets the answer.
     pub(super) fn answer(&self, status: &str, headers: &str, body: &str) {
         let length = body.len();
         let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
         *self.answer.lock().unwrap() = format!("{head}{body}");
     }
 
-    /// How often it was asked.
+    /// Returns the number of requests.
     pub(super) fn hits(&self) -> usize {
         self.hits.load(Ordering::SeqCst)
     }

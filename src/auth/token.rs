@@ -1,4 +1,4 @@
-//! Bearer tokens (JWT, RFC 7519): verified by the rules in the configuration, never by what a token says about itself.
+//! Bearer tokens (JWT, RFC 7519). The configuration decides how they are verified, never the token itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,28 +8,29 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
+use reqwest::Client;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::claims::{Content, Header, Parts, SUBJECT_MAX_BYTES, is_plain, refused};
+use super::claims::{Claims, Content, Header, MAX_SUBJECT_BYTES, Parts, is_plain, refused};
 use super::jwks::{Jwks, Monotonic};
 use super::keyset::{KeySet, NoKey};
+use super::role::Role;
 use super::scope::{Permission, Permissions};
 use super::signature::sign_hs256;
-use super::viewer::Role;
 use crate::config::{JwtAlgorithm, JwtConfig, JwtKeys, Secret};
 use crate::error::{Error, Result};
 
-/// The longest token that is looked at, in bytes.
-const TOKEN_MAX_BYTES: usize = 8 * 1024;
-/// How many verified tokens are remembered.
-const REMEMBERED: usize = 10_000;
+/// Maximum length of a token.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// Maximum number of cached tokens.
+const MAX_CACHED_TOKENS: usize = 10_000;
 
 /// Verifies and mints tokens.
 pub struct Tokens {
     keys: Keys,
     config: JwtConfig,
-    /// Tokens whose signature was checked, by their SHA-256.
+    /// Tokens with a verified signature, by their SHA-256.
     verified: Cache<[u8; 32], Arc<Verified>>,
 }
 
@@ -39,74 +40,55 @@ enum Keys {
     Jwks(Jwks, Vec<JwtAlgorithm>),
 }
 
-/// A token whose signature was checked.
+/// A token with a verified signature.
 struct Verified {
     content: Content,
-    /// The version of the key set it was checked with; a token does not outlive its key.
+    /// The digest of the key set that verified it. With another key set it is verified again.
     keys: [u8; 32],
 }
 
-/// What a verified token says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
-    /// Who issued it; empty where the token names nobody and the configuration asks for nobody.
-    pub issuer: String,
-    /// Whom it is about, unique for the issuer.
-    pub subject: String,
-    /// What kind of caller it makes; never anonymous.
-    pub role: Role,
-    /// The scope strings it carries, including those that mean nothing to us.
-    pub scopes: Vec<String>,
-    /// The e-mail address; `None` where there is none or the issuer says it is not verified.
-    pub email: Option<String>,
-    /// The name to show; `None` where there is none.
-    pub name: Option<String>,
-    /// When it ends, leeway not counted.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// A token to be made.
+/// A token to mint.
 #[derive(Debug, Clone)]
 pub struct MintRequest {
-    /// Whom it is about.
+    /// The subject.
     pub subject: String,
-    /// What kind of caller it makes; not anonymous.
+    /// The role; not anonymous.
     pub role: Role,
-    /// What a service may do with it; users and admins need none.
+    /// The permissions of a service; users and admins need none.
     pub permissions: Permissions,
-    /// How long it is valid.
+    /// The lifetime.
     pub ttl: Duration,
-    /// When it begins.
+    /// The time of issue.
     pub now: DateTime<Utc>,
 }
 
 impl Tokens {
-    /// Prepares the keys. A key set in a file must be there; one at a URL is fetched when it is first needed.
-    pub fn new(config: &JwtConfig) -> anyhow::Result<Tokens> {
+    /// Loads the keys. A key set in a file must exist; one at a URL is fetched through `http` when it is first needed.
+    pub fn new(config: &JwtConfig, http: Client) -> anyhow::Result<Tokens> {
         let start = Instant::now();
-        Tokens::with_clock(config, Arc::new(move || start.elapsed()))
+        Tokens::with_clock(config, http, Arc::new(move || start.elapsed()))
     }
 
-    /// [`new`](Tokens::new) with a clock of the caller's for the age of the keys.
-    pub(super) fn with_clock(config: &JwtConfig, monotonic: Monotonic) -> anyhow::Result<Tokens> {
+    /// Like [`new`](Tokens::new), with a clock for the age of the keys.
+    pub(super) fn with_clock(config: &JwtConfig, http: Client, monotonic: Monotonic) -> anyhow::Result<Tokens> {
         let keys = match &config.keys {
             JwtKeys::None => Keys::None,
             JwtKeys::Secret(secret) => {
                 Keys::Secret(secret.clone(), Arc::new(KeySet::of_secret(secret.expose().as_bytes())))
             }
             JwtKeys::Jwks { source, algorithms } => {
-                let jwks = Jwks::new(source.clone(), algorithms.clone(), monotonic)
+                let jwks = Jwks::new(source.clone(), algorithms.clone(), http, monotonic)
                     .context("the key set in jwt_jwks (TOLLGATE_JWT_JWKS) cannot be used")?;
                 Keys::Jwks(jwks, algorithms.clone())
             }
         };
-        Ok(Tokens { keys, config: config.clone(), verified: Cache::new(REMEMBERED) })
+        Ok(Tokens { keys, config: config.clone(), verified: Cache::new(MAX_CACHED_TOKENS) })
     }
 
-    /// What a bearer token says, if its signature holds and it is meant for us at `now`.
+    /// Verifies a bearer token at `now` and returns its claims.
     pub async fn verify(&self, bearer: &str, now: DateTime<Utc>) -> Result<Claims> {
-        if bearer.len() > TOKEN_MAX_BYTES {
-            return Err(refused("the token is over 8 KB long"));
+        if bearer.len() > MAX_TOKEN_BYTES {
+            return Err(refused("The token is over 8 KB long."));
         }
         let set = self.keys.current().await?;
         let digest: [u8; 32] = Sha256::digest(bearer).into();
@@ -121,18 +103,18 @@ impl Tokens {
         Ok(claims)
     }
 
-    /// A signed token, which [`verify`](Tokens::verify) accepts until it expires.
+    /// Signs a token, which [`verify`](Tokens::verify) accepts until it expires.
     pub fn mint(&self, request: &MintRequest) -> Result<String> {
         let secret = match &self.keys {
             Keys::Secret(secret, _) => secret,
             Keys::Jwks(..) => {
                 return Err(Error::bad_input(
-                    "tokens come from your identity provider, because jwt_jwks is set; Tollgate has no private key to \
-                     sign with",
+                    "Tokens come from your identity provider, because jwt_jwks (TOLLGATE_JWT_JWKS) is set. Tollgate has \
+                     no private key to sign with.",
                 ));
             }
             Keys::None => {
-                return Err(Error::bad_input("set jwt_hs256_secret (TOLLGATE_JWT_HS256_SECRET) to make tokens"));
+                return Err(Error::bad_input("Set jwt_hs256_secret (TOLLGATE_JWT_HS256_SECRET) to mint tokens."));
             }
         };
         let header = json!({ "alg": "HS256", "typ": "JWT" });
@@ -143,7 +125,7 @@ impl Tokens {
     }
 
     async fn verify_anew(&self, bearer: &str, set: Arc<KeySet>) -> Result<Verified> {
-        let parts = Parts::of(bearer)?;
+        let parts = Parts::split(bearer)?;
         let header = Header::read(parts.header)?;
         let algorithm = self.keys.algorithm(&header.alg)?;
         let set = match set.pick(algorithm, header.kid.as_deref()) {
@@ -151,12 +133,12 @@ impl Tokens {
             _ => set,
         };
         let keys = set.pick(algorithm, header.kid.as_deref()).map_err(|reason| match reason {
-            NoKey::Unknown => refused("the token is signed with a key (kid) that is not in the key set"),
-            NoKey::OtherAlgorithm => refused("the token's algorithm (alg) is not that of its key (kid)"),
-            NoKey::Ambiguous => refused("the token does not say which key it is signed with (kid)"),
+            NoKey::Unknown => refused("The token is signed with a key (kid) that is not in the key set."),
+            NoKey::OtherAlgorithm => refused("The token's algorithm (alg) is not that of its key (kid)."),
+            NoKey::Ambiguous => refused("The token does not name the key that it is signed with (kid)."),
         })?;
         if !keys.iter().any(|key| key.verifies(parts.message.as_bytes(), parts.signature)) {
-            return Err(refused("the token's signature is wrong"));
+            return Err(refused("The token's signature is wrong."));
         }
         let content = Content::read(parts.payload, &self.config)?;
         Ok(Verified { content, keys: set.digest() })
@@ -164,15 +146,15 @@ impl Tokens {
 
     fn payload(&self, request: &MintRequest) -> Result<serde_json::Value> {
         let subject = &request.subject;
-        if subject.is_empty() || subject.len() > SUBJECT_MAX_BYTES || !is_plain(subject) {
-            return Err(Error::bad_input("the subject must have 1 to 255 bytes, without control characters"));
+        if subject.is_empty() || subject.len() > MAX_SUBJECT_BYTES || !is_plain(subject) {
+            return Err(Error::bad_input("The subject must have 1 to 255 bytes, without control characters."));
         }
         if request.role == Role::Anonymous {
-            return Err(Error::bad_input("a token is for a user, a service or an admin"));
+            return Err(Error::bad_input("A token is for a user, a service or an admin."));
         }
         let ends = TimeDelta::from_std(request.ttl).ok().and_then(|ttl| request.now.checked_add_signed(ttl));
         let ends = ends.filter(|ends| ends.timestamp() > request.now.timestamp());
-        let ends = ends.ok_or(Error::bad_input("the token must be valid for at least a second, and not for ever"))?;
+        let ends = ends.ok_or(Error::bad_input("The lifetime must be at least a second, and the time of expiry a valid date."))?;
         let scopes: Vec<&str> = request.permissions.iter().map(Permission::scope).collect();
         let mut payload = json!({ "sub": subject, "iat": request.now.timestamp(), "exp": ends.timestamp() });
         payload[&self.config.role_claim] = request.role.name().into();
@@ -190,16 +172,16 @@ impl Tokens {
 }
 
 impl Keys {
-    /// The keys to use now.
+    /// Returns the current keys.
     async fn current(&self) -> Result<Arc<KeySet>> {
         match self {
-            Keys::None => Err(refused("this server accepts no tokens, only API keys")),
+            Keys::None => Err(refused("This server accepts no tokens, only API keys. Set jwt_jwks or jwt_hs256_secret to accept them.")),
             Keys::Secret(_, set) => Ok(Arc::clone(set)),
             Keys::Jwks(jwks, _) => jwks.current().await,
         }
     }
 
-    /// The keys after looking for newer ones than `set`, where there can be any.
+    /// Returns the keys after looking for newer ones than `set`, if there can be any.
     async fn refreshed(&self, set: Arc<KeySet>) -> Result<Arc<KeySet>> {
         match self {
             Keys::Jwks(jwks, _) => jwks.refreshed().await,
@@ -207,7 +189,7 @@ impl Keys {
         }
     }
 
-    /// The algorithm of that name, if the configuration accepts it.
+    /// Returns the algorithm of that name if the configuration accepts it.
     fn algorithm(&self, name: &str) -> Result<JwtAlgorithm> {
         let accepted = match self {
             Keys::None => &[],
@@ -217,7 +199,7 @@ impl Keys {
         accepted.iter().copied().find(|algorithm| algorithm.name() == name).ok_or_else(|| {
             let names: Vec<&str> = accepted.iter().map(|algorithm| algorithm.name()).collect();
             Error::Unauthenticated(
-                format!("the token's algorithm (alg) is not accepted; use {}", names.join(" or ")).into(),
+                format!("The token's algorithm (alg) is not accepted. Use {}.", names.join(" or ")).into(),
             )
         })
     }
@@ -230,6 +212,10 @@ fn encode(part: &serde_json::Value) -> String {
 #[cfg(test)]
 #[path = "token_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "claims_tests.rs"]
+mod claims_tests;
 
 #[cfg(test)]
 #[path = "provider_tests.rs"]

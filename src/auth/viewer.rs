@@ -1,48 +1,15 @@
-//! The caller of one request, as every verb sees them.
+//! The caller of a request.
 
 use std::net::IpAddr;
 
 use uuid::Uuid;
 
+use super::claims::Claims;
+use super::role::Role;
 use super::scope::{Permission, Permissions, Scope};
-use super::token::Claims;
 use crate::error::{Error, Result};
 
-/// What kind of caller this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Nobody in particular.
-    Anonymous,
-    /// A person, who sees their own rows.
-    User,
-    /// A machine, which may do what its scopes say.
-    Service,
-    /// A person who may see and do everything.
-    Admin,
-}
-
-impl Role {
-    /// The role that a token's claim names; anything unknown is a user, never more.
-    pub fn from_claim(claim: Option<&str>) -> Role {
-        match claim {
-            Some("admin") => Role::Admin,
-            Some("service") => Role::Service,
-            _ => Role::User,
-        }
-    }
-
-    /// Its name, as in tokens and the audit log.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Role::Anonymous => "anonymous",
-            Role::User => "user",
-            Role::Service => "service",
-            Role::Admin => "admin",
-        }
-    }
-}
-
-/// The caller of one request, and what they may do.
+/// The caller of a request, with their permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
     role: Role,
@@ -53,16 +20,16 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// A caller without credentials.
+    /// Creates a caller without credentials.
     pub fn anonymous() -> Viewer {
         Viewer::new(Role::Anonymous, None, "anonymous".to_owned(), Permissions::NONE)
     }
 
-    /// The caller of a verified token. `user_id` is the user that its issuer and subject stand for, if there is one;
-    /// it is ignored for a service, which is nobody's account.
+    /// Creates the caller of a verified token. `user_id` is the user of its issuer and subject, if there is one; it is
+    /// ignored for a service.
     pub fn from_claims(claims: &Claims, user_id: Option<Uuid>) -> Viewer {
         let subject = &claims.subject;
-        // Never `user:<subject>`: some providers' subjects are UUIDs too, and could pass for another user's id.
+        // Never `user:<subject>`: some providers use UUIDs as subjects, which could equal another user's id.
         let person = |word| user_id.map_or_else(|| format!("{word}:{subject}"), |id| format!("user:{id}"));
         match claims.role {
             Role::Anonymous => Viewer::anonymous(),
@@ -75,12 +42,12 @@ impl Viewer {
         }
     }
 
-    /// The holder of an API key, known by the key's public prefix.
+    /// Creates the holder of an API key, named by the key's public prefix.
     pub fn from_api_key(prefix: &str, permissions: Permissions) -> Viewer {
         Viewer::new(Role::Service, None, format!("key:{prefix}"), permissions)
     }
 
-    /// Tollgate itself, in a job, a webhook or on the command line; `part` says which for the audit log.
+    /// Creates the caller for Tollgate itself: a job, a webhook or a command. `part` names it in the audit log.
     pub fn system(part: &str) -> Viewer {
         Viewer::new(Role::Admin, None, format!("system:{part}"), Permissions::ALL)
     }
@@ -89,62 +56,62 @@ impl Viewer {
         Viewer { role, user_id, actor, permissions, address: None }
     }
 
-    /// The same caller, who calls from this address.
+    /// Sets the address of the caller.
     pub fn calling_from(self, address: Option<IpAddr>) -> Viewer {
         Viewer { address, ..self }
     }
 
-    /// The address they call from; `None` where it is not known, as for a job.
+    /// Returns the address of the caller; `None` if it is unknown, as for a job.
     pub fn address(&self) -> Option<IpAddr> {
         self.address
     }
 
-    /// What kind of caller this is.
+    /// Returns the kind of the caller.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The user they are; `None` for anonymous callers, services, and people we hold no user for.
+    /// Returns the user; `None` for anonymous callers, services, and admins without a user.
     pub fn user_id(&self) -> Option<Uuid> {
         self.user_id
     }
 
-    /// A stable label for the audit log, such as `user:<uuid>`, `service:<subject>` or `key:<prefix>`.
+    /// Returns a stable label for the audit log, such as `user:<uuid>`, `service:<subject>` or `key:<prefix>`.
     pub fn actor(&self) -> &str {
         &self.actor
     }
 
-    /// What they may do beyond their own rows.
+    /// Returns the permissions beyond their own rows.
     pub fn permissions(&self) -> Permissions {
         self.permissions
     }
 
-    /// Whether they showed valid credentials of any kind.
+    /// Returns whether the caller has valid credentials of any kind.
     pub fn is_signed_in(&self) -> bool {
         self.role != Role::Anonymous
     }
 
-    /// Refuses a caller without credentials.
+    /// Fails for a caller without credentials.
     pub fn require_signed_in(&self) -> Result<()> {
-        if self.is_signed_in() { Ok(()) } else { Err(Error::Unauthenticated("sign in first".into())) }
+        if self.is_signed_in() { Ok(()) } else { Err(Error::Unauthenticated("Sign in first: send a token or an API key.".into())) }
     }
 
-    /// The user they are; refuses callers who are none.
+    /// Returns the user; fails for callers who are not users.
     pub fn require_user(&self) -> Result<Uuid> {
         self.require_signed_in()?;
-        self.user_id.ok_or(Error::Forbidden("this needs a user's own token".into()))
+        self.user_id.ok_or(Error::Forbidden("This needs the token of a user.".into()))
     }
 
-    /// Refuses a caller who lacks `permission`, naming the scope they would need.
+    /// Fails for a caller without `permission`, naming the required scope.
     pub fn require(&self, permission: Permission) -> Result<()> {
         self.require_signed_in()?;
         if self.permissions.contains(permission) {
             return Ok(());
         }
-        Err(Error::Forbidden(format!("this needs the scope {}", permission.scope()).into()))
+        Err(Error::Forbidden(format!("This needs the scope {}.", permission.scope()).into()))
     }
 
-    /// Which rows they may see.
+    /// Returns the rows that the caller may see.
     pub fn scope(&self) -> Scope {
         if self.permissions.contains(Permission::BillingRead) {
             return Scope::Everything;
@@ -171,16 +138,6 @@ mod tests {
             name: None,
             expires_at: DateTime::UNIX_EPOCH,
         }
-    }
-
-    #[test]
-    fn only_the_exact_words_give_more_than_a_user() {
-        assert_eq!(Role::from_claim(Some("admin")), Role::Admin);
-        assert_eq!(Role::from_claim(Some("service")), Role::Service);
-        for claim in ["user", "", "Admin", "ADMIN", " admin", "admin ", "authenticated", "service_role", "anonymous"] {
-            assert_eq!(Role::from_claim(Some(claim)), Role::User, "{claim}");
-        }
-        assert_eq!(Role::from_claim(None), Role::User);
     }
 
     #[test]
@@ -216,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_whether_to_sign_in_or_which_scope_is_missing() {
+    fn a_refusal_asks_to_sign_in_or_names_the_missing_scope() {
         let anonymous = Viewer::anonymous().require(Permission::AuditRead).unwrap_err();
         assert_eq!(anonymous.code(), "UNAUTHENTICATED");
         let service = Viewer::from_api_key("abcd1234", Permissions::from_scopes(["billing:read"]));
@@ -226,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_admin_may_do_everything_and_a_service_only_what_its_scopes_say() {
+    fn an_admin_may_do_everything_and_a_service_what_its_scopes_allow() {
         for permission in Permission::ALL {
             assert!(Viewer::from_claims(&claims(Role::Admin, &[]), None).require(permission).is_ok());
             let other = Permission::ALL.into_iter().filter(|other| *other != permission).map(Permission::scope);

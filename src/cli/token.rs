@@ -3,6 +3,7 @@
 use crate::auth::{MintRequest, Permission, Permissions, Role, Tokens};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::providers::http;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ impl Token {
             ttl: Duration::from_secs(self.ttl_s),
             now: Clock::System.now(),
         };
-        println!("{}", Tokens::new(&config.jwt)?.mint(&request)?);
+        println!("{}", Tokens::new(&config.jwt, http::client(&config.outgoing)?)?.mint(&request)?);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::database::{self, DatabaseConfig};
 use super::jwt::{self, JwtConfig};
-use super::network::{self, CorsOrigins, ProxyConfig};
+use super::network::{self, CorsOrigins, OutgoingConfig, ProxyConfig};
 use super::providers::{self, Providers};
 use super::read::Reader;
 use super::serving::{self, Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig};
@@ -38,6 +38,8 @@ pub struct Config {
     pub providers: Providers,
     /// The trusted proxies in front of Tollgate.
     pub proxies: ProxyConfig,
+    /// Requests to other machines.
+    pub outgoing: OutgoingConfig,
     /// Licence keys of a desktop application.
     pub licences: LicenceConfig,
     /// Limits for WebSockets and event streams.
@@ -98,6 +100,7 @@ fn read(reader: &mut Reader) -> Config {
         limits: serving::limits(reader),
         providers: providers::providers(reader, environment),
         proxies: network::proxies(reader),
+        outgoing: network::outgoing(reader),
         licences: serving::licences(reader),
         live: serving::live(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),

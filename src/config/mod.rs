@@ -18,7 +18,7 @@ pub use help::{example, help};
 pub use jwt::{JwksSource, JwtAlgorithm, JwtConfig, JwtKeys};
 pub use load::{Config, ConfigErrors};
 pub(crate) use network::is_loopback;
-pub use network::{CorsOrigins, ProxyConfig};
+pub use network::{CorsOrigins, OutgoingConfig, ProxyConfig};
 pub use providers::{PaddleConfig, Providers, StripeConfig};
 pub use serving::{Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat};
 pub use values::{Environment, Secret};

@@ -1,11 +1,14 @@
-//! The settings of the network: the address of the server, web origins and proxies in front of it.
+//! The settings of the network: the address of the server, web origins, proxies in front of it, and requests to other
+//! machines.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use url::{Host, Url};
 
 use super::read::Reader;
+use super::values::Secret;
 
 /// The web origins that may call from a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,17 @@ pub struct ProxyConfig {
     pub trusted: Vec<IpNet>,
     /// The header in which they pass on the client's address.
     pub client_ip_header: String,
+}
+
+/// Requests to other machines: Stripe and identity providers.
+#[derive(Debug, Clone)]
+pub struct OutgoingConfig {
+    /// The URL of the proxy for https; secret, because it may hold a password. `None` connects directly.
+    pub https_proxy: Option<Secret>,
+    /// Hosts, domains and networks that are connected directly.
+    pub no_proxy: Vec<String>,
+    /// A file with certificate authorities that are trusted in addition to the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Returns whether the host of a URL is this machine.
@@ -90,6 +104,29 @@ pub(super) fn proxies(reader: &mut Reader) -> ProxyConfig {
         reader.mistake("client_ip_header", Some(&header), "It must be the name of a header, such as x-forwarded-for.");
     }
     ProxyConfig { trusted, client_ip_header: header }
+}
+
+/// Reads the settings of requests to other machines.
+pub(super) fn outgoing(reader: &mut Reader) -> OutgoingConfig {
+    let https_proxy = reader.text("https_proxy").map(|text| proxy_url(&text));
+    if https_proxy.as_ref().is_some_and(Option::is_none) {
+        reader.mistake("https_proxy", None, "It must be the URL of an HTTP proxy, such as http://proxy.example.com:3128.");
+    }
+    let ca_file = reader.text("ca_file").map(PathBuf::from);
+    if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file()) {
+        reader.mistake("ca_file", path.to_str(), "It must be a file of certificates in PEM format.");
+    }
+    OutgoingConfig {
+        https_proxy: https_proxy.flatten().map(Secret::new),
+        no_proxy: reader.list("no_proxy"),
+        ca_file,
+    }
+}
+
+/// Parses the URL of a proxy. The scheme may be missing, as is usual in `HTTPS_PROXY`.
+fn proxy_url(text: &str) -> Option<Url> {
+    let url = if text.contains("://") { text.parse() } else { format!("http://{text}").parse() };
+    url.ok().filter(|url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// Parses a network, or an address as a network of one.

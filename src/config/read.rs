@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::settings::{self, CONFIG_VARIABLE, PREFIX, SETTINGS, Setting};
+use super::settings::{self, CONFIG_VARIABLE, CONVENTIONAL_VARIABLES, PREFIX, SETTINGS, Setting};
 
 /// A value as written.
 #[derive(Clone)]
@@ -25,6 +25,11 @@ impl Reader {
     /// Reads the file, if given, and the environment, which takes precedence.
     pub(super) fn new(file: Option<&Path>, env: &[(String, String)]) -> Self {
         let mut reader = Reader { values: HashMap::new(), mistakes: Vec::new() };
+        for (variable, setting) in CONVENTIONAL_VARIABLES {
+            if let Some((_, value)) = env.iter().find(|(name, value)| name == variable && !value.is_empty()) {
+                reader.values.insert(setting, Raw::Text(value.clone()));
+            }
+        }
         if let Some(path) = file {
             reader.read_file(path);
         }

@@ -199,6 +199,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Header in which trusted_proxies pass on the client's address. The client is the last address in it that is not a \
          trusted proxy.",
     ),
+    secret(
+        "https_proxy",
+        "",
+        "HTTP proxy for requests to Stripe and to identity providers, as a URL such as `http://proxy.example.com:3128`, with \
+         user and password if needed. If not set: the environment variable HTTPS_PROXY, or none.",
+    ),
+    plain(
+        "no_proxy",
+        "",
+        "Hosts, domains, addresses and networks that are connected without https_proxy, separated by commas. If not set: \
+         the environment variable NO_PROXY, or none.",
+    ),
+    plain(
+        "ca_file",
+        "",
+        "File of certificate authorities in PEM format, trusted in addition to the system's for requests to Stripe and to \
+         identity providers. If not set: the system's alone (Mozilla's on a system without any).",
+    ),
     plain(
         "license_checks_per_minute",
         "60",
@@ -228,6 +246,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     plain("log", "info", "Level of the log, or a tracing filter such as `info,tollgate=debug`."),
     plain("log_format", "text", "Format of the log: `text` for people, `json` for machines."),
 ];
+
+/// Environment variables of other programs that set a setting of ours unless it is set itself; later ones take precedence.
+pub(super) const CONVENTIONAL_VARIABLES: [(&str, &str); 4] =
+    [("HTTPS_PROXY", "https_proxy"), ("https_proxy", "https_proxy"), ("NO_PROXY", "no_proxy"), ("no_proxy", "no_proxy")];
 
 /// Returns the setting called `name` in the file.
 pub(super) fn named(name: &str) -> Option<&'static Setting> {

@@ -152,6 +152,9 @@ fn every_wrong_value_is_refused_with_its_reason() {
         ("CORS_ORIGINS", "app.example.com", "Each must be an origin"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "Each must be an address or a network"),
         ("CLIENT_IP_HEADER", "x forwarded", "the name of a header"),
+        ("HTTPS_PROXY", "ftp://me:hunter2@proxy", "the URL of an HTTP proxy"),
+        ("HTTPS_PROXY", "http://", "the URL of an HTTP proxy"),
+        ("CA_FILE", "src", "a file of certificates in PEM format"),
         ("LICENSE_CHECKS_PER_MINUTE", "0", "a whole number from 1 to 100000"),
         ("LICENSE_MAX_DEVICES", "0", "a whole number from 1 to 10000"),
         ("INTROSPECTION", "yes", "one of everyone, authenticated, nobody"),
@@ -240,6 +243,23 @@ fn the_file_may_be_named_by_the_environment() {
     let named = ("TOLLGATE_CONFIG".to_owned(), "/no/such/file.toml".to_owned());
     let error = Config::load(None, std::iter::once(named)).unwrap_err();
     assert!(error.to_string().contains("/no/such/file.toml"), "{error}");
+}
+
+#[test]
+fn the_conventional_variables_of_proxies_count_unless_the_settings_are_set() {
+    let outgoing = |file: &str, env: &[(&str, &str)]| {
+        let mut written = tempfile::NamedTempFile::new().unwrap();
+        written.write_all(file.as_bytes()).unwrap();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let outgoing = Config::load(Some(written.path()), env).unwrap().outgoing;
+        (outgoing.https_proxy.map(|url| url.expose().to_owned()), outgoing.no_proxy.join(" "))
+    };
+    let env = [("HTTPS_PROXY", "proxy:3128"), ("NO_PROXY", "localhost, .internal,10.0.0.0/8"), ("no_proxy", "")];
+    assert_eq!(outgoing("", &env), (Some("http://proxy:3128/".to_owned()), "localhost .internal 10.0.0.0/8".to_owned()));
+    assert_eq!(outgoing("https_proxy = \"http://other:1\"", &env).0, Some("http://other:1/".to_owned()));
+    let ours = [env[0], ("https_proxy", "https://u:p@lower:2"), ("TOLLGATE_NO_PROXY", "none")];
+    assert_eq!(outgoing("", &ours), (Some("https://u:p@lower:2/".to_owned()), "none".to_owned()));
+    assert_eq!(outgoing("", &[("HTTPS_PROXY", "")]).0, None);
 }
 
 #[test]

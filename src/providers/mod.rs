@@ -1,6 +1,7 @@
 //! The payment providers: verification of their webhooks, and the client of Stripe's API. Knows no feature.
 
 mod origin;
+pub mod http;
 pub mod paddle;
 mod signature;
 pub mod stripe;

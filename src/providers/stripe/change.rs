@@ -1,64 +1,63 @@
-//! Asks Stripe to change something: once, however often the same change is asked for under one idempotency key.
+//! Changes at Stripe. A change is made once, however often it is requested with the same idempotency key.
 
-use super::client::{Call, CallError, Client};
+use super::client::Client;
+use super::connection::{Call, CallError};
 use super::refused::Refused;
 use chrono::{DateTime, Utc};
-use hyper::Method;
-use hyper::body::Bytes;
-use hyper::header::HeaderValue;
+use reqwest::Method;
+use reqwest::header::HeaderValue;
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-/// A change that Stripe is asked for.
+/// A change at Stripe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Whether something is ended by it: `DELETE`; else `POST`.
+    /// True for `DELETE`, false for `POST`.
     pub deletes: bool,
-    /// Where, below `/v1/`, e.g. `subscriptions/sub_1`.
+    /// The path below `/v1/`, such as `subscriptions/sub_1`.
     pub path: String,
-    /// The parameters as a tree: objects, arrays, texts, whole numbers and truth values; null unsets what is there.
+    /// The parameters as a tree of objects, arrays, texts, whole numbers and booleans; null clears a parameter.
     pub params: Value,
-    /// What makes two changes the same, of at most 255 characters.
+    /// The idempotency key, of at most 255 characters.
     pub idempotency_key: String,
 }
 
-/// A change that Stripe has made.
+/// The response to a change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changed {
-    /// The object that it answered with.
+    /// The changed object.
     pub object: Value,
-    /// When Stripe said so, by its own clock; `None` where it did not say.
+    /// The time of the response by Stripe's clock; `None` if it has none.
     pub at: Option<DateTime<Utc>>,
-    /// Whether this is what it answered when the change was made, and may not be true any more.
+    /// True if this is the response to an earlier request with the same key, which may be outdated.
     pub replayed: bool,
 }
 
 impl Client {
-    /// Asks for a change. An error that is [`CallError::Unavailable`] says nothing of whether it was made: only the same change
-    /// under the same key tells, within a day.
+    /// Makes a change. After [`CallError::Unavailable`] it is unknown whether it was made; repeating the same change with
+    /// the same key within a day shows it.
     pub async fn change(&self, change: &Change) -> Result<Changed, CallError> {
         let key = HeaderValue::try_from(&change.idempotency_key);
         let key = key.map_err(|_| CallError::Refused(Refused::default()))?;
-        let form = Bytes::from(form(&change.params));
         let call = Call {
             method: if change.deletes { Method::DELETE } else { Method::POST },
-            url: self.url(&format!("v1/{}", change.path), None, &[]),
-            form: Some(form),
+            url: self.0.url(&format!("v1/{}", change.path), None, &[]),
+            form: Some(form(&change.params)),
             idempotency_key: Some(key),
         };
-        let reply = self.call(&call).await?;
+        let reply = self.0.call(&call).await?;
         Ok(Changed { object: reply.value, at: reply.at, replayed: reply.replayed })
     }
 
-    /// Asks for something that leaves nothing behind, or nothing that matters: a preview, a link that soon ends.
+    /// Sends a request without lasting effects, such as a preview or a link that expires soon.
     pub async fn ask(&self, path: &str, params: &Value) -> Result<Value, CallError> {
-        let url = self.url(&format!("v1/{path}"), None, &[]);
-        let form = Some(Bytes::from(form(params)));
-        Ok(self.call(&Call { method: Method::POST, url, form, idempotency_key: None }).await?.value)
+        let url = self.0.url(&format!("v1/{path}"), None, &[]);
+        let form = Some(form(params));
+        Ok(self.0.call(&Call { method: Method::POST, url, form, idempotency_key: None }).await?.value)
     }
 }
 
-/// A tree of parameters as Stripe reads it: `items[0][price]=price_1`.
+/// Encodes a tree of parameters as Stripe expects it: `items[0][price]=price_1`.
 fn form(params: &Value) -> String {
     let mut form = Serializer::new(String::new());
     let Value::Object(fields) = params else { return String::new() };
@@ -86,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn parameters_are_a_tree_in_brackets() {
+    fn a_tree_of_parameters_is_written_in_brackets() {
         let params = json!({
             "items": [{"id": "si_1", "deleted": true}, {"price": "price_1", "quantity": 2}],
             "metadata": {"user_id": "a b&c"}, "pause_collection": null,

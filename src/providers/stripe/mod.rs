@@ -1,10 +1,12 @@
-//! Stripe.
+//! Stripe: verification of webhooks, and the client of the API.
 
 mod change;
 mod client;
+mod connection;
 mod refused;
 pub mod signature;
 
 pub use change::{Change, Changed};
-pub use client::{Answer, CallError, Client, Page, VERSION, is_fetchable};
+pub use client::{Answer, Client, Page, is_fetchable};
+pub use connection::{CallError, VERSION};
 pub use refused::{RefusalCode, Refused};
