@@ -1,22 +1,25 @@
-//! What this process has counted since its start, for `/metrics`.
+//! The counters of this process, for `/metrics`.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
 
 use crate::providers::Provider;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What became of a webhook.
+/// The outcome of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookOutcome {
-    /// Kept, and to be applied.
+    /// Stored, to be applied.
     Accepted,
-    /// Kept before.
+    /// Stored before.
     Duplicate,
-    /// Kept without effect.
+    /// Stored without effect.
     Ignored,
-    /// Its signature does not show that it is the provider's.
+    /// Refused because of its signature.
     Forged,
-    /// Signed, and still no event.
+    /// Signed correctly but not an event.
     Unreadable,
-    /// It could not be kept; the provider sends it again.
+    /// Not stored because of an error; the provider sends it again.
     Failed,
 }
 
@@ -31,7 +34,7 @@ impl WebhookOutcome {
         WebhookOutcome::Failed,
     ];
 
-    /// Its name in the figures.
+    /// Returns the value of the label.
     pub const fn name(self) -> &'static str {
         match self {
             WebhookOutcome::Accepted => "accepted",
@@ -44,14 +47,14 @@ impl WebhookOutcome {
     }
 }
 
-/// What became of asking a provider for an object.
+/// The outcome of fetching an object from Stripe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchOutcome {
-    /// It was shown.
+    /// The object was returned.
     Answered,
-    /// There is none.
+    /// The object does not exist.
     Missing,
-    /// There was no answer, or a refusal.
+    /// There was no response, or a refusal.
     Failed,
 }
 
@@ -59,7 +62,7 @@ impl FetchOutcome {
     /// Every outcome.
     pub const ALL: [FetchOutcome; 3] = [FetchOutcome::Answered, FetchOutcome::Missing, FetchOutcome::Failed];
 
-    /// Its name in the figures.
+    /// Returns the value of the label.
     pub const fn name(self) -> &'static str {
         match self {
             FetchOutcome::Answered => "answered",
@@ -69,72 +72,58 @@ impl FetchOutcome {
     }
 }
 
-/// The counters of one process.
-#[derive(Debug, Default)]
+/// The counters of this process since its start.
+#[derive(Debug)]
 pub struct Metrics {
-    stripe: Webhooks,
-    paddle: Webhooks,
-    fetches: Fetches,
+    webhooks: Family<[(&'static str, &'static str); 2], Counter>,
+    fetches: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
-#[derive(Debug, Default)]
-struct Fetches {
-    answered: AtomicU64,
-    missing: AtomicU64,
-    failed: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Webhooks {
-    accepted: AtomicU64,
-    duplicate: AtomicU64,
-    ignored: AtomicU64,
-    forged: AtomicU64,
-    unreadable: AtomicU64,
-    failed: AtomicU64,
+impl Default for Metrics {
+    /// Creates every counter, so that those at zero are exposed too.
+    fn default() -> Self {
+        let metrics = Metrics { webhooks: Family::default(), fetches: Family::default() };
+        for provider in Provider::ALL {
+            for outcome in WebhookOutcome::ALL {
+                metrics.webhook(provider, outcome);
+            }
+        }
+        for outcome in FetchOutcome::ALL {
+            metrics.fetch(outcome);
+        }
+        metrics
+    }
 }
 
 impl Metrics {
     /// Counts a webhook.
     pub fn count_webhook(&self, provider: Provider, outcome: WebhookOutcome) {
-        self.webhook(provider, outcome).fetch_add(1, Ordering::Relaxed);
+        self.webhook(provider, outcome).inc();
     }
 
-    /// How many webhooks of a provider had this outcome.
-    pub fn webhooks(&self, provider: Provider, outcome: WebhookOutcome) -> u64 {
-        self.webhook(provider, outcome).load(Ordering::Relaxed)
-    }
-
-    /// Counts an object that was asked for.
+    /// Counts an object fetched from Stripe.
     pub fn count_fetch(&self, outcome: FetchOutcome) {
-        self.fetch(outcome).fetch_add(1, Ordering::Relaxed);
+        self.fetch(outcome).inc();
     }
 
-    /// How many objects that were asked for had this outcome.
+    /// Returns the number of fetched objects with this outcome.
     pub fn fetches(&self, outcome: FetchOutcome) -> u64 {
-        self.fetch(outcome).load(Ordering::Relaxed)
+        self.fetch(outcome).get()
     }
 
-    fn fetch(&self, outcome: FetchOutcome) -> &AtomicU64 {
-        match outcome {
-            FetchOutcome::Answered => &self.fetches.answered,
-            FetchOutcome::Missing => &self.fetches.missing,
-            FetchOutcome::Failed => &self.fetches.failed,
-        }
+    /// Registers the counters for exposition.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "Webhooks received by this process, by provider and outcome";
+        registry.register("tollgate_webhooks", help, self.webhooks.clone());
+        let help = "Objects that this process fetched from Stripe to apply events, by outcome";
+        registry.register("tollgate_stripe_fetches", help, self.fetches.clone());
     }
 
-    fn webhook(&self, provider: Provider, outcome: WebhookOutcome) -> &AtomicU64 {
-        let webhooks = match provider {
-            Provider::Stripe => &self.stripe,
-            Provider::Paddle => &self.paddle,
-        };
-        match outcome {
-            WebhookOutcome::Accepted => &webhooks.accepted,
-            WebhookOutcome::Duplicate => &webhooks.duplicate,
-            WebhookOutcome::Ignored => &webhooks.ignored,
-            WebhookOutcome::Forged => &webhooks.forged,
-            WebhookOutcome::Unreadable => &webhooks.unreadable,
-            WebhookOutcome::Failed => &webhooks.failed,
-        }
+    fn webhook(&self, provider: Provider, outcome: WebhookOutcome) -> Counter {
+        self.webhooks.get_or_create_owned(&[("provider", provider.name()), ("outcome", outcome.name())])
+    }
+
+    fn fetch(&self, outcome: FetchOutcome) -> Counter {
+        self.fetches.get_or_create_owned(&[("outcome", outcome.name())])
     }
 }

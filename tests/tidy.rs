@@ -36,7 +36,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["async_graphql_axum"],
-        homes: &["src/http/tests.rs"],
+        homes: &["src/http/tests/"],
         advice: "our own handler, src/http/graphql.rs, stands in for it; the tests alone compare the two",
     },
     Home {

@@ -154,7 +154,8 @@ impl Tokens {
         }
         let ends = TimeDelta::from_std(request.ttl).ok().and_then(|ttl| request.now.checked_add_signed(ttl));
         let ends = ends.filter(|ends| ends.timestamp() > request.now.timestamp());
-        let ends = ends.ok_or(Error::bad_input("The lifetime must be at least a second, and the time of expiry a valid date."))?;
+        let ends = ends
+            .ok_or(Error::bad_input("The lifetime must be at least a second, and the time of expiry a valid date."))?;
         let scopes: Vec<&str> = request.permissions.iter().map(Permission::scope).collect();
         let mut payload = json!({ "sub": subject, "iat": request.now.timestamp(), "exp": ends.timestamp() });
         payload[&self.config.role_claim] = request.role.name().into();
@@ -175,7 +176,9 @@ impl Keys {
     /// Returns the current keys.
     async fn current(&self) -> Result<Arc<KeySet>> {
         match self {
-            Keys::None => Err(refused("This server accepts no tokens, only API keys. Set jwt_jwks or jwt_hs256_secret to accept them.")),
+            Keys::None => Err(refused(
+                "This server accepts no tokens, only API keys. Set jwt_jwks or jwt_hs256_secret to accept them.",
+            )),
             Keys::Secret(_, set) => Ok(Arc::clone(set)),
             Keys::Jwks(jwks, _) => jwks.current().await,
         }

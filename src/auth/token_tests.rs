@@ -1,9 +1,9 @@
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::auth::testing::{
-    KeyServer, NOW, SECRET, TestClock, TestKey, claims, config, hs256, http, jwks_config, now, part, refusal, secret_config,
+    KeyServer, NOW, SECRET, TestClock, TestKey, claims, config, hs256, http, jwks_config, now, refusal, secret_config,
     tokens, trusting,
 };
 use crate::config::JwksSource;

@@ -93,7 +93,11 @@ impl Viewer {
 
     /// Fails for a caller without credentials.
     pub fn require_signed_in(&self) -> Result<()> {
-        if self.is_signed_in() { Ok(()) } else { Err(Error::Unauthenticated("Sign in first: send a token or an API key.".into())) }
+        if self.is_signed_in() {
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated("Sign in first: send a token or an API key.".into()))
+        }
     }
 
     /// Returns the user; fails for callers who are not users.

@@ -110,17 +110,17 @@ pub(super) fn proxies(reader: &mut Reader) -> ProxyConfig {
 pub(super) fn outgoing(reader: &mut Reader) -> OutgoingConfig {
     let https_proxy = reader.text("https_proxy").map(|text| proxy_url(&text));
     if https_proxy.as_ref().is_some_and(Option::is_none) {
-        reader.mistake("https_proxy", None, "It must be the URL of an HTTP proxy, such as http://proxy.example.com:3128.");
+        reader.mistake(
+            "https_proxy",
+            None,
+            "It must be the URL of an HTTP proxy, such as http://proxy.example.com:3128.",
+        );
     }
     let ca_file = reader.text("ca_file").map(PathBuf::from);
     if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file()) {
         reader.mistake("ca_file", path.to_str(), "It must be a file of certificates in PEM format.");
     }
-    OutgoingConfig {
-        https_proxy: https_proxy.flatten().map(Secret::new),
-        no_proxy: reader.list("no_proxy"),
-        ca_file,
-    }
+    OutgoingConfig { https_proxy: https_proxy.flatten().map(Secret::new), no_proxy: reader.list("no_proxy"), ca_file }
 }
 
 /// Parses the URL of a proxy. The scheme may be missing, as is usual in `HTTPS_PROXY`.

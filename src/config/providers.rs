@@ -94,8 +94,12 @@ fn api_key(reader: &mut Reader, livemode: bool) -> Option<Secret> {
     let of_mode = |mode: &str| ["sk_", "rk_"].iter().any(|kind| key.starts_with(&format!("{kind}{mode}")));
     let rule = match livemode {
         _ if !of_mode("") => Some("It must be a secret or restricted key, which begins with sk_ or rk_."),
-        true if of_mode("test_") => Some("It is a key of test mode, and livemode is true. Use a live key, or set livemode to false."),
-        false if of_mode("live_") => Some("It is a key of live mode, and livemode is false. Use a test key, or set livemode to true."),
+        true if of_mode("test_") => {
+            Some("It is a key of test mode, and livemode is true. Use a live key, or set livemode to false.")
+        }
+        false if of_mode("live_") => {
+            Some("It is a key of live mode, and livemode is false. Use a test key, or set livemode to true.")
+        }
         _ => None,
     };
     if let Some(rule) = rule {

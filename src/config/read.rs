@@ -141,7 +141,9 @@ impl Reader {
         match raw(value) {
             Some(Raw::Text(text)) if text.is_empty() => {}
             Some(raw) => _ = self.values.insert(setting.name, raw),
-            None => self.mistake(name, Some("a table, a date or a fraction"), "Write a text, a whole number or a list."),
+            None => {
+                self.mistake(name, Some("a table, a date or a fraction"), "Write a text, a whole number or a list.")
+            }
         }
     }
 

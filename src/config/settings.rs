@@ -248,8 +248,12 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// Environment variables of other programs that set a setting of ours unless it is set itself; later ones take precedence.
-pub(super) const CONVENTIONAL_VARIABLES: [(&str, &str); 4] =
-    [("HTTPS_PROXY", "https_proxy"), ("https_proxy", "https_proxy"), ("NO_PROXY", "no_proxy"), ("no_proxy", "no_proxy")];
+pub(super) const CONVENTIONAL_VARIABLES: [(&str, &str); 4] = [
+    ("HTTPS_PROXY", "https_proxy"),
+    ("https_proxy", "https_proxy"),
+    ("NO_PROXY", "no_proxy"),
+    ("no_proxy", "no_proxy"),
+];
 
 /// Returns the setting called `name` in the file.
 pub(super) fn named(name: &str) -> Option<&'static Setting> {

@@ -255,7 +255,10 @@ fn the_conventional_variables_of_proxies_count_unless_the_settings_are_set() {
         (outgoing.https_proxy.map(|url| url.expose().to_owned()), outgoing.no_proxy.join(" "))
     };
     let env = [("HTTPS_PROXY", "proxy:3128"), ("NO_PROXY", "localhost, .internal,10.0.0.0/8"), ("no_proxy", "")];
-    assert_eq!(outgoing("", &env), (Some("http://proxy:3128/".to_owned()), "localhost .internal 10.0.0.0/8".to_owned()));
+    assert_eq!(
+        outgoing("", &env),
+        (Some("http://proxy:3128/".to_owned()), "localhost .internal 10.0.0.0/8".to_owned())
+    );
     assert_eq!(outgoing("https_proxy = \"http://other:1\"", &env).0, Some("http://other:1/".to_owned()));
     let ours = [env[0], ("https_proxy", "https://u:p@lower:2"), ("TOLLGATE_NO_PROXY", "none")];
     assert_eq!(outgoing("", &ours), (Some("https://u:p@lower:2/".to_owned()), "none".to_owned()));

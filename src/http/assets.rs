@@ -1,4 +1,4 @@
-//! GraphiQL, compiled into the binary so that it works without a network, and the schema as text.
+//! GraphiQL, compiled into the binary so that it works offline, and the schema as text.
 
 use std::sync::Arc;
 
@@ -8,15 +8,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest as _, Sha256};
+use tower_http::request_id::RequestId;
 
-use super::{Http, graphql::authentication_failed, negotiate::Media, observe::RequestId, problem::problem};
+use super::{
+    negotiate::Media,
+    observe::id_text,
+    respond::{authentication_failed, problem},
+    state::Http,
+};
 use crate::graphql::engine::errors::code;
 
-/// Only our own scripts run, and no other page may frame ours; styles are written inline by GraphiQL's editor.
+/// Allows our own scripts only, and no framing by other pages. GraphiQL's editor needs inline styles.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      font-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'";
 
-/// The page of GraphiQL.
+/// Serves the page of GraphiQL.
 pub(super) fn graphiql() -> Response {
     let mut response = include_bytes!("../../web/dist/graphiql.html").into_response();
     let headers = response.headers_mut();
@@ -27,27 +33,28 @@ pub(super) fn graphiql() -> Response {
     response
 }
 
-/// GraphiQL's script.
+/// Serves GraphiQL's script.
 pub(super) async fn script(headers: HeaderMap) -> Response {
     asset(&headers, include_bytes!("../../web/dist/graphiql.js"), "text/javascript; charset=utf-8")
 }
 
-/// GraphiQL's styles.
+/// Serves GraphiQL's styles.
 pub(super) async fn styles(headers: HeaderMap) -> Response {
     asset(&headers, include_bytes!("../../web/dist/graphiql.css"), "text/css; charset=utf-8")
 }
 
-/// The schema in its definition language, for tools and people; as plain text, which browsers show and tools accept.
-/// Open to whom introspection is.
+/// Serves the schema in its definition language as plain text, which browsers show and tools accept, to callers who may
+/// use introspection.
 pub(super) async fn schema(
     State(http): State<Arc<Http>>,
     axum::Extension(request_id): axum::Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {
-    match (http.authenticate)(&headers, None).await {
-        Err(error) => authentication_failed(&error, &request_id, Media::Json),
-        Ok(caller) if !http.settings.introspection.allows(&caller) => {
-            problem(StatusCode::FORBIDDEN, code::FORBIDDEN, "the schema is not open to this caller")
+    match http.sign_in(&headers, None).await {
+        Err(error) => authentication_failed(&error, id_text(&request_id), Media::Json),
+        Ok(viewer) if !http.settings.allows_introspection(&viewer) => {
+            let message = "The schema is not available to this caller. See the setting `introspection`.";
+            problem(StatusCode::FORBIDDEN, code::FORBIDDEN, message)
         }
         Ok(_) => {
             let sdl = http.engine.sdl().to_owned();
@@ -57,7 +64,7 @@ pub(super) async fn schema(
     }
 }
 
-/// An asset that browsers keep for a day and then ask for by its tag: the addresses carry no version.
+/// Serves an asset that browsers cache for a day and then revalidate by its tag, because its URL has no version.
 fn asset(request: &HeaderMap, bytes: &'static [u8], content_type: &'static str) -> Response {
     let digest = Sha256::digest(bytes);
     let tag = format!("\"{}\"", hex::encode(&digest[..8]));
@@ -67,7 +74,7 @@ fn asset(request: &HeaderMap, bytes: &'static [u8], content_type: &'static str) 
         (header::CACHE_CONTROL, "public, max-age=86400".to_owned()),
         (header::ETAG, tag.clone()),
     ];
-    // Compression makes the tag a weak one.
+    // Compression turns the tag into a weak one.
     if known.is_some_and(|known| known.split(',').any(|it| it.trim().trim_start_matches("W/") == tag)) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }

@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! Addresses of clients.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,12 +9,12 @@ use axum::{
 
 use ipnet::IpNet;
 
-/// Proxies whose word is taken for where a request comes from.
+/// The trusted proxies, which pass on the address of the client.
 #[derive(Debug, Clone)]
 pub struct Proxies {
-    /// Where they are; empty where clients connect to us directly.
+    /// Their networks; empty if clients connect directly.
     pub trusted: Vec<IpNet>,
-    /// The header in which they say it.
+    /// The header with the address.
     pub header: HeaderName,
 }
 
@@ -25,19 +25,19 @@ impl Default for Proxies {
 }
 
 impl Proxies {
-    /// The address of the client who sent a request; `None` where the connection is not known.
+    /// Returns the address of the client of a request; `None` if the connection is unknown.
     pub(super) fn client(&self, request: &Parts) -> Option<IpAddr> {
         let ConnectInfo(peer) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(self.behind(peer.ip().to_canonical(), &request.headers))
     }
 
-    /// Each proxy adds whom it heard from at the end, so what stands before the last stranger may be made up.
+    /// Each proxy appends the address of its peer, so everything before the last untrusted address may be forged.
     fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let values: Vec<&str> = headers.get_all(&self.header).iter().filter_map(|value| value.to_str().ok()).collect();
-        let mut said = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
+        let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
         let mut client = peer;
         while self.trusted.iter().any(|network| network.contains(&client)) {
-            match said.next().and_then(address) {
+            match addresses.next().and_then(address) {
                 Some(before) => client = before,
                 None => break,
             }
@@ -46,7 +46,7 @@ impl Proxies {
     }
 }
 
-/// An address that may have a port with it.
+/// Parses an address with an optional port.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = || text.parse::<IpAddr>().ok();
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_trusted_proxy_is_believed_and_only_what_it_says_itself() {
+    fn only_addresses_added_by_trusted_proxies_count() {
         let proxies = Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap()], ..Proxies::default() };
         for (peer, said, client) in [
             ("203.0.113.9", &["198.51.100.1"][..], "203.0.113.9"),

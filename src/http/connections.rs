@@ -1,4 +1,4 @@
-//! Connections that stay open: how many there may be, and their end with the process.
+//! Open WebSockets and event streams: their maximum number, and their end at shutdown.
 
 use std::sync::Arc;
 
@@ -8,40 +8,40 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 #[derive(Debug)]
 pub struct Connections {
     free: Arc<Semaphore>,
-    most: u32,
+    max: u32,
     stopping: watch::Sender<bool>,
 }
 
-/// One of them, until dropped.
-pub(super) struct Guest {
-    _place: OwnedSemaphorePermit,
+/// The permit for one connection, returned when it is dropped.
+pub(super) struct ConnectionPermit {
+    _permit: OwnedSemaphorePermit,
     stopping: watch::Receiver<bool>,
 }
 
 impl Connections {
-    /// Room for so many.
-    pub fn new(most: u32) -> Connections {
-        let places = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Connections { free: Arc::new(Semaphore::new(places)), most, stopping: watch::Sender::new(false) }
+    /// Allows at most `max` connections.
+    pub fn new(max: u32) -> Connections {
+        let permits = usize::try_from(max).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Connections { free: Arc::new(Semaphore::new(permits)), max, stopping: watch::Sender::new(false) }
     }
 
-    /// A place, if one is free.
-    pub(super) fn enter(&self) -> Option<Guest> {
-        let place = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        Some(Guest { _place: place, stopping: self.stopping.subscribe() })
+    /// Returns a permit if one is free.
+    pub(super) fn acquire(&self) -> Option<ConnectionPermit> {
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        Some(ConnectionPermit { _permit: permit, stopping: self.stopping.subscribe() })
     }
 
-    /// Tells all of them to end, and waits until they have.
-    pub(super) async fn dismiss(&self) {
+    /// Asks all connections to end and waits until they have.
+    pub(super) async fn close_all(&self) {
         self.stopping.send_replace(true);
-        // Nobody closes it; and if somebody did, there would be nothing to wait for.
-        let _ = self.free.acquire_many(self.most).await;
+        // Fails only if the semaphore is closed, which never happens.
+        let _ = self.free.acquire_many(self.max).await;
     }
 }
 
-impl Guest {
-    /// Completes when the process is about to stop.
-    pub(super) async fn dismissed(&mut self) {
+impl ConnectionPermit {
+    /// Completes when the server is about to stop.
+    pub(super) async fn closing(&mut self) {
         let _ = self.stopping.wait_for(|stopping| *stopping).await;
     }
 }

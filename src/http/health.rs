@@ -1,24 +1,34 @@
-//! For those who start, stop and route to the process.
+//! Health checks for orchestrators and load balancers.
 
 use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::json;
 
-use super::{Http, problem::json_response};
+use super::{respond::json_response, state::Http};
+use crate::{app::App, error::Error};
 
-/// The process lives; asks nothing of what is behind it, so that a lost database restarts nothing.
+/// Answers that the process is alive. Does not ask the database, so that its loss does not restart the process.
 pub(super) async fn healthz() -> Response {
     json_response(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
-/// Requests can be answered.
+/// Answers whether requests can be served, or with the reason why not.
 pub(super) async fn readyz(State(http): State<Arc<Http>>) -> Response {
-    match (http.ready)().await {
+    match check(&http.app).await {
         Ok(()) => json_response(StatusCode::OK, &json!({ "status": "ok" })),
-        Err(missing) => {
-            tracing::warn!(missing, "not ready");
-            json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "unavailable", "reason": missing }))
+        Err(reason) => {
+            tracing::warn!(reason, "not ready");
+            json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "unavailable", "reason": reason }))
         }
+    }
+}
+
+async fn check(app: &App) -> Result<(), String> {
+    match app.db.pending_migrations().await {
+        Ok(0) => Ok(()),
+        Ok(pending) => Err(format!("{pending} migrations are pending. Run `tollgate migrate up`.")),
+        Err(Error::Unavailable(what, _)) => Err(format!("{what} does not answer.")),
+        Err(_) => Err("The schema of the database belongs to another version of Tollgate.".to_owned()),
     }
 }

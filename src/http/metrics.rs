@@ -1,34 +1,37 @@
-//! How the service is doing, in the text format of Prometheus.
+//! The metrics of this process and of the database, in the text format of Prometheus.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use prometheus_client::{
+    encoding::prometheus_text,
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
 
-use super::{Http, problem::problem};
+use super::{
+    respond::{internal_error, problem},
+    state::Http,
+};
 use crate::{
     app::App,
     auth::{Permission, Viewer},
     error::{Error, Result},
-    graphql::engine::errors::code,
-    inbox, jobs,
-    metrics::{FetchOutcome, WebhookOutcome},
-    outbox,
-    providers::Provider,
+    inbox, jobs, outbox,
 };
 
-/// Version 0.0.4 of the format, which every scraper reads.
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// The figures, for those who may see them.
+/// Serves the metrics to callers with the scope `operations:read`.
 pub(super) async fn metrics(State(http): State<Arc<Http>>, headers: HeaderMap) -> Response {
-    match (http.figures)(&headers).await {
+    let text = async { encode(&http.app, &http.sign_in(&headers, None).await?).await };
+    match text.await {
         Ok(text) => {
             let mut response = (StatusCode::OK, text).into_response();
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+            let content_type = HeaderValue::from_static(prometheus_text::CONTENT_TYPE);
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
@@ -47,79 +50,75 @@ fn refusal(error: Error) -> Response {
         Error::Forbidden(_) => problem(StatusCode::FORBIDDEN, code, &message),
         Error::Unavailable(..) => problem(StatusCode::SERVICE_UNAVAILABLE, code, &message),
         error => {
-            tracing::error!(cause = format!("{:#}", anyhow::Error::from(error)), "the metrics cannot be gathered");
-            problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "internal error")
+            tracing::error!(cause = format!("{:#}", anyhow::Error::from(error)), "the metrics cannot be collected");
+            internal_error()
         }
     }
 }
 
-/// All figures: those that this process has counted, and those that the database knows for all.
-pub(super) async fn figures(app: &App, viewer: &Viewer) -> Result<String> {
+/// Encodes the counters of this process and the gauges of the database.
+async fn encode(app: &App, viewer: &Viewer) -> Result<String> {
     viewer.require(Permission::OperationsRead)?;
-    let (inbox, outbox, jobs) =
-        tokio::try_join!(inbox::backlog(app, viewer), outbox::backlog(app, viewer), jobs::backlog(app.db.read()))?;
+    let mut registry = Registry::default();
+    app.metrics.register(&mut registry);
+    add_gauges(&mut registry, app, viewer).await?;
     let mut text = String::new();
-    family(&mut text, "tollgate_webhooks_total", "counter", "Webhooks that arrived at this process, by their fate.");
-    for provider in Provider::ALL {
-        for outcome in WebhookOutcome::ALL {
-            let labels = format!("provider=\"{}\",outcome=\"{}\"", provider.name(), outcome.name());
-            sample(&mut text, "tollgate_webhooks_total", &labels, app.metrics.webhooks(provider, outcome));
-        }
-    }
-    let name = "tollgate_stripe_fetches_total";
-    family(&mut text, name, "counter", "Objects that this process asked Stripe for as it applied events, by outcome.");
-    for outcome in FetchOutcome::ALL {
-        let labels = format!("outcome=\"{}\"", outcome.name());
-        sample(&mut text, name, &labels, app.metrics.fetches(outcome));
-    }
-    family(&mut text, "tollgate_inbox_events", "gauge", "Events that are kept and not applied, by state.");
-    let states =
-        [("received", inbox.received), ("failed", inbox.failed), ("parked", inbox.parked), ("waiting", inbox.waiting)];
-    for (state, count) in states {
-        let count = u64::try_from(count).unwrap_or(0);
-        sample(&mut text, "tollgate_inbox_events", &format!("state=\"{state}\""), count);
-    }
-    let name = "tollgate_inbox_oldest_unapplied_seconds";
-    family(
-        &mut text,
-        name,
-        "gauge",
-        "Age of the oldest event that could be applied and is not; 0 where there is none.",
-    );
-    let age = inbox.oldest_received_at.map_or(0, |oldest| (app.now() - oldest.to_utc()).num_seconds().max(0));
-    sample(&mut text, name, "", u64::try_from(age).unwrap_or(0));
-    calls(&mut text, app, &outbox);
-    family(&mut text, "tollgate_jobs", "gauge", "Jobs that are to be done, by state; those of schedules aside.");
-    for (state, count) in jobs {
-        sample(&mut text, "tollgate_jobs", &format!("state=\"{state}\""), count);
-    }
+    prometheus_text::encode(&mut text, &registry).map_err(Error::internal)?;
     Ok(text)
 }
 
-fn calls(text: &mut String, app: &App, outbox: &outbox::Backlog) {
-    let name = "tollgate_provider_calls";
-    let help = "Changes asked of Stripe that are to be made, and those of the last day that came to nothing, by state.";
-    family(text, name, "gauge", help);
-    let states = [
-        ("pending", outbox.pending),
-        ("abandoned", outbox.abandoned),
-        ("refused", outbox.refused),
-        ("unresolved", outbox.unresolved),
-    ];
-    for (state, count) in states {
-        sample(text, name, &format!("state=\"{state}\""), count);
+async fn add_gauges(registry: &mut Registry, app: &App, viewer: &Viewer) -> Result<()> {
+    let (inbox, outbox, jobs) =
+        tokio::try_join!(inbox::backlog(app, viewer), outbox::backlog(app, viewer), jobs::backlog(app.db.read()))?;
+    let age = |oldest| app.now().signed_duration_since(oldest).num_seconds().max(0);
+    by_state(
+        registry,
+        "tollgate_inbox_events",
+        "Events that are stored and not applied, by state",
+        [("received", inbox.received), ("failed", inbox.failed), ("parked", inbox.parked), ("waiting", inbox.waiting)],
+    );
+    gauge(
+        registry,
+        "tollgate_inbox_oldest_unapplied_seconds",
+        "Age of the oldest event that could be applied and is not; 0 if there is none",
+        inbox.oldest_received_at.map_or(0, |oldest| age(oldest.to_utc())),
+    );
+    by_state(
+        registry,
+        "tollgate_provider_calls",
+        "Requests to Stripe that are pending, and those of the last day that failed, by state",
+        [
+            ("pending", outbox.pending),
+            ("abandoned", outbox.abandoned),
+            ("refused", outbox.refused),
+            ("unresolved", outbox.unresolved),
+        ],
+    );
+    gauge(
+        registry,
+        "tollgate_provider_calls_oldest_pending_seconds",
+        "Age of the oldest pending request to Stripe; 0 if there is none",
+        outbox.oldest_pending_at.map_or(0, age),
+    );
+    by_state(registry, "tollgate_jobs", "Queued and parked jobs, without scheduled ones, by state", jobs);
+    Ok(())
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: i64) {
+    let gauge: Gauge = Gauge::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
+}
+
+fn by_state<const N: usize>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    counts: [(&'static str, impl TryInto<i64>); N],
+) {
+    let family = Family::<[(&str, &str); 1], Gauge>::default();
+    for (state, count) in counts {
+        family.get_or_create(&[("state", state)]).set(count.try_into().unwrap_or(i64::MAX));
     }
-    let name = "tollgate_provider_calls_oldest_pending_seconds";
-    family(text, name, "gauge", "Age of the oldest change that is to be asked of Stripe; 0 where there is none.");
-    let age = outbox.oldest_pending_at.map_or(0, |oldest| (app.now() - oldest).num_seconds().max(0));
-    sample(text, name, "", u64::try_from(age).unwrap_or(0));
-}
-
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
-    _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn sample(text: &mut String, name: &str, labels: &str, value: u64) {
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-    _ = writeln!(text, "{name}{labels} {value}");
+    registry.register(name, help, family);
 }

@@ -1,17 +1,17 @@
-//! Which media type to answer with, and whether a body is in one that is read.
+//! Negotiation of the media type of responses, and validation of that of bodies.
 
 use axum::http::{HeaderMap, header};
 
-/// What a reply can be written as.
+/// The media type of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Media {
-    /// `application/json`: the older convention, where a refused document is a success of HTTP.
+    /// `application/json`: the older convention, in which a refused document has the status 200.
     Json,
-    /// `application/graphql-response+json`, where the status tells what happened.
+    /// `application/graphql-response+json`, in which the status reflects the outcome.
     GraphqlResponse,
-    /// `text/event-stream`: the replies one by one, as they come.
+    /// `text/event-stream`: a stream of replies.
     EventStream,
-    /// `text/html`, for people.
+    /// `text/html`, for browsers.
     Html,
 }
 
@@ -25,7 +25,7 @@ impl Media {
         }
     }
 
-    /// The value of `Content-Type`.
+    /// Returns the value of `Content-Type`.
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Media::Json => "application/json; charset=utf-8",
@@ -36,47 +36,47 @@ impl Media {
     }
 }
 
-/// How much a client wants something: first by its quality, then by how exactly it was named, then by the order.
-type Wanted = (u16, u8, std::cmp::Reverse<usize>);
+/// The preference of a client: quality, then specificity, then order.
+type Preference = (u16, u8, std::cmp::Reverse<usize>);
 
-/// The one of `offers` that the client wants most; the first of them where it does not care.
+/// Returns the offer that the client prefers; the first one if it has no preference, `None` if it accepts none.
 pub(super) fn negotiate(headers: &HeaderMap, offers: &[Media]) -> Option<Media> {
     let values: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let accept = values.join(",");
     if accept.trim().is_empty() {
         return offers.first().copied();
     }
-    let mut best: Option<(Wanted, Media)> = None;
+    let mut best: Option<(Preference, Media)> = None;
     for &offer in offers {
-        if let Some(wanted) = wanted(&accept, offer)
-            && best.is_none_or(|(most, _)| wanted > most)
+        if let Some(preference) = preference(&accept, offer)
+            && best.is_none_or(|(highest, _)| preference > highest)
         {
-            best = Some((wanted, offer));
+            best = Some((preference, offer));
         }
     }
     best.map(|(_, media)| media)
 }
 
-fn wanted(accept: &str, offer: Media) -> Option<Wanted> {
+fn preference(accept: &str, offer: Media) -> Option<Preference> {
     let (main, sub) = offer.essence();
     let ranges = accept.split(',').enumerate().filter_map(|(order, range)| {
         let mut parts = range.split(';').map(str::trim);
         let (range_main, range_sub) = parts.next()?.split_once('/')?;
-        let exactness = match (range_main, range_sub) {
+        let specificity = match (range_main, range_sub) {
             ("*", "*") => 0,
             (range, "*") if range.eq_ignore_ascii_case(main) => 1,
             (range, named) if range.eq_ignore_ascii_case(main) && named.eq_ignore_ascii_case(sub) => 2,
             _ => return None,
         };
         let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        Some((exactness, quality.map_or(1000, thousandths), std::cmp::Reverse(order)))
+        Some((specificity, quality.map_or(1000, thousandths), std::cmp::Reverse(order)))
     });
-    // The most exact range decides, so that `*/*, text/html;q=0` means anything but HTML.
-    let (exactness, quality, order) = ranges.max_by_key(|(exactness, _, order)| (*exactness, *order))?;
-    (quality > 0).then_some((quality, exactness, order))
+    // The most specific range decides, so that `*/*, text/html;q=0` means anything but HTML.
+    let (specificity, quality, order) = ranges.max_by_key(|(specificity, _, order)| (*specificity, *order))?;
+    (quality > 0).then_some((quality, specificity, order))
 }
 
-/// A quality value of HTTP, which has at most three decimals; what is none counts as not wanted.
+/// Parses a quality value of HTTP, which has at most three decimals. Malformed values count as 0.
 fn thousandths(quality: &str) -> u16 {
     match quality.split_once('.') {
         None => {
@@ -92,8 +92,8 @@ fn thousandths(quality: &str) -> u16 {
     }
 }
 
-/// Whether the body is JSON in UTF-8. It has to say so: a page of another site can send any of the media types of
-/// HTML forms without asking, but not this one.
+/// Returns whether the body is declared as JSON in UTF-8. The declaration is required because pages of other sites can send
+/// the media types of HTML forms without a preflight, but not this one.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let mut parts = value.split(';').map(str::trim);

@@ -1,102 +1,82 @@
-//! What is done for each request whatever its path: an id, a line in the log, and an answer even to a panic.
+//! Layers around every handler: a request id, a line in the log, and a response even after a panic.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::{any::Any, time::Instant};
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn, map_request},
     response::Response,
 };
-use futures_util::FutureExt as _;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+};
 use tracing::Instrument as _;
 
-use super::{Http, problem::problem};
-use crate::graphql::engine::errors::code;
+use super::respond::internal_error;
 
-/// The header that carries the id, in requests and in replies.
+/// The header with the request id, in requests and responses.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Characters of the longest name that a client gives to something in the log.
-const LONGEST_ID: usize = 128;
+/// Maximum length of names in the log that clients choose.
+const MAX_NAME_CHARS: usize = 128;
 
-/// What a request is called in logs and errors.
-#[derive(Debug, Clone)]
-pub(super) struct RequestId(pub(super) Arc<str>);
-
-/// The name of the operation that was executed, left in the reply for the log.
+/// The name of the executed operation, attached to the response for the log.
 #[derive(Debug, Clone)]
 pub(super) struct OperationName(String);
 
 impl OperationName {
-    /// Cut to a length that is fit for logs.
+    /// Shortens a name to a length suitable for logs.
     pub(super) fn new(name: &str) -> Self {
-        OperationName(name.chars().take(LONGEST_ID).collect())
+        OperationName(name.chars().take(MAX_NAME_CHARS).collect())
     }
 }
 
-/// Makes ids: a part drawn once for the process, and a count.
-pub(super) struct RequestIds {
-    process: u64,
-    count: AtomicU64,
+/// Adds the layers, outermost last.
+pub(super) fn observed(router: Router) -> Router {
+    router
+        .layer(CatchPanicLayer::custom(report_panic))
+        .layer(from_fn(log))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(map_request(remove_unsuitable_id))
 }
 
-impl RequestIds {
-    /// Ids that no other process makes.
-    pub(super) fn new() -> Self {
-        use rand::TryRng as _;
-        // Without randomness ids are less unique, which is no reason not to serve.
-        let process = rand::rngs::SysRng.try_next_u64().unwrap_or_default();
-        RequestIds { process, count: AtomicU64::new(1) }
-    }
-
-    /// The client's own id if it has one that is fit for logs, so that its logs and ours can be put side by side.
-    fn of(&self, request: &Request) -> RequestId {
-        let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let fit =
-            |id: &&str| !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
-        match sent.filter(fit) {
-            Some(id) => RequestId(id.into()),
-            None => {
-                let count = self.count.fetch_add(1, Ordering::Relaxed);
-                RequestId(format!("{:016x}-{count:x}", self.process).into())
-            }
-        }
-    }
+/// Returns a request id as text.
+pub(super) fn id_text(id: &RequestId) -> &str {
+    id.header_value().to_str().unwrap_or_default()
 }
 
-/// The outermost layer.
-pub(super) async fn observe(
-    State((http, ids)): State<(Arc<Http>, Arc<RequestIds>)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Removes a client's request id that is unsuitable for logs. A suitable one is kept, so that the client's logs can be
+/// matched with ours.
+async fn remove_unsuitable_id(mut request: Request) -> Request {
+    let is_suitable = |id: &HeaderValue| {
+        !id.is_empty() && id.len() <= MAX_NAME_CHARS && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    if !request.headers().get(REQUEST_ID).is_none_or(is_suitable) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
+}
+
+async fn log(request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = ids.of(&request);
+    let id = request.extensions().get::<RequestId>().map(id_text).unwrap_or_default().to_owned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", request_id = &*id.0);
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span).await;
-    let mut response = answered.unwrap_or_else(|_| {
-        tracing::error!(request_id = &*id.0, %method, path, "handler panicked");
-        problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "internal error")
-    });
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    let span = tracing::info_span!("request", request_id = id);
+    let mut response = next.run(request).instrument(span).await;
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if http.settings.access_log {
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let operation = response.extensions().get::<OperationName>().map(|name| name.0.as_str());
-        let status = response.status().as_u16();
-        tracing::info!(request_id = &*id.0, %method, path, status, duration_ms, operation, "request");
-    }
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let operation = response.extensions().get::<OperationName>().map(|name| name.0.as_str());
+    let status = response.status().as_u16();
+    tracing::info!(request_id = id, %method, path, status, duration_ms, operation, "request");
     response
+}
+
+/// The panic itself is reported by the panic hook.
+fn report_panic(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("handler panicked");
+    internal_error()
 }

@@ -1,4 +1,4 @@
-//! The replies to one operation as they come, for the transports that carry more than one.
+//! The events of one operation, for transports that carry more than one reply.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -8,8 +8,11 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
-use super::{Caller, Http, observe::RequestId};
+use tower_http::request_id::RequestId;
+
+use super::{observe::id_text, state::Http};
 use crate::{
+    auth::Viewer,
     changes::Watcher,
     error::Error,
     graphql::engine::{
@@ -18,112 +21,114 @@ use crate::{
     },
 };
 
-/// Who asks, and whom to ask.
-pub(super) struct Asker {
+/// The client of an open connection.
+pub(super) struct StreamClient {
     pub(super) http: Arc<Http>,
-    /// With the credential, which is checked again for each event.
+    /// The headers with the credential, which is checked again for each event.
     pub(super) headers: HeaderMap,
-    /// Where it asks from, as far as that is known.
+    /// The address of the client, if it is known.
     pub(super) address: Option<IpAddr>,
     pub(super) request_id: RequestId,
 }
 
-/// What there is to pass on.
-pub(super) enum Told {
-    /// A reply; one of which nothing ran is the last.
+/// An event to send to the client.
+pub(super) enum StreamEvent {
+    /// A reply; one for which nothing was executed is the last event.
     Reply(Box<Reply>),
-    /// The caller's credential is none, or holds no longer.
+    /// The credential is not or no longer valid.
     Refused(Error),
 }
 
-/// An operation that has begun.
-pub(super) struct Begun {
-    pub(super) replies: BoxStream<'static, Told>,
-    /// Whether it goes on until it is ended.
-    pub(super) lasting: bool,
+/// An operation that was started.
+pub(super) struct Started {
+    pub(super) events: BoxStream<'static, StreamEvent>,
+    /// True if it continues until the client or the server ends it.
+    pub(super) is_subscription: bool,
 }
 
-impl Told {
-    /// Whether nothing comes after it.
+impl StreamEvent {
+    /// Returns whether this is the last event.
     pub(super) fn is_last(&self) -> bool {
         match self {
-            Told::Reply(reply) => {
+            StreamEvent::Reply(reply) => {
                 matches!(reply.outcome, Outcome::Malformed | Outcome::Rejected | Outcome::MutationRefused)
             }
-            Told::Refused(_) => true,
+            StreamEvent::Refused(_) => true,
         }
     }
 }
 
-impl Asker {
-    /// Whether the credential holds at present. Where that cannot be found out, it is not held against the caller.
-    pub(super) async fn check(&self) -> Result<(), Told> {
-        match (self.http.authenticate)(&self.headers, self.address).await {
-            Err(error @ Error::Unauthenticated(_)) => Err(Told::Refused(error)),
+impl StreamClient {
+    /// Checks that the credential is still valid. Passes if that cannot be determined.
+    pub(super) async fn check(&self) -> Result<(), StreamEvent> {
+        match self.http.sign_in(&self.headers, self.address).await {
+            Err(error @ Error::Unauthenticated(_)) => Err(StreamEvent::Refused(error)),
             _ => Ok(()),
         }
     }
 
-    async fn sign_in(&self) -> Result<Caller, Told> {
-        let signed_in = (self.http.authenticate)(&self.headers, self.address).await;
-        signed_in.map_err(|error| match error {
-            Error::Unauthenticated(_) => Told::Refused(error),
+    async fn sign_in(&self) -> Result<Viewer, StreamEvent> {
+        self.http.sign_in(&self.headers, self.address).await.map_err(|error| match error {
+            Error::Unauthenticated(_) => StreamEvent::Refused(error),
             error => self.failed(&error),
         })
     }
 
-    fn failed(&self, error: &Error) -> Told {
-        Told::Reply(Box::new(Reply::failed(Outcome::Rejected, present(error, &self.request_id.0))))
+    fn failed(&self, error: &Error) -> StreamEvent {
+        StreamEvent::Reply(Box::new(Reply::failed(Outcome::Rejected, present(error, id_text(&self.request_id)))))
     }
 
-    /// Begins an operation. When this has answered, a subscription misses nothing.
-    pub(super) async fn begin(self: &Arc<Self>, operation: Operation, mutations: bool) -> Result<Begun, Told> {
-        let caller = self.sign_in().await?;
-        let Http { engine, settings, watch, .. } = &*self.http;
-        let terms = Terms { mutations, introspection: settings.introspection.allows(&caller) };
-        let accepted = engine.accept(operation, terms).map_err(Told::Reply)?;
-        let asker = Arc::clone(self);
+    /// Starts an operation. A subscription misses no change from now on.
+    pub(super) async fn start(self: &Arc<Self>, operation: Operation, mutations: bool) -> Result<Started, StreamEvent> {
+        let viewer = self.sign_in().await?;
+        let Http { engine, settings, feed, .. } = &*self.http;
+        let terms = Terms { mutations, introspection: settings.allows_introspection(&viewer) };
+        let attach = self.http.attach(viewer);
+        let accepted = engine.accept(operation, terms).map_err(StreamEvent::Reply)?;
+        let client = Arc::clone(self);
         if !accepted.is_subscription() {
             let reply = async move {
-                let reply = asker.http.engine.run(&accepted, &caller.attach, &asker.request_id.0).await;
-                Told::Reply(Box::new(reply))
+                let reply = client.http.engine.run(&accepted, &attach, id_text(&client.request_id)).await;
+                StreamEvent::Reply(Box::new(reply))
             };
-            return Ok(Begun { replies: stream::once(reply).boxed(), lasting: false });
+            return Ok(Started { events: stream::once(reply).boxed(), is_subscription: false });
         }
-        let interest = engine.open(&accepted, &caller.attach, &self.request_id.0).await.map_err(Told::Reply)?;
-        let watcher = watch(interest).await.map_err(|error| self.failed(&error))?;
-        let live = Live { asker, accepted, watcher };
-        let replies = stream::unfold(Some(live), async |live| {
-            let mut live = live?;
-            let told = live.next().await;
-            let rest = (!told.is_last()).then_some(live);
-            Some((told, rest))
+        let interest = engine.open(&accepted, &attach, id_text(&self.request_id)).await.map_err(StreamEvent::Reply)?;
+        let watcher = feed.watch(interest).await.map_err(|error| self.failed(&error))?;
+        let subscription = ActiveSubscription { client, accepted, watcher };
+        let events = stream::unfold(Some(subscription), async |subscription| {
+            let mut subscription = subscription?;
+            let event = subscription.next().await;
+            let rest = (!event.is_last()).then_some(subscription);
+            Some((event, rest))
         });
-        Ok(Begun { replies: replies.boxed(), lasting: true })
+        Ok(Started { events: events.boxed(), is_subscription: true })
     }
 }
 
-/// A subscription.
-struct Live {
-    asker: Arc<Asker>,
+/// A running subscription.
+struct ActiveSubscription {
+    client: Arc<StreamClient>,
     accepted: Accepted,
     watcher: Watcher,
 }
 
-impl Live {
-    async fn next(&mut self) -> Told {
-        let Live { asker, accepted, watcher } = self;
+impl ActiveSubscription {
+    async fn next(&mut self) -> StreamEvent {
+        let ActiveSubscription { client, accepted, watcher } = self;
         while let Some(change) = watcher.next().await {
-            let caller = match asker.sign_in().await {
-                Ok(caller) => caller,
-                Err(told) => return told,
+            let viewer = match client.sign_in().await {
+                Ok(viewer) => viewer,
+                Err(event) => return event,
             };
-            let engine = &asker.http.engine;
-            if let Some(reply) = engine.tell(accepted, change, &caller.attach, &asker.request_id.0).await {
-                return Told::Reply(Box::new(reply));
+            let attach = client.http.attach(viewer);
+            let reply = client.http.engine.tell(accepted, change, &attach, id_text(&client.request_id)).await;
+            if let Some(reply) = reply {
+                return StreamEvent::Reply(Box::new(reply));
             }
         }
-        let message = "more has changed than could be told in time; ask for how things stand, and subscribe again";
-        Told::Reply(Box::new(Reply::rejected(vec![RequestError::new(code::SUBSCRIPTION_LAGGED, message)])))
+        let message = "More has changed than could be sent in time. Query the current state, and subscribe again.";
+        let error = RequestError::new(code::SUBSCRIPTION_LAGGED, message);
+        StreamEvent::Reply(Box::new(Reply::rejected(vec![error])))
     }
 }

@@ -1,4 +1,4 @@
-//! Which path leads where, and what surrounds them all.
+//! The routes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use axum::{
     Router,
     http::{HeaderValue, Method, StatusCode},
-    middleware::from_fn_with_state,
     response::Response,
     routing::{any, get, post},
 };
@@ -16,21 +15,22 @@ use tower_http::{
 };
 
 use super::{
-    Http, Settings, assets, graphql, health, metrics,
-    observe::{REQUEST_ID, RequestIds, observe},
-    problem::problem,
+    assets, graphql, health, metrics,
+    observe::{REQUEST_ID, observed},
+    respond::{not_found, problem},
+    state::{Http, Settings},
     webhooks,
 };
 use crate::graphql::engine::errors::code;
 
-/// How long browsers may remember the answer to a preflight.
+/// Time for which browsers may cache the response to a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// All that is served, ready to be put on a listener. Fails on an origin that is none.
+/// Creates the router of all paths. Fails if a configured origin is not one.
 pub fn router(http: Http) -> anyhow::Result<Router> {
     let cors = cors(&http.settings)?;
     let http = Arc::new(http);
-    // Of machines that are no browsers and want no compression.
+    // For machines, which need neither CORS nor compression.
     let machines = Router::new()
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/webhooks/paddle", post(webhooks::paddle))
@@ -45,20 +45,19 @@ pub fn router(http: Http) -> anyhow::Result<Router> {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(wrong_method)
-        .fallback(async || problem(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path"))
-        .with_state(Arc::clone(&http))
+        .fallback(async || not_found())
+        .with_state(http)
         .layer(CompressionLayer::new())
         .layer(cors)
-        .merge(machines)
-        .layer(from_fn_with_state((http, Arc::new(RequestIds::new())), observe));
-    Ok(router)
+        .merge(machines);
+    Ok(observed(router))
 }
 
 async fn wrong_method() -> Response {
-    problem(StatusCode::METHOD_NOT_ALLOWED, code::BAD_REQUEST, "this path does not take that method")
+    problem(StatusCode::METHOD_NOT_ALLOWED, code::BAD_REQUEST, "This path does not support that method.")
 }
 
-/// Credentials are headers that a page has to set itself, so cookies are not let through.
+/// Creates the CORS rules. Credentials are headers that a page sets itself, so cookies are not allowed.
 fn cors(settings: &Settings) -> anyhow::Result<CorsLayer> {
     let origins = if settings.origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()

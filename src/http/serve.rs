@@ -1,4 +1,4 @@
-//! Listening, and stopping without breaking off what runs.
+//! Serving connections, and stopping without interrupting running requests.
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -10,10 +10,10 @@ use tokio::{
     sync::Notify,
 };
 
-use super::Connections;
+use super::connections::Connections;
 
-/// Serves until `stop` completes, then accepts no more, ends the connections that would stay open and lets running
-/// requests finish, for at most `limit`.
+/// Serves until `stop` completes. Then stops accepting connections, ends WebSockets and event streams and waits for running
+/// requests, for at most `limit`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -21,7 +21,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
     limit: Duration,
 ) -> io::Result<()> {
-    // Without this the kernel holds back the end of a reply for the client's acknowledgement.
+    // Otherwise the kernel delays the end of a response until the client's acknowledgement.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not set");
@@ -35,7 +35,7 @@ pub async fn serve(
         stopped.notify_one();
     });
     let mut server = std::pin::pin!(server.into_future());
-    // It may be finished as soon as it is told to stop: sockets are none of its requests any more.
+    // The server may finish immediately: it does not count WebSockets as requests.
     let finished = tokio::select! {
         finished = &mut server => Some(finished),
         () = stopping.notified() => None,
@@ -47,7 +47,7 @@ pub async fn serve(
             None => server.await,
         }
     };
-    match tokio::time::timeout(limit, async { tokio::join!(rest, connections.dismiss()) }).await {
+    match tokio::time::timeout(limit, async { tokio::join!(rest, connections.close_all()) }).await {
         Ok((finished, ())) => finished,
         Err(_) => {
             tracing::warn!(limit_s = limit.as_secs(), "requests were still running at the time limit");
@@ -56,13 +56,12 @@ pub async fn serve(
     }
 }
 
-/// Completes at SIGTERM or ctrl-c, from the call on and not only once it is waited for.
+/// Completes at SIGTERM or ctrl-c. Listens from the call on, not only once it is awaited.
 pub fn terminated() -> impl Future<Output = ()> + Send + 'static {
     let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     async move {
         let waits = signals.into_iter().filter_map(|signal| {
-            let mut signal =
-                signal.inspect_err(|error| tracing::error!(%error, "a signal cannot be waited for")).ok()?;
+            let mut signal = signal.inspect_err(|error| tracing::error!(%error, "cannot listen for a signal")).ok()?;
             Some(Box::pin(async move { signal.recv().await }))
         });
         let waits: Vec<_> = waits.collect();

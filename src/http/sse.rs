@@ -1,5 +1,5 @@
-//! GraphQL over server-sent events: the replies to one operation on a connection of its own, by the protocol of
-//! graphql-sse ("distinct connections mode").
+//! GraphQL over server-sent events: one operation on each connection, by the protocol of graphql-sse ("distinct connections
+//! mode").
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -14,29 +14,31 @@ use tokio::{
     time::{Instant, interval_at, timeout},
 };
 
+use tower_http::request_id::RequestId;
+
 use super::{
-    Http,
-    connections::Guest,
-    graphql::full,
+    connections::ConnectionPermit,
     negotiate::Media,
-    observe::RequestId,
-    replies::{Asker, Begun, Told},
+    observe::id_text,
+    replies::{Started, StreamClient, StreamEvent},
+    respond::too_many_connections,
+    state::Http,
 };
 use crate::graphql::engine::{
     errors::present,
     execute::{Operation, Outcome, Reply},
 };
 
-/// Tells nginx and those who copy it to pass on each event at once.
+/// Makes nginx and compatible proxies pass on each event immediately.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// A comment, which clients pass over.
-const STILL_HERE: &str = ":\n\n";
-/// With data, if none: browsers pass over an event that has no such line.
+/// A comment, which clients ignore.
+const KEEP_ALIVE: &str = ":\n\n";
+/// With an empty `data` line, because browsers ignore an event without one.
 const COMPLETE: &str = "event: complete\ndata:\n\n";
-/// How many events may wait for a client that does not read.
-const WAITING: usize = 16;
+/// Maximum number of events waiting for a client that does not read.
+const MAX_WAITING_EVENTS: usize = 16;
 
-/// The replies to `operation`, as they come.
+/// Streams the replies to `operation`.
 pub(super) async fn respond(
     http: Arc<Http>,
     request_id: RequestId,
@@ -44,13 +46,14 @@ pub(super) async fn respond(
     operation: Operation,
     mutations: bool,
 ) -> Response {
-    let Some(guest) = http.connections.enter() else { return full() };
+    let Some(permit) = http.connections.acquire() else { return too_many_connections() };
     let address = http.settings.proxies.client(&parts);
-    let asker = Arc::new(Asker { http, headers: parts.headers, address, request_id });
-    let begun = asker.begin(operation, mutations).await;
-    let begun = begun.unwrap_or_else(|told| Begun { replies: stream::iter([told]).boxed(), lasting: false });
-    let (events, mut sent) = mpsc::channel(WAITING);
-    tokio::spawn(produce(asker, begun, guest, events));
+    let client = Arc::new(StreamClient { http, headers: parts.headers, address, request_id });
+    let started = client.start(operation, mutations).await;
+    let started =
+        started.unwrap_or_else(|event| Started { events: stream::iter([event]).boxed(), is_subscription: false });
+    let (sender, mut sent) = mpsc::channel(MAX_WAITING_EVENTS);
+    tokio::spawn(send_all(client, started, permit, sender));
     let mut response = Body::from_stream(stream::poll_fn(move |cx| sent.poll_recv(cx))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Media::EventStream.content_type()));
@@ -59,42 +62,41 @@ pub(super) async fn respond(
     response
 }
 
-type Events = mpsc::Sender<Result<String, Infallible>>;
+type Sender = mpsc::Sender<Result<String, Infallible>>;
 
-/// Sends what there is to tell until the end of it, of the client's patience or of the process. A task of its own, so
-/// that a client who does not read holds nothing but its connection.
-async fn produce(asker: Arc<Asker>, begun: Begun, mut guest: Guest, events: Events) {
-    let Begun { mut replies, lasting } = begun;
-    let live = &asker.http.settings.live;
+/// Sends the events until the operation, the client or the process ends. Runs as a separate task, so that a client who does
+/// not read blocks nothing but its own connection.
+async fn send_all(client: Arc<StreamClient>, started: Started, mut permit: ConnectionPermit, sender: Sender) {
+    let Started { mut events, is_subscription } = started;
+    let live = &client.http.settings.live;
     let mut keep_alive = interval_at(Instant::now() + live.keep_alive, live.keep_alive);
-    let send = async |event| matches!(timeout(live.write_limit, events.send(Ok(event))).await, Ok(Ok(())));
+    let send = async |text| matches!(timeout(live.write_limit, sender.send(Ok(text))).await, Ok(Ok(())));
     loop {
-        let told = tokio::select! {
+        let event = tokio::select! {
             biased;
-            // Without the event that says it is complete, so that the client comes again.
-            () = guest.dismissed(), if lasting => return,
-            () = events.closed() => return,
-            _ = keep_alive.tick() => match asker.check().await {
-                Ok(()) if send(STILL_HERE.to_owned()).await => continue,
+            // Without a `complete` event, so that the client reconnects.
+            () = permit.closing(), if is_subscription => return,
+            () = sender.closed() => return,
+            _ = keep_alive.tick() => match client.check().await {
+                Ok(()) if send(KEEP_ALIVE.to_owned()).await => continue,
                 Ok(()) => return,
-                Err(told) => Some(told),
+                Err(event) => Some(event),
             },
-            told = replies.next() => told,
+            event = events.next() => event,
         };
-        let last = told.as_ref().is_none_or(Told::is_last);
-        let event = match told {
-            None => None,
-            Some(Told::Reply(reply)) => Some(next(&reply)),
-            Some(Told::Refused(error)) => {
-                Some(next(&Reply::failed(Outcome::Rejected, present(&error, &asker.request_id.0))))
+        let is_last = event.as_ref().is_none_or(StreamEvent::is_last);
+        let text = event.map(|event| match event {
+            StreamEvent::Reply(reply) => next(&reply),
+            StreamEvent::Refused(error) => {
+                next(&Reply::failed(Outcome::Rejected, present(&error, id_text(&client.request_id))))
             }
-        };
-        if let Some(event) = event
-            && !send(event).await
+        });
+        if let Some(text) = text
+            && !send(text).await
         {
             return;
         }
-        if last {
+        if is_last {
             send(COMPLETE.to_owned()).await;
             return;
         }
@@ -102,7 +104,7 @@ async fn produce(asker: Arc<Asker>, begun: Begun, mut guest: Guest, events: Even
 }
 
 fn next(reply: &Reply) -> String {
-    // A reply is written as JSON without line breaks, which events could not hold.
+    // JSON without line breaks, which would end the event.
     let text = serde_json::to_string(reply).unwrap_or_else(|error| {
         tracing::error!(cause = %error, "the reply cannot be written");
         r#"{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"#.to_owned()

@@ -36,7 +36,7 @@ async fn a_schema_that_is_behind_is_not_ready_and_says_what_to_run(test: &TestAp
     assert_eq!(missing(test).await, None);
     migration::down(test.app.db.schema(), 2).await.unwrap();
     let reason = missing(test).await.unwrap();
-    assert_eq!(reason, "the database lacks 2 changes of the schema; run tollgate migrate up");
+    assert_eq!(reason, "2 migrations are pending. Run `tollgate migrate up`.");
     migration::up(test.app.db.schema(), None, test.app.now()).await.unwrap();
     assert_eq!(missing(test).await, None);
 }
@@ -149,7 +149,7 @@ fn a_lost_server_is_said_and_its_return_needs_no_restart() {
             deliver(test, Provider::Stripe, &sent),
             send(test, Provider::Stripe, None, b"{}"),
         );
-        assert_eq!(ready.as_deref(), Some("the database does not answer"));
+        assert_eq!(ready.as_deref(), Some("The database does not answer."));
         unavailable(&read);
         unavailable(&written);
         // The caller cannot be identified without a database.
@@ -180,7 +180,7 @@ fn a_server_that_is_away_at_the_start_is_waited_for() {
     run(Engine::Postgres, async |test: &TestApp| {
         let (bridge, started) = &over_a_bridge(test).await;
         bridge.cut();
-        assert_eq!(missing(started).await.as_deref(), Some("the database does not answer"));
+        assert_eq!(missing(started).await.as_deref(), Some("The database does not answer."));
         bridge.restore();
         assert_eq!(missing(started).await, None);
         started.anonymous().data(ASK, json!({})).await;

@@ -16,6 +16,7 @@ use async_graphql::{
 };
 
 use crate::error::Error;
+use crate::graphql::common::Loaders;
 
 pub(crate) type Toy = Schema<Query, Mutation, Subscription>;
 
@@ -235,7 +236,7 @@ impl Query {
         User(id.strip_prefix("user:").and_then(|number| number.parse().ok()).unwrap_or_default())
     }
     async fn attached(&self, ctx: &Context<'_>) -> Option<String> {
-        ctx.data_opt::<String>().cloned()
+        ctx.data_opt::<Arc<Loaders>>().map(|loaders| loaders.viewer().actor().to_owned())
     }
 }
 

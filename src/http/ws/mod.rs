@@ -10,49 +10,53 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::Response,
 };
+use tower_http::request_id::RequestId;
 use url::Url;
 
 use self::session::Session;
-use super::{Http, Settings, graphql::full, observe::RequestId, problem::problem};
+use super::{
+    respond::{problem, too_many_connections},
+    state::Http,
+};
 use crate::graphql::engine::errors::code;
 
-/// How much longer than allowed a message may be to be refused in words instead of by hanging up.
-const READ_OF_TOO_LONG: usize = 2;
+/// Messages up to this multiple of the limit are refused with a reason; longer ones end the connection.
+const READ_FACTOR: usize = 2;
 
-/// Whether a request asks for a WebSocket.
-pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
+/// Returns whether a request asks for a WebSocket.
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
     let mut asked = headers.get_all(header::UPGRADE).iter().filter_map(|value| value.to_str().ok());
     asked.any(|value| value.split(',').any(|it| it.trim().eq_ignore_ascii_case("websocket")))
 }
 
-/// Opens a socket.
+/// Opens a WebSocket.
 pub(super) async fn upgrade(http: Arc<Http>, request_id: RequestId, mut parts: Parts) -> Response {
-    if !is_let_in(&parts.headers, &http.settings) {
-        let message = "pages of this origin may not call; cors_origins names those that may";
+    if !is_allowed(&parts.headers, &http.settings.origins) {
+        let message = "Pages of this origin may not call the API. Add the origin to `cors_origins`.";
         return problem(StatusCode::FORBIDDEN, code::FORBIDDEN, message);
     }
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return problem(rejection.status(), code::BAD_REQUEST, &rejection.body_text()),
     };
-    let Some(guest) = http.connections.enter() else { return full() };
-    let most = http.settings.body_bytes.saturating_mul(READ_OF_TOO_LONG);
+    let Some(permit) = http.connections.acquire() else { return too_many_connections() };
+    let max_bytes = http.settings.body_bytes.saturating_mul(READ_FACTOR);
     upgrade
         .protocols([protocol::NAME])
-        .max_message_size(most)
-        .max_frame_size(most)
-        .on_upgrade(move |socket| Session::new(socket, http, parts, request_id, guest).run())
+        .max_message_size(max_bytes)
+        .max_frame_size(max_bytes)
+        .on_upgrade(move |socket| Session::new(socket, http, parts, request_id, permit).run())
 }
 
-/// Browsers ask nobody before they open a socket from a page of another origin, but they say which it is.
-fn is_let_in(headers: &HeaderMap, settings: &Settings) -> bool {
+/// Checks the origin of a page: browsers open WebSockets to other origins without a preflight, but they send the origin.
+fn is_allowed(headers: &HeaderMap, origins: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
-    settings.origins.iter().any(|allowed| allowed == "*" || allowed == origin) || is_ours(origin, headers)
+    origins.iter().any(|allowed| allowed == "*" || allowed == origin) || is_same_origin(origin, headers)
 }
 
-/// Whether a page is from the host that it calls. Only the scheme is the page's word, as a proxy may have ended TLS.
-fn is_ours(origin: &str, headers: &HeaderMap) -> bool {
+/// Returns whether a page is from the host that it calls. The scheme is not compared, because a proxy may terminate TLS.
+fn is_same_origin(origin: &str, headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
     let Ok(page) = Url::parse(origin) else { return false };
     let Ok(called) = Url::parse(&format!("{}://{host}", page.scheme())) else { return false };
@@ -64,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_let_in_by_their_origin() {
-        let settings = Settings { origins: vec!["https://a.example".to_owned()], ..Settings::default() };
-        for (origin, host, let_in) in [
+    fn pages_are_admitted_by_their_origin() {
+        let origins = ["https://a.example".to_owned()];
+        for (origin, host, allowed) in [
             (None, "api.example", true),
             (Some("https://a.example"), "api.example", true),
             (Some("https://b.example"), "api.example", false),
@@ -85,7 +89,7 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(header::ORIGIN, origin.parse().unwrap());
             }
-            assert_eq!(is_let_in(&headers, &settings), let_in, "{origin:?} {host}");
+            assert_eq!(is_allowed(&headers, &origins), allowed, "{origin:?} {host}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The messages of graphql-transport-ws, and the codes with which a socket is closed.
+//! The messages and close codes of graphql-transport-ws.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ use crate::{
 /// The name of the protocol.
 pub(super) const NAME: &str = "graphql-transport-ws";
 
-/// Bytes of the longest reason that a close frame can hold.
-const LONGEST_REASON: usize = 123;
+/// Maximum length of the reason in a close frame.
+const MAX_REASON_BYTES: usize = 123;
 
-/// Why a socket is closed.
+/// The code and reason of a close frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Close {
     pub(super) code: u16,
@@ -37,59 +37,59 @@ pub(super) const TOO_LATE: Close = close(4408, "Connection initialisation timeou
 pub(super) const FAILED: Close = close(4500, "Internal server error");
 pub(super) const TWICE: Close = close(4429, "Too many initialisation requests");
 
-/// Another operation with this id has not ended.
-pub(super) fn taken(id: &str) -> Close {
-    let room = LONGEST_REASON - "Subscriber for  already exists".len();
+/// Creates the close frame for an id that a running operation has.
+pub(super) fn duplicate_id(id: &str) -> Close {
+    let room = MAX_REASON_BYTES - "Subscriber for  already exists".len();
     let id = &id[..id.floor_char_boundary(room)];
     Close { code: 4409, reason: format!("Subscriber for {id} already exists").into() }
 }
 
-/// What a client says.
+/// A message of the client.
 #[derive(Debug)]
-pub(super) enum Said {
-    /// Who it is.
+pub(super) enum ClientMessage {
+    /// The first message, with the credential.
     Init(Map<String, Value>),
-    /// Whether we are there.
+    /// A ping.
     Ping(Option<Value>),
-    /// That it is there.
+    /// A pong.
     Pong,
-    /// What it asks.
+    /// Starts an operation under an id.
     Subscribe(String, Decoded),
-    /// That it wants to hear no more of that.
+    /// Ends the operation with this id.
     Complete(String),
 }
 
-/// Reads a message, or says why it is none.
-pub(super) fn read(text: &str) -> Result<Said, Close> {
+/// Parses a message; fails with the close frame for an invalid one.
+pub(super) fn read(text: &str) -> Result<ClientMessage, Close> {
     let Ok(Value::Object(mut message)) = serde_json::from_str(text) else {
         return Err(invalid("Invalid message: no JSON object"));
     };
     let Some(Value::String(kind)) = message.remove("type") else { return Err(invalid("Invalid message: no type")) };
     let payload = message.remove("payload");
     match (kind.as_str(), payload) {
-        ("connection_init", None | Some(Value::Null)) => Ok(Said::Init(Map::new())),
-        ("connection_init", Some(Value::Object(payload))) => Ok(Said::Init(payload)),
-        ("ping", payload) if may_be_beside(payload.as_ref()) => Ok(Said::Ping(payload)),
-        ("pong", payload) if may_be_beside(payload.as_ref()) => Ok(Said::Pong),
+        ("connection_init", None | Some(Value::Null)) => Ok(ClientMessage::Init(Map::new())),
+        ("connection_init", Some(Value::Object(payload))) => Ok(ClientMessage::Init(payload)),
+        ("ping", payload) if is_optional_object(payload.as_ref()) => Ok(ClientMessage::Ping(payload)),
+        ("pong", payload) if is_optional_object(payload.as_ref()) => Ok(ClientMessage::Pong),
         ("subscribe", Some(payload)) => {
             let id = id(message.remove("id"))?;
             match decode::operation(payload) {
                 Err(reply) if reply.outcome == Outcome::Malformed => Err(invalid("Invalid message: no operation")),
-                decoded => Ok(Said::Subscribe(id, decoded)),
+                decoded => Ok(ClientMessage::Subscribe(id, decoded)),
             }
         }
-        ("complete", _) => Ok(Said::Complete(id(message.remove("id"))?)),
+        ("complete", _) => Ok(ClientMessage::Complete(id(message.remove("id"))?)),
         ("connection_init" | "ping" | "pong" | "subscribe", _) => Err(invalid("Invalid message: no such payload")),
         _ => Err(invalid("Invalid message: unknown type")),
     }
 }
 
-/// What is no message of the protocol.
+/// Creates the close frame for an invalid message.
 pub(super) fn invalid(reason: &'static str) -> Close {
     close(4400, reason)
 }
 
-fn may_be_beside(payload: Option<&Value>) -> bool {
+fn is_optional_object(payload: Option<&Value>) -> bool {
     payload.is_none_or(|payload| payload.is_object() || payload.is_null())
 }
 
@@ -100,12 +100,12 @@ fn id(id: Option<Value>) -> Result<String, Close> {
     }
 }
 
-/// The client is known.
+/// Creates the acknowledgement of `connection_init`.
 pub(super) fn ack() -> String {
     json!({ "type": "connection_ack" }).to_string()
 }
 
-/// We are here.
+/// Creates the answer to a ping.
 pub(super) fn pong(payload: Option<Value>) -> String {
     match payload {
         Some(payload) => json!({ "type": "pong", "payload": payload }).to_string(),
@@ -113,21 +113,21 @@ pub(super) fn pong(payload: Option<Value>) -> String {
     }
 }
 
-/// The operation is over.
+/// Creates the message that ends an operation.
 pub(super) fn complete(id: &str) -> String {
     json!({ "type": "complete", "id": id }).to_string()
 }
 
-/// A reply: one that ran, or the errors for which nothing did, which ends the operation.
-pub(super) fn reply(id: &str, reply: &Reply, ran: bool) -> Result<String, serde_json::Error> {
-    match ran {
-        true => serde_json::to_string(&About { r#type: "next", id, payload: reply }),
-        false => serde_json::to_string(&About { r#type: "error", id, payload: reply.errors() }),
+/// Creates the message for a reply. The errors of an operation that was not executed end it.
+pub(super) fn reply(id: &str, reply: &Reply, executed: bool) -> Result<String, serde_json::Error> {
+    match executed {
+        true => serde_json::to_string(&Message { r#type: "next", id, payload: reply }),
+        false => serde_json::to_string(&Message { r#type: "error", id, payload: reply.errors() }),
     }
 }
 
 #[derive(Serialize)]
-struct About<'a, T: ?Sized> {
+struct Message<'a, T: ?Sized> {
     r#type: &'static str,
     id: &'a str,
     payload: &'a T,
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn invalid_messages_are_refused() {
         for text in [
             "",
             "[]",
@@ -170,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_fits_its_frame() {
+    fn a_reason_fits_into_the_frame() {
         for id in ["1", &"é".repeat(200)] {
-            let Close { code, reason } = taken(id);
-            assert!(code == 4409 && reason.len() <= LONGEST_REASON && reason.ends_with("already exists"), "{reason}");
+            let Close { code, reason } = duplicate_id(id);
+            assert!(code == 4409 && reason.len() <= MAX_REASON_BYTES && reason.ends_with("already exists"), "{reason}");
         }
     }
 }

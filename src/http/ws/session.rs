@@ -1,5 +1,5 @@
-//! One socket, from the first message to the last. All that happens on it is done by one task, so a client that does
-//! not read holds up its own operations and nothing else, until it is hung up on.
+//! One WebSocket from the first message to the last. One task handles all of it, so a client that does not read blocks only
+//! its own operations, until it is disconnected.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -13,8 +13,9 @@ use futures_util::{
 };
 use serde_json::{Map, Value};
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
+use tower_http::request_id::RequestId;
 
-use super::protocol::{self, Close, Said};
+use super::protocol::{self, ClientMessage, Close};
 use crate::{
     error::Error,
     graphql::engine::{
@@ -22,47 +23,46 @@ use crate::{
         execute::{Operation, Reply},
     },
     http::{
-        Http,
-        connections::Guest,
-        observe::RequestId,
-        replies::{Asker, Begun, Told},
+        connections::ConnectionPermit,
+        observe::id_text,
+        replies::{Started, StreamClient, StreamEvent},
+        state::Http,
     },
 };
 
-/// How long a client may take to answer that the socket is closed.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Time limit for the client to confirm a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A socket and what happens on it.
+/// A WebSocket with its operations.
 pub(super) struct Session {
     socket: WebSocket,
     http: Arc<Http>,
     request_id: RequestId,
-    guest: Guest,
-    /// What the request for the socket said of the caller, until they say it in their first message.
+    permit: ConnectionPermit,
+    /// The headers of the upgrade request, until the first message completes them.
     headers: HeaderMap,
-    /// Where the request came from, as far as that is known.
+    /// The address of the client, if it is known.
     address: Option<IpAddr>,
-    /// The caller, once they are known.
-    asker: Option<Arc<Asker>>,
-    /// What runs, by its id.
+    /// The client, once it is authenticated.
+    client: Option<Arc<StreamClient>>,
+    /// The running operations by id.
     running: HashMap<Arc<str>, Running>,
-    /// What the operations tell; nothing when one is over.
-    told: SelectAll<BoxStream<'static, (Arc<str>, Option<Told>)>>,
-    heard_at: Instant,
+    /// The events of the operations; `None` at the end of one.
+    events: SelectAll<BoxStream<'static, (Arc<str>, Option<StreamEvent>)>>,
+    received_at: Instant,
 }
 
-/// An operation that has not ended.
+/// A running operation.
 struct Running {
     handle: AbortHandle,
-    /// Whether it goes on until it is ended.
-    lasting: bool,
+    is_subscription: bool,
 }
 
-/// Why a session ends.
+/// The reason why a session ends.
 enum End {
-    /// We close it.
+    /// The server closes it.
     Close(Close),
-    /// The client closed it, or does not answer.
+    /// The client closed it or does not answer.
     Gone,
 }
 
@@ -73,75 +73,80 @@ impl From<Close> for End {
 }
 
 impl Session {
-    pub(super) fn new(socket: WebSocket, http: Arc<Http>, parts: Parts, request_id: RequestId, guest: Guest) -> Self {
+    pub(super) fn new(
+        socket: WebSocket,
+        http: Arc<Http>,
+        parts: Parts,
+        request_id: RequestId,
+        permit: ConnectionPermit,
+    ) -> Self {
         let (address, headers) = (http.settings.proxies.client(&parts), parts.headers);
-        let (running, told, heard_at) = (HashMap::new(), SelectAll::new(), Instant::now());
-        Session { socket, http, request_id, guest, headers, address, asker: None, running, told, heard_at }
+        let (running, events, received_at) = (HashMap::new(), SelectAll::new(), Instant::now());
+        Session { socket, http, request_id, permit, headers, address, client: None, running, events, received_at }
     }
 
     pub(super) async fn run(mut self) {
         let end = match self.socket.protocol() {
-            Some(_) => self.talk().await,
+            Some(_) => self.serve().await,
             None => Err(protocol::WRONG_PROTOCOL.into()),
         };
         if let Err(End::Close(close)) = end {
-            let request_id = &*self.request_id.0;
+            let request_id = id_text(&self.request_id);
             tracing::debug!(request_id, code = close.code, reason = &*close.reason, "socket closed");
             let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
-            // A client that does not take its leave is left alone.
-            let _ = timeout(FAREWELL, self.socket.send(Message::Close(Some(frame)))).await;
+            let _ = timeout(CLOSE_TIMEOUT, self.socket.send(Message::Close(Some(frame)))).await;
         }
-        // Hanging up at once could take the close away from the client before it is read.
-        let _ = timeout(FAREWELL, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
+        // Disconnecting immediately could discard the close frame before the client reads it.
+        let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
     }
 
-    async fn talk(&mut self) -> Result<(), End> {
+    async fn serve(&mut self) -> Result<(), End> {
         let live = self.http.settings.live.clone();
         let mut too_late = std::pin::pin!(sleep_until(Instant::now() + live.init_limit));
         let mut keep_alive = interval_at(Instant::now() + live.keep_alive, live.keep_alive);
         loop {
             tokio::select! {
                 biased;
-                () = self.guest.dismissed() => return self.finish().await,
-                () = &mut too_late, if self.asker.is_none() => return Err(protocol::TOO_LATE.into()),
+                () = self.permit.closing() => return self.finish().await,
+                () = &mut too_late, if self.client.is_none() => return Err(protocol::TOO_LATE.into()),
                 _ = keep_alive.tick() => self.keep_alive().await?,
-                message = self.socket.recv() => self.hear(message).await?,
-                Some((id, told)) = self.told.next() => self.tell(&id, told).await?,
+                message = self.socket.recv() => self.handle(message).await?,
+                Some((id, event)) = self.events.next() => self.forward(&id, event).await?,
             }
         }
     }
 
-    /// Lets queries and mutations come to their end, as those over HTTP do, and hears nothing more.
+    /// Ends subscriptions and waits for queries and mutations, as for those over HTTP. Reads no more messages.
     async fn finish(&mut self) -> Result<(), End> {
         self.running.retain(|_, operation| {
-            if operation.lasting {
+            if operation.is_subscription {
                 operation.handle.abort();
             }
-            !operation.lasting
+            !operation.is_subscription
         });
         while !self.running.is_empty()
-            && let Some((id, told)) = self.told.next().await
+            && let Some((id, event)) = self.events.next().await
         {
-            self.tell(&id, told).await?;
+            self.forward(&id, event).await?;
         }
         Err(protocol::GOING_AWAY.into())
     }
 
-    /// Asks whether the client is still there, which every client answers without knowing, and whether it still may.
+    /// Checks that the client still answers and that its credential is still valid.
     async fn keep_alive(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > self.http.settings.live.keep_alive * 2 {
+        if self.received_at.elapsed() > self.http.settings.live.keep_alive * 2 {
             return Err(End::Gone);
         }
-        if let Some(asker) = &self.asker
-            && asker.check().await.is_err()
+        if let Some(client) = &self.client
+            && client.check().await.is_err()
         {
             return Err(protocol::FORBIDDEN.into());
         }
         self.send(Message::Ping(Default::default())).await
     }
 
-    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-        self.heard_at = Instant::now();
+    async fn handle(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        self.received_at = Instant::now();
         let text = match message {
             Some(Ok(Message::Text(text))) if text.len() <= self.http.settings.body_bytes => text,
             Some(Ok(Message::Text(_))) => return Err(protocol::TOO_BIG.into()),
@@ -150,20 +155,20 @@ impl Session {
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
         };
         match protocol::read(&text)? {
-            Said::Init(payload) => self.init(&payload).await,
-            Said::Ping(payload) => self.say(protocol::pong(payload)).await,
-            Said::Pong => Ok(()),
-            Said::Subscribe(id, decoded) => {
-                let Some(asker) = self.asker.clone() else { return Err(protocol::UNAUTHORIZED.into()) };
+            ClientMessage::Init(payload) => self.init(&payload).await,
+            ClientMessage::Ping(payload) => self.send_text(protocol::pong(payload)).await,
+            ClientMessage::Pong => Ok(()),
+            ClientMessage::Subscribe(id, decoded) => {
+                let Some(client) = self.client.clone() else { return Err(protocol::UNAUTHORIZED.into()) };
                 if self.running.contains_key(&*id) {
-                    return Err(protocol::taken(&id).into());
+                    return Err(protocol::duplicate_id(&id).into());
                 }
                 match decoded {
-                    Ok(operation) => self.subscribe(&asker, id, operation).await,
+                    Ok(operation) => self.start(&client, id, operation).await,
                     Err(reply) => self.reply(&id, &reply, false).await,
                 }
             }
-            Said::Complete(id) => {
+            ClientMessage::Complete(id) => {
                 if let Some(operation) = self.running.remove(&*id) {
                     operation.handle.abort();
                 }
@@ -172,84 +177,85 @@ impl Session {
         }
     }
 
-    /// Gets to know the caller.
+    /// Authenticates the client.
     async fn init(&mut self, payload: &Map<String, Value>) -> Result<(), End> {
-        if self.asker.is_some() {
+        if self.client.is_some() {
             return Err(protocol::TWICE.into());
         }
         let mut headers = std::mem::take(&mut self.headers);
         if let Some(credential) = credential(payload) {
             headers.insert(header::AUTHORIZATION, credential?);
         }
-        match (self.http.authenticate)(&headers, self.address).await {
+        match self.http.sign_in(&headers, self.address).await {
             Ok(_) => {}
             Err(Error::Unauthenticated(_) | Error::Forbidden(_)) => return Err(protocol::FORBIDDEN.into()),
             Err(error) => {
                 let cause = format!("{:#}", anyhow::Error::from(error));
-                tracing::warn!(request_id = &*self.request_id.0, cause, "a caller cannot be known");
+                tracing::warn!(request_id = id_text(&self.request_id), cause, "a caller cannot be authenticated");
                 return Err(protocol::TRY_AGAIN.into());
             }
         }
         let (http, request_id, address) = (Arc::clone(&self.http), self.request_id.clone(), self.address);
-        self.asker = Some(Arc::new(Asker { http, headers, address, request_id }));
-        self.say(protocol::ack()).await
+        self.client = Some(Arc::new(StreamClient { http, headers, address, request_id }));
+        self.send_text(protocol::ack()).await
     }
 
-    async fn subscribe(&mut self, asker: &Arc<Asker>, id: String, operation: Operation) -> Result<(), End> {
-        let most = self.http.settings.live.operations;
-        if self.running.len() >= most {
-            let message = format!("{most} operations run on this connection, which is the limit; complete one first");
+    async fn start(&mut self, client: &Arc<StreamClient>, id: String, operation: Operation) -> Result<(), End> {
+        let max = self.http.settings.live.operations;
+        if self.running.len() >= max {
+            let message =
+                format!("{max} operations are running on this connection, which is the limit. Complete one first.");
             let reply = Reply::rejected(vec![RequestError::new(code::RATE_LIMITED, message)]);
             return self.reply(&id, &reply, false).await;
         }
-        match asker.begin(operation, true).await {
-            Ok(Begun { replies, lasting }) => {
+        match client.start(operation, true).await {
+            Ok(Started { events, is_subscription }) => {
                 let id: Arc<str> = id.into();
-                let (of, over) = (Arc::clone(&id), Arc::clone(&id));
-                let told = replies.map(move |told| (Arc::clone(&of), Some(told)));
-                let (told, handle) = abortable(told.chain(once(async move { (over, None) })));
-                self.running.insert(id, Running { handle, lasting });
-                self.told.push(told.boxed());
+                let (event_id, end_id) = (Arc::clone(&id), Arc::clone(&id));
+                let events = events.map(move |event| (Arc::clone(&event_id), Some(event)));
+                let (events, handle) = abortable(events.chain(once(async move { (end_id, None) })));
+                self.running.insert(id, Running { handle, is_subscription });
+                self.events.push(events.boxed());
                 Ok(())
             }
-            Err(told) => self.pass_on(&id, told).await,
+            Err(event) => self.send_event(&id, event).await,
         }
     }
 
-    async fn tell(&mut self, id: &str, told: Option<Told>) -> Result<(), End> {
-        let last = told.as_ref().is_none_or(Told::is_last);
-        if last && let Some(operation) = self.running.remove(id) {
+    async fn forward(&mut self, id: &str, event: Option<StreamEvent>) -> Result<(), End> {
+        let is_last = event.as_ref().is_none_or(StreamEvent::is_last);
+        if is_last && let Some(operation) = self.running.remove(id) {
             operation.handle.abort();
         }
-        match told {
-            Some(told) => self.pass_on(id, told).await,
-            None => self.say(protocol::complete(id)).await,
+        match event {
+            Some(event) => self.send_event(id, event).await,
+            None => self.send_text(protocol::complete(id)).await,
         }
     }
 
-    async fn pass_on(&mut self, id: &str, told: Told) -> Result<(), End> {
-        let ran = !told.is_last();
-        match told {
-            Told::Reply(reply) => self.reply(id, &reply, ran).await,
-            Told::Refused(_) => Err(protocol::FORBIDDEN.into()),
+    async fn send_event(&mut self, id: &str, event: StreamEvent) -> Result<(), End> {
+        let executed = !event.is_last();
+        match event {
+            StreamEvent::Reply(reply) => self.reply(id, &reply, executed).await,
+            StreamEvent::Refused(_) => Err(protocol::FORBIDDEN.into()),
         }
     }
 
-    async fn reply(&mut self, id: &str, reply: &Reply, ran: bool) -> Result<(), End> {
-        match protocol::reply(id, reply, ran) {
-            Ok(text) => self.say(text).await,
+    async fn reply(&mut self, id: &str, reply: &Reply, executed: bool) -> Result<(), End> {
+        match protocol::reply(id, reply, executed) {
+            Ok(text) => self.send_text(text).await,
             Err(error) => {
-                tracing::error!(request_id = &*self.request_id.0, cause = %error, "the reply cannot be written");
+                tracing::error!(request_id = id_text(&self.request_id), cause = %error, "the reply cannot be written");
                 Err(protocol::FAILED.into())
             }
         }
     }
 
-    async fn say(&mut self, text: String) -> Result<(), End> {
+    async fn send_text(&mut self, text: String) -> Result<(), End> {
         self.send(Message::Text(text.into())).await
     }
 
-    /// A client that does not read for too long is hung up on.
+    /// Sends a message. Disconnects a client that does not read for too long.
     async fn send(&mut self, message: Message) -> Result<(), End> {
         match timeout(self.http.settings.live.write_limit, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
@@ -258,7 +264,7 @@ impl Session {
     }
 }
 
-/// The credential in a first message, in one of the forms that clients have for it, as a header.
+/// Returns the credential of a first message, in one of the forms that clients use, as a header.
 fn credential(payload: &Map<String, Value>) -> Option<Result<HeaderValue, Close>> {
     let header = payload.get("Authorization").or_else(|| payload.get("authorization"));
     let text = match (header, payload.get("token")) {

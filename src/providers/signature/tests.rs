@@ -111,7 +111,7 @@ fn each_fault_has_its_reason() {
             (format!("{good}{separator}"), Forgery::Malformed),
             (format!("{good}{separator}{}={time}", scheme.time), Forgery::Malformed),
             (good.replace('=', ":"), Forgery::Malformed),
-            (format!("{good}{separator}x={}", "0".repeat(LONGEST_HEADER)), Forgery::Malformed),
+            (format!("{good}{separator}x={}", "0".repeat(MAX_HEADER_BYTES)), Forgery::Malformed),
             (format!("{}={separator}{name}={mac}", scheme.time), Forgery::Malformed),
             (format!("{}=-{time}{separator}{name}={mac}", scheme.time), Forgery::Malformed),
             (format!("{}=+{time}{separator}{name}={mac}", scheme.time), Forgery::Malformed),

@@ -233,7 +233,12 @@ mod tests {
     #[test]
     fn an_id_cannot_change_the_path() {
         let base = Url::parse("https://api.stripe.com").unwrap();
-        let connection = Connection::new(http::client(&Config::load(None, std::iter::empty()).unwrap().outgoing).unwrap(), base, Secret::new("sk_test_1"), Duration::from_secs(1));
+        let connection = Connection::new(
+            http::client(&Config::load(None, std::iter::empty()).unwrap().outgoing).unwrap(),
+            base,
+            Secret::new("sk_test_1"),
+            Duration::from_secs(1),
+        );
         let url = connection.url("v1/checkout/sessions", Some("../a b?c"), &[("created[gte]", "7")]);
         assert_eq!(url.as_str(), "https://api.stripe.com/v1/checkout/sessions/..%2Fa%20b%3Fc?created%5Bgte%5D=7");
     }
