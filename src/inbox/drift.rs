@@ -2,6 +2,8 @@
 
 use crate::db::Difference;
 use crate::error::Error;
+use entity::provider_objects;
+use sea_orm::EntityName;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -61,7 +63,7 @@ impl Drift {
     /// Adds the differences of a fetched object, without those of the object itself: Stripe words objects differently
     /// from version to version, so only our records count.
     pub(super) fn add_records(&mut self, mut found: Vec<Difference>) {
-        found.retain(|difference| difference.table != "provider_objects");
+        found.retain(|difference| difference.table != provider_objects::Entity.table_name());
         self.add(found);
     }
 

@@ -5,7 +5,7 @@ use super::kinds::ObjectKind;
 use super::newest::newest;
 use super::object::{Object, References};
 use super::store::Store;
-use super::version::ObjectVersion;
+use super::version::{Change, ObjectVersion};
 use crate::db::Mirror;
 use crate::error::Result;
 use entity::{inbox_events, provider_objects};
@@ -34,7 +34,7 @@ pub(super) async fn fold(
     if matches!(kind, ObjectKind::Refund | ObjectKind::Dispute) {
         references.payment = payment_of_charge(store, &references).await?;
     }
-    let is_deletion = |version: &ObjectVersion| store.provider.is_deletion(&version.event_type);
+    let is_deletion = |version: &ObjectVersion| version.change == Change::Deletion;
     let deleted = known.as_ref().is_some_and(|row| row.deleted) || versions.iter().chain(&stored).any(is_deletion);
     let name = store.provider.kind_entry(kind).map_or_else(String::new, |entry| entry.name.to_owned());
     let row = provider_objects::ActiveModel {
@@ -75,7 +75,7 @@ pub(super) async fn ids_to_lock(
 /// Returns true where the newest version known shows the same state as a fetched one.
 pub(super) async fn is_known(store: Store<'_>, object_id: &str, row: &inbox_events::Model) -> Result<bool> {
     let fetched = ObjectVersion::read(store.provider, row.clone());
-    if store.provider.is_deletion(&fetched.event_type) {
+    if fetched.change == Change::Deletion {
         return Ok(store.row(object_id).await?.is_some_and(|row| row.deleted));
     }
     let stored = stored_newest(store, object_id).await?;

@@ -5,7 +5,7 @@
 //! those that it says the object was in before (`previous_attributes`); a state nearer to the end of the object's life
 //! wins. Versions that remain equal show the same state; their ids decide, so that every order of deliveries ends alike.
 
-use super::version::ObjectVersion;
+use super::version::{Change, ObjectVersion};
 use serde_json::Value;
 use std::cmp::Reverse;
 
@@ -19,8 +19,7 @@ pub(super) fn newest(versions: &[ObjectVersion]) -> Option<&ObjectVersion> {
     }
     last.iter().copied().max_by_key(|version| {
         let followers = last.iter().filter(|other| follows(other, version) && !follows(version, other)).count();
-        let is_creation = version.event_type.ends_with(".created");
-        (!is_creation, Reverse(followers), version.progress, version.event_external_id.clone())
+        (version.change != Change::Creation, Reverse(followers), version.progress, version.event_external_id.clone())
     })
 }
 
@@ -51,6 +50,7 @@ mod tests {
     fn version(id: &str, event_type: &str, second: i64, object: Value, previous: Value) -> ObjectVersion {
         ObjectVersion {
             kind: None,
+            change: if event_type.ends_with(".created") { Change::Creation } else { Change::Update },
             event_id: Uuid::nil(),
             event_external_id: id.to_owned(),
             event_type: event_type.to_owned(),

@@ -1,9 +1,14 @@
 //! Everything that reads an object and differs between the two providers.
 
 use super::kinds::{KindEntry, ObjectKind, kind_named};
-use super::object::{Object, References};
+use super::object::{Object, References, SubscriptionState};
 use super::{paddle, stripe};
+use crate::accounts::ObservedCustomer;
+use crate::credits::ObservedPurchase;
+use crate::payments::{ObservedInvoice, ObservedPayment};
+use crate::plans::ObservedPrice;
 use crate::providers::Provider;
+use crate::subscriptions::ObservedSubscription;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -87,6 +92,84 @@ impl Provider {
         match self {
             Provider::Stripe => stripe::user(&object.payload).map(str::to_owned),
             Provider::Paddle => paddle::user(&object.payload),
+        }
+    }
+
+    /// Reads a customer.
+    pub(super) fn read_customer(self, object: &Object) -> Option<ObservedCustomer> {
+        match self {
+            Provider::Stripe => stripe::customer(object),
+            Provider::Paddle => paddle::customer(object),
+        }
+    }
+
+    /// Reads a price; `product` is its product, where that is here.
+    pub(super) fn read_price(self, object: &Object, product: Option<&Object>) -> Option<ObservedPrice> {
+        match self {
+            Provider::Stripe => stripe::price(object, product),
+            Provider::Paddle => paddle::price(object, product),
+        }
+    }
+
+    /// Returns the prices inside a subscription, each with its product where that is inside too.
+    pub(super) fn embedded_prices(self, subscription: &Object) -> Vec<(Object, Option<Object>)> {
+        match self {
+            Provider::Stripe => stripe::embedded_prices(subscription).into_iter().map(|price| (price, None)).collect(),
+            Provider::Paddle => paddle::embedded_prices(&subscription.payload),
+        }
+    }
+
+    /// Reads a subscription; `related` are its schedules, its discounts and their coupons.
+    pub(super) fn read_subscription(self, object: &Object, related: &[Object]) -> Option<ObservedSubscription> {
+        match self {
+            Provider::Stripe => stripe::subscription(object, related),
+            Provider::Paddle => paddle::subscription(object),
+        }
+    }
+
+    /// Reads the state of a version of a subscription for its history.
+    pub(super) fn read_state(self, object: &Object, related: &[Object]) -> Option<SubscriptionState> {
+        match self {
+            Provider::Stripe => stripe::state(&object.payload, related),
+            Provider::Paddle => paddle::state(object),
+        }
+    }
+
+    /// Reads an invoice; `payments` are the links to its payments.
+    pub(super) fn read_invoice(self, object: &Object, payments: &[Object]) -> Option<ObservedInvoice> {
+        match self {
+            Provider::Stripe => stripe::invoice(object, payments),
+            Provider::Paddle => paddle::invoice(object),
+        }
+    }
+
+    /// Reads a payment from all objects that refer to it.
+    pub(super) fn read_payment(self, external_id: &str, related: &[Object]) -> Option<ObservedPayment> {
+        let of_kind = |kind| related.iter().filter(move |object| object.kind == kind);
+        match self {
+            Provider::Stripe => stripe::payment(external_id, related),
+            Provider::Paddle => {
+                let adjustments: Vec<_> = of_kind(ObjectKind::Adjustment).collect();
+                paddle::payment(of_kind(ObjectKind::Transaction).next()?, &adjustments)
+            }
+        }
+    }
+
+    /// Reads purchased credits, of `unit` where the object names none. `payment` is our id of the payment and its newest
+    /// state, where it is here.
+    pub(super) fn read_purchase(
+        self,
+        object: &Object,
+        adjustments: &[Object],
+        unit: &str,
+        payment: Option<(Uuid, &ObservedPayment)>,
+    ) -> Option<ObservedPurchase> {
+        match self {
+            Provider::Stripe => stripe::purchase(object, unit, payment),
+            Provider::Paddle => {
+                let adjustments: Vec<_> = adjustments.iter().collect();
+                paddle::purchase(object, &adjustments, unit, payment.map(|(id, _)| id))
+            }
         }
     }
 }

@@ -8,6 +8,14 @@ use entity::inbox_events;
 use serde_json::Value;
 use uuid::Uuid;
 
+/// The change of an object that an event reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Creation,
+    Update,
+    Deletion,
+}
+
 /// An object as one event shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ObjectVersion {
@@ -25,6 +33,8 @@ pub(super) struct ObjectVersion {
     pub(super) occurred_at: DateTime<Utc>,
     /// True where we asked for the object, false where the provider sent it.
     pub(super) fetched: bool,
+    /// The change that the event reports.
+    pub(super) change: Change,
     /// True where the event was applied before.
     pub(super) applied: bool,
     /// The object.
@@ -41,8 +51,14 @@ impl ObjectVersion {
         let (object, previous) = provider.take_object(event.payload);
         let kind = provider.kind_of(&event.kind, &object);
         let source = event.source.parse();
+        let change = match &event.kind {
+            event_type if provider.is_deletion(event_type) => Change::Deletion,
+            event_type if event_type.ends_with(".created") => Change::Creation,
+            _ => Change::Update,
+        };
         ObjectVersion {
             kind,
+            change,
             event_id: event.id,
             event_external_id: event.external_id,
             event_type: event.kind,

@@ -5,17 +5,12 @@ use crate::error::Result;
 use crate::inbox::kinds::Reference;
 use crate::inbox::object::Object;
 use crate::inbox::wait_key::WaitKey;
-use crate::inbox::{paddle, stripe, waiting};
-use crate::providers::Provider;
+use crate::inbox::{stripe, waiting};
 use crate::{accounts, discounts, plans};
 
 pub(super) async fn project_customer(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
-    let read = match ctx.store.provider {
-        Provider::Stripe => stripe::customer(&object),
-        Provider::Paddle => paddle::customer(&object),
-    };
-    let Some(customer) = read else { return Ok(()) };
+    let Some(customer) = ctx.store.provider.read_customer(&object) else { return Ok(()) };
     let named_by = ctx.store.referencing(Reference::Customer, id, &NAMING_KINDS).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&named_by).collect();
     // A session or a subscription that names a user later projects the customer again.
@@ -30,11 +25,7 @@ pub(super) async fn project_customer(ctx: &mut Projection<'_, '_>, id: &str) -> 
 pub(super) async fn project_price(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
     let product = ctx.store.objects_of(object.references.product.as_slice()).await?.pop();
-    let read = match ctx.store.provider {
-        Provider::Stripe => stripe::price(&object, product.as_ref()),
-        Provider::Paddle => paddle::price(&object, product.as_ref()),
-    };
-    let Some(price) = read else { return Ok(()) };
+    let Some(price) = ctx.store.provider.read_price(&object, product.as_ref()) else { return Ok(()) };
     if plans::project_price(ctx.mirror, &price).await?.changed {
         waiting::enqueue_price(ctx.store.txn, ctx.store.provider, id).await?;
     }

@@ -10,7 +10,6 @@ use crate::inbox::wait_key::WaitKey;
 use crate::inbox::{paddle, stripe};
 use crate::licences::{self, ObservedLicences};
 use crate::payments::{self, ObservedPayment};
-use crate::providers::Provider;
 use uuid::Uuid;
 
 /// The code of the credit unit that is bought where a purchase names none.
@@ -35,11 +34,7 @@ const KINDS_OF_PAYMENT: [ObjectKind; 9] = [
 pub(super) async fn project_invoice(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
     let payments = ctx.store.referencing(Reference::Invoice, id, &[ObjectKind::InvoicePayment]).await?;
-    let read = match ctx.store.provider {
-        Provider::Stripe => stripe::invoice(&object, &payments),
-        Provider::Paddle => paddle::invoice(&object),
-    };
-    let Some(invoice) = read else { return Ok(()) };
+    let Some(invoice) = ctx.store.provider.read_invoice(&object, &payments) else { return Ok(()) };
     let subscription = ctx.store.objects_of(object.references.subscription.as_slice()).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
@@ -59,7 +54,7 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     let invoices = related.iter().filter_map(|object| object.references.invoice.clone());
     let missing: Vec<String> = invoices.filter(|id| related.iter().all(|object| object.external_id != *id)).collect();
     related.extend(ctx.store.objects_of(&missing).await?);
-    let Some(payment) = read_payment(ctx.store.provider, id, &related) else {
+    let Some(payment) = ctx.store.provider.read_payment(id, &related) else {
         // Either there is nothing to pay, or the object that says so is not here yet.
         let known = related.iter().any(|object| PAYMENT_KINDS.contains(&object.kind));
         return if known { Ok(()) } else { Err(Blocked::object(id)) };
@@ -87,17 +82,6 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     Ok(())
 }
 
-fn read_payment(provider: Provider, id: &str, related: &[Object]) -> Option<ObservedPayment> {
-    match provider {
-        Provider::Stripe => stripe::payment(id, related),
-        Provider::Paddle => {
-            let transaction = related.iter().find(|object| object.kind == ObjectKind::Transaction)?;
-            let adjustments: Vec<_> = related.iter().filter(|object| object.kind == ObjectKind::Adjustment).collect();
-            paddle::payment(transaction, &adjustments)
-        }
-    }
-}
-
 /// Returns the payment that an object belongs to, with our id of it; projects it first where that was not done yet.
 async fn payment_of(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<Option<(Uuid, ObservedPayment)>> {
     let Some(id) = &object.references.payment else { return Ok(None) };
@@ -113,16 +97,9 @@ async fn payment_of(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<Opt
 pub(super) async fn project_purchase(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
     let payment = payment_of(ctx, &object).await?;
-    let purchase = match ctx.store.provider {
-        Provider::Stripe => {
-            stripe::purchase(&object, CREDIT_UNIT, payment.as_ref().map(|(id, payment)| (*id, payment)))
-        }
-        Provider::Paddle => {
-            let adjustments = ctx.store.referencing(Reference::Payment, id, &[ObjectKind::Adjustment]).await?;
-            let adjustments: Vec<&Object> = adjustments.iter().collect();
-            paddle::purchase(&object, &adjustments, CREDIT_UNIT, payment.as_ref().map(|(id, _)| *id))
-        }
-    };
+    let adjustments = ctx.store.referencing(Reference::Payment, id, &[ObjectKind::Adjustment]).await?;
+    let paid = payment.as_ref().map(|(id, payment)| (*id, payment));
+    let purchase = ctx.store.provider.read_purchase(&object, &adjustments, CREDIT_UNIT, paid);
     let Some(purchase) = purchase else { return Ok(()) };
     let account_id = ctx.owner_of(&[&object], id).await?;
     credits::project_purchase(ctx.mirror, account_id, &purchase).await?;

@@ -5,20 +5,15 @@ use crate::error::Result;
 use crate::inbox::kinds::{ObjectKind, RecordKind, Reference};
 use crate::inbox::newest::newest;
 use crate::inbox::object::{Object, References};
+use crate::inbox::stripe;
 use crate::inbox::version::ObjectVersion;
-use crate::inbox::{paddle, stripe};
-use crate::providers::Provider;
 use crate::subscriptions::ObservedState;
 use crate::{gifts, plans, subscriptions};
 
 pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
     let related = related(ctx, id).await?;
-    let read = match ctx.store.provider {
-        Provider::Stripe => stripe::subscription(&object, &related),
-        Provider::Paddle => paddle::subscription(&object),
-    };
-    let Some(mut subscription) = read else { return Ok(()) };
+    let Some(mut subscription) = ctx.store.provider.read_subscription(&object, &related) else { return Ok(()) };
     let sessions = ctx.store.referencing(Reference::Subscription, id, &[ObjectKind::CheckoutSession]).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&sessions).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
@@ -46,9 +41,6 @@ pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str)
 
 /// Returns the schedules and discounts of a subscription, and the coupons of these.
 async fn related(ctx: &Projection<'_, '_>, id: &str) -> Result<Vec<Object>> {
-    if ctx.store.provider == Provider::Paddle {
-        return Ok(Vec::new());
-    }
     let kinds = [ObjectKind::SubscriptionSchedule, ObjectKind::Discount];
     let mut related = ctx.store.referencing(Reference::Subscription, id, &kinds).await?;
     let coupons: Vec<String> = related.iter().filter_map(|object| stripe::coupon_of(&object.payload)).collect();
@@ -58,19 +50,11 @@ async fn related(ctx: &Projection<'_, '_>, id: &str) -> Result<Vec<Object>> {
 
 /// Projects the prices inside an object that are not here as objects of their own.
 async fn project_embedded_prices(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<()> {
-    let prices = match ctx.store.provider {
-        Provider::Stripe => stripe::embedded_prices(object).into_iter().map(|price| (price, None)).collect(),
-        Provider::Paddle => paddle::embedded_prices(&object.payload),
-    };
-    for (price, product) in prices {
+    for (price, product) in ctx.store.provider.embedded_prices(object) {
         if ctx.store.object(&price.external_id).await?.is_some() {
             continue;
         }
-        let read = match ctx.store.provider {
-            Provider::Stripe => stripe::price(&price, product.as_ref()),
-            Provider::Paddle => paddle::price(&price, product.as_ref()),
-        };
-        if let Some(price) = read {
+        if let Some(price) = ctx.store.provider.read_price(&price, product.as_ref()) {
             plans::project_price(ctx.mirror, &price).await?;
         }
     }
@@ -84,10 +68,7 @@ async fn history(ctx: &Projection<'_, '_>, id: &str, related: &[Object]) -> Resu
     let versions: Vec<_> = events.map(|event| ObjectVersion::read(provider, event)).collect();
     let states = versions.chunk_by(|one, other| one.occurred_at == other.occurred_at).filter_map(|chunk| {
         let last = newest(chunk)?;
-        let state = match provider {
-            Provider::Stripe => stripe::state(&last.object, related)?,
-            Provider::Paddle => paddle::state(&object_of(id, last))?,
-        };
+        let state = provider.read_state(&object_of(id, last), related)?;
         Some(ObservedState {
             effective_at: last.occurred_at,
             status: state.status,
