@@ -133,7 +133,11 @@ impl Store<'_> {
             Reference::Payment => Column::Payment,
             Reference::Product => Column::Product,
         };
-        let names = kinds.iter().filter_map(|kind| self.provider.kind_entry(*kind)).map(|entry| entry.name);
+        let entries = kinds.iter().filter_map(|kind| self.provider.kind_entry(*kind));
+        let names: Vec<_> = entries.map(|entry| entry.name).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows = self.objects().filter(column.eq(id)).filter(Column::Kind.is_in(names));
         let rows = rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::ExternalId).all(self.txn).await?;
         Ok(rows.into_iter().filter_map(|row| self.read(row)).collect())
