@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Map, json};
 
-use super::Limits;
-use super::tests::{engine, refused, run};
+use super::tests::{engine, refused};
+use super::{Documents, Limits};
 
 #[test]
 fn each_limit_is_inclusive_and_says_what_it_found() {
