@@ -220,7 +220,10 @@ fn holds_a_type_of_the_api(file: &Source) -> bool {
 fn comments_and_messages_start_with_the_thing() {
     let written = ["src/", "migration/", "tests/", "benches/", "sandbox/", "seed/"];
     let sources = rust();
-    let read = sources.iter().filter(|file| at_home(&file.path, &written) && !at_home(&file.path, STILL_RIDDLES));
+    // A migration never changes, not even its comments.
+    let migration = |file: &Source| file.path.starts_with("migration/src/m0");
+    let read = sources.iter().filter(|file| at_home(&file.path, &written) && !migration(file));
+    let read = read.filter(|file| !at_home(&file.path, STILL_RIDDLES));
     none(read.flat_map(wording::check).collect());
 }
 
