@@ -23,7 +23,6 @@ use crate::graphql::payments::refund::{Refund, RefundFilter, RefundOrder};
 use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::payments::{InvoicesOf, PaymentsOf, RefundsOf};
-use crate::stored_enum;
 use crate::subscriptions::Holder;
 use async_graphql::{Context, ID, Object, Result};
 use entity::accounts;

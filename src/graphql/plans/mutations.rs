@@ -11,7 +11,7 @@ use super::payloads::{
 };
 use super::plan::{Plan, PlanVersion};
 use crate::billing;
-use crate::graphql::common::{ContextExt, Word, local_id, optional_text, settle, text};
+use crate::graphql::common::{ContextExt, StoredEnum, local_id, optional_text, settle, text};
 use crate::plans::{self, NewCreditUnit, NewFeature, NewPlan, PlanChange, VersionSpec};
 use async_graphql::{Context, MaybeUndefined, Object, Result};
 use std::sync::Arc;
