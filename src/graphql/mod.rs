@@ -69,6 +69,7 @@ pub struct Live(
 
 /// A rule that refused a mutation, with the way to correct the input.
 #[derive(Interface)]
+#[allow(clippy::duplicated_attributes, reason = "two fields of the interface have the same type")]
 #[graphql(
     field(
         name = "code",
