@@ -26,11 +26,13 @@ pub trait StoredEnum: Sized {
     }
 }
 
-/// Declares an enum of the API with the same values as an enum that a feature stores.
+/// Declares an enum of the API with the same values as an enum that a feature stores. The description says that values may
+/// be added.
 #[macro_export]
 macro_rules! stored_enum {
     ($(#[$doc:meta])* $name:ident: $stored:ty { $($(#[$value_doc:meta])* $value:ident,)* }) => {
         $(#[$doc])*
+        /// Values may be added.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
         pub enum $name { $($(#[$value_doc])* $value,)* }
 
