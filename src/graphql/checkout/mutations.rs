@@ -2,7 +2,7 @@
 
 use crate::billing::{self, Checkout, CreditPurchase, NewSubscription, Purchase};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{ContextExt, local_id, optional_text, settle, text};
+use crate::graphql::common::{ContextExt, local_id, optional_text, split_refusal, text};
 use crate::graphql::payments::payment::Payment;
 use crate::graphql::plans::parts::Price;
 use crate::graphql::subscriptions::subscription::Subscription;
@@ -35,7 +35,7 @@ impl PurchaseMutation {
             account_id: input.account_id.as_ref().map(local_id::<Account>).transpose()?,
         };
         let begun = billing::start_checkout(ctx.app(), ctx.viewer(), purchase, &input.idempotency_key).await;
-        let (checkout, user_errors) = settle(begun)?;
+        let (checkout, user_errors) = split_refusal(begun)?;
         Ok(Some(StartCheckoutPayload { checkout: checkout.map(CheckoutSessionInfo::from), user_errors }))
     }
 
@@ -55,7 +55,7 @@ impl PurchaseMutation {
             account_id: input.account_id.as_ref().map(local_id::<Account>).transpose()?,
         };
         let made = billing::create_subscription(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
-        let (made, user_errors) = settle(made)?;
+        let (made, user_errors) = split_refusal(made)?;
         let (row, client_secret) = made.map(|made| (made.row, made.client_secret)).unzip();
         let subscription = row.map(|row| Subscription(Arc::new(row)));
         Ok(Some(CreateSubscriptionPayload { subscription, client_secret: client_secret.flatten(), user_errors }))
@@ -75,7 +75,7 @@ impl PurchaseMutation {
             account_id: input.account_id.as_ref().map(local_id::<Account>).transpose()?,
         };
         let paid = billing::purchase_credits(ctx.app(), ctx.viewer(), purchase, &input.idempotency_key).await;
-        let (paid, user_errors) = settle(paid)?;
+        let (paid, user_errors) = split_refusal(paid)?;
         let (row, client_secret) = paid.map(|paid| (paid.row, paid.client_secret)).unzip();
         let payment = row.map(|row| Payment(Arc::new(row)));
         Ok(Some(PurchaseCreditsPayload { payment, client_secret: client_secret.flatten(), user_errors }))
@@ -91,7 +91,7 @@ impl PurchaseMutation {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
         let return_url = text("returnUrl", input.return_url)?;
         let opened = billing::open_billing_portal(ctx.app(), ctx.viewer(), (account_id, &return_url)).await;
-        let (url, user_errors) = settle(opened)?;
+        let (url, user_errors) = split_refusal(opened)?;
         Ok(Some(OpenBillingPortalPayload { url, user_errors }))
     }
 }

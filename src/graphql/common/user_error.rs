@@ -79,7 +79,7 @@ pub fn field_path(refusal: &Refusal) -> Option<Vec<String>> {
 }
 
 /// Splits a result into the value, user errors and an error of the field.
-pub fn settle<T, E: FromRefusal>(result: Result<T, Error>) -> async_graphql::Result<(Option<T>, Vec<E>)> {
+pub fn split_refusal<T, E: FromRefusal>(result: Result<T, Error>) -> async_graphql::Result<(Option<T>, Vec<E>)> {
     match result {
         Ok(value) => Ok((Some(value), Vec::new())),
         Err(Error::Refused(refusal)) => match E::from_refusal(&refusal) {

@@ -3,7 +3,7 @@
 use super::coupon::{Coupon, CouponDuration, PromoCode};
 use crate::billing::{self, NewCoupon, NewPromoCode};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, ContextExt, Currency, Instant, StoredEnum, local_id, settle, text, texts};
+use crate::graphql::common::{BigInt, ContextExt, Currency, Instant, StoredEnum, local_id, split_refusal, text, texts};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl CouponMutation {
             plans: texts("plans", input.plans)?,
         };
         let made = billing::create_coupon(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
-        let (row, user_errors) = settle(made)?;
+        let (row, user_errors) = split_refusal(made)?;
         Ok(Some(CreateCouponPayload { coupon: row.map(|row| Coupon(Arc::new(row))), user_errors }))
     }
 
@@ -54,7 +54,7 @@ impl CouponMutation {
             account_id: input.account_id.as_ref().map(local_id::<Account>).transpose()?,
         };
         let made = billing::create_promo_code(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
-        let (row, user_errors) = settle(made)?;
+        let (row, user_errors) = split_refusal(made)?;
         Ok(Some(CreatePromoCodePayload { promo_code: row.map(|row| PromoCode(Arc::new(row))), user_errors }))
     }
 
@@ -67,7 +67,7 @@ impl CouponMutation {
     ) -> Result<Option<DeactivatePromoCodePayload>> {
         let id = local_id::<PromoCode>(&input.promo_code_id)?;
         let done = billing::deactivate_promo_code(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(DeactivatePromoCodePayload { promo_code: row.map(|row| PromoCode(Arc::new(row))), user_errors }))
     }
 }

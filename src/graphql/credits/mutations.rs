@@ -3,7 +3,7 @@
 use super::grant::CreditGrant;
 use crate::credits::{self, NewGrant};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, ContextExt, Instant, local_id, optional_text, settle, text};
+use crate::graphql::common::{BigInt, ContextExt, Instant, local_id, optional_text, split_refusal, text};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl CreditMutation {
             priority: input.priority,
         };
         let granted = credits::grant(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
-        let (grant, user_errors) = settle(granted)?;
+        let (grant, user_errors) = split_refusal(granted)?;
         Ok(Some(GrantCreditsPayload { credit_grant: grant.map(|row| CreditGrant(Arc::new(row))), user_errors }))
     }
 }

@@ -4,7 +4,7 @@ use super::gift::Gift;
 use crate::billing::{self, BuyGift};
 use crate::gifts::{self, NewGift};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{ContextExt, Instant, local_id, optional_text, settle, text};
+use crate::graphql::common::{ContextExt, Instant, local_id, optional_text, split_refusal, text};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::user_error;
@@ -37,7 +37,7 @@ impl GiftMutation {
             cancel_url: text("cancelUrl", input.cancel_url)?,
         };
         let bought = billing::buy_gift(ctx.app(), ctx.viewer(), buy, &input.idempotency_key).await;
-        let (bought, user_errors) = settle(bought)?;
+        let (bought, user_errors) = split_refusal(bought)?;
         let Some(bought) = bought else {
             return Ok(Some(BuyGiftPayload { gift: None, code: None, checkout_url: None, user_errors }));
         };
@@ -61,7 +61,7 @@ impl GiftMutation {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
         let redeem = (input.code.as_str(), account_id);
         let done = billing::redeem_gift(ctx.app(), ctx.viewer(), redeem, &input.idempotency_key).await;
-        let (done, user_errors) = settle(done)?;
+        let (done, user_errors) = split_refusal(done)?;
         let (gift, subscription) = done.unzip();
         Ok(Some(RedeemGiftPayload {
             gift: gift.map(|row| Gift(Arc::new(row))),
@@ -78,7 +78,7 @@ impl GiftMutation {
         #[graphql(desc = "The gift.")] input: ReplaceGiftCodeInput,
     ) -> Result<Option<ReplaceGiftCodePayload>> {
         let id = local_id::<Gift>(&input.gift_id)?;
-        let (shown, user_errors) = settle(gifts::replace_code(ctx.app(), ctx.viewer(), id).await)?;
+        let (shown, user_errors) = split_refusal(gifts::replace_code(ctx.app(), ctx.viewer(), id).await)?;
         let (gift, code) = shown.map(|(row, code)| (Gift(Arc::new(row)), code.expose())).unzip();
         Ok(Some(ReplaceGiftCodePayload { gift, code, user_errors }))
     }

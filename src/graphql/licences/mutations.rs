@@ -8,7 +8,7 @@ use super::payloads::{
     RevokeDeviceInput, RevokeDevicePayload, RevokeLicenseKeyInput, RevokeLicenseKeyPayload,
 };
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{ContextExt, local_id, optional_text, settle, text};
+use crate::graphql::common::{ContextExt, local_id, optional_text, split_refusal, text};
 use crate::licences::{self, NewDevice, NewLicence};
 use async_graphql::{Context, Object, Result};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl LicenceMutation {
             max_devices: input.max_devices.map_or(ctx.app().config.licences.max_devices, i64::from),
         };
         let issued = licences::issue(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
-        let (issued, user_errors) = settle(issued)?;
+        let (issued, user_errors) = split_refusal(issued)?;
         let (license_key, key) = issued.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret)).unzip();
         Ok(Some(IssueLicenseKeyPayload { license_key, key: key.flatten().map(|secret| secret.expose()), user_errors }))
     }
@@ -44,7 +44,7 @@ impl LicenceMutation {
         #[graphql(desc = "The licence.")] input: RevealLicenseKeyInput,
     ) -> Result<Option<RevealLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
-        let (shown, user_errors) = settle(licences::reveal(ctx.app(), ctx.viewer(), id).await)?;
+        let (shown, user_errors) = split_refusal(licences::reveal(ctx.app(), ctx.viewer(), id).await)?;
         let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
         Ok(Some(RevealLicenseKeyPayload { license_key, key, user_errors }))
     }
@@ -57,7 +57,7 @@ impl LicenceMutation {
         #[graphql(desc = "The licence.")] input: ReplaceLicenseKeyInput,
     ) -> Result<Option<ReplaceLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
-        let (shown, user_errors) = settle(licences::replace(ctx.app(), ctx.viewer(), id).await)?;
+        let (shown, user_errors) = split_refusal(licences::replace(ctx.app(), ctx.viewer(), id).await)?;
         let (license_key, key) = shown.map(|(row, secret)| (LicenseKey(Arc::new(row)), secret.expose())).unzip();
         Ok(Some(ReplaceLicenseKeyPayload { license_key, key, user_errors }))
     }
@@ -71,7 +71,7 @@ impl LicenceMutation {
     ) -> Result<Option<RevokeLicenseKeyPayload>> {
         let id = local_id::<LicenseKey>(&input.license_key_id)?;
         let reason = optional_text("reason", input.reason)?;
-        let (row, user_errors) = settle(licences::revoke(ctx.app(), ctx.viewer(), id, reason).await)?;
+        let (row, user_errors) = split_refusal(licences::revoke(ctx.app(), ctx.viewer(), id, reason).await)?;
         Ok(Some(RevokeLicenseKeyPayload { license_key: row.map(|row| LicenseKey(Arc::new(row))), user_errors }))
     }
 
@@ -89,7 +89,7 @@ impl LicenceMutation {
             app_version: optional_text("appVersion", input.app_version)?,
         };
         let registered = licences::register_device(ctx.app(), ctx.viewer(), &input.key, new).await;
-        let (registration, user_errors) = settle(registered)?;
+        let (registration, user_errors) = split_refusal(registered)?;
         Ok(Some(RegisterDevicePayload { registration: registration.map(DeviceRegistrationResult::from), user_errors }))
     }
 
@@ -101,7 +101,7 @@ impl LicenceMutation {
         #[graphql(desc = "The device.")] input: RevokeDeviceInput,
     ) -> Result<Option<RevokeDevicePayload>> {
         let id = local_id::<Device>(&input.device_id)?;
-        let (row, user_errors) = settle(licences::revoke_device(ctx.app(), ctx.viewer(), id).await)?;
+        let (row, user_errors) = split_refusal(licences::revoke_device(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(RevokeDevicePayload { device: row.map(|row| Device(Arc::new(row))), user_errors }))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::accounts::{self, NewApiKey};
 use crate::graphql::common::{
-    Connection, ContextExt, Instant, Row, global_id, local_id, page, page_args, settle, text,
+    Connection, ContextExt, Instant, Row, global_id, local_id, page, page_args, split_refusal, text,
 };
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
@@ -96,7 +96,7 @@ impl ApiKeyMutation {
             scopes: input.scopes,
             expires_at: input.expires_at.map(|at| at.0),
         };
-        let (made, user_errors) = settle(accounts::create_api_key(ctx.app(), ctx.viewer(), new).await)?;
+        let (made, user_errors) = split_refusal(accounts::create_api_key(ctx.app(), ctx.viewer(), new).await)?;
         let (api_key, secret) = made.map(|(row, secret)| (ApiKey(Arc::new(row)), secret.expose())).unzip();
         Ok(Some(CreateApiKeyPayload { api_key, secret, user_errors }))
     }
@@ -109,7 +109,7 @@ impl ApiKeyMutation {
         #[graphql(desc = "The key.")] input: RevokeApiKeyInput,
     ) -> Result<Option<RevokeApiKeyPayload>> {
         let id = local_id::<ApiKey>(&input.api_key_id)?;
-        let (row, user_errors) = settle(accounts::revoke_api_key(ctx.app(), ctx.viewer(), id).await)?;
+        let (row, user_errors) = split_refusal(accounts::revoke_api_key(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(RevokeApiKeyPayload { api_key: row.map(|row| ApiKey(Arc::new(row))), user_errors }))
     }
 }

@@ -1,7 +1,8 @@
 //! Security events.
 
 use crate::graphql::common::{
-    Connection, ContextExt, DateTimeRange, Instant, Row, StoredEnum, global_id, local_id, page, page_args, settle, text,
+    Connection, ContextExt, DateTimeRange, Instant, Row, StoredEnum, global_id, local_id, page, page_args,
+    split_refusal, text,
 };
 use crate::security::{self, SecurityEvents};
 use crate::{order_input, stored_enum, user_error};
@@ -166,7 +167,7 @@ impl SecurityMutation {
         let id = local_id::<SecurityEvent>(&input.security_event_id)?;
         let resolution = text("resolution", input.resolution)?;
         let (row, user_errors) =
-            settle(security::resolve_security_event(ctx.app(), ctx.viewer(), id, resolution).await)?;
+            split_refusal(security::resolve_security_event(ctx.app(), ctx.viewer(), id, resolution).await)?;
         Ok(Some(ResolveSecurityEventPayload {
             security_event: row.map(|row| SecurityEvent(Arc::new(row))),
             user_errors,

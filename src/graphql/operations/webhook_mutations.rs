@@ -1,7 +1,7 @@
 //! Mutations that repair the mirror: replays of events and comparisons with Stripe.
 
 use super::webhook_events::WebhookEventFilter;
-use crate::graphql::common::{ContextExt, Instant, Json, local_id, settle};
+use crate::graphql::common::{ContextExt, Instant, Json, local_id, split_refusal};
 use crate::inbox::{self, Comparison, Drift, Reconciled, Replay};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
@@ -23,7 +23,8 @@ impl InboxMutation {
         #[graphql(desc = "The event.")] input: ReplayWebhookEventInput,
     ) -> Result<Option<ReplayWebhookEventPayload>> {
         let id = local_id::<super::webhook_events::WebhookEvent>(&input.webhook_event_id)?;
-        let (replay, user_errors) = settle(inbox::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
+        let (replay, user_errors) =
+            split_refusal(inbox::replay_event(ctx.app(), ctx.viewer(), id, input.dry_run).await)?;
         Ok(Some(ReplayWebhookEventPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
@@ -35,7 +36,8 @@ impl InboxMutation {
         #[graphql(desc = "The events.")] input: ReplayWebhookEventsInput,
     ) -> Result<Option<ReplayWebhookEventsPayload>> {
         let list = input.filter.unwrap_or_default().list(false)?;
-        let (replay, user_errors) = settle(inbox::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
+        let (replay, user_errors) =
+            split_refusal(inbox::replay_events(ctx.app(), ctx.viewer(), list, input.dry_run).await)?;
         Ok(Some(ReplayWebhookEventsPayload { replay: replay.map(WebhookReplayResult::from), user_errors }))
     }
 
@@ -48,7 +50,7 @@ impl InboxMutation {
     ) -> Result<Option<ReconcilePayload>> {
         let comparison = Comparison { since: input.since.0, dry_run: input.dry_run, max_pages: MAX_PAGES };
         let outcome = inbox::reconcile(ctx.app(), ctx.viewer(), comparison, |_| ()).await;
-        let (found, user_errors) = settle(outcome)?;
+        let (found, user_errors) = split_refusal(outcome)?;
         Ok(Some(ReconcilePayload { reconciliation: found.map(ReconciliationSummary::from), user_errors }))
     }
 
@@ -60,7 +62,7 @@ impl InboxMutation {
         #[graphql(desc = "The account.")] input: ResyncAccountInput,
     ) -> Result<Option<ResyncAccountPayload>> {
         let id = local_id::<crate::graphql::accounts::account::Account>(&input.account_id)?;
-        let (found, user_errors) = settle(inbox::resync_account(ctx.app(), ctx.viewer(), id).await)?;
+        let (found, user_errors) = split_refusal(inbox::resync_account(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(ResyncAccountPayload { reconciliation: found.map(ReconciliationSummary::from), user_errors }))
     }
 }

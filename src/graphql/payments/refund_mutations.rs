@@ -3,7 +3,7 @@
 use super::payment::Payment;
 use super::refund::Refund;
 use crate::billing::{self, Approval};
-use crate::graphql::common::{BigInt, ContextExt, local_id, optional_text, settle};
+use crate::graphql::common::{BigInt, ContextExt, local_id, optional_text, split_refusal};
 use crate::payments::{self, Denial, RefundRequest};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
@@ -29,7 +29,7 @@ impl RefundMutation {
             reason: optional_text("reason", input.reason)?,
         };
         let asked = payments::request_refund(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
-        let (row, user_errors) = settle(asked)?;
+        let (row, user_errors) = split_refusal(asked)?;
         Ok(Some(RequestRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }
 
@@ -46,7 +46,7 @@ impl RefundMutation {
             amount_minor: input.amount.map(|amount| amount.0),
         };
         let done = billing::approve_refund(ctx.app(), ctx.viewer(), approval, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(ApproveRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }
 
@@ -59,7 +59,7 @@ impl RefundMutation {
         let denial =
             Denial { refund_id: local_id::<Refund>(&input.refund_id)?, reason: optional_text("reason", input.reason)? };
         let denied = payments::deny_refund(ctx.app(), ctx.viewer(), denial, &input.idempotency_key).await;
-        let (row, user_errors) = settle(denied)?;
+        let (row, user_errors) = split_refusal(denied)?;
         Ok(Some(DenyRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }
 }

@@ -11,7 +11,7 @@ use super::payloads::{
 };
 use super::plan::{Plan, PlanVersion};
 use crate::billing;
-use crate::graphql::common::{ContextExt, StoredEnum, local_id, optional_text, settle, text};
+use crate::graphql::common::{ContextExt, StoredEnum, local_id, optional_text, split_refusal, text};
 use crate::plans::{self, NewCreditUnit, NewFeature, NewPlan, PlanChange, VersionSpec};
 use async_graphql::{Context, MaybeUndefined, Object, Result};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl PlanMutation {
             description: optional_text("description", input.description)?,
             rank: input.rank,
         };
-        let (plan, user_errors) = settle(plans::create_plan(ctx.app(), ctx.viewer(), new).await)?;
+        let (plan, user_errors) = split_refusal(plans::create_plan(ctx.app(), ctx.viewer(), new).await)?;
         Ok(Some(CreatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors }))
     }
 
@@ -57,7 +57,7 @@ impl PlanMutation {
             rank: input.rank,
             active: input.active,
         };
-        let (plan, user_errors) = settle(billing::update_plan(ctx.app(), ctx.viewer(), id, change).await)?;
+        let (plan, user_errors) = split_refusal(billing::update_plan(ctx.app(), ctx.viewer(), id, change).await)?;
         Ok(Some(UpdatePlanPayload { plan: plan.map(|row| Plan(Arc::new(row))), user_errors }))
     }
 
@@ -73,7 +73,7 @@ impl PlanMutation {
             name: text("name", input.name)?,
             unit: optional_text("unit", input.unit)?,
         };
-        let (made, user_errors) = settle(plans::create_feature(ctx.app(), ctx.viewer(), new).await)?;
+        let (made, user_errors) = split_refusal(plans::create_feature(ctx.app(), ctx.viewer(), new).await)?;
         Ok(Some(CreateFeaturePayload { feature: made.map(|row| Feature(Arc::new(row))), user_errors }))
     }
 
@@ -86,7 +86,7 @@ impl PlanMutation {
         // A number that does not fit is refused like one out of range.
         let decimals = i16::try_from(input.decimals).unwrap_or(-1);
         let new = NewCreditUnit { code: input.code, name: text("name", input.name)?, decimals };
-        let (made, user_errors) = settle(plans::create_credit_unit(ctx.app(), ctx.viewer(), new).await)?;
+        let (made, user_errors) = split_refusal(plans::create_credit_unit(ctx.app(), ctx.viewer(), new).await)?;
         Ok(Some(CreateCreditUnitPayload { credit_unit: made.map(|row| CreditUnit(Arc::new(row))), user_errors }))
     }
 
@@ -99,7 +99,7 @@ impl PlanMutation {
         let plan_id = local_id::<Plan>(&input.plan_id)?;
         let spec = contents(input.prices, input.features, input.credit_allowances)?;
         let made = plans::create_version(ctx.app(), ctx.viewer(), plan_id, spec).await;
-        let (version, user_errors) = settle(made)?;
+        let (version, user_errors) = split_refusal(made)?;
         Ok(Some(CreatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 
@@ -111,7 +111,7 @@ impl PlanMutation {
     ) -> Result<Option<UpdatePlanVersionPayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let spec = contents(input.prices, input.features, input.credit_allowances)?;
-        let (version, user_errors) = settle(plans::update_version(ctx.app(), ctx.viewer(), id, spec).await)?;
+        let (version, user_errors) = split_refusal(plans::update_version(ctx.app(), ctx.viewer(), id, spec).await)?;
         Ok(Some(UpdatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 
@@ -122,7 +122,7 @@ impl PlanMutation {
         #[graphql(desc = "The draft to publish.")] input: PublishPlanVersionInput,
     ) -> Result<Option<PublishPlanVersionPayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
-        let (version, user_errors) = settle(billing::publish_version(ctx.app(), ctx.viewer(), id).await)?;
+        let (version, user_errors) = split_refusal(billing::publish_version(ctx.app(), ctx.viewer(), id).await)?;
         Ok(Some(PublishPlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
 }

@@ -1,7 +1,7 @@
 //! Publication of plans at Stripe.
 
 use super::plan::PlanVersion;
-use crate::graphql::common::{ContextExt, local_id, settle};
+use crate::graphql::common::{ContextExt, local_id, split_refusal};
 use crate::{billing, user_error};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl StripeCatalogueMutation {
     ) -> Result<Option<PublishPlanToStripePayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let done = billing::publish_plan_to_stripe(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
-        let (done, user_errors) = settle(done)?;
+        let (done, user_errors) = split_refusal(done)?;
         let (version, product_external_id) = done.unzip();
         let plan_version = version.map(|row| PlanVersion(Arc::new(row)));
         Ok(Some(PublishPlanToStripePayload { plan_version, product_external_id, user_errors }))

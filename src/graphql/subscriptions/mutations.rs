@@ -2,7 +2,7 @@
 
 use super::subscription::Subscription;
 use crate::billing::{self, Cancel, Feedback};
-use crate::graphql::common::{ContextExt, Instant, local_id, optional_text, settle};
+use crate::graphql::common::{ContextExt, Instant, local_id, optional_text, split_refusal};
 use crate::user_error;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl SubscriptionMutation {
             comment: optional_text("comment", input.comment)?,
         };
         let done = billing::cancel_subscription(ctx.app(), ctx.viewer(), cancel, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(CancelSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
@@ -42,7 +42,7 @@ impl SubscriptionMutation {
     ) -> Result<Option<ResumeSubscriptionPayload>> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let done = billing::resume_subscription(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(ResumeSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
@@ -56,7 +56,7 @@ impl SubscriptionMutation {
     ) -> Result<Option<PauseSubscriptionPayload>> {
         let pause = (local_id::<Subscription>(&input.subscription_id)?, input.until.map(|until| until.0));
         let done = billing::pause_subscription(ctx.app(), ctx.viewer(), pause, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(PauseSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 }

@@ -3,7 +3,7 @@
 use super::parts::SubscriptionItem;
 use super::subscription::Subscription;
 use crate::billing::{self, PlanChange};
-use crate::graphql::common::{ContextExt, Instant, local_id, settle, text};
+use crate::graphql::common::{ContextExt, Instant, local_id, split_refusal, text};
 use crate::graphql::plans::parts::Price;
 use crate::user_error;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
@@ -32,7 +32,7 @@ impl PlanChangeMutation {
             proration_at: input.proration_at.map(|at| at.0),
         };
         let done = billing::change_plan(ctx.app(), ctx.viewer(), change, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(ChangePlanPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
@@ -45,7 +45,7 @@ impl PlanChangeMutation {
     ) -> Result<Option<UndoScheduledChangePayload>> {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let done = billing::undo_scheduled_change(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(UndoScheduledChangePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
@@ -60,7 +60,7 @@ impl PlanChangeMutation {
             (local_id::<Subscription>(&input.subscription_id)?, local_id::<Price>(&input.price_id)?);
         let addon = (subscription_id, price_id, input.quantity);
         let done = billing::add_addon(ctx.app(), ctx.viewer(), addon, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(AddAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
@@ -74,7 +74,7 @@ impl PlanChangeMutation {
     ) -> Result<Option<RemoveAddonPayload>> {
         let id = local_id::<SubscriptionItem>(&input.subscription_item_id)?;
         let done = billing::remove_addon(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(RemoveAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 
@@ -89,7 +89,7 @@ impl PlanChangeMutation {
         let id = local_id::<Subscription>(&input.subscription_id)?;
         let code = text("promoCode", input.promo_code)?;
         let done = billing::apply_promo_code(ctx.app(), ctx.viewer(), (id, code), &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(ApplyPromoCodePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 }

@@ -1,7 +1,7 @@
 //! Mutations that extend trials.
 
 use super::subscription::Subscription;
-use crate::graphql::common::{ContextExt, Instant, local_id, settle};
+use crate::graphql::common::{ContextExt, Instant, local_id, split_refusal};
 use crate::{billing, user_error};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl TrialMutation {
     ) -> Result<Option<ExtendTrialPayload>> {
         let extend = (local_id::<Subscription>(&input.subscription_id)?, input.until.0);
         let done = billing::extend_trial(ctx.app(), ctx.viewer(), extend, &input.idempotency_key).await;
-        let (row, user_errors) = settle(done)?;
+        let (row, user_errors) = split_refusal(done)?;
         Ok(Some(ExtendTrialPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }
 }
