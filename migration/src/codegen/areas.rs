@@ -75,9 +75,9 @@ pub(super) const AREAS: &[Area] = &[
             table("payments", "payments", "payments, whatever their outcome"),
             table("refunds", "payments", "refunds that were requested here or made at the provider"),
             table("disputes", "payments", "chargebacks and inquiries against a payment"),
-            table("coupons", "payments", "discounts that can be applied"),
-            table("promo_codes", "payments", "codes that customers enter to get a coupon"),
-            table("discount_redemptions", "payments", "uses of a coupon by an account"),
+            table("coupons", "discounts", "discounts that can be applied"),
+            table("promo_codes", "discounts", "codes that customers enter to get a coupon"),
+            table("discount_redemptions", "discounts", "uses of a coupon by an account"),
             table(
                 "gifts",
                 "gifts",

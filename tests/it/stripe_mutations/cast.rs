@@ -79,7 +79,7 @@ impl<'a> Cast<'a> {
         let price = json!({"currency": "USD", "unitAmount": 700, "interval": interval});
         let version = self.shop.ask(&admin, version, json!({"planId": plan, "prices": [price]})).await;
         let id = version["planVersion"]["id"].clone();
-        let publish = "mutation($id: ID!) { publishPlanVersion(input: {id: $id}) { userErrors { code } } }";
+        let publish = "mutation($id: ID!) { publishPlanVersion(input: {planVersionId: $id}) { userErrors { code } } }";
         assert_eq!(admin.data(publish, json!({"id": id})).await["publishPlanVersion"]["userErrors"], json!([]));
         self.shop.deliver().await;
         id

@@ -85,7 +85,12 @@ async fn changes(cast: &Cast<'_>) -> Vec<Valid> {
         valid("changePlan", "cha", with_price(&cha, &pro), json!({"timing": "PERIOD_END"})),
         valid("undoScheduledChange", "und", of(&und), of(&cal)),
         valid("addAddon", "add", with_price(&add, &seats), json!({"quantity": 2})),
-        valid("removeAddon", "rem", json!({"itemId": item}), json!({"itemId": unknown("SubscriptionItem")})),
+        valid(
+            "removeAddon",
+            "rem",
+            json!({"subscriptionItemId": item}),
+            json!({"subscriptionItemId": unknown("SubscriptionItem")}),
+        ),
         valid("applyPromoCode", "cod", code, json!({"promoCode": "OTHER"})),
         valid("extendTrial", "admin", extended, of(&cal)),
     ]
