@@ -211,7 +211,7 @@ pub async fn known_prices(txn: &Txn, provider: &str, external_ids: &[String]) ->
 /// Returns the credit unit with this code; creates a missing one, without decimal places and named by its code.
 pub async fn known_credit_unit(mirror: &mut Mirror<'_>, code: &str) -> Result<credit_units::Model> {
     let code = clean_code(code);
-    if let Some(unit) = super::credit_unit(mirror.txn, &code).await? {
+    if let Some(unit) = super::store::credit_unit(mirror.txn, &code).await? {
         return Ok(unit);
     }
     let row = credit_units::ActiveModel {

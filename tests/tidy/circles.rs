@@ -72,8 +72,12 @@ fn paths(code: &str) -> Vec<Vec<String>> {
     for root in ["crate", "self", "super"].into_iter().chain(children) {
         for (at, _) in code.match_indices(&format!("{root}::")) {
             let before = &code[..at];
-            let inside = before.ends_with(|char: char| char.is_alphanumeric() || "_:".contains(char));
-            if !inside && !before.ends_with("(in ") {
+            // `$crate` is a path of the places that use the macro.
+            let inside = before.ends_with(|char: char| char.is_alphanumeric() || "_:$".contains(char));
+            let statement = before.rsplit(';').next().unwrap_or(before);
+            let grouped =
+                statement.contains("use ") && statement.ends_with(['{', ',', ' ', '\n']) && statement.contains('{');
+            if !inside && !grouped && !before.ends_with("(in ") {
                 expand(&code[at..], &[], &mut found);
             }
         }
@@ -147,6 +151,9 @@ fn a_circle_of_imports_is_found() {
     let re_export = "mod b;\nmod c;\npub use b::B;\n";
     assert_eq!(found(&[("src/a/mod.rs", re_export), ("src/a/b.rs", "use super::c::C;"), ("src/a/c.rs", "")]), 0);
     assert_eq!(found(&[("src/a/mod.rs", re_export), ("src/a/b.rs", "use super::{\n    D,\n};")]), 2);
+    let grouped = "mod b;\nuse crate::{\n    b::B,\n};\n";
+    assert_eq!(found(&[("src/a/mod.rs", grouped), ("src/a/b.rs", "use super::A;"), ("src/b.rs", "")]), 0);
+    assert_eq!(found(&[("src/a.rs", "macro! { $crate::b::B }"), ("src/b.rs", "use crate::a;")]), 0);
     let tested = "#[cfg(test)]\nmod tests {\n    use super::*;\n    use crate::b;\n}\n";
     assert_eq!(found(&[("src/a.rs", tested), ("src/b.rs", "use crate::a;")]), 0);
 }
