@@ -71,7 +71,7 @@ struct Failure {
     is_isolated: bool,
 }
 
-/// Whether and when an attempt may be repeated.
+/// The rule on repeating an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
     Never,
