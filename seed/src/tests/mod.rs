@@ -50,7 +50,7 @@ macro_rules! digest {
             tables.push((stringify!($table), u64::try_from(rows.len()).unwrap()));
             rows.iter().for_each(|row| digest.update(format!("{row:?}\n")));
         )*
-        (digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>(), tables)
+        (hex::encode(digest.finalize()), tables)
     }};
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn mac(provider: Provider, secret: &str, time: i64, body: &[u8]) -> S
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{time}{joint}").as_bytes());
     mac.update(body);
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(mac.finalize().into_bytes())
 }
 
 /// The header of a body that is signed with one or more secrets.
