@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-both_engines!(every_user_error_is_given_and_names_its_field, a_refusal_leaves_nothing_behind);
+both_engines!(
+    every_user_error_is_given_and_names_its_field,
+    a_refusal_leaves_nothing_behind,
+    an_error_of_one_mutation_leaves_the_payloads_of_the_others
+);
 
 /// Mutations that say no only where there is a Stripe to ask: the tests that have one give their codes.
 const AT_STRIPE: &[&str] = &[
@@ -211,7 +215,10 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
 }
 
 async fn refusal(test: &TestApp, mutation: &str, input: &str) -> Value {
-    let query = format!("mutation {{ {mutation}(input: {{{input}}}) {{ userErrors {{ code field message }} }} }}");
+    let query = format!(
+        "mutation {{ {mutation}(input: {{{input}}}) {{
+             userErrors {{ code errorCode field message ... on UserError {{ rule: code }} }} }} }}"
+    );
     test.admin().data(&query, json!({})).await[mutation]["userErrors"].take()
 }
 
@@ -220,7 +227,9 @@ async fn every_user_error_is_given_and_names_its_field(test: &TestApp) {
     let inputs = inputs(test, &world).await;
     for (mutation, code, field, input) in REFUSALS {
         let errors = refusal(test, mutation, &inputs(input)).await;
-        assert_eq!(errors[0]["code"], *code, "{mutation} {input}: {errors}");
+        for name in ["code", "errorCode", "rule"] {
+            assert_eq!(errors[0][name], *code, "{mutation} {input}: {errors}");
+        }
         // Some are the fault of no field.
         let field = if field.is_empty() { Value::Null } else { json!([field]) };
         assert_eq!(errors[0]["field"], field, "{mutation} {input}: {errors}");
@@ -235,7 +244,8 @@ async fn every_user_error_is_given_and_names_its_field(test: &TestApp) {
 async fn a_refusal_leaves_nothing_behind(test: &TestApp) {
     let world = World::make(test).await;
     let inputs = inputs(test, &world).await;
-    let state = "{ auditLog { totalCount } plans { nodes { name versions { nodes { sequence stage prices { id } } } } }
+    let state =
+        "{ auditLog { totalCount } plans { nodes { name versions { nodes { versionNumber stage prices { id } } } } }
         apiKeys { totalCount } licenseKeys { nodes { keyPrefix licenseStatus devices { nodes { lastSeenAt } } } }
         accounts { nodes { creditGrants { totalCount } creditBalances { available } } } }";
     let before = test.admin().data(state, json!({})).await;
@@ -246,4 +256,16 @@ async fn a_refusal_leaves_nothing_behind(test: &TestApp) {
     // Nor is the key of what was refused taken.
     let input = inputs("accountId: \"ACCOUNT\", unit: \"credit\", amount: 1, KEY");
     assert_eq!(refusal(test, "grantCredits", &input).await, json!([]));
+}
+
+async fn an_error_of_one_mutation_leaves_the_payloads_of_the_others(test: &TestApp) {
+    let keys = "mutation {
+        first: createApiKey(input: {name: \"one\", scopes: [\"billing:read\"]}) { secret }
+        second: revokeApiKey(input: {apiKeyId: \"no id\"}) { apiKey { id } }
+        third: createApiKey(input: {name: \"three\", scopes: [\"billing:read\"]}) { secret } }";
+    let reply = test.admin().post(keys, json!({})).await.json();
+    assert!(reply["data"]["first"]["secret"].is_string() && reply["data"]["third"]["secret"].is_string(), "{reply}");
+    assert_eq!(reply["data"]["second"], Value::Null, "{reply}");
+    let errors = reply["errors"].as_array().unwrap();
+    assert_eq!((errors.len(), &errors[0]["path"]), (1, &json!(["second"])), "{reply}");
 }

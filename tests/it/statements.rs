@@ -57,7 +57,7 @@ const COUNTS: &[(u64, &str)] = &[
     (2, "accounts(first: $n) { nodes { providerCustomers { nodes { externalId } } } }"),
     (
         5,
-        "subscriptions(first: $n) { nodes { items { providerPrice { version { sequence } } }
+        "subscriptions(first: $n) { nodes { items { providerPrice { version { versionNumber } } }
         scheduledChanges { effectiveAt } } }",
     ),
     (4, "plans(first: $n) { nodes { currentVersion { providerPrices { externalId } prices { id } } } }"),

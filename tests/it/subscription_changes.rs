@@ -1,7 +1,7 @@
 //! Changing what is bought, carried out at Stripe.
 
 use crate::checkouts::{CHECKOUT, buy, order};
-use crate::support::{Client, Shop, both_engines};
+use crate::support::{Client, Shop, both_engines, global_id};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -119,6 +119,8 @@ async fn a_preview_has_the_cost_of_a_plan_change(shop: &Shop) {
     let preview = "query($id: ID!, $price: ID!) { previewPlanChange(subscriptionId: $id, priceId: $price) {
         dueNow { amount currency } dueAtRenewal { amount } renewsAt prorationAt lines { lineAmount { amount } } } }";
     let price = shop.price("price_pro").await;
+    let unknown = json!({"id": id, "price": global_id("Price", uuid::Uuid::nil())});
+    assert_eq!(ann.code(preview, unknown).await, "PRICE_NOT_FOUND");
     let told = ann.data(preview, json!({"id": id, "price": price})).await["previewPlanChange"].take();
     let due: i64 = told["dueNow"]["amount"].as_str().unwrap().parse().unwrap();
     assert!((1_000..2_000).contains(&due), "two thirds of the difference of 20.00: {told}");
