@@ -101,15 +101,8 @@ fn every_operation_of_the_documentation_is_valid() {
     assert!(invalid.is_empty(), "{}", invalid.join("\n"));
 }
 
-/// Names in the style of the API that are not of the API.
-const FOREIGN: &[&str] = &[
-    // Stripe.js and clients
-    "clientSecret",
-    "customData",
-    "retriedLater",
-    "retryAfterSeconds",
-    "requestId",
-];
+/// Names of the protocol, of error extensions and of placeholders, in the style of the API.
+const FOREIGN: &[&str] = &["operationName", "requestId", "retriedLater", "retryAfterSeconds", "P_PRO"];
 
 /// Returns the words of a text that consist of letters, digits and underscores.
 fn words(text: &str) -> impl Iterator<Item = &str> {
