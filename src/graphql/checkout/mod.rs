@@ -1,6 +1,7 @@
 //! Checkouts, direct purchases and the billing portal.
 
 pub mod mutations;
+pub mod payloads;
 
 use async_graphql::MergedObject;
 

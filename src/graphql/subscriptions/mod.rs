@@ -5,6 +5,7 @@ pub mod list;
 pub mod mutations;
 pub mod parts;
 pub mod plan_change_mutations;
+pub mod plan_change_payloads;
 pub mod plan_preview;
 pub mod queries;
 pub mod status;

@@ -1,6 +1,6 @@
 //! Cost of a plan change, computed by Stripe.
 
-use super::plan_change_mutations::PlanChangeTiming;
+use super::plan_change_payloads::PlanChangeTiming;
 use super::subscription::Subscription;
 use crate::billing::{self, PlanChange, Preview};
 use crate::graphql::common::{ContextExt, Instant, Money, local_id};
