@@ -14,10 +14,12 @@ mod housekeeping;
 mod job;
 mod queue;
 mod runner;
+mod state;
 mod worker;
 
 pub use housekeeping::PurgeIdempotencyKeys;
 pub use job::Job;
 pub use queue::{MAX_ATTEMPTS, SCHEDULE, backlog, retry_delay};
 pub use runner::Tally;
+pub use state::JobState;
 pub use worker::Worker;

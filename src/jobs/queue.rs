@@ -1,6 +1,7 @@
 //! The table of jobs: enqueue, claim, renew and finish.
 
 use super::job::Job;
+use super::state::JobState;
 use super::worker::Kind;
 use crate::app::App;
 use crate::db::{Txn, skip_locked};
@@ -97,7 +98,7 @@ pub(super) async fn insert_scheduled(app: &App, kinds: &[Kind]) -> Result<()> {
                 id: Set(txn.new_id()),
                 kind: Set(kind.to_owned()),
                 payload: Set(payload),
-                state: Set("queued".to_owned()),
+                state: Set(JobState::Queued.to_string()),
                 unique_key: Set(Some(SCHEDULE.to_owned())),
                 run_at: Set(now),
                 attempts: Set(0),
@@ -117,11 +118,12 @@ pub(super) async fn insert_scheduled(app: &App, kinds: &[Kind]) -> Result<()> {
 
 /// Returns the numbers of queued and of parked jobs, without those of schedules, for monitoring.
 pub async fn backlog(db: &DatabaseConnection) -> Result<[(&'static str, u64); 2]> {
-    let count = async |state: &str| {
+    let count = async |state: JobState| {
         let asked = Condition::any().add(Column::UniqueKey.is_null()).add(Column::UniqueKey.ne(SCHEDULE));
-        Entity::find().filter(Column::State.eq(state)).filter(asked).count(db).await
+        let count = Entity::find().filter(Column::State.eq(state)).filter(asked).count(db).await?;
+        Ok::<_, Error>((state.as_str(), count))
     };
-    Ok([("queued", count("queued").await?), ("parked", count("parked").await?)])
+    Ok([count(JobState::Queued).await?, count(JobState::Parked).await?])
 }
 
 /// Claims up to `limit` due jobs of these kinds, the longest due first. During the lease no other worker claims them.
@@ -235,7 +237,7 @@ async fn record(txn: &Txn, job: Model, outcome: Result<(), String>, next: Option
     change.again_at = Set(None);
     change.error = Set(outcome.err().map(storable));
     if fate == Fate::Parked {
-        change.state = Set("parked".to_owned());
+        change.state = Set(JobState::Parked.to_string());
     }
     change.update(txn).await?;
     Ok(fate)

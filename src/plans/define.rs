@@ -73,7 +73,7 @@ pub struct PlanChange {
 }
 
 /// Changes how a plan is shown and whether it is sold, and enqueues the job that `follow` returns.
-pub async fn update_plan<J: Job + Sync>(
+pub async fn update_plan<J: Job>(
     app: &App,
     viewer: &Viewer,
     id: Uuid,

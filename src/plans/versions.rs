@@ -79,7 +79,7 @@ pub async fn update_version(
 
 /// Publishes a draft in place of the version on sale, which its subscribers keep, and enqueues the job that `follow`
 /// returns.
-pub async fn publish_version<J: Job + Sync>(
+pub async fn publish_version<J: Job>(
     app: &App,
     viewer: &Viewer,
     id: Uuid,
