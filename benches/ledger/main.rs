@@ -1,4 +1,4 @@
-//! Durable writes to the credit ledger, by how many callers ask at once; see docs/performance.md.
+//! Durable writes to the credit ledger, by number of concurrent callers; see docs/performance.md.
 #![allow(clippy::float_arithmetic, reason = "figures of a benchmark, not money")]
 
 mod commits;
@@ -18,42 +18,42 @@ use tollgate::auth::Viewer;
 use tollgate::credits::{NewGrant, grant};
 use uuid::Uuid;
 
-/// The people of the database that is written to.
+/// The number of users in the database.
 const USERS: u64 = 200;
 
 /// Measures `credits::grant` in this process: one durable double entry with its audit record and idempotency key.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench ledger --")]
 struct Args {
-    /// How long each case runs, in seconds.
+    /// Duration of each case, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// How often; the medians are told.
+    /// Number of rounds, whose medians are reported.
     #[arg(long, default_value_t = 1)]
     rounds: usize,
-    /// How many callers ask at once.
+    /// Numbers of concurrent callers.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64])]
     callers: Vec<usize>,
-    /// Among how many accounts they are spread.
+    /// Numbers of accounts that the callers write to.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64])]
     accounts: Vec<usize>,
-    /// These engines alone.
+    /// Engines to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Engine::Sqlite, Engine::Postgres])]
     engines: Vec<Engine>,
-    /// An empty PostgreSQL database, or one of an earlier run; a private server where this is left out.
+    /// Empty PostgreSQL database, or that of an earlier run; by default a private server.
     #[arg(long)]
     database_url: Option<String>,
-    /// Keep the SQLite file in this directory, and use it again.
+    /// Directory in which the SQLite file is kept and reused.
     #[arg(long)]
     keep: Option<PathBuf>,
 }
 
-/// One way to write.
+/// A case to measure.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     callers: usize,
     accounts: usize,
-    /// Whether each call waits until the one before is committed, so that none shares a commit.
+    /// True if each call waits for the previous commit, so that no two share one.
     apart: bool,
 }
 
@@ -97,7 +97,7 @@ fn cases(args: &Args, engine: Engine) -> Vec<Case> {
             cases.push(Case { callers, accounts, apart: false });
         }
     }
-    // PostgreSQL gives each call a transaction of its own anyway.
+    // On PostgreSQL each call has a transaction of its own anyway.
     if let (Engine::Sqlite, Some(&callers)) = (engine, args.callers.iter().max()) {
         cases.push(Case { callers, accounts: 1, apart: true });
     }
@@ -110,7 +110,7 @@ async fn account_ids(bench: &Bench) -> anyhow::Result<Vec<Uuid>> {
     Ok(ids.into_tuple().all(bench.app.db.read()).await?)
 }
 
-/// Runs one case; how many writes shared a commit is told where the engine tells the commits.
+/// Runs one case. Reports the writes per commit if the engine reports commits.
 async fn run(
     bench: &Arc<Bench>,
     accounts: &[Uuid],
@@ -118,7 +118,7 @@ async fn run(
     time: Duration,
 ) -> anyhow::Result<(Figures, Option<f64>)> {
     if accounts.len() < case.accounts {
-        bail!("there are only {} accounts", accounts.len());
+        bail!("There are only {} accounts.", accounts.len());
     }
     let before = commits::count(bench).await?;
     let turn = Arc::new(Mutex::new(()));
@@ -144,7 +144,7 @@ async fn run(
     Ok((figures, commits.map(|commits| writes / commits.max(1.0))))
 }
 
-/// One caller, who asks again as soon as they are answered.
+/// Runs one caller, which sends the next request after each reply.
 struct Caller {
     bench: Arc<Bench>,
     account_id: Uuid,

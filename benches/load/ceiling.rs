@@ -1,4 +1,4 @@
-//! What the database alone can do: the flat statement, prepared once, on as many connections, rows thrown away.
+//! The throughput of the database alone: the flat statement, prepared once, on as many connections, without its rows.
 
 use crate::flat::Param;
 use crate::questions::Question;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Connections of their own, beside those of the server.
+/// Connections beside those of the server.
 pub(crate) struct Ceiling {
     pool: Pool,
     connections: usize,
@@ -26,11 +26,11 @@ enum Pool {
 }
 
 impl Ceiling {
-    /// Connects.
+    /// Opens the connections.
     pub(crate) async fn connect(engine: Engine, url: &str, connections: usize) -> anyhow::Result<Ceiling> {
         let most = u32::try_from(connections)?;
         let pool = match engine {
-            // As the server's readers are.
+            // Matches the settings of the server's readers.
             Engine::Sqlite => {
                 let options = SqliteConnectOptions::from_str(url)?
                     .read_only(true)
@@ -48,7 +48,7 @@ impl Ceiling {
         Ok(Ceiling { pool, connections })
     }
 
-    /// Runs the statement of `question` for a while.
+    /// Runs the statement of `question` for `time`.
     pub(crate) async fn load(&self, question: &Question, time: Duration) -> anyhow::Result<Figures> {
         let params: Arc<[Vec<Param>]> = question.params.clone().into();
         let sql = question.sql;
@@ -64,13 +64,13 @@ impl Ceiling {
         }
         let mut samples = Samples::default();
         while let Some(finished) = tasks.join_next().await {
-            samples.merge(finished?.with_context(|| format!("the SQL of {} fails", question.name))?);
+            samples.merge(finished?.with_context(|| format!("The SQL of {} failed.", question.name))?);
         }
         Ok(samples.figures(start.elapsed()))
     }
 }
 
-/// What one connection does.
+/// Runs the statement on one connection.
 struct Turn {
     params: Arc<[Vec<Param>]>,
     first: usize,

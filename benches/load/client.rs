@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 client that costs little beside the server it measures: requests are bytes made beforehand, and of a
-//! reply it reads the status, the length and whether the body is what was expected.
+//! A small HTTP/1.1 client that costs little beside the server: requests are prepared bytes, and of a reply it reads the
+//! status, the length and whether the body contains the expected text.
 
 use crate::support::{Figures, Samples};
 use anyhow::{Context, bail};
@@ -8,16 +8,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// A request, and what its reply must hold.
+/// A request, and the text that its reply must contain.
 #[derive(Clone)]
 pub(crate) struct Request {
-    /// All of it.
+    /// The bytes of the request.
     pub(crate) bytes: Vec<u8>,
-    /// A piece of the body of every good reply.
+    /// A text in the body of every good reply.
     pub(crate) expected: &'static str,
 }
 
-/// Sends `requests` in turn from several connections for a while.
+/// Sends `requests` in turn on several connections for `time`.
 pub(crate) async fn load(
     address: &str,
     requests: &[Request],
@@ -34,7 +34,7 @@ pub(crate) async fn load(
     let requests: std::sync::Arc<[Request]> = requests.into();
     let start = Instant::now();
     for (index, stream) in streams.into_iter().enumerate() {
-        // Each begins at another place of the list.
+        // Each connection starts at another place of the list.
         let first = index * requests.len() / connections;
         tasks.spawn(ask(stream, requests.clone(), first, start + time));
     }
@@ -66,7 +66,7 @@ async fn ask(
     Ok(samples)
 }
 
-/// The body of the next reply.
+/// Returns the body of the next reply.
 async fn reply<'b>(stream: &mut TcpStream, buffer: &'b mut Vec<u8>) -> anyhow::Result<&'b [u8]> {
     let mut filled = 0;
     let mut whole: Option<(usize, usize)> = None;
@@ -76,7 +76,7 @@ async fn reply<'b>(stream: &mut TcpStream, buffer: &'b mut Vec<u8>) -> anyhow::R
         }
         let read = stream.read(&mut buffer[filled..]).await?;
         if read == 0 {
-            bail!("the server closed the connection");
+            bail!("The server closed the connection.");
         }
         filled += read;
         if whole.is_none() {
@@ -84,33 +84,33 @@ async fn reply<'b>(stream: &mut TcpStream, buffer: &'b mut Vec<u8>) -> anyhow::R
         }
         match whole {
             Some((start, end)) if filled == end => return Ok(&buffer[start..end]),
-            Some((_, end)) if filled > end => bail!("the server sent more than one reply"),
+            Some((_, end)) if filled > end => bail!("The server sent more than one reply."),
             _ => {}
         }
     }
 }
 
-/// Where the body starts and ends, once the head is there.
+/// Returns the start and end of the body after a complete head.
 fn head(bytes: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
     let Some(length) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(&bytes[..length])?;
     let mut lines = text.split("\r\n");
     let status = lines.next().unwrap_or_default();
     if !status.starts_with("HTTP/1.1 200") {
-        bail!("the server answered {status}: {}", String::from_utf8_lossy(&bytes[length..]));
+        bail!("The server replied with status {status}: {}", String::from_utf8_lossy(&bytes[length..]));
     }
     let named = |line: &str| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
     };
-    let body = lines.find_map(named).context("a reply without a length")??;
+    let body = lines.find_map(named).context("A reply has no length.")??;
     Ok(Some((length + 4, length + 4 + body)))
 }
 
 fn check(body: &[u8], expected: &str) -> anyhow::Result<()> {
     let text = std::str::from_utf8(body)?;
     if !text.starts_with("{\"data\":{") || text.contains("\"errors\":[") || !text.contains(expected) {
-        bail!("not what was expected: {}", text.chars().take(500).collect::<String>());
+        bail!("The reply lacks the expected text: {}", text.chars().take(500).collect::<String>());
     }
     Ok(())
 }

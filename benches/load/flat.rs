@@ -1,6 +1,6 @@
-//! The flat statements: what each query needs, in one statement that the engine plans once.
+//! The flat statements: the data of each query in one statement, planned once.
 //!
-//! Parameters are numbered in the order of their use, so that pgbench's literals can take their places.
+//! Parameters are numbered in the order of their use, so that literals for pgbench can replace them.
 
 use crate::questions::Question;
 use crate::support::Engine;
@@ -9,15 +9,15 @@ use chrono::{DateTime, FixedOffset};
 use std::path::Path;
 use uuid::Uuid;
 
-/// How many scripts pgbench gets for each query; it takes at most 128.
+/// The scripts for pgbench per query. pgbench accepts at most 128.
 const SCRIPTS: usize = 100;
 
-/// A value for a statement.
+/// A parameter of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Param {
     /// The id of a row.
     Id(Uuid),
-    /// A whole number.
+    /// An integer.
     Int(i64),
     /// An instant.
     Time(DateTime<FixedOffset>),
@@ -106,7 +106,7 @@ pub(crate) fn revenue(engine: Engine) -> &'static str {
     }
 }
 
-/// Writes scripts of one statement each: `q1-00.sql`, …
+/// Writes scripts of one statement each, such as `q1-00.sql`.
 pub(crate) fn write_pgbench(directory: &Path, questions: &[Question]) -> anyhow::Result<()> {
     std::fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
     for question in questions {

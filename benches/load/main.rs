@@ -22,45 +22,45 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench load --")]
 struct Args {
-    /// How many people the made-up company has.
+    /// Number of users of the made-up company.
     #[arg(long, default_value_t = 10_000)]
     users: u64,
-    /// How long each query is asked, in seconds; and as long each SQL statement.
+    /// Duration of each query and of each SQL statement, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// How often; the medians are told.
+    /// Number of rounds, whose medians are reported.
     #[arg(long, default_value_t = 1)]
     rounds: usize,
-    /// How many connections ask at once, each one request at a time.
+    /// Number of connections, each with one request at a time.
     #[arg(long, default_value_t = 16)]
     connections: usize,
-    /// The server's database connections; its default where this is left out.
+    /// Database connections of the server; by default its own default.
     #[arg(long)]
     pool: Option<u32>,
-    /// These engines alone.
+    /// Engines to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Engine::Sqlite, Engine::Postgres])]
     engines: Vec<Engine>,
-    /// These queries alone, e.g. `q1,q4`.
+    /// Queries to measure, such as `q1,q4`; by default all.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// An empty PostgreSQL database, or one of an earlier run; a private server where this is left out.
+    /// Empty PostgreSQL database, or that of an earlier run; by default a private server.
     #[arg(long)]
     database_url: Option<String>,
-    /// Keep the SQLite file in this directory, and use it again.
+    /// Directory in which the SQLite file is kept and reused.
     #[arg(long)]
     keep: Option<PathBuf>,
-    /// Another `tollgate` to measure.
+    /// Path of the `tollgate` to measure.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_tollgate"))]
     server: PathBuf,
-    /// Measure no SQL.
+    /// Skip the SQL statements.
     #[arg(long)]
     no_ceiling: bool,
-    /// Write the SQL as scripts for pgbench into this directory, and end.
+    /// Directory for the SQL as scripts for pgbench; nothing is measured then.
     #[arg(long)]
     pgbench: Option<PathBuf>,
 }
 
-/// The two sides: one thread asks over HTTP, as many as there are cores ask in SQL.
+/// The runtimes: one thread for HTTP, and one per core for SQL.
 struct Runtimes {
     http: Runtime,
     sql: Runtime,
@@ -91,7 +91,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was found out about one query.
+/// The results of one query.
 #[derive(Default)]
 struct Row {
     name: &'static str,
@@ -130,7 +130,7 @@ fn measure(
             eprint!("{engine:?}, round {round}, {}: ", question.name);
             let requests = question.requests(&server.address, &token);
             let ask = |time| runtimes.http.block_on(client::load(&server.address, &requests, args.connections, time));
-            ask(warm).with_context(|| format!("{} fails", question.name))?;
+            ask(warm).with_context(|| format!("{} failed.", question.name))?;
             let before = server.cpu_us();
             let figures = ask(time)?;
             let used = f64::from(server.cpu_us().wrapping_sub(before));
@@ -158,7 +158,7 @@ fn table(engine: Engine, args: &Args, rows: &[Row]) {
     for row in rows {
         let Figures { per_second, p50_ms, p95_ms, p99_ms } = Figures::median(&row.server);
         let ceiling = median(row.ceiling.iter().map(|round| round.per_second).collect());
-        // Of the same round, so that a machine that is busy for a while changes both.
+        // Ratios of the same round, so that other load on the machine affects both figures.
         let ratios = row.server.iter().zip(&row.ceiling).map(|(server, sql)| server.per_second / sql.per_second);
         let aim = if row.target > 0.0 { format!("{:.2}", row.target) } else { "–".to_owned() };
         println!(

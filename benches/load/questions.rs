@@ -14,22 +14,22 @@ use tollgate::credits::{Entries, LedgerBucket};
 use tollgate::db::{Between, Listing};
 use uuid::Uuid;
 
-/// How far back Q5 looks.
+/// The days that Q5 covers.
 const REVENUE_DAYS: u64 = 90;
-/// How many different ends the 90 days have.
+/// The number of different ends of that period.
 const REVENUE_ENDS: u64 = 180;
 
-/// A query, in all its forms.
+/// A query in all its forms.
 pub(crate) struct Question {
-    /// Its short name.
+    /// The short name.
     pub(crate) name: &'static str,
-    /// What it asks for.
+    /// A description of the data.
     pub(crate) about: &'static str,
-    /// Which part of the SQL ceiling it is to reach; zero where none is set.
+    /// The target as a fraction of the SQL ceiling; zero without a target.
     pub(crate) target: f64,
     /// The flat statement.
     pub(crate) sql: &'static str,
-    /// Its parameters, for each request those of the same data.
+    /// The parameters of the statement, for each request those of the same data.
     pub(crate) params: Vec<Vec<Param>>,
     document: &'static str,
     variables: Vec<Value>,
@@ -52,7 +52,7 @@ impl Question {
     }
 }
 
-/// All five.
+/// Returns all five queries.
 pub(crate) fn all(engine: Engine, samples: &Samples) -> Vec<Question> {
     vec![
         user(engine, &samples.subscribers),
@@ -160,7 +160,7 @@ fn positions(after: &[users::Model]) -> Vec<Vec<Param>> {
     after.iter().map(|user| vec![Param::Time(user.created_at), Param::Id(user.id)]).collect()
 }
 
-/// The global id of a row, as the API gives it.
+/// Returns the global id of a row.
 fn global_id(name: &str, id: Uuid) -> String {
     STANDARD.encode(format!("{name}:{id}"))
 }

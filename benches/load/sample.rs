@@ -1,4 +1,4 @@
-//! Whom the queries ask about: drawn from a seeded stream, so that every run asks the same.
+//! The rows that the queries ask for, drawn from a seeded stream, so that all runs are alike.
 
 use crate::busy;
 use anyhow::bail;
@@ -12,27 +12,27 @@ use std::fmt::Write;
 use tollgate::app::App;
 use uuid::Uuid;
 
-/// How many different requests each query has; more than fit into the caches of a processor.
+/// The number of different requests per query, more than fit into the caches of a processor.
 const DRAWN: usize = 1_000;
 /// Entries of a busy account in one bucket.
 const BUSY: i64 = 150;
-/// How much older a busy account's oldest entry is than one that is drawn, in places of the ledger; every second one is
-/// in the other bucket, so this is more than a page of 50.
+/// The minimum number of older entries of a busy account after a drawn one. Every second entry is in the other bucket, so
+/// this is more than a page of 50.
 const OLDER: i64 = 110;
 
-/// What was drawn.
+/// The drawn rows.
 pub(crate) struct Samples {
-    /// Users with a plan at present.
+    /// Users with a current plan.
     pub(crate) subscribers: Vec<Uuid>,
-    /// Users after whom at least a page of others comes, newest first.
+    /// Users that are followed by at least a page of others, newest first.
     pub(crate) users: Vec<users::Model>,
     /// Entries of busy accounts, with a page of older ones.
     pub(crate) entries: Vec<ledger_entries::Model>,
-    /// The present.
+    /// The current time.
     pub(crate) now: DateTime<FixedOffset>,
 }
 
-/// Draws from a seeded database.
+/// Draws rows from a seeded database.
 pub(crate) async fn draw(app: &App) -> anyhow::Result<Samples> {
     let db = app.db.read();
     let mut random = ChaCha12Rng::seed_from_u64(1);
@@ -72,7 +72,7 @@ async fn entries(app: &App, random: &mut ChaCha12Rng) -> anyhow::Result<Vec<ledg
 
 fn drawn(random: &mut ChaCha12Rng, all: Vec<Uuid>) -> anyhow::Result<Vec<Uuid>> {
     if all.is_empty() {
-        bail!("the database has too few rows; make up more users");
+        bail!("The database has too few rows. Pass a larger --users.");
     }
     let mut some: Vec<Uuid> = all.sample(random, DRAWN).copied().collect();
     some.shuffle(random);

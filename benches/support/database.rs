@@ -13,11 +13,11 @@ use tollgate::app::App;
 use tollgate::clock::Clock;
 use tollgate::config::Config;
 
-/// The secret that the tokens of a run are signed with; it guards made-up people.
+/// The secret of the tokens of a run.
 const SECRET: &str = "a secret of the benchmarks, which is no secret";
-/// What webhooks are signed with.
+/// The secret of the webhooks.
 pub(crate) const STRIPE_SECRET: &str = "whsec_of_the_benchmarks";
-/// What `.ci/postgres` exits with where PostgreSQL is not installed.
+/// The exit status of `.ci/postgres` if PostgreSQL is not installed.
 const NOT_INSTALLED: i32 = 69;
 
 /// A database engine.
@@ -29,41 +29,41 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-/// Where databases are put.
+/// The place of the databases.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// Keep the SQLite file here, and use it again.
+    /// The directory in which the SQLite file is kept and reused.
     pub(crate) keep: Option<PathBuf>,
-    /// An empty database of a PostgreSQL server, or one of an earlier run.
+    /// The URL of an empty PostgreSQL database, or of that of an earlier run.
     pub(crate) url: Option<String>,
 }
 
-/// A database that is ready to be measured; gone when dropped, unless it was to be kept.
+/// A database that is ready to be measured. It is removed when dropped, unless it is kept.
 pub(crate) struct Bench {
-    /// An app over it.
+    /// An app over the database.
     pub(crate) app: App,
-    /// Its URL, for other processes.
+    /// The URL for other processes.
     pub(crate) url: String,
-    /// A word on where it is.
+    /// A description of its place.
     pub(crate) described: String,
-    /// Where the SQLite file is.
+    /// The path of the SQLite file.
     pub(crate) file: Option<PathBuf>,
     _lives: Lives,
 }
 
-/// What must live as long as the database.
+/// The resources that live as long as the database.
 enum Lives {
     Nothing,
     Directory {
         _directory: tempfile::TempDir,
     },
-    /// Stops when its input ends.
+    /// The process of the server, which stops when its input ends.
     Server {
         _process: Child,
     },
 }
 
-/// The settings of an app over the database at `url`, as the environment would have them.
+/// Returns the settings of an app over the database at `url`, in the form of environment variables.
 pub(crate) fn config(url: &str, pool: Option<u32>) -> anyhow::Result<(Config, Vec<(String, String)>)> {
     let mut env = vec![
         ("TOLLGATE_DATABASE_URL".to_owned(), url.to_owned()),
@@ -78,7 +78,7 @@ pub(crate) fn config(url: &str, pool: Option<u32>) -> anyhow::Result<(Config, Ve
 }
 
 impl Bench {
-    /// Prepares one with `users` people; `None` where the engine is not installed.
+    /// Prepares a database with `users` users. Returns `None` if the engine is not installed.
     pub(crate) async fn prepare(engine: Engine, place: &Place, users: u64) -> anyhow::Result<Option<Bench>> {
         let (url, file, lives) = match engine {
             Engine::Sqlite => sqlite(place, users)?,
@@ -102,13 +102,13 @@ impl Bench {
 }
 
 async fn fill(app: &App, users: u64) -> anyhow::Result<()> {
-    eprintln!("making up {users} users");
+    eprintln!("Generating {users} users");
     let start = Instant::now();
     let issuer = app.config.jwt.issuer.clone().unwrap_or_default();
     let plan = Plan { users, seed: 1, now: app.now(), issuer };
     let db = app.db.schema();
     let totals = seed::seed(db, &plan, |_| ()).await?;
-    // What a server does by itself in time: figures for the planner, and what makes index-only reads possible.
+    // Maintenance that a server does by itself in time: statistics for the planner, and the visibility map for index-only scans.
     let tidy = if db.get_database_backend() == DbBackend::Postgres { "VACUUM ANALYZE" } else { "ANALYZE" };
     db.execute_unprepared(tidy).await?;
     eprintln!("{} rows in {:.0} s", totals.rows(), start.elapsed().as_secs_f64());
@@ -121,7 +121,7 @@ fn sqlite(place: &Place, users: u64) -> anyhow::Result<(String, Option<PathBuf>,
             std::fs::create_dir_all(keep)?;
             (keep.canonicalize()?, Lives::Nothing)
         }
-        // Beside the build, which is on a disk, while the system's directory for such files may be in memory.
+        // Beside the build, which is on a disk; the system's temporary directory may be in memory.
         None => {
             let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
             (directory.path().to_owned(), Lives::Directory { _directory: directory })
@@ -141,17 +141,17 @@ fn postgres(place: &Place) -> anyhow::Result<Option<(String, Lives)>> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .context("sh does not start .ci/postgres")?;
+        .context(".ci/postgres could not be run.")?;
     let mut url = String::new();
-    let output = process.stdout.take().context("the output of .ci/postgres")?;
+    let output = process.stdout.take().context(".ci/postgres has no output.")?;
     BufReader::new(output).read_line(&mut url)?;
     if url.is_empty() {
         let status = process.wait()?;
         if status.code() == Some(NOT_INSTALLED) {
-            eprintln!("PostgreSQL is not installed: measuring SQLite alone");
+            eprintln!("PostgreSQL is not installed; only SQLite is measured.");
             return Ok(None);
         }
-        bail!(".ci/postgres could not start a server; its log is above");
+        bail!(".ci/postgres could not start a server. Its log is above.");
     }
     Ok(Some((url.trim_end().to_owned(), Lives::Server { _process: process })))
 }

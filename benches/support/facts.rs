@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The environment of a measurement.
 
 use super::Bench;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -7,13 +7,13 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::process::Command;
 
-/// The machine, and the programs.
+/// The machine and the programs.
 pub(crate) struct Facts {
     lines: Vec<String>,
 }
 
 impl Facts {
-    /// Of this machine.
+    /// Reads the facts of this machine.
     pub(crate) fn gather() -> Facts {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
@@ -29,7 +29,7 @@ impl Facts {
         }
     }
 
-    /// And the database.
+    /// Adds the facts of a database.
     pub(crate) async fn database(&mut self, bench: &Bench) -> anyhow::Result<()> {
         let (backend, sql) = match bench.app.db.read().get_database_backend() {
             DbBackend::Postgres => (DbBackend::Postgres, "SELECT split_part(version(), ' on ', 1) AS version"),
@@ -54,7 +54,7 @@ fn field(file: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The kind of file system that `path` is on; writes to `tmpfs` are not durable.
+/// Returns the type of the file system of `path`. Writes to `tmpfs` are not durable.
 pub(crate) fn file_system(path: &Path) -> String {
     let mounts = read_to_string("/proc/mounts").unwrap_or_default();
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -1,4 +1,4 @@
-//! What the benchmarks need: a database on either engine, statistics, and a word on the machine.
+//! Support of the benchmarks: a database on either engine, statistics, and facts about the machine.
 #![allow(dead_code, unused_imports, reason = "each benchmark uses a part of it")]
 
 mod database;
@@ -12,14 +12,13 @@ pub(crate) use stats::{Figures, Samples, median};
 
 use clap::Parser;
 
-/// The arguments, unless Cargo only wants to know that the benchmark starts: `cargo test --all-targets` runs it without
-/// `--bench`, and then there is nothing to do.
+/// Returns the arguments, or `None` if the benchmark is run without `--bench`, as `cargo test --all-targets` does.
 pub(crate) fn arguments<T: Parser>() -> Option<T> {
     let given: Vec<String> = std::env::args().collect();
     let benching = given.iter().any(|argument| argument == "--bench");
     let testing = given.iter().any(|argument| argument == "--test");
     if !benching || testing {
-        println!("a benchmark; run it with cargo bench");
+        println!("This is a benchmark. Run it with `cargo bench`.");
         return None;
     }
     Some(T::parse_from(given.into_iter().filter(|argument| argument != "--bench")))

@@ -1,4 +1,4 @@
-//! The server under load: the real program, as a process of its own.
+//! The server under load, as a separate process.
 
 use super::config;
 use anyhow::{Context, bail};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use tollgate::app::App;
 use tollgate::auth::{MintRequest, Permissions, Role};
 
-/// How long it may take to start.
-const START: Duration = Duration::from_secs(20);
+/// The time limit for the start.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running `tollgate serve`; stopped when dropped.
+/// A running `tollgate serve`, which stops when dropped.
 pub(crate) struct Server {
-    /// Where it listens.
+    /// The address of its listener.
     pub(crate) address: String,
     process: Child,
 }
@@ -29,15 +29,15 @@ pub(crate) fn start(program: &Path, url: &str, pool: Option<u32>) -> anyhow::Res
         .env("TOLLGATE_LISTEN", &address)
         .stdin(Stdio::null())
         .spawn()
-        .with_context(|| format!("{} does not start", program.display()))?;
+        .with_context(|| format!("{} could not be started.", program.display()))?;
     let mut server = Server { address, process };
     let start = Instant::now();
     while TcpStream::connect(&server.address).is_err() {
         if let Some(status) = server.process.try_wait()? {
-            bail!("the server ended with {status}");
+            bail!("The server exited with {status}.");
         }
-        if start.elapsed() > START {
-            bail!("the server does not listen");
+        if start.elapsed() > START_TIMEOUT {
+            bail!("The server did not start in time.");
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -45,7 +45,7 @@ pub(crate) fn start(program: &Path, url: &str, pool: Option<u32>) -> anyhow::Res
 }
 
 impl Server {
-    /// Its resident memory, now and at the peak, in MB; zero where the system does not tell.
+    /// Returns the resident memory, now and at the peak, in MB; zero if the system does not report it.
     pub(crate) fn memory_mb(&self) -> (u64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
         let field = |name: &str| {
@@ -58,12 +58,12 @@ impl Server {
 }
 
 impl Server {
-    /// The processor time it has used so far, in microseconds, exact to a hundredth of a second; zero where the system
-    /// does not tell. On a busy machine this says more than requests per second.
+    /// Returns the processor time so far, in microseconds with a resolution of a hundredth of a second; zero if the system
+    /// does not report it. Other load on the machine affects it less than requests per second.
     pub(crate) fn cpu_us(&self) -> u32 {
         const TICK_US: u32 = 10_000;
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
-        // After the name, which may hold anything, user and system time are the 12th and 13th field.
+        // User and system time are the 12th and 13th field after the name, which may contain anything.
         let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
         let ticks = fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());
         ticks.sum::<u32>().wrapping_mul(TICK_US)
@@ -72,13 +72,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A token of an admin.
+/// Returns a token of an admin.
 pub(crate) fn admin_token(app: &App) -> anyhow::Result<String> {
     let request = MintRequest {
         subject: "user_admin".to_owned(),

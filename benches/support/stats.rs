@@ -1,23 +1,23 @@
-//! Times of single requests, and what is told of them.
+//! Durations of requests, and their statistics.
 
 use std::time::Duration;
 
-/// How long each request of one measurement took.
+/// The durations of the requests of one measurement.
 #[derive(Debug, Default)]
 pub(crate) struct Samples(Vec<u32>);
 
 impl Samples {
-    /// Adds one.
+    /// Adds a duration.
     pub(crate) fn add(&mut self, took: Duration) {
         self.0.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// Adds those of another connection.
+    /// Adds the durations of another connection.
     pub(crate) fn merge(&mut self, other: Samples) {
         self.0.extend(other.0);
     }
 
-    /// What they say about `elapsed`.
+    /// Returns the statistics over a time of `elapsed`.
     pub(crate) fn figures(mut self, elapsed: Duration) -> Figures {
         self.0.sort_unstable();
         let per_second = f64::from(count(self.0.len())) / elapsed.as_secs_f64();
@@ -29,26 +29,26 @@ impl Samples {
     }
 }
 
-/// A number of things, for sums that need a float.
+/// Converts a number of things for sums with floats.
 pub(crate) fn count(things: usize) -> u32 {
     u32::try_from(things).unwrap_or(u32::MAX)
 }
 
-/// What is told of one measurement.
+/// The statistics of one measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
-    /// Answers per second.
+    /// Responses per second.
     pub(crate) per_second: f64,
-    /// Half of the requests took at most this long, in milliseconds.
+    /// The median duration, in milliseconds.
     pub(crate) p50_ms: f64,
-    /// 95 of 100 took at most this long.
+    /// The 95th percentile of the duration, in milliseconds.
     pub(crate) p95_ms: f64,
-    /// 99 of 100 took at most this long.
+    /// The 99th percentile of the duration, in milliseconds.
     pub(crate) p99_ms: f64,
 }
 
 impl Figures {
-    /// The medians of several rounds, each figure by itself.
+    /// Returns the medians of several rounds, separately for each figure.
     pub(crate) fn median(rounds: &[Figures]) -> Figures {
         let of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure).collect());
         Figures {
@@ -60,7 +60,7 @@ impl Figures {
     }
 }
 
-/// The middle one; zero of none.
+/// Returns the median, or zero without values.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()

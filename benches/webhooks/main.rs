@@ -11,29 +11,29 @@ use std::time::Duration;
 use support::{Bench, Engine, Facts, Figures, Place, server};
 use tokio::runtime::Builder;
 
-/// Measures how many webhooks `tollgate serve` keeps, each durable before it is answered.
+/// Measures the throughput of webhooks into `tollgate serve`, each durable before its response.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench webhooks --")]
 struct Args {
-    /// How long webhooks are sent, in seconds.
+    /// Duration of each round, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// How often; the medians are told.
+    /// Number of rounds, whose medians are reported.
     #[arg(long, default_value_t = 1)]
     rounds: usize,
-    /// How many connections send at once, each one webhook at a time.
+    /// Number of connections, each with one webhook at a time.
     #[arg(long, default_value_t = 16)]
     connections: u64,
-    /// How many different objects the events are about.
+    /// Number of different objects of the events.
     #[arg(long, default_value_t = 1_000)]
     objects: u64,
-    /// These engines alone.
+    /// Engines to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Engine::Sqlite, Engine::Postgres])]
     engines: Vec<Engine>,
-    /// An empty PostgreSQL database; a private server where this is left out.
+    /// Empty PostgreSQL database; by default a private server.
     #[arg(long)]
     database_url: Option<String>,
-    /// Another `tollgate` to measure.
+    /// Path of the `tollgate` to measure.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_tollgate"))]
     server: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! Sends webhooks as Stripe does: signed, each over a connection that stays open.
+//! A sender of webhooks in Stripe's form: signed, over persistent connections.
 
 use crate::support::{Figures, STRIPE_SECRET, Samples};
 use anyhow::{Context, bail};
@@ -11,22 +11,22 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tollgate::clock::Clock;
 
-/// Many webhooks, for a while.
+/// The parameters of a stream of webhooks.
 pub(crate) struct Storm<'a> {
-    /// The server.
+    /// The address of the server.
     pub(crate) address: &'a str,
-    /// What sets its events apart from those of others.
+    /// A prefix of the event ids that distinguishes them from other streams.
     pub(crate) name: String,
-    /// How many connections send at once.
+    /// The number of connections.
     pub(crate) connections: u64,
-    /// How many different objects the events are about.
+    /// The number of different objects of the events.
     pub(crate) objects: u64,
-    /// How long.
+    /// The duration.
     pub(crate) time: Duration,
 }
 
 impl Storm<'_> {
-    /// Sends, and tells how fast the answers came.
+    /// Sends the webhooks, and returns the durations of the responses.
     pub(crate) async fn send(&self) -> anyhow::Result<Figures> {
         let start = Instant::now();
         let mut senders = JoinSet::new();
@@ -34,7 +34,7 @@ impl Storm<'_> {
             let mut stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
             let (name, objects, end) = (format!("{}-{connection}", self.name), self.objects, start + self.time);
-            // Each begins elsewhere, so that no two wait for each other because of one object.
+            // Each connection starts elsewhere, so that no two wait for each other's object.
             let first = connection * objects / self.connections;
             senders.spawn(async move {
                 let mut samples = Samples::default();
@@ -60,7 +60,7 @@ impl Storm<'_> {
     }
 }
 
-/// One webhook, of the size that those about customers have.
+/// Returns a webhook of the size of a customer event.
 fn request(id: &str, object: &str) -> String {
     let body = json!({
         "id": id, "object": "event", "api_version": "2025-08-27.basil", "created": 1_757_000_000, "livemode": false,
@@ -86,20 +86,20 @@ fn request(id: &str, object: &str) -> String {
     )
 }
 
-/// Reads one reply, which must be a 200.
+/// Reads one reply, which must have status 200.
 async fn accepted(stream: &mut TcpStream) -> anyhow::Result<()> {
     const ANSWER: &str = "{\"received\":true}";
     let mut buffer = [0; 4_096];
     let mut filled = 0;
     loop {
-        let read = stream.read(buffer.get_mut(filled..).context("the reply is too long")?).await?;
+        let read = stream.read(buffer.get_mut(filled..).context("A reply is too long.")?).await?;
         if read == 0 {
-            bail!("the server closed the connection");
+            bail!("The server closed the connection.");
         }
         filled += read;
         let text = std::str::from_utf8(&buffer[..filled])?;
         if !text.starts_with("HTTP/1.1 200 ") && text.len() > 12 {
-            bail!("not accepted: {text}");
+            bail!("A webhook was not accepted: {text}");
         }
         if text.ends_with(ANSWER) {
             return Ok(());

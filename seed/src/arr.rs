@@ -1,8 +1,8 @@
-//! Yearly recurring revenue of one subscription state, exact until a single rounding (metrics, sections 0 and 1).
+//! Annual recurring revenue of one subscription state, exact until a single rounding (metrics, sections 0 and 1).
 
 use super::catalogue::{Coupon, Duration, Interval, Price};
 
-/// Periods per year of a recurring price.
+/// Returns the periods per year of a recurring price.
 fn periods_per_year(interval: Interval) -> i64 {
     match interval {
         Interval::Month => 12,
@@ -11,7 +11,7 @@ fn periods_per_year(interval: Interval) -> i64 {
     }
 }
 
-/// What `items` come to in a year: before discounts other than those for ever, and after every discount in force.
+/// Returns the annual amount of `items`: before discounts other than permanent ones, and after all active discounts.
 pub(super) fn arr_minor(items: impl Iterator<Item = (Price, i64)>, coupon: Option<&Coupon>) -> (i64, i64) {
     let (mut total, mut periods) = (0, 0);
     for (price, quantity) in items {
@@ -27,7 +27,7 @@ pub(super) fn arr_minor(items: impl Iterator<Item = (Price, i64)>, coupon: Optio
     (if for_ever { reduced } else { total }, reduced)
 }
 
-/// `numerator / denominator`, rounded to the nearest integer, halves to the even one.
+/// Returns `numerator / denominator`, rounded half to even.
 pub(super) fn half_even(numerator: i64, denominator: i64) -> i64 {
     let (quotient, rest) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
     match (2 * rest).cmp(&denominator) {

@@ -1,6 +1,6 @@
-//! The made-up company as Stripe has it: what is on sale, and what some of its customers have.
+//! The made-up company as Stripe objects: the catalogue, and some of the customers.
 //!
-//! Only what still counts is there. Invoices, payments and discounts of the past are not.
+//! Past invoices, payments and discounts are not included.
 
 use ::entity::{
     coupons, prices, product_versions, products, promo_codes, provider_customers, provider_prices, subscription_items,
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 type At = DateTime<FixedOffset>;
 
-/// What is on sale, in Stripe's form, in an order in which nothing comes before what it names.
+/// Returns the catalogue as Stripe objects, each after the objects that it refers to.
 pub async fn catalogue(db: &DatabaseConnection) -> anyhow::Result<Vec<Value>> {
     let products: HashMap<Uuid, products::Model> = by_id(products::Entity::find().all(db).await?, |row| row.id);
     let versions = by_id(product_versions::Entity::find().all(db).await?, |row| row.id);
@@ -23,7 +23,7 @@ pub async fn catalogue(db: &DatabaseConnection) -> anyhow::Result<Vec<Value>> {
     let mut all_prices = Vec::new();
     for (sold_as, price) in prices_at_stripe(db).await? {
         let product = versions.get(&sold_as.product_version_id).and_then(|version| products.get(&version.product_id));
-        let product = product.context("a price has no product")?;
+        let product = product.context("A price has no product.")?;
         stock.entry(sold_as.product_external_id.clone()).or_insert_with(|| product_object(&sold_as, product));
         all_prices.push(price_object(&sold_as, &price));
     }
@@ -40,15 +40,15 @@ pub async fn catalogue(db: &DatabaseConnection) -> anyhow::Result<Vec<Value>> {
     Ok(found)
 }
 
-/// The customer that the person with this subject is, and their subscriptions that go on; nothing for who has never
-/// bought at Stripe.
+/// Returns the Stripe customer of the person with this subject, and their active subscriptions. The list is empty if the
+/// person has never bought at Stripe.
 pub async fn customer(db: &DatabaseConnection, subject: &str) -> anyhow::Result<Vec<Value>> {
     let Some(identity) =
         user_identities::Entity::find().filter(user_identities::Column::Subject.eq(subject)).one(db).await?
     else {
         return Ok(Vec::new());
     };
-    let person = users::Entity::find_by_id(identity.user_id).one(db).await?.context("an identity is nobody's")?;
+    let person = users::Entity::find_by_id(identity.user_id).one(db).await?.context("An identity has no user.")?;
     let own = ::entity::accounts::Entity::find().filter(::entity::accounts::Column::OwnerId.eq(person.id));
     let accounts: Vec<Uuid> = own.all(db).await?.into_iter().map(|account| account.id).collect();
     let customers = provider_customers::Entity::find()
@@ -96,7 +96,7 @@ fn seconds(at: Option<At>) -> Option<i64> {
     at.map(|at| at.timestamp())
 }
 
-/// Plans and add-ons are named as the mirror reads them; packs and gifts are told by their prices alone.
+/// Returns a product. The metadata of plans and add-ons names them; packs and gifts are recognised by their prices.
 fn product_object(sold_as: &provider_prices::Model, product: &products::Model) -> Value {
     let metadata = match &*product.kind {
         kind @ ("plan" | "addon") => json!({kind: product.code, "tier": product.rank.to_string()}),
@@ -138,7 +138,7 @@ fn coupon_object(coupon: &coupons::Model) -> Value {
     })
 }
 
-/// Hundredths of a percent as a number of percent, without floating point.
+/// Converts basis points to a percentage without floating point.
 fn percent(basis_points: i64) -> Value {
     let written = format!("{}.{:02}", basis_points / 100, basis_points % 100);
     serde_json::from_str(written.trim_end_matches('0').trim_end_matches('.')).unwrap_or_default()
@@ -169,7 +169,7 @@ fn customer_object(customer: &provider_customers::Model, subject: &str) -> Value
     })
 }
 
-/// A subscription; `None` where it has no items whose prices are at Stripe.
+/// Returns a subscription, or `None` if none of its prices are at Stripe.
 fn subscription_object(
     row: &subscriptions::Model,
     items: &[subscription_items::Model],

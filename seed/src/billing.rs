@@ -1,26 +1,26 @@
-//! What a subscription is charged, and the credits that come with a paid period.
+//! Charges of subscriptions, and the credits of paid periods.
 
 use super::calendar::{At, seconds};
 use super::credits::Entitled;
-use super::life::Run;
-use super::mirror::Reason;
-use super::money::{Attempt, Bill};
+use super::lifecycle::Run;
+use super::money::Bill;
+use super::provider_terms::{Attempt, Reason};
 
 impl Run<'_, '_> {
-    /// Draws up and pays the invoice of a period, where it costs anything.
+    /// Creates and pays the invoice of a period, unless the period is free.
     pub(super) fn charge(&mut self, at: At, attempt: Attempt) -> Option<usize> {
         let subtotal = self.sub.amount_minor();
         if subtotal == 0 || self.sub.row.provider == "manual" {
             return None;
         }
         let description = format!("Subscription ({})", self.sub.plan.code);
-        // Nobody waits longer than that for the first attempt.
+        // No first attempt is later than that.
         let first = at <= self.order.at + seconds(2);
         let reason = if first { Reason::Begin } else { Reason::Renew };
         self.bill(at, ("subscription", reason), description, subtotal, attempt)
     }
 
-    /// Draws up an invoice, and tries to have it paid a moment later.
+    /// Creates an invoice, and attempts to pay it a moment later.
     pub(super) fn bill(
         &mut self,
         at: At,
@@ -38,7 +38,7 @@ impl Run<'_, '_> {
         Some(invoice)
     }
 
-    /// Tries again to have an invoice paid.
+    /// Attempts again to pay an invoice.
     pub(super) fn retry(&mut self, invoice: Option<usize>, at: At, attempt: Attempt) {
         let Some(invoice) = invoice else { return };
         let bill = Bill {
@@ -60,7 +60,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Gives an invoice up.
+    /// Marks an invoice as void or uncollectible.
     pub(super) fn void(&mut self, invoice: Option<usize>, status: &str) {
         if let Some(invoice) = invoice {
             status.clone_into(&mut self.customer.rows.invoices[invoice].status);
@@ -77,7 +77,7 @@ impl Run<'_, '_> {
         self.allow(from, to, false);
     }
 
-    /// Grants what the plan allows between `from` and `to`.
+    /// Grants the plan's allowances between `from` and `to`.
     pub(super) fn allow(&mut self, from: At, to: At, first: bool) {
         let (subscription_id, plan) = (self.sub.row.id, self.sub.plan);
         self.customer.allowances(&Entitled { subscription_id, plan, from, to, first });

@@ -1,4 +1,4 @@
-//! When things happen: eighteen months of growth, with quieter week-ends.
+//! The timeline: eighteen months of growth, with quieter weekends.
 
 use chrono::{DateTime, Datelike, FixedOffset, Months, SubsecRound, TimeDelta, Utc};
 
@@ -8,14 +8,14 @@ pub(super) type At = DateTime<FixedOffset>;
 const MONTHS: u32 = 18;
 const DAY_MICROS: i128 = 86_400_000_000;
 
-/// How sign-ups spread over the company's history.
+/// The distribution of sign-ups over the company's history.
 pub(super) struct Calendar {
     /// The company's first instant.
     pub(super) start: At,
-    /// The last instant there is anything to tell of.
+    /// The last instant of the history.
     pub(super) now: At,
     users: u64,
-    /// The weight of all days up to and with each day.
+    /// The cumulative weights of the days.
     weights: Vec<i128>,
 }
 
@@ -34,8 +34,8 @@ impl Calendar {
         Calendar { start, now, users, weights: weights.collect() }
     }
 
-    /// When user `n` of `1..=users` signs up; a greater `n` is never earlier. Four times as many do in the last month
-    /// as in the first.
+    /// Returns the sign-up time of user `n` of `1..=users`, which never decreases with `n`. The last month has four times
+    /// the sign-ups of the first.
     pub(super) fn sign_up(&self, n: u64) -> At {
         let total = self.weights.last().copied().unwrap_or(1);
         let position = total * (2 * i128::from(n) - 1) / (2 * i128::from(self.users.max(1)));
@@ -47,13 +47,14 @@ impl Calendar {
         self.start + TimeDelta::microseconds(i64::try_from(micros).unwrap_or(0))
     }
 
-    /// The latest instant at which something may begin: what follows from it within minutes is still not after now.
+    /// Returns the latest instant at which something may begin, so that its consequences within minutes are not in the
+    /// future.
     pub(super) fn horizon(&self) -> At {
         self.now - TimeDelta::minutes(10)
     }
 }
 
-/// `at`, `months` later, on the last day of the month where it is too short.
+/// Returns `at` some months later, or the last day of a shorter month.
 pub(super) fn months_after(at: At, months: i64) -> At {
     u32::try_from(months).ok().and_then(|months| at.checked_add_months(Months::new(months))).unwrap_or(at)
 }
@@ -70,7 +71,7 @@ pub(super) fn days(n: i64) -> TimeDelta {
     TimeDelta::days(n)
 }
 
-/// Milliseconds, for what a machine does next.
+/// Returns milliseconds, for the next step of a machine.
 pub(super) fn millis(n: i64) -> TimeDelta {
     TimeDelta::milliseconds(n)
 }

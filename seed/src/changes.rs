@@ -1,10 +1,9 @@
-//! What customers do in the middle of a period: change their plan, add to it, pause, leave.
+//! Changes within a period: plan changes, add-ons, pauses, cancellations.
 
 use super::calendar::{At, hours};
 use super::catalogue::Interval;
-use super::life::Run;
-use super::mirror::Reason;
-use super::money::Attempt;
+use super::lifecycle::Run;
+use super::provider_terms::{Attempt, Reason};
 
 /// The plans of each family, from the smallest to the largest.
 const LADDERS: [&[&str]; 2] = [&["starter", "pro", "business"], &["chat_starter", "chat_daily", "chat_power"]];
@@ -23,7 +22,7 @@ enum Happening {
     LeaveAtOnce,
 }
 
-/// In how many of a thousand months each thing happens.
+/// The probability of each change in a month, per mille.
 const HAPPENINGS: [(i64, Happening); 10] = [
     (858, Happening::Nothing),
     (24, Happening::Upgrade),
@@ -38,12 +37,12 @@ const HAPPENINGS: [(i64, Happening); 10] = [
 ];
 
 impl Run<'_, '_> {
-    /// At most one thing happens in a period from `start` to `end`.
-    pub(super) fn something_happens(&mut self, start: At, end: At) {
+    /// Makes at most one change in the period from `start` to `end`.
+    pub(super) fn change_perhaps(&mut self, start: At, end: At) {
         if self.order.calm || self.sub.amount_minor() == 0 {
             return;
         }
-        // Not before the last change, such as a payment that took a week of attempts.
+        // No earlier than the last change, such as a payment after a week of attempts.
         let (start, end) = (start.max(self.sub.last) + hours(1), end - hours(1));
         if start >= end {
             return;
@@ -73,7 +72,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// The plan `steps` above the present one, or below it.
+    /// Returns the next larger or smaller plan of the family.
     fn neighbour(&self, up: bool) -> Option<&'static str> {
         let ladder = LADDERS.iter().find(|ladder| ladder.contains(&self.sub.plan.code))?;
         let place = ladder.iter().position(|code| *code == self.sub.plan.code)?;
@@ -81,14 +80,14 @@ impl Run<'_, '_> {
         ladder.get(next).copied()
     }
 
-    /// The share of `amount` that falls on the rest of the period after `at`.
+    /// Returns the share of `amount` for the rest of the period after `at`.
     fn prorated(&self, at: At, amount: i64) -> i64 {
         let (start, end) = self.sub.period();
         let whole = (end - start).num_seconds().max(1);
         amount * (end - at).num_seconds() / whole
     }
 
-    /// Moves up at once, and pays the difference for the rest of the period.
+    /// Upgrades at once, and pays the difference for the rest of the period.
     fn upgrade(&mut self, at: At) {
         let Some(code) = self.neighbour(true) else { return self.addon(at) };
         let plan = self.customer.world.catalogue.version(code, at);
@@ -104,14 +103,14 @@ impl Run<'_, '_> {
         self.allow(at, self.sub.period().1, false);
     }
 
-    /// Moves down when the period ends.
+    /// Downgrades at the end of the period.
     fn downgrade(&mut self, at: At) {
         let Some(code) = self.neighbour(false) else { return self.cancel_at_end(at) };
         let plan = self.customer.world.catalogue.version(code, at);
         self.next_plan = Some((plan, plan.price(self.customer.currency, self.interval)));
     }
 
-    /// Stays on the free plan when the period ends.
+    /// Downgrades to the free plan at the end of the period.
     fn downgrade_to_free(&mut self, at: At) {
         if self.interval == Interval::Month && self.sub.items.len() == 1 {
             let plan = self.customer.world.catalogue.version("free", at);
@@ -136,7 +135,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Begins an annual period at once; what is left of the month is taken off.
+    /// Begins an annual period at once, with a credit for the rest of the month.
     fn switch_to_annual(&mut self, at: At) {
         if self.interval == Interval::Year {
             return;
@@ -157,7 +156,7 @@ impl Run<'_, '_> {
         self.allow(at, self.sub.period().1, false);
     }
 
-    /// Stripe goes on calling a paused subscription active; Paddle calls it paused.
+    /// Pauses the subscription. At Stripe its status stays active, at Paddle it becomes paused.
     fn pause(&mut self, at: At) {
         if self.sub.row.provider == "paddle" {
             self.status("paused");

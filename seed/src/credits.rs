@@ -1,15 +1,15 @@
-//! How credits come to a customer, and what they are used for.
+//! Grants and uses of credits.
 
 use super::calendar::{At, days, hours, months_after};
 use super::catalogue::Version;
+use super::credit_events::{Event, Grant};
 use super::customer::Customer;
-use super::ledger::{Event, Grant};
-use super::mirror::Reason;
-use super::money::{Attempt, Bill, Paid};
+use super::money::{Bill, Paid};
+use super::provider_terms::{Attempt, Reason};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Only this far back are daily allowances told day by day.
+/// The span before now in which daily allowances are granted day by day.
 const DAILY_HISTORY_DAYS: i64 = 45;
 
 /// A plan's allowances for one paid period.
@@ -18,12 +18,12 @@ pub(super) struct Entitled<'w> {
     pub(super) plan: &'w Version,
     pub(super) from: At,
     pub(super) to: At,
-    /// The first period grants what is given once.
+    /// True for the first period, which includes one-time credits.
     pub(super) first: bool,
 }
 
 impl Customer<'_> {
-    /// Grants what the plan allows in a period, and uses some of it.
+    /// Grants the plan's allowances for a period, and uses some of them.
     pub(super) fn allowances(&mut self, entitled: &Entitled<'_>) {
         for allowance in entitled.plan.allowances {
             match allowance.cadence {
@@ -45,7 +45,7 @@ impl Customer<'_> {
         }
     }
 
-    /// Forgets what `subscription_id` would have granted from `at` on.
+    /// Removes the future grants of a subscription from an instant on.
     pub(super) fn withdraw(&mut self, subscription_id: Uuid, from: At) {
         self.credits.retain(|event| match event {
             Event::Grant(grant) => grant.subscription_id != Some(subscription_id) || grant.at < from,
@@ -96,7 +96,7 @@ impl Customer<'_> {
         self.grant(grant);
     }
 
-    /// Grants credits, and plans what they will be used for.
+    /// Grants credits, and plans their use.
     fn grant(&mut self, grant: Grant) {
         let horizon = self.world.calendar.horizon();
         let end = grant.expires_at.unwrap_or(grant.at + days(120)).min(grant.at + days(120)).min(horizon);
@@ -148,7 +148,7 @@ impl Customer<'_> {
         });
     }
 
-    /// Buys something that is paid once, such as a credit pack; one attempt in fifteen is declined at first.
+    /// Buys a one-time product, such as a credit pack. One first attempt in fifteen is declined.
     pub(super) fn buy(&mut self, code: &'static str, at: At) {
         if !self.reached(at) {
             return;

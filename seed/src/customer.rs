@@ -1,33 +1,33 @@
-//! One account on its way through time: what everything that happens to it needs at hand.
+//! One account over time, with the state that its events share.
 
 use super::calendar::{At, Calendar, millis};
 use super::catalogue::Catalogue;
+use super::credit_events::Event;
 use super::dice::Dice;
-use super::ledger::Event;
 use super::rows::Rows;
 use ::entity::inbox_events;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What all customers share.
+/// The state that all customers share.
 pub(super) struct World {
     pub(super) calendar: Calendar,
     pub(super) catalogue: Catalogue,
     pub(super) issuer: String,
     pub(super) seed: u64,
-    /// The user who decides on refunds and grants credits by hand.
+    /// The administrator, who decides on refunds and grants credits by hand.
     pub(super) admin: Uuid,
 }
 
-/// An account, and the rows its life leaves behind.
+/// An account and its rows.
 pub(super) struct Customer<'w> {
     pub(super) world: &'w World,
     pub(super) dice: &'w mut Dice,
-    /// What the provider adds by itself, which changes nothing else.
+    /// The random stream for details of the provider, which affect nothing else.
     pub(super) aside: Dice,
     pub(super) rows: &'w mut Rows,
     pub(super) account_id: Uuid,
-    /// The number of its owner.
+    /// The number of the owner.
     pub(super) number: u64,
     pub(super) owner: Uuid,
     pub(super) currency: &'static str,
@@ -35,23 +35,23 @@ pub(super) struct Customer<'w> {
     /// The customer's id at the provider.
     pub(super) reference: String,
     pub(super) invoices: u32,
-    /// What happened to its credits, in no order; see [`super::ledger::settle`].
+    /// The events of its credits, unordered; see [`crate::ledger::settle`].
     pub(super) credits: Vec<Event>,
 }
 
 impl Customer<'_> {
-    /// Whether `at` is early enough to be told of.
+    /// Returns true if `at` is within the history.
     pub(super) fn reached(&self, at: At) -> bool {
         at <= self.world.calendar.horizon()
     }
 
-    /// The owner, as an actor.
+    /// Returns the owner as an actor.
     pub(super) fn actor(&self) -> String {
         format!("user:{}", self.owner)
     }
 
-    /// Puts what the provider said at `at` about `object` into the inbox, received after `after` and applied; tells the
-    /// row's id and when it was applied.
+    /// Adds an applied event about `object` to the inbox, sent at `at` and received after `after`. Returns the row's id and
+    /// the time of its application.
     pub(super) fn inbox(&mut self, at: At, after: At, kind: &str, object: Value) -> (Uuid, At) {
         let received_at = (at + millis(self.dice.between(400, 3_500))).max(after + millis(1));
         let applied_at = received_at + millis(self.dice.between(15, 900));

@@ -1,11 +1,11 @@
-//! Every choice, id and token comes from a seeded stream, so that the same plan makes the same company.
+//! Seeded random choices, ids and tokens, so that the same plan gives the same company.
 
 use super::calendar::At;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use uuid::{Builder, Uuid};
 
-/// A stream of choices; streams of the same seed are independent of each other.
+/// A random stream. Streams of the same seed are independent of each other.
 pub(super) struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -15,28 +15,28 @@ impl Dice {
         Dice(rng)
     }
 
-    /// A number in `0..n`.
+    /// Returns a number in `0..n`.
     pub(super) fn below(&mut self, n: i64) -> i64 {
         i64::try_from(self.0.next_u64() >> 1).expect("63 bits") % n.max(1)
     }
 
-    /// A number in `low..=high`.
+    /// Returns a number in `low..=high`.
     pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below(high - low + 1)
     }
 
-    /// True in `per_mille` of a thousand cases.
+    /// Returns true in `per_mille` of a thousand cases.
     pub(super) fn chance(&mut self, per_mille: i64) -> bool {
         self.below(1000) < per_mille
     }
 
-    /// One of `choices`.
+    /// Returns one of `choices`.
     pub(super) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         let index = self.below(i64::try_from(choices.len()).expect("a short list"));
         &choices[usize::try_from(index).expect("not negative")]
     }
 
-    /// One of `choices`, as often as its weight says.
+    /// Returns one of `choices` with the probability of its weight.
     pub(super) fn weighted<T: Copy>(&mut self, choices: &[(i64, T)]) -> T {
         let mut left = self.below(choices.iter().map(|choice| choice.0).sum());
         for (weight, choice) in choices {
@@ -48,13 +48,13 @@ impl Dice {
         choices[choices.len() - 1].1
     }
 
-    /// An instant in `[from, to)`, to the microsecond.
+    /// Returns an instant in `[from, to)`, to the microsecond.
     pub(super) fn instant(&mut self, from: At, to: At) -> At {
         let span = (to - from).num_microseconds().unwrap_or(0);
         from + chrono::TimeDelta::microseconds(self.below(span))
     }
 
-    /// A UUIDv7 of the time `at`: its first twelve random bits hold the microseconds, so that ids sort by time.
+    /// Returns a UUIDv7 for `at`. The first twelve random bits hold the microseconds, so that ids sort by time.
     pub(super) fn id(&mut self, at: At) -> Uuid {
         let mut bytes = [0; 10];
         self.0.fill_bytes(&mut bytes);
@@ -66,7 +66,7 @@ impl Dice {
         Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 
-    /// A provider's opaque id, e.g. `sub_` and 24 characters.
+    /// Returns an opaque id of a provider, such as `sub_` and 24 characters.
     pub(super) fn token(&mut self, prefix: &str) -> String {
         const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut bytes = [0; 24];

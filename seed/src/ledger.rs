@@ -1,42 +1,19 @@
-//! The credit ledger: the events of an account's credits in time order, each posted as double entry.
+//! The credit ledger: the credit events of an account in time order, each posted as a double entry.
 
 use super::calendar::At;
+use super::credit_events::{Event, Grant};
 use super::customer::Customer;
 use ::entity::{balances, credit_grants, ledger_entries, ledger_txns};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Credits that come in.
-pub(super) struct Grant {
-    pub(super) id: Uuid,
-    pub(super) at: At,
-    pub(super) unit: Uuid,
-    pub(super) source: &'static str,
-    pub(super) amount: i64,
-    pub(super) priority: i64,
-    pub(super) expires_at: Option<At>,
-    pub(super) business_key: String,
-    pub(super) payment_id: Option<Uuid>,
-    pub(super) reason: Option<&'static str>,
-    pub(super) granted_by: String,
-    /// The subscription whose plan gives them.
-    pub(super) subscription_id: Option<Uuid>,
-}
-
-/// What happens to credits.
-pub(super) enum Event {
-    Grant(Grant),
-    Spend { at: At, unit: Uuid, amount: i64, subject: &'static str },
-    Revoke { at: At, payment_id: Uuid, refund: usize, share: (i64, i64) },
-}
-
-/// What is posted, with the grant meant by its place among the rows.
+/// An event to post; a grant is named by its index among the rows.
 enum Step {
     Expire(usize),
     Event(Event),
 }
 
-/// One account's credits of one unit.
+/// The credits of an account in one unit.
 struct Wallet {
     row: balances::Model,
     grants: Vec<usize>,
@@ -54,7 +31,7 @@ struct Posting {
     to: &'static str,
 }
 
-/// Posts everything that happened to the customer's credits, and leaves grants, balances and refunds consistent.
+/// Posts the customer's credit events, and makes grants, balances and refunds consistent.
 pub(super) fn settle(customer: &mut Customer<'_>) {
     let mut queue: BTreeMap<(At, u8, usize), Step> = BTreeMap::new();
     for (index, event) in std::mem::take(&mut customer.credits).into_iter().enumerate() {
@@ -174,7 +151,7 @@ fn expire(customer: &mut Customer<'_>, wallets: &mut BTreeMap<Uuid, Wallet>, at:
     post(customer, wallet, posting, &[(place, remaining)]);
 }
 
-/// Takes back the refunded share of what a payment bought, as far as it is still there.
+/// Revokes the refunded share of the credits of a payment, as far as they are unused.
 fn revoke(
     customer: &mut Customer<'_>,
     wallets: &mut BTreeMap<Uuid, Wallet>,
@@ -195,7 +172,7 @@ fn revoke(
     post(customer, wallet, Posting { kind, business_key, at, actor, reason, reference, from, to }, &[(place, taken)]);
 }
 
-/// Writes one transaction: for each grant that takes part, `amount` leaves one bucket and enters another.
+/// Writes one transaction, which moves an amount of each grant from one bucket to another.
 fn post(customer: &mut Customer<'_>, wallet: &mut Wallet, posting: Posting, parts: &[(usize, i64)]) {
     let recorded_at = posting.at.max(wallet.row.updated_at);
     let txn_id = customer.dice.id(recorded_at);

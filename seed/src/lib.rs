@@ -1,7 +1,7 @@
-//! `tollgate seed`: a believable company, the same one for the same plan.
+//! The made-up company of `tollgate seed`, the same for the same plan.
 //!
-//! Users come in blocks of forty, each with a stream of choices of its own, and are written some blocks at a time: the
-//! rows depend neither on the size of a chunk nor on the database, and memory does not grow with the number of users.
+//! Users are generated in blocks of forty, each with its own random stream, and written some blocks at a time. The rows
+//! depend neither on the chunk size nor on the database, and memory does not grow with the number of users.
 
 mod arr;
 pub mod at_stripe;
@@ -9,17 +9,19 @@ mod billing;
 mod calendar;
 mod catalogue;
 mod changes;
+mod credit_events;
 mod credits;
 mod customer;
 mod dice;
-mod fate;
+mod personas;
 mod ledger;
-mod life;
+mod lifecycle;
 mod mirror;
 mod money;
 mod names;
 mod office;
 mod people;
+mod provider_terms;
 mod rows;
 pub mod samples;
 mod subscription;
@@ -43,55 +45,55 @@ use sea_orm::{
 use std::sync::Arc;
 use write::Writer;
 
-/// Users per transaction.
+/// The users per transaction.
 const CHUNK: u64 = 20 * people::BLOCK;
 
-/// Which company to make.
+/// The parameters of the company.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// How many people sign up; the administrator comes on top.
+    /// The number of users besides the administrator.
     pub users: u64,
-    /// The same seed makes the same company.
+    /// The random seed. The same seed gives the same company.
     pub seed: u64,
-    /// The instant up to which the story is told.
+    /// The end of the history.
     pub now: DateTime<Utc>,
     /// The issuer of the users' identities.
     pub issuer: String,
 }
 
-/// How far the work has come.
+/// The progress of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being written.
+    /// The current phase.
     pub phase: Phase,
-    /// Users that are in the database.
+    /// The users written so far.
     pub done: u64,
-    /// Users that will be.
+    /// The users to write.
     pub total: u64,
 }
 
-/// What is being written.
+/// A phase of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// What can be bought.
+    /// The catalogue is being written.
     Catalogue,
-    /// People, and everything that happened to them.
+    /// The users and their histories are being written.
     Users,
-    /// What the company itself left behind.
+    /// The company's own rows are being written.
     Office,
-    /// Nothing any more: all is written.
+    /// All rows are written.
     Done,
 }
 
-/// Fills a migrated database that has no users, and tells how many rows each table got.
+/// Fills a migrated database without users, and returns the rows of each table.
 ///
-/// Each chunk is a transaction: what an interrupted run leaves is consistent, but has to be dropped to begin again.
+/// Each chunk is a transaction. An interrupted run leaves a consistent database, which has to be emptied to start again.
 pub async fn seed(db: &DatabaseConnection, plan: &Plan, progress: impl Fn(Progress)) -> anyhow::Result<Totals> {
-    refuse_unless_empty(db).await?;
+    check_empty(db).await?;
     let tell = |phase, done| progress(Progress { phase, done, total: plan.users });
     let mut totals = Totals::default();
     tell(Phase::Catalogue, 0);
-    let (world, rows) = found(plan);
+    let (world, rows) = create_world(plan);
     let world = Arc::new(world);
     write(db, rows, &mut totals).await?;
 
@@ -99,7 +101,7 @@ pub async fn seed(db: &DatabaseConnection, plan: &Plan, progress: impl Fn(Progre
     let mut ahead = generate(&world, plan.users, 0);
     let mut done = 0;
     while done < plan.users {
-        let rows = ahead.await.context("making up users")?;
+        let rows = ahead.await.context("The users could not be generated.")?;
         done = (done + CHUNK).min(plan.users);
         ahead = generate(&world, plan.users, done);
         write(db, rows, &mut totals).await?;
@@ -111,25 +113,30 @@ pub async fn seed(db: &DatabaseConnection, plan: &Plan, progress: impl Fn(Progre
     Ok(totals)
 }
 
-/// Whether nobody has signed up and nothing is sold yet.
+/// Returns true if the database has neither users nor products.
 pub async fn is_empty(db: &DatabaseConnection) -> anyhow::Result<bool> {
-    Ok(refuse_unless_empty(db).await.is_ok())
+    Ok(check_empty(db).await.is_ok())
 }
 
-async fn refuse_unless_empty(db: &DatabaseConnection) -> anyhow::Result<()> {
-    let users = ::entity::users::Entity::find().count(db).await.context("counting users; is the schema up to date?")?;
+async fn check_empty(db: &DatabaseConnection) -> anyhow::Result<()> {
+    let users = ::entity::users::Entity::find()
+        .count(db)
+        .await
+        .context("The users could not be counted. Is the schema up to date?")?;
     let products = ::entity::products::Entity::find().count(db).await?;
     if users > 0 || products > 0 {
-        bail!("this database already has {users} users and {products} products; seed fills an empty one only");
+        bail!(
+            "The database already has {users} users and {products} products. `tollgate seed` fills an empty one only."
+        );
     }
     Ok(())
 }
 
-/// The world, and the rows that were there before the first user.
-fn found(plan: &Plan) -> (World, Rows) {
+/// Creates the world, and the rows that precede the first user.
+fn create_world(plan: &Plan) -> (World, Rows) {
     let calendar = Calendar::new(plan.now, plan.users);
     let mut dice = Dice::new(plan.seed, 0);
-    // The providers' side of things has streams of its own, so that it changes nothing else.
+    // The providers' details have random streams of their own, so that they affect nothing else.
     let (catalogue, mut rows) = Catalogue::new(&mut dice, &mut Dice::new(plan.seed, u64::MAX - 1), &calendar);
     let admin = dice.id(calendar.start);
     let world = World { calendar, catalogue, issuer: plan.issuer.clone(), seed: plan.seed, admin };
@@ -138,7 +145,7 @@ fn found(plan: &Plan) -> (World, Rows) {
     (world, rows)
 }
 
-/// Makes up the chunk of users after the first `from`, while others are being written.
+/// Generates the chunk of users after the first `from`, while the previous one is being written.
 fn generate(world: &Arc<World>, users: u64, from: u64) -> tokio::task::JoinHandle<Rows> {
     let world = Arc::clone(world);
     tokio::task::spawn_blocking(move || {
@@ -155,5 +162,5 @@ async fn write(db: &DatabaseConnection, rows: Rows, totals: &mut Totals) -> anyh
     let mode = Some(SqliteTransactionMode::Immediate);
     let txn = db.begin_with_options(TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() }).await?;
     rows.write(&Writer { txn: &txn }, totals).await?;
-    txn.commit().await.context("committing a chunk of users")
+    txn.commit().await.context("A chunk of users could not be committed.")
 }

@@ -1,64 +1,13 @@
-//! What the provider knows of a customer beside what they do: itself, its own words, and what it has been told to do.
+//! The provider's own records of a customer, its terms, and its scheduled changes.
 
 use super::calendar::At;
 use super::catalogue::{Price, Version};
 use super::customer::Customer;
-use super::money::Attempt;
 use super::subscription::Subscription;
 use ::entity::{provider_customers, scheduled_changes};
 
-/// Why an invoice is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// The first of a subscription.
-    Begin,
-    /// The next period of one.
-    Renew,
-    /// A change in the middle of a period.
-    Change,
-    /// Something bought once.
-    Buy,
-}
-
-impl Reason {
-    /// What the provider calls it.
-    pub(super) fn word(self, provider: &str) -> &'static str {
-        match (provider, self) {
-            ("paddle", Reason::Begin | Reason::Buy) => "web",
-            ("paddle", Reason::Renew) => "subscription_recurring",
-            (_, Reason::Begin) => "subscription_create",
-            (_, Reason::Renew) => "subscription_cycle",
-            (_, Reason::Change) => "subscription_update",
-            (_, Reason::Buy) => "manual",
-        }
-    }
-}
-
-/// What the provider calls a payment after an attempt.
-pub(super) fn payment_word(provider: &str, attempt: Attempt) -> &'static str {
-    match (provider, attempt) {
-        ("paddle", Attempt::Succeeds) => "completed",
-        ("paddle", Attempt::Fails) => "past_due",
-        ("paddle", Attempt::Pends) => "billed",
-        (_, Attempt::Succeeds) => "succeeded",
-        (_, Attempt::Fails) => "requires_payment_method",
-        (_, Attempt::Pends) => "processing",
-    }
-}
-
-/// What the provider calls a refund in this status of ours; `None` before it hears of it.
-pub(super) fn refund_word(provider: &str, status: &str) -> Option<&'static str> {
-    match (provider, status) {
-        ("paddle", "processed") => Some("approved"),
-        ("paddle", "failed") => Some("rejected"),
-        (_, "processed") => Some("succeeded"),
-        (_, "failed") => Some("failed"),
-        _ => None,
-    }
-}
-
 impl Customer<'_> {
-    /// Writes the customer at the provider, who first bought there after `opened`; `owes` for the newest invoice.
+    /// Writes the customer at the provider, created after `opened`; `owes` is true if the newest invoice is unpaid.
     pub(super) fn known_to_provider(&mut self, opened: At, owes: bool, contact: (Option<String>, Option<String>)) {
         let (email, name) = contact;
         self.rows.provider_customers.push(provider_customers::Model {
@@ -75,7 +24,7 @@ impl Customer<'_> {
         });
     }
 
-    /// Writes what is to become of a subscription that goes on: its end, or another plan when the period ends.
+    /// Writes the scheduled change of a running subscription: its end, or another plan at the end of the period.
     pub(super) fn schedule(&mut self, sub: &mut Subscription<'_>, next_plan: Option<(&Version, Price)>) {
         if sub.row.ended_at.is_some() || sub.row.provider == "manual" {
             return;

@@ -1,14 +1,14 @@
-//! Invoices, payments, and what becomes of payments: refunds and disputes.
+//! Invoices, payments, refunds and disputes.
 
 use super::calendar::{At, days, hours, seconds};
+use super::credit_events::Event;
 use super::customer::Customer;
-use super::ledger::Event;
-use super::mirror::{Reason, payment_word, refund_word};
+use super::provider_terms::{Attempt, Reason, payment_word, refund_word};
 use ::entity::{audit_log, disputes, invoices, payments, refunds};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Something to be paid.
+/// An amount to be paid.
 pub(super) struct Bill {
     pub(super) at: At,
     pub(super) stream: &'static str,
@@ -20,14 +20,6 @@ pub(super) struct Bill {
     pub(super) discount_minor: i64,
 }
 
-/// How an attempt to pay ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Attempt {
-    Succeeds,
-    Fails,
-    Pends,
-}
-
 /// A payment that succeeded.
 #[derive(Clone, Copy)]
 pub(super) struct Paid {
@@ -37,7 +29,7 @@ pub(super) struct Paid {
 }
 
 impl Customer<'_> {
-    /// Draws up the invoice for `bill`, and tells its place among the rows.
+    /// Creates the invoice for `bill`, and returns its index among the rows.
     pub(super) fn invoice(&mut self, bill: &Bill) -> usize {
         let net = bill.subtotal_minor - bill.discount_minor;
         let taxed = self.provider == "paddle" && self.currency == "EUR";
@@ -77,7 +69,7 @@ impl Customer<'_> {
         self.rows.invoices.len() - 1
     }
 
-    /// Tries to pay the invoice at place `invoice` at `at`.
+    /// Attempts to pay an invoice, given by its index, at `at`.
     pub(super) fn pay(&mut self, bill: &Bill, invoice: usize, at: At, attempt: Attempt) -> Option<Paid> {
         let (invoice_id, amount_minor) = (self.rows.invoices[invoice].id, self.rows.invoices[invoice].total_minor);
         if amount_minor == 0 {
@@ -142,7 +134,7 @@ impl Customer<'_> {
         Some(Paid { payment_id: id, at: paid_at, amount_minor })
     }
 
-    /// Now and then a payment is disputed, or asked back.
+    /// Disputes or refunds a few payments.
     fn aftermath(&mut self, payment: usize, paid_at: At) {
         if self.dice.chance(3) {
             let at = paid_at + hours(self.dice.between(48, 900));
@@ -237,7 +229,7 @@ impl Customer<'_> {
         }
     }
 
-    /// Notes what the administrator did.
+    /// Adds an action of the administrator to the audit log.
     pub(super) fn audit(
         &mut self,
         at: At,

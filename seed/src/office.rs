@@ -1,4 +1,4 @@
-//! What the company itself did, and provider events that belong to no customer.
+//! The company's own actions, and provider events of no customer.
 
 use super::calendar::{At, days, hours, millis, seconds};
 use super::customer::World;
@@ -7,7 +7,7 @@ use super::rows::Rows;
 use ::entity::{audit_log, inbox_events};
 use serde_json::json;
 
-/// Notes that the catalogue was published.
+/// Adds the publication of the catalogue to the audit log.
 pub(super) fn published(world: &World, dice: &mut Dice, rows: &mut Rows) {
     let mut entries = Vec::new();
     for version in &rows.product_versions {
@@ -33,7 +33,7 @@ pub(super) fn published(world: &World, dice: &mut Dice, rows: &mut Rows) {
     rows.audit_log.extend(entries);
 }
 
-/// Events that were ignored, failed or were parked, and one that has just arrived.
+/// Returns events that were ignored, failed or parked, and one that has just arrived.
 pub(super) fn rows(world: &World) -> Rows {
     let mut rows = Rows::default();
     let mut dice = Dice::new(world.seed, u64::MAX);

@@ -3,13 +3,13 @@
 use super::calendar::{At, days, hours};
 use super::customer::{Customer, World};
 use super::dice::Dice;
-use super::fate::{Kind, live};
 use super::names::{DOMAINS, FAMILY_NAMES, GIVEN_NAMES, LOCALES};
+use super::personas::{Kind, live};
 use super::rows::Rows;
 use ::entity::{account_members, accounts, user_identities, users};
 use uuid::Uuid;
 
-/// Users come in blocks of this many; couples and teams form within a block.
+/// The users of a block. Couples and teams form within a block.
 pub(super) const BLOCK: u64 = 40;
 
 struct Person {
@@ -22,13 +22,13 @@ struct Person {
     name: Option<String>,
 }
 
-/// A group of a block's people: the places of its members, the owner first.
+/// A group within a block: the indexes of its members, the owner first.
 struct Group {
     kind: &'static str,
     members: Vec<usize>,
 }
 
-/// Everything about the users of one block.
+/// Generates the users of one block with their histories.
 pub(super) fn block(world: &World, users: u64, block: u64, rows: &mut Rows) {
     let mut dice = Dice::new(world.seed, block + 1);
     let numbers = block * BLOCK + 1..=users.min((block + 1) * BLOCK);
@@ -46,7 +46,7 @@ pub(super) fn block(world: &World, users: u64, block: u64, rows: &mut Rows) {
     }
 }
 
-/// The administrator, who was there before everyone else.
+/// Generates the administrator, who precedes all users.
 pub(super) fn admin(world: &World, dice: &mut Dice, rows: &mut Rows) {
     let at = world.calendar.start;
     let email = "admin@example.com".to_owned();
@@ -111,7 +111,7 @@ fn person(world: &World, dice: &mut Dice, rows: &mut Rows, number: u64) -> Perso
     person
 }
 
-/// The last two of a block are a couple; people further to the front are a team.
+/// Forms the groups of a block: the last two people are a couple, some of the others a team.
 fn groups(dice: &mut Dice, block: u64, people: usize) -> Vec<Group> {
     let mut groups = Vec::new();
     if people == 40 {
@@ -127,7 +127,7 @@ fn groups(dice: &mut Dice, block: u64, people: usize) -> Vec<Group> {
 
 fn form(world: &World, dice: &mut Dice, rows: &mut Rows, group: &Group, people: &[Person]) {
     let owner = &people[group.members[0]];
-    // Everyone has signed up by then: the last of the block is the latest.
+    // All members have signed up by then, since the last of the block is the latest.
     let at = people[group.members[group.members.len() - 1]].joined + hours(dice.between(0, 3));
     if at > world.calendar.horizon() {
         return;
@@ -164,7 +164,7 @@ struct Account {
     size: i64,
 }
 
-/// Opens an account for `owner`, and lives its life.
+/// Opens an account for `owner`, and simulates its history.
 fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account: Account, kind: Kind) -> Uuid {
     let id = dice.id(account.at);
     let euro = matches!(owner.locale, "de-DE" | "fr-FR" | "it-IT" | "es-ES" | "nl-NL");

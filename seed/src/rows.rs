@@ -1,35 +1,35 @@
-//! The rows of one chunk, table by table in the order in which foreign keys allow them to be written.
+//! The rows of one chunk, by table in the order that the foreign keys require.
 
 use super::write::Writer;
 
 macro_rules! tables {
     ($($table:ident),* $(,)?) => {
-        /// The rows that were written, by table.
+        /// The numbers of written rows by table.
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct Totals {
             $(#[doc = concat!("Rows of `", stringify!($table), "`.")] pub $table: u64,)*
         }
 
         impl Totals {
-            /// Each table with its number of rows, in the order of writing.
+            /// Returns each table with its number of rows, in the order of writing.
             pub fn tables(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($table), self.$table)),*]
             }
 
-            /// All rows together.
+            /// Returns the number of rows of all tables.
             pub fn rows(&self) -> u64 {
                 self.tables().iter().map(|(_, rows)| rows).sum()
             }
         }
 
-        /// Rows to be written together.
+        /// The rows of one transaction.
         #[derive(Default)]
         pub(super) struct Rows {
             $(pub(super) $table: Vec<::entity::$table::Model>,)*
         }
 
         impl Rows {
-            /// Writes every row, and adds what was written to `totals`.
+            /// Writes all rows, and adds their numbers to `totals`.
             pub(super) async fn write(&self, writer: &Writer<'_>, totals: &mut Totals) -> anyhow::Result<()> {
                 $(totals.$table += writer.insert::<::entity::$table::Entity>(&self.$table).await?;)*
                 Ok(())

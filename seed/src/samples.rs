@@ -1,11 +1,11 @@
-//! What of the made-up company is shown to who looks at it for the first time.
+//! Rows of the made-up company that the demo's welcome refers to.
 
 use ::entity::{prices, product_versions, products, subscriptions};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Our price of what has this code, in this currency and for this interval; `None` where it is not on sale.
+/// Returns the id of the price of a product, currency and interval, or `None` if there is none.
 pub async fn price(
     db: &DatabaseConnection,
     code: &str,
@@ -25,7 +25,7 @@ pub async fn price(
     Ok(price.one(db).await?.map(|price| price.id))
 }
 
-/// Our id of the newest subscription among objects of Stripe; `None` where there is none that we know.
+/// Returns our id of the newest subscription among Stripe objects, or `None` if we have none of them.
 pub async fn subscription(db: &DatabaseConnection, objects: &[Value]) -> anyhow::Result<Option<Uuid>> {
     let ids = objects.iter().filter(|object| object["object"] == "subscription");
     let ids = ids.filter_map(|object| object["id"].as_str());

@@ -1,4 +1,4 @@
-//! One subscription: its row, its items, and a version for every state it was in.
+//! One subscription: its row, its items, and a version for each of its states.
 
 use super::arr::arr_minor;
 use super::calendar::{At, months_after, seconds};
@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// One line of a subscription.
+/// An item of a subscription.
 pub(super) struct Item {
     id: Uuid,
     external_id: Option<String>,
@@ -20,22 +20,22 @@ pub(super) struct Item {
     pub(super) quantity: i64,
 }
 
-/// A discount in force.
+/// An active discount.
 pub(super) struct Discount {
     pub(super) coupon: Coupon,
-    /// Known from the start, except where the first paid invoice ends it.
+    /// The end of the discount. Unknown at first if the first paid invoice ends it.
     pub(super) ends_at: Option<At>,
     redemption: Uuid,
     redeemed_at: At,
 }
 
-/// A subscription as it stands.
+/// The current state of a subscription.
 pub(super) struct Subscription<'w> {
     pub(super) row: subscriptions::Model,
     pub(super) plan: &'w Version,
     pub(super) items: Vec<Item>,
     pub(super) discount: Option<Discount>,
-    /// When the newest version took effect.
+    /// The start of the newest version.
     pub(super) last: At,
 }
 
@@ -80,26 +80,26 @@ impl<'w> Subscription<'w> {
         (start, self.row.current_period_end.unwrap_or(start))
     }
 
-    /// What one period costs before discounts.
+    /// Returns the price of one period before discounts.
     pub(super) fn amount_minor(&self) -> i64 {
         self.items.iter().map(|item| item.price.amount_minor * item.quantity).sum()
     }
 
-    /// Adds a line, or raises the quantity of the line with that price.
+    /// Adds an item, or raises the quantity of the item with that price.
     pub(super) fn add(&mut self, customer: &mut Customer<'_>, at: At, code: &'static str, price: Price, quantity: i64) {
         if let Some(item) = self.items.iter_mut().find(|item| item.price.id == price.id) {
             item.quantity += quantity;
             return;
         }
         let external_id = (self.row.provider != "manual").then(|| customer.dice.token("si_"));
-        // Lines of the same order keep their order.
+        // Items of the same order keep their order.
         let at = at + TimeDelta::microseconds(i64::from(!self.items.is_empty()));
         let id = customer.dice.id(at);
         let kind = if self.items.is_empty() { "plan" } else { "addon" };
         self.items.push(Item { id, external_id, kind, code, created_at: at, price, quantity });
     }
 
-    /// Puts another plan in the place of the present one.
+    /// Replaces the plan.
     pub(super) fn change_plan(&mut self, plan: &'w Version, price: Price) {
         self.plan = plan;
         self.row.product_version_id = Some(plan.id);
@@ -107,7 +107,7 @@ impl<'w> Subscription<'w> {
         (self.items[0].price, self.items[0].code) = (price, plan.code);
     }
 
-    /// Charges every line once per `interval` from now on.
+    /// Changes the interval of all items.
     pub(super) fn change_interval(&mut self, catalogue: &Catalogue, interval: Interval) {
         for item in &mut self.items {
             item.price = match item.kind {
@@ -118,7 +118,7 @@ impl<'w> Subscription<'w> {
         self.row.price_id = Some(self.items[0].price.id);
     }
 
-    /// Redeems `coupon` from `at` on.
+    /// Redeems `coupon` at `at`.
     pub(super) fn redeem(&mut self, customer: &mut Customer<'_>, at: At, coupon: Coupon) {
         let ends_at = match coupon.duration {
             Duration::Months(months) => Some(months_after(at, months)),
@@ -128,7 +128,7 @@ impl<'w> Subscription<'w> {
         self.discount = Some(Discount { coupon, ends_at, redemption, redeemed_at: at });
     }
 
-    /// What the discount takes off an invoice over `subtotal` at `at`.
+    /// Returns the discount on an invoice over `subtotal` at `at`.
     pub(super) fn discount_minor(&self, at: At, subtotal: i64) -> i64 {
         let Some(discount) = self.discount.as_ref().filter(|discount| discount.ends_at.is_none_or(|end| end > at))
         else {
@@ -140,7 +140,7 @@ impl<'w> Subscription<'w> {
         }
     }
 
-    /// Notes a payment at `at`: the first one counts, and uses up a discount that holds once.
+    /// Records a payment at `at`. The first payment uses up a one-time discount.
     pub(super) fn paid(&mut self, customer: &mut Customer<'_>, at: At, amount_minor: i64) {
         if amount_minor > 0 && self.row.first_paid_at.is_none() {
             self.row.first_paid_at = Some(at);
@@ -151,7 +151,7 @@ impl<'w> Subscription<'w> {
         }
     }
 
-    /// Ends the discount where its time is up at `at`.
+    /// Ends the discount if it has expired at `at`.
     pub(super) fn settle_discount(&mut self, customer: &mut Customer<'_>, at: At) {
         let Some(end) = self.discount.as_ref().and_then(|discount| discount.ends_at).filter(|end| *end <= at) else {
             return;
@@ -162,7 +162,7 @@ impl<'w> Subscription<'w> {
         self.record(customer, end, if stripe { "customer.discount.deleted" } else { "subscription.updated" });
     }
 
-    /// Writes down the present state as the one from `at` on.
+    /// Records the current state as a version from `at` on.
     pub(super) fn record(&mut self, customer: &mut Customer<'_>, at: At, cause: &str) {
         self.settle_discount(customer, at);
         let at = at.max(self.last + seconds(1));
@@ -197,7 +197,7 @@ impl<'w> Subscription<'w> {
         });
     }
 
-    /// The subscription's and its items' rows.
+    /// Writes the rows of the subscription and its items.
     pub(super) fn write(mut self, customer: &mut Customer<'_>) {
         if self.row.ended_at.is_none() {
             self.settle_discount(customer, customer.world.calendar.horizon());
@@ -241,7 +241,7 @@ impl<'w> Subscription<'w> {
         }
     }
 
-    /// As the provider tells it, with prices whole: the history is read from there when the subscription changes.
+    /// Returns the provider's object, with prices in full. The history is read from it when the subscription changes.
     fn object(&self, customer: &Customer<'_>) -> Value {
         let item = |item: &Item| {
             let recurring =

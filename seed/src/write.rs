@@ -1,20 +1,20 @@
-//! Many rows per statement, in a form that both engines take: `INSERT … VALUES (…), (…)`.
+//! Inserts of many rows per statement, in a form that both engines accept: `INSERT … VALUES (…), (…)`.
 
 use anyhow::Context;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, Iden, Iterable, ModelTrait, Statement, Value,
 };
 
-/// SQLite takes 32,766 parameters; far fewer are as fast, and keep the statements small.
+/// The parameters per statement. SQLite allows 32,766; far fewer are as fast.
 const PARAMETERS: usize = 2_000;
 
-/// Writes rows within a transaction.
+/// A writer of rows within a transaction.
 pub(super) struct Writer<'a> {
     pub(super) txn: &'a DatabaseTransaction,
 }
 
 impl Writer<'_> {
-    /// Inserts `rows`, in order, and tells how many there were.
+    /// Inserts `rows` in order, and returns their number.
     pub(super) async fn insert<E>(&self, rows: &[E::Model]) -> anyhow::Result<u64>
     where
         E: EntityTrait,
@@ -28,7 +28,10 @@ impl Writer<'_> {
                 batch.iter().flat_map(|row| columns.iter().map(|column| row.get(*column))).collect();
             let statement = Statement::from_sql_and_values(backend, sql, values);
             let table = E::default();
-            self.txn.execute_raw(statement).await.with_context(|| format!("writing {}", table.table_name()))?;
+            self.txn
+                .execute_raw(statement)
+                .await
+                .with_context(|| format!("Rows could not be written to {}.", table.table_name()))?;
         }
         Ok(u64::try_from(rows.len())?)
     }
@@ -45,7 +48,7 @@ fn statement<E: EntityTrait>(backend: DbBackend, columns: &[E::Column], rows: us
             sql.push_str(if column == 0 { "" } else { ", " });
             match backend {
                 DbBackend::Postgres => sql.push_str(&format!("${parameter}")),
-                // A numbered parameter is a named one to SQLite, and names are searched from the first on each time.
+                // SQLite treats a numbered parameter as a named one, and searches the names from the first each time.
                 _ => sql.push('?'),
             }
         }

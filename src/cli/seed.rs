@@ -11,10 +11,10 @@ use std::time::Instant;
 /// Fills an empty database with a made-up company: 18 months of people, subscriptions, payments and credits.
 #[derive(Debug, Args)]
 pub(super) struct Seed {
-    /// How many people sign up, up to a million.
+    /// Number of people who sign up, up to a million.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     users: u64,
-    /// The same number makes the same company, up to the present time.
+    /// Random seed; the same number gives the same company, up to the present time.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -22,7 +22,7 @@ pub(super) struct Seed {
 impl Seed {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
         if config.environment == Environment::Production {
-            bail!("made-up people do not belong into a database for production");
+            bail!("This is a production database. Made-up people can only be added in development.");
         }
         let app = super::open::app(config).await?;
         app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await?;
@@ -36,7 +36,7 @@ impl Seed {
     }
 }
 
-/// Makes up a company in a migrated database, with a progress bar where there is a terminal.
+/// Creates a company in a migrated database, with a progress bar on a terminal.
 pub(super) async fn fill(app: &App, users: u64, seed: u64) -> anyhow::Result<Totals> {
     let plan = Plan { users, seed, now: app.now(), issuer: app.config.jwt.issuer.clone().unwrap_or_default() };
     let bar = ProgressBar::new(users);
@@ -51,7 +51,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_message(match progress.phase {
         Phase::Catalogue => "plans and prices",
         Phase::Users => "people",
-        Phase::Office => "the office",
+        Phase::Office => "company records",
         Phase::Done => "done",
     });
     bar.set_position(progress.done);

@@ -1,4 +1,4 @@
-//! Coupons and the codes that give them.
+//! Coupons and their promotion codes.
 
 use crate::calendar::{At, Calendar, days};
 use crate::dice::Dice;
@@ -6,7 +6,7 @@ use crate::rows::Rows;
 use ::entity::{coupons, promo_codes};
 use uuid::Uuid;
 
-/// How long a coupon reduces what is charged.
+/// The duration of a coupon's discount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Duration {
     Once,
@@ -24,7 +24,7 @@ impl Duration {
     }
 }
 
-/// A coupon that customers redeem.
+/// A coupon.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Coupon {
     pub(crate) id: Uuid,
@@ -34,7 +34,7 @@ pub(crate) struct Coupon {
     pub(crate) currency: Option<&'static str>,
     pub(crate) duration: Duration,
     pub(crate) redeem_by: At,
-    /// No more than this many accounts may have it; only the first customers are offered it then.
+    /// The maximum number of redemptions; only the first customers are offered such a coupon.
     pub(crate) max_redemptions: Option<i64>,
 }
 
@@ -52,7 +52,7 @@ const SPECS: [Spec; 8] = [
     Spec("FRIEND1", "1 dollar off for ever", None, Some((100, "USD")), Duration::Forever, None, -365),
 ];
 
-/// Writes the coupons, each with a promo code, and tells what can be redeemed.
+/// Writes the coupons, each with a promotion code, and returns those that can be redeemed.
 pub(super) fn coupons(dice: &mut Dice, rows: &mut Rows, calendar: &Calendar) -> Vec<Coupon> {
     let created_at = calendar.start - days(20);
     let mut coupons = Vec::new();

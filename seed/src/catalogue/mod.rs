@@ -1,4 +1,4 @@
-//! The catalogue: its rows, and look-ups by code, time, currency and interval.
+//! The catalogue: its rows, and lookups by code, time, currency and interval.
 
 mod coupons;
 mod offers;
@@ -16,7 +16,7 @@ use references::References;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// A price in force.
+/// A current price.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Price {
     pub(super) id: Uuid,
@@ -36,14 +36,14 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// The price in `currency` for `interval`.
+    /// Returns the price in `currency` for `interval`.
     pub(super) fn price(&self, currency: &str, interval: Interval) -> Price {
         let found = self.prices.iter().find(|price| price.currency == currency && price.interval == interval);
         *found.expect("every version has its prices in both currencies")
     }
 }
 
-/// All that is on sale.
+/// The products, prices and coupons on sale.
 pub(super) struct Catalogue {
     versions: Vec<Version>,
     units: HashMap<&'static str, Uuid>,
@@ -52,7 +52,7 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue and its rows, as of `calendar`.
+    /// Creates the catalogue and its rows.
     pub(super) fn new(dice: &mut Dice, aside: &mut Dice, calendar: &Calendar) -> (Self, Rows) {
         let mut rows = Rows::default();
         let opened = calendar.start - days(30);
@@ -86,13 +86,13 @@ impl Catalogue {
         (catalogue, rows)
     }
 
-    /// The version of `code` that a purchase at `at` gets.
+    /// Returns the version of `code` on sale at `at`.
     pub(super) fn version(&self, code: &str, at: At) -> &Version {
         let on_sale = self.versions.iter().filter(|version| version.code == code && version.published_at <= at);
         on_sale.max_by_key(|version| version.published_at).expect("every code has a version from the first day")
     }
 
-    /// The id at `provider` of the price with this id of ours; `None` for what costs nothing.
+    /// Returns the provider's id of a price, or `None` if the price is zero.
     pub(super) fn reference(&self, provider: &'static str, price_id: Uuid) -> Option<String> {
         self.references.get(&(provider, price_id)).cloned()
     }

@@ -1,6 +1,6 @@
-//! What the company sells, as a table. Amounts are in minor units; an annual price is ten monthly ones.
+//! The table of products. Amounts are in minor units; an annual price is ten monthly ones.
 
-/// How often a price is charged.
+/// The billing interval of a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interval {
     Month,
@@ -39,14 +39,14 @@ pub(super) struct Offer {
 /// One version of a product.
 pub(super) struct Version {
     pub(super) status: &'static str,
-    /// Published this many days before now; before the first customer where it is 0.
+    /// The days between publication and now; 0 for a version published before the first customer.
     pub(super) days_ago: i64,
     /// The monthly (or one-time) price in USD and in EUR.
     pub(super) usd: i64,
     pub(super) eur: i64,
     pub(super) trial_days: Option<i64>,
     pub(super) allowances: &'static [Allowance],
-    /// Feature, value, limit, window, what happens beyond it.
+    /// Feature, value, limit, window, behaviour beyond the limit.
     pub(super) features: &'static [Feature],
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Feature(
     pub(super) Option<&'static str>,
 );
 
-/// Credits that come with a product version.
+/// The credits that a product version grants.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
     pub(crate) unit: &'static str,
@@ -68,12 +68,12 @@ pub(crate) struct Allowance {
     pub(crate) priority: i64,
 }
 
-/// Credits that a plan gives again and again; they are used first.
+/// Returns credits that a plan grants each period. They are used first.
 const fn allowance(unit: &'static str, amount: i64, cadence: &'static str) -> Allowance {
     Allowance { unit, amount, cadence, expires_after_days: None, priority: 10 }
 }
 
-/// Credits that come once, with what was bought.
+/// Returns credits that are granted once at the purchase.
 const fn once(amount: i64, expires_after_days: Option<i64>) -> Allowance {
     Allowance { unit: "credit", amount, cadence: "once", expires_after_days, priority: 50 }
 }
@@ -90,7 +90,7 @@ const fn config(feature: &'static str, value: &'static str) -> Feature {
     Feature(feature, Some(value), None, None, None)
 }
 
-/// At most `units` per `window`; no number is no limit.
+/// Returns a limit of `units` per `window`; `None` is unlimited.
 const fn limit(feature: &'static str, units: Option<i64>, window: &'static str) -> Feature {
     Feature(feature, None, units, Some(window), Some("block"))
 }

@@ -1,4 +1,4 @@
-//! The prices at the payment providers that sell what is on sale.
+//! The payment providers' ids of the prices.
 
 use crate::calendar::Calendar;
 use crate::dice::Dice;
@@ -7,10 +7,10 @@ use ::entity::provider_prices;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// The ids of prices at each provider.
+/// The ids of the prices at each provider.
 pub(crate) type References = HashMap<(&'static str, Uuid), String>;
 
-/// Writes the prices that cost anything and have been on sale, at each provider, and tells their ids there.
+/// Writes each provider's copies of all prices above zero that were ever on sale, and returns their ids.
 pub(super) fn references(dice: &mut Dice, rows: &mut Rows, calendar: &Calendar) -> References {
     let mut found = References::new();
     for version in rows.product_versions.iter().filter(|version| version.status != "draft") {

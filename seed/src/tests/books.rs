@@ -1,4 +1,4 @@
-//! The ledger and the money, recomputed in SQL.
+//! The ledger and the payments, recomputed in SQL.
 
 use super::*;
 

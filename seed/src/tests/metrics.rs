@@ -1,4 +1,4 @@
-//! Subscriptions against their versions, and yearly revenue against the items.
+//! Subscriptions compared with their versions, and annual revenue with the items.
 
 use super::*;
 use ::entity::{subscription_items, subscription_versions, subscriptions};
@@ -17,7 +17,7 @@ fn integer(value: &Value, key: &str) -> i128 {
     i128::from(value[key].as_i64().unwrap())
 }
 
-/// Yearly revenue from the JSON of a version: every term over a common denominator, halves to the even neighbour.
+/// Returns the annual revenue from the JSON of a version: all terms over a common denominator, rounded half to even.
 fn yearly(version: &subscription_versions::Model, every_discount: bool) -> i128 {
     let (mut numerator, mut denominator) = (0, 1);
     for item in version.items.as_array().unwrap() {

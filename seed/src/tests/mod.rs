@@ -1,4 +1,4 @@
-//! The company is the same every time, and its books are right: recomputed here by other means.
+//! Tests that the company is reproducible, and that its books are right, recomputed by other means.
 
 mod books;
 mod metrics;
@@ -29,13 +29,13 @@ async fn company(plan: &Plan) -> Company {
     Company { db, totals, _directory: directory }
 }
 
-/// The one number that `sql` gives.
+/// Returns the only number that `sql` selects.
 async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap().unwrap();
     row.try_get_by_index(0).unwrap()
 }
 
-/// Fails unless the query finds nothing.
+/// Asserts that the query selects no rows.
 async fn nothing(db: &DatabaseConnection, sql: &str) {
     let found = number(db, &format!("SELECT COUNT(*) FROM ({sql}) AS wrong")).await;
     assert_eq!(found, 0, "{sql}");

@@ -1,7 +1,7 @@
-//! What the demo prints when it is ready.
+//! The text that the demo prints when it is ready.
 
-use super::shop::{Subscribed, near};
-use super::{CUSTOMER, NEWCOMER, token};
+use super::callers::{CUSTOMER, NEWCOMER, token};
+use super::shop::{CustomerSubscription, local_address};
 use crate::app::App;
 use crate::auth::Role;
 use crate::graphql::global_id_of;
@@ -9,24 +9,24 @@ use seed::samples;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-/// What it tells of.
+/// The contents of the text.
 pub(super) struct Welcome<'a> {
     pub(super) app: &'a App,
     pub(super) address: SocketAddr,
-    /// Whether there is a stand-in for Stripe.
+    /// True if there is a stand-in for Stripe.
     pub(super) sells: bool,
     /// The subscription of the customer.
-    pub(super) subscribed: Option<Subscribed>,
-    /// The page of the checkout that the newcomer has begun.
+    pub(super) subscribed: Option<CustomerSubscription>,
+    /// The page of the newcomer's checkout.
     pub(super) checkout_url: Option<String>,
-    /// What ctrl-c does beside stopping.
+    /// The effect of ctrl-c besides stopping.
     pub(super) forgets: &'a str,
 }
 
 const QUERIES: &str = "\
 Three queries to paste:
 
-  # What is sold (no token needed)
+  # Products and prices (no token needed)
   { plans { nodes { code name currentVersion { prices { id amount { amount currency } interval } } } } }
 
   # My plan, my balances, my last payments (customer)
@@ -39,8 +39,8 @@ Three queries to paste:
 ";
 
 impl Welcome<'_> {
-    pub(super) async fn written(&self) -> anyhow::Result<String> {
-        let address = near(self.address);
+    pub(super) async fn text(&self) -> anyhow::Result<String> {
+        let address = local_address(self.address);
         let header = |subject: &str, role| {
             anyhow::Ok(format!("  {{\"Authorization\": \"Bearer {}\"}}", token(self.app, subject, role)?))
         };
@@ -51,15 +51,15 @@ impl Welcome<'_> {
         );
         if self.sells {
             let newcomer = header(NEWCOMER, Role::User)?;
-            _ = write!(text, "or this to be someone who has just come, without a plan:\n\n{newcomer}\n\n");
+            _ = write!(text, "or this to be a newcomer without a plan:\n\n{newcomer}\n\n");
         }
         _ = write!(text, "or this to be an admin:\n\n{}\n\n", header("user_admin", Role::Admin)?);
         if let Some(url) = &self.checkout_url {
             _ = write!(
                 text,
-                "The one who has just come is about to buy. Open the page of the checkout, and pay: it belongs to a \
+                "The newcomer is about to buy a plan. Open the page of the checkout, and pay: it belongs to a \
                  stand-in\nfor Stripe, and no money moves.\n\n  {url}\n\n\
-                 What they have then (someone who has just come):\n\n  \
+                 The newcomer's plan after that (newcomer):\n\n  \
                  {{ viewer {{ trialAvailable plan {{ status plan {{ name }} trialEnd }} }} }}\n\n"
             );
         }
@@ -78,7 +78,7 @@ impl Welcome<'_> {
             let id = global_id_of("Price", pack);
             _ = write!(
                 text,
-                "\n  # Buy 100 credits: open the url that it gives, pay, and look at the balances again\n  \
+                "\n  # Buy 100 credits: open the URL in the answer, pay, and query the balances again\n  \
                  mutation {{ startCheckout(input: {{priceId: \"{}\", idempotencyKey: \"demo-1\",\n    \
                  successUrl: \"http://{address}/paid\"}}) {{ checkout {{ url }} userErrors {{ code message }} }} }}\n",
                 *id
@@ -88,7 +88,7 @@ impl Welcome<'_> {
             let id = global_id_of("Subscription", subscribed.id);
             _ = write!(
                 text,
-                "\n  # End my plan when what is paid for ends; resumeSubscription takes that back\n  \
+                "\n  # Cancel my plan at the end of the period; resumeSubscription reverts that\n  \
                  mutation {{ cancelSubscription(input: {{subscriptionId: \"{}\", idempotencyKey: \"demo-2\"}}) {{\n    \
                  subscription {{ status cancelAt }} userErrors {{ code message }} }} }}\n",
                 *id

@@ -1,12 +1,12 @@
-//! The life of one subscription, period by period: what its customer does, and what becomes of it.
+//! The history of one subscription, period by period.
 
 use super::calendar::{At, days, hours, months_after, seconds};
 use super::catalogue::{Coupon, Interval, Version};
 use super::customer::Customer;
-use super::money::Attempt;
+use super::provider_terms::Attempt;
 use super::subscription::Subscription;
 
-/// What a customer asks for, and how they are.
+/// An order of a customer, with the customer's habits.
 #[derive(Clone, Copy)]
 pub(super) struct Order {
     pub(super) code: &'static str,
@@ -15,23 +15,23 @@ pub(super) struct Order {
     pub(super) trial: bool,
     pub(super) extra_seats: i64,
     pub(super) coupon: Option<Coupon>,
-    /// Nothing goes wrong, and nothing changes.
+    /// True if no payment fails and nothing changes.
     pub(super) calm: bool,
-    /// Is going to leave when the present period ends.
+    /// True if the customer cancels at the end of the current period.
     pub(super) leaving: bool,
-    /// Ends then, whatever happens.
+    /// The end of the subscription in any case.
     pub(super) until: Option<At>,
 }
 
 impl Order {
-    /// A plain order for a plan.
+    /// Creates a plain order for a plan.
     pub(super) fn new(code: &'static str, interval: Interval, at: At) -> Self {
         let (trial, extra_seats, coupon) = (false, 0, None);
         Order { code, interval, at, trial, extra_seats, coupon, calm: false, leaving: false, until: None }
     }
 }
 
-/// A subscription under way.
+/// A running subscription.
 pub(super) struct Run<'c, 'r> {
     pub(super) customer: &'c mut Customer<'r>,
     pub(super) sub: Subscription<'r>,
@@ -44,7 +44,7 @@ pub(super) struct Run<'c, 'r> {
     paused_periods: i64,
 }
 
-/// Tells a subscription from its order to its end or to now; tells when it ended.
+/// Simulates a subscription from its order to its end or to now. Returns the end, if it has ended.
 pub(super) fn subscribe<'r>(customer: &mut Customer<'r>, order: Order) -> Option<At> {
     if !customer.reached(order.at) {
         return None;
@@ -75,7 +75,7 @@ pub(super) fn subscribe<'r>(customer: &mut Customer<'r>, order: Order) -> Option
 }
 
 impl Run<'_, '_> {
-    /// What the provider calls a state change of this kind.
+    /// Records a state change under the provider's name for it.
     pub(super) fn record(&mut self, at: At, change: &str) {
         let cause = match (self.sub.row.provider.as_str(), change) {
             ("stripe", change) => format!("customer.subscription.{change}"),
@@ -90,7 +90,7 @@ impl Run<'_, '_> {
         status.clone_into(&mut self.sub.row.status);
     }
 
-    /// Begins with a trial; most who finish it stay.
+    /// Begins with a trial, after which most customers stay.
     fn trial(&mut self) -> bool {
         let start = self.order.at;
         let end = start + days(self.sub.plan.trial_days.unwrap_or(14));
@@ -157,14 +157,14 @@ impl Run<'_, '_> {
         false
     }
 
-    /// One period up to its end; tells whether another follows.
+    /// Simulates one period. Returns true if another one follows.
     fn period(&mut self) -> bool {
         let (start, end) = self.sub.period();
         if let Some(until) = self.order.until.filter(|until| *until < end && self.customer.reached(*until)) {
             return self.end(until);
         }
         if self.sub.row.status == "active" && self.sub.row.paused_at.is_none() {
-            self.something_happens(start, end);
+            self.change_perhaps(start, end);
         }
         let (start, end) = self.sub.period();
         let last_visible = !self.customer.reached(end);
@@ -210,7 +210,7 @@ impl Run<'_, '_> {
         true
     }
 
-    /// A renewal was declined: three more attempts, then the subscription is unpaid, and at last canceled.
+    /// Simulates a declined renewal: three more attempts, then an unpaid and finally a canceled subscription.
     fn declined(&mut self, at: At, at_trial_end: bool) -> bool {
         self.status("past_due");
         self.record(at, "updated");
@@ -249,7 +249,7 @@ impl Run<'_, '_> {
         self.record(at, "updated");
     }
 
-    /// Ends service at `at`, for good; always tells that nothing follows.
+    /// Ends the subscription at `at`. Always returns false, since no period follows.
     pub(super) fn end(&mut self, at: At) -> bool {
         let row = &mut self.sub.row;
         row.canceled_at = row.canceled_at.or(Some(at));
@@ -264,7 +264,7 @@ impl Run<'_, '_> {
         (self.sub.row.current_period_start, self.sub.row.current_period_end) = (Some(from), Some(to));
     }
 
-    /// Begins a new rhythm of periods at `at`.
+    /// Begins periods of another interval at `at`.
     pub(super) fn restart(&mut self, at: At, interval: Interval) {
         (self.anchor, self.step, self.interval) = (at, 1, interval);
         self.set_period(at, months_after(at, interval.months()));

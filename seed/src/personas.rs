@@ -1,20 +1,20 @@
-//! Who becomes which kind of customer.
+//! The kinds of customers and their histories.
 
 use super::calendar::{At, days, hours};
 use super::catalogue::{Coupon, Interval};
 use super::customer::Customer;
 use super::ledger;
-use super::life::{Order, subscribe};
+use super::lifecycle::{Order, subscribe};
 
-/// What brings the account together.
+/// The kind of an account.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One person who pays for themselves.
+    /// One person with an account of their own.
     Individual,
     /// One person whose partner's or team's account pays.
     Covered,
     Couple,
-    /// Of so many people.
+    /// A team of this size.
     Team(i64),
 }
 
@@ -41,7 +41,7 @@ const PERSONAS: [(i64, Persona); 8] = [
     (3, Persona::Packs),
 ];
 
-/// Lives the account's life from `joined` on, and tells whether it ever had a currency: whether it bought anything.
+/// Simulates the account from `joined` on. Returns true if it ever bought anything, and so has a currency.
 pub(super) fn live(customer: &mut Customer<'_>, kind: Kind, joined: At) -> bool {
     let (subscriptions, invoices) = (customer.rows.subscriptions.len(), customer.rows.invoices.len());
     let first = joined + hours(1) + hours(customer.dice.below(30));
@@ -66,7 +66,7 @@ pub(super) fn live(customer: &mut Customer<'_>, kind: Kind, joined: At) -> bool 
     customer.rows.subscriptions.len() > subscriptions || customer.rows.invoices.len() > invoices
 }
 
-/// The first five are what a demonstration shows.
+/// Simulates one of the first five customers, whom the demo shows.
 fn showcase(customer: &mut Customer<'_>, joined: At) {
     let now = customer.world.calendar.now;
     let at = joined + hours(1);
@@ -137,12 +137,12 @@ fn individual(customer: &mut Customer<'_>, first: At) {
     }
 }
 
-/// Takes the free plan, until something better.
+/// Subscribes to the free plan, until `until`.
 fn free(customer: &mut Customer<'_>, at: At, until: Option<At>) {
     subscribe(customer, Order { until, ..Order::new("free", Interval::Month, at) });
 }
 
-/// Subscribes, and after the end perhaps again, up to twice.
+/// Subscribes, and perhaps again after the end, up to twice.
 fn subscriber(customer: &mut Customer<'_>, order: Order) {
     let order = Order { coupon: coupon(customer, &order), ..order };
     let mut ended = subscribe(customer, order);
@@ -171,7 +171,7 @@ fn coupon(customer: &mut Customer<'_>, order: &Order) -> Option<Coupon> {
     fits.then_some(coupon)
 }
 
-/// Packs, gifts and bonuses beside any subscription.
+/// Adds packs, gifts and bonuses beside the subscriptions.
 fn extras(customer: &mut Customer<'_>, kind: Kind, first: At) {
     let now = customer.world.calendar.now;
     let pays = customer.invoices > 0;
