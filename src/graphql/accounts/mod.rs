@@ -11,5 +11,5 @@ use async_graphql::MergedObject;
 
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "AccountsQuery")]
+#[graphql(name = "AccountsQueryRoots")]
 pub struct Query(user::UserQuery, queries::AccountQuery, provider_customer::ProviderCustomerQuery);

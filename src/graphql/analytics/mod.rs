@@ -6,5 +6,5 @@ use async_graphql::MergedObject;
 
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "AnalyticsQuery")]
+#[graphql(name = "AnalyticsQueryRoots")]
 pub struct Query(summary::AnalyticsQuery);

@@ -7,5 +7,5 @@ use async_graphql::MergedObject;
 
 /// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "CheckoutMutation")]
+#[graphql(name = "CheckoutMutationRoots")]
 pub struct Mutation(mutations::PurchaseMutation);

@@ -7,10 +7,10 @@ use async_graphql::MergedObject;
 
 /// Query fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "CouponsQuery")]
+#[graphql(name = "CouponsQueryRoots")]
 pub struct Query(coupon::DiscountQuery);
 
 /// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "CouponsMutation")]
+#[graphql(name = "CouponsMutationRoots")]
 pub struct Mutation(mutations::CouponMutation);

@@ -8,5 +8,5 @@ use async_graphql::MergedObject;
 
 /// The mutation roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "CreditsMutation")]
+#[graphql(name = "CreditsMutationRoots")]
 pub struct Mutation(mutations::CreditMutation);

@@ -7,10 +7,10 @@ use async_graphql::MergedObject;
 
 /// Query fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "GiftsQuery")]
+#[graphql(name = "GiftsQueryRoots")]
 pub struct Query(gift::GiftQuery);
 
 /// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "GiftsMutation")]
+#[graphql(name = "GiftsMutationRoots")]
 pub struct Mutation(mutations::GiftMutation);

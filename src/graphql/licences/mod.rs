@@ -10,10 +10,10 @@ use async_graphql::MergedObject;
 
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "LicencesQuery")]
+#[graphql(name = "LicencesQueryRoots")]
 pub struct Query(license_key::LicenceQuery, status::LicenceStatusQuery);
 
 /// The mutation roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "LicencesMutation")]
+#[graphql(name = "LicencesMutationRoots")]
 pub struct Mutation(mutations::LicenceMutation);

@@ -12,7 +12,7 @@ use async_graphql::MergedObject;
 
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "OperationsQuery")]
+#[graphql(name = "OperationsQueryRoots")]
 pub struct Query(
     webhook_events::InboxQuery,
     provider_calls::ProviderCallQuery,
@@ -23,5 +23,5 @@ pub struct Query(
 
 /// The mutation roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "OperationsMutation")]
+#[graphql(name = "OperationsMutationRoots")]
 pub struct Mutation(api_keys::ApiKeyMutation, security_events::SecurityMutation, webhook_mutations::InboxMutation);

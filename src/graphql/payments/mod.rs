@@ -10,10 +10,10 @@ use async_graphql::MergedObject;
 
 /// Query fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "PaymentsQuery")]
+#[graphql(name = "PaymentsQueryRoots")]
 pub struct Query(payment::PaymentQuery, refund::RefundQuery, invoice::InvoiceQuery);
 
 /// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "PaymentsMutation")]
+#[graphql(name = "PaymentsMutationRoots")]
 pub struct Mutation(refund_mutations::RefundMutation);

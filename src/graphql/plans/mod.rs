@@ -12,10 +12,10 @@ use async_graphql::MergedObject;
 
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "PlansQuery")]
+#[graphql(name = "PlansQueryRoots")]
 pub struct Query(plan::PlanQuery);
 
 /// The mutation roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "PlansMutation")]
+#[graphql(name = "PlansMutationRoots")]
 pub struct Mutation(mutations::PlanMutation, stripe::StripeCatalogueMutation);

@@ -17,12 +17,12 @@ use async_graphql::MergedObject;
 
 /// Query fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "SubscriptionsQuery")]
+#[graphql(name = "SubscriptionsQueryRoots")]
 pub struct Query(queries::SubscriptionQuery, plan_preview::PreviewQuery);
 
 /// Mutation fields of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "SubscriptionsMutation")]
+#[graphql(name = "SubscriptionsMutationRoots")]
 pub struct Mutation(
     mutations::SubscriptionMutation,
     trial_mutations::TrialMutation,

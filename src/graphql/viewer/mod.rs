@@ -7,5 +7,5 @@ use async_graphql::MergedObject;
 
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
-#[graphql(name = "ViewerQuery")]
+#[graphql(name = "ViewerQueryRoots")]
 pub struct Query(root::ViewerQuery);
