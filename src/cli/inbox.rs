@@ -28,8 +28,8 @@ pub(super) enum Inbox {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Apply the whole inbox again, and correct every mirrored row. Correct rows are not touched, so an interrupted rebuild
-    /// may be run again.
+    /// Apply the whole inbox again, and correct every mirrored row. Correct rows are not touched, so an interrupted
+    /// rebuild may be run again.
     Rebuild {
         /// Print what would change without changing it.
         #[arg(long)]

@@ -10,8 +10,8 @@ use clap::Args;
 /// TOLLGATE_STRIPE_API_KEY.
 #[derive(Debug, Args)]
 pub(super) struct Reconcile {
-    /// Compare events, invoices and payments since then: a date, an instant, or a length of time such as 24h. Other objects
-    /// are all compared. Stripe lists events of the last 30 days.
+    /// Compare events, invoices and payments since then: a date, an instant, or a length of time such as 24h. Other
+    /// objects are all compared. Stripe lists events of the last 30 days.
     #[arg(long, value_name = "WHEN")]
     since: String,
     /// Print what differs without applying it.

@@ -64,8 +64,8 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; set TOLLGATE_LISTEN"))
 }
 
-/// Serves a prepared app on a listener, and other routes beside it if there are any, and does its jobs unless others do,
-/// until told to stop.
+/// Serves a prepared app on a listener, and other routes beside it if there are any, and does its jobs unless others
+/// do, until told to stop.
 pub(super) async fn accept(
     app: Arc<App>,
     listener: TcpListener,

@@ -1,4 +1,4 @@
-//! Applies the objects that Stripe returns to requests of ours, as events like any other, at once.
+//! Applies the objects that Stripe returns for our requests: stored as events, and applied at once.
 
 use super::apply::{Apply, Mode, Scope};
 use super::state::EventSource;

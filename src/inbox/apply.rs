@@ -1,8 +1,8 @@
 //! Applies the events of one object in one transaction.
 //!
-//! The newest version of the object is kept in `provider_objects`, whatever order the events arrived in. Each record that
-//! depends on the object is then derived anew from the newest versions of all objects that it depends on. So every order
-//! of deliveries ends in the same rows, and applying anything again changes nothing.
+//! The newest version of the object is kept in `provider_objects`, whatever order the events arrived in. Each record
+//! that depends on the object is then derived anew from the newest versions of all objects that it depends on. So every
+//! order of deliveries ends in the same rows, and applying anything again changes nothing.
 
 use super::projectors::{Outcome, Projection, project};
 use super::state::{EventSource, EventState};
@@ -18,10 +18,10 @@ use entity::inbox_events;
 use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
-/// The number of times that a transaction is tried where it collides with another.
+/// The maximum number of attempts of a transaction that conflicts with another.
 const MAX_TRIES: usize = 3;
 
-/// Applies every pending event of an object, and the object as its provider returns it.
+/// Applies the pending events of an object, and its newest version from the provider.
 pub(super) async fn apply_object(app: &App, provider: Provider, object_id: &str) -> Result<()> {
     let fetched = fetch::latest(app, provider, object_id).await;
     let apply = Apply::new(app, provider, object_id, Scope::Pending).with_new_events(fetched);
@@ -41,7 +41,7 @@ pub(super) enum Scope {
     All,
 }
 
-/// The end of the transaction.
+/// The way in which the transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Commit,
@@ -138,7 +138,7 @@ impl Apply {
         Ok(mirror.into_differences())
     }
 
-    /// Inserts the new events. A fetched object adds nothing where the newest version known is the same.
+    /// Inserts the new events, except for a fetched object that equals the newest known version.
     async fn insert_new_events(&self, store: Store<'_>) -> Result<()> {
         for row in &self.new_events {
             let is_fetched = row.source == EventSource::Fetched.as_str();

@@ -7,9 +7,9 @@ use sea_orm::EntityName;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The most differences that are kept; the others are counted.
+/// The maximum number of differences that are kept; the others are only counted.
 const MAX_DIFFERENCES: usize = 1_000;
-/// The most failures that are kept.
+/// The maximum number of failures that are kept.
 const MAX_FAILURES: usize = 100;
 
 /// The rows that were not as they should be.

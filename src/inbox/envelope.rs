@@ -6,9 +6,9 @@ use crate::providers::Provider;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::Value;
 
-/// The longest id or type, in bytes; those of the providers are far shorter.
+/// The maximum length of an id or a type, in bytes; those of the providers are far shorter.
 const MAX_WORD_BYTES: usize = 255;
-/// The last second that both engines store in the form that sorts: the end of the year 9999.
+/// The last second that both engines store in a sortable form: the end of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The reason to ignore an event that is about no object.

@@ -9,7 +9,7 @@ use crate::providers::Provider;
 use entity::inbox_events;
 use sea_orm::ActiveValue::Set;
 
-/// The longest error that is stored, in characters.
+/// The maximum length of a stored error, in characters.
 const MAX_ERROR_CHARS: usize = 2_000;
 
 /// Records `error` on the pending events of an object, and parks those that were tried too often.

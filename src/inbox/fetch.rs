@@ -1,5 +1,5 @@
-//! Fetches the newest version of an object from Stripe, as an event of the inbox, so that it is applied even where events
-//! are late, out of order or lost.
+//! Fetches the newest version of an object from Stripe, as an event of the inbox, so that it is applied even where
+//! events are late, out of order or lost.
 //!
 //! Objects are fetched before the transaction, never inside one. Where Stripe does not answer, the events alone decide.
 
@@ -101,7 +101,7 @@ pub(super) fn event_of(app: &App, mut object: Value, at: Option<DateTime<Utc>>, 
     })
 }
 
-/// Returns true where two versions of an object show the same state.
+/// Returns true if two versions of an object show the same state.
 pub(super) fn is_same(one: &Value, other: &Value) -> bool {
     let (Value::Object(one), Value::Object(other)) = (one, other) else { return one == other };
     let lasting = |fields: &Map<String, Value>, name: &str| {

@@ -12,7 +12,7 @@ use entity::{inbox_events, provider_objects};
 use sea_orm::ActiveValue::Set;
 use std::collections::BTreeSet;
 
-/// Stores the newest version of an object, and returns it; `None` for an object without any.
+/// Stores the newest version of an object and returns the object; `None` if there is no version.
 pub(super) async fn fold(
     store: Store<'_>,
     mirror: &mut Mirror<'_>,
@@ -72,7 +72,7 @@ pub(super) async fn ids_to_lock(
     Ok(references.flat_map(References::into_ids).chain([object_id.to_owned()]).collect())
 }
 
-/// Returns true where the newest version known shows the same state as a fetched one.
+/// Returns true if the newest known version shows the same state as a fetched one.
 pub(super) async fn is_known(store: Store<'_>, object_id: &str, row: &inbox_events::Model) -> Result<bool> {
     let fetched = ObjectVersion::read(store.provider, row.clone());
     if fetched.change == Change::Deletion {
@@ -88,8 +88,8 @@ async fn stored_newest(store: Store<'_>, object_id: &str) -> Result<Vec<ObjectVe
     Ok(events.into_iter().map(|event| ObjectVersion::read(store.provider, event)).collect())
 }
 
-/// Returns the payment of a part of a charge: the one that it names, else that of the charge. A charge without an intent
-/// is a payment by itself, and a charge that is not here yet is taken for one until it comes.
+/// Returns the payment of a part of a charge: the one that it names, else that of the charge. A charge without an
+/// intent is a payment by itself, and a charge that is not here yet is taken for one until it comes.
 async fn payment_of_charge(store: Store<'_>, references: &References) -> Result<Option<String>> {
     let names_charge = |charge: &&String| references.payment.as_ref().is_none_or(|payment| payment == *charge);
     let Some(charge) = references.charge.as_ref().filter(names_charge) else {

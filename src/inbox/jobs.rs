@@ -12,7 +12,7 @@ pub struct ApplyObject {
     pub object_id: String,
 }
 
-/// Applies the subscriptions again that bill for a price that changed.
+/// Reapplies the subscriptions to a price that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReapplyPrice {
     /// The provider of the price.
@@ -21,6 +21,6 @@ pub struct ReapplyPrice {
     pub price: String,
 }
 
-/// Applies the events that wait for things that are here, because they were missed when those arrived.
+/// Applies the events that wait for something that exists: a concurrent transaction missed them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct WakeWaiting {}

@@ -72,20 +72,20 @@ pub(super) struct KindEntry {
     pub(super) collection: Option<&'static str>,
     /// The query with which all objects are listed.
     pub(super) list_filters: &'static [(&'static str, &'static str)],
-    /// The part of the list that a comparison goes through.
+    /// The part of the list that a comparison covers.
     pub(super) sweep: Sweep,
     /// The records that depend on an object.
     pub(super) records: &'static [Dependent],
 }
 
-/// The part of a list that a comparison goes through.
+/// The part of a list that a comparison covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sweep {
     /// Nothing.
     Never,
     /// Every object.
     All,
-    /// The objects created in the span of the comparison: for kinds that grow without end.
+    /// The objects created in the span of the comparison, for kinds that grow without bound.
     Created,
 }
 
@@ -118,7 +118,7 @@ pub(super) enum DependentId {
 }
 
 impl KindEntry {
-    /// An entry of a kind that the provider offers no list of and that no record depends on.
+    /// Creates an entry of a kind that cannot be fetched and that no record depends on.
     pub(super) const fn new(kind: ObjectKind, name: &'static str) -> KindEntry {
         KindEntry { kind, name, collection: None, list_filters: &[], sweep: Sweep::Never, records: &[] }
     }
@@ -128,7 +128,7 @@ impl KindEntry {
         KindEntry { collection: Some(collection), ..self }
     }
 
-    /// Sets the path at which objects are fetched and listed, and the part that a comparison goes through.
+    /// Sets the path at which objects are fetched and listed, and the part that a comparison covers.
     pub(super) const fn swept_at(self, collection: &'static str, sweep: Sweep) -> KindEntry {
         KindEntry { collection: Some(collection), sweep, ..self }
     }

@@ -1,7 +1,7 @@
 //! The events of the payment providers: received, stored whole, and applied to our records in any order.
 //!
-//! Invariants: an event is stored once; a stored event is applied, waits, or is parked where admins see it; the mirrored
-//! rows follow from the newest versions of the providers' objects, whatever order these arrived in.
+//! Invariants: an event is stored once; a stored event is applied, waits, or is parked where admins see it; the
+//! mirrored rows follow from the newest versions of the providers' objects, whatever order these arrived in.
 
 mod answer;
 mod apply;

@@ -1,9 +1,10 @@
 //! Finds the newest of several versions of an object.
 //!
-//! Deliveries come in any order, and at Stripe many events share one second. Of the versions of the newest instant, these
-//! criteria decide, in this order: fetched versions win; the version of the object's creation loses; a version wins over
-//! those that it says the object was in before (`previous_attributes`); a state nearer to the end of the object's life
-//! wins. Versions that remain equal show the same state; their ids decide, so that every order of deliveries ends alike.
+//! Deliveries come in any order, and at Stripe many events share one second. Of the versions of the newest instant,
+//! these criteria decide, in this order: fetched versions win; the version of the object's creation loses; a version
+//! wins over those that it says the object was in before (`previous_attributes`); a state nearer to the end of the
+//! object's life wins. Versions that remain equal show the same state; their ids decide, so that every order of
+//! deliveries ends alike.
 
 use super::version::{Change, ObjectVersion};
 use serde_json::Value;
@@ -23,13 +24,13 @@ pub(super) fn newest(versions: &[ObjectVersion]) -> Option<&ObjectVersion> {
     })
 }
 
-/// Returns true where `later` says that the object was as `earlier` shows it, and is so no longer.
+/// Returns true if, according to `later`, the object was as `earlier` shows it and is not any more.
 fn follows(later: &ObjectVersion, earlier: &ObjectVersion) -> bool {
     let previous = &later.previous;
     !previous.is_null() && has_values(previous, &earlier.object) && !has_values(previous, &later.object)
 }
 
-/// Returns true where `object` has the values that `previous` names.
+/// Returns true if `object` has the values that `previous` lists.
 fn has_values(previous: &Value, object: &Value) -> bool {
     match (previous, object) {
         (Value::Object(names), object) => names.iter().all(|(name, value)| has_values(value, &object[name])),

@@ -23,7 +23,8 @@ pub(super) struct Object {
     pub(super) references: References,
 }
 
-/// The ids, at the provider, of the objects that an object belongs to. An object of one of these kinds refers to itself.
+/// The ids, at the provider, of the objects that an object belongs to. An object of one of these kinds refers to
+/// itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct References {
     pub(super) customer: Option<String>,

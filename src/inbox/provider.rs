@@ -1,4 +1,4 @@
-//! Everything that reads an object and differs between the two providers.
+//! Selects the reader of each provider: all code that differs between the two.
 
 use super::kinds::{KindEntry, ObjectKind, kind_named};
 use super::object::{Object, References, SubscriptionState};
@@ -39,7 +39,7 @@ impl Provider {
         }
     }
 
-    /// Takes the object out of an event, and the values that it says were different before, where it has them.
+    /// Takes the object out of an event, and its previous values as far as the event has them.
     pub(super) fn take_object(self, mut event: Value) -> (Value, Value) {
         match self {
             Provider::Stripe => (event["data"]["object"].take(), event["data"]["previous_attributes"].take()),
@@ -63,7 +63,7 @@ impl Provider {
         }
     }
 
-    /// Returns the types of events that say nothing of an object but that it is deleted.
+    /// Returns the types of events that contain nothing but the deletion of an object.
     pub(super) fn bare_deletions(self) -> &'static [&'static str] {
         match self {
             Provider::Stripe => &stripe::BARE_DELETIONS,
@@ -71,7 +71,7 @@ impl Provider {
         }
     }
 
-    /// Returns true for a type of event that says that its object is deleted.
+    /// Returns true for a type of event that reports a deletion.
     pub(super) fn is_deletion(self, event_type: &str) -> bool {
         match self {
             Provider::Stripe => stripe::is_deletion(event_type),
@@ -103,7 +103,7 @@ impl Provider {
         }
     }
 
-    /// Reads a price; `product` is its product, where that is here.
+    /// Reads a price; `product` is its product, if it is known.
     pub(super) fn read_price(self, object: &Object, product: Option<&Object>) -> Option<ObservedPrice> {
         match self {
             Provider::Stripe => stripe::price(object, product),
@@ -111,7 +111,7 @@ impl Provider {
         }
     }
 
-    /// Returns the prices inside a subscription, each with its product where that is inside too.
+    /// Returns the prices inside a subscription, each with its product if that is inside too.
     pub(super) fn embedded_prices(self, subscription: &Object) -> Vec<(Object, Option<Object>)> {
         match self {
             Provider::Stripe => stripe::embedded_prices(subscription).into_iter().map(|price| (price, None)).collect(),
@@ -155,8 +155,8 @@ impl Provider {
         }
     }
 
-    /// Reads purchased credits, of `unit` where the object names none. `payment` is our id of the payment and its newest
-    /// state, where it is here.
+    /// Reads purchased credits, of `unit` where the object names none. `payment` is our id of the payment and its
+    /// newest state, if it is known.
     pub(super) fn read_purchase(
         self,
         object: &Object,

@@ -1,4 +1,4 @@
-//! Applies the whole inbox again: after a fault of ours is fixed, after rows were lost, or to check that none differ.
+//! Applies the whole inbox again: after a bug was fixed, after rows were lost, or to check that no row differs.
 
 use super::apply::{Apply, Mode, Scope};
 use super::drift::Drift;
@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::Result;
 
-/// The most passes over objects that wait for each other.
+/// The maximum number of passes over objects that wait for each other.
 const MAX_PASSES: usize = 5;
 
 /// The outcome of a rebuild.
@@ -22,9 +22,9 @@ pub struct Rebuilt {
     pub drift: Drift,
 }
 
-/// Applies every event of the inbox as if none had been applied, object by object, each in a transaction of its own, and
-/// calls `show` with the number of objects that are done and of all. It may be interrupted and started again: rows that
-/// are as they should be are not touched.
+/// Applies every event of the inbox as if none had been applied, object by object, each in a transaction of its own,
+/// and calls `show` with the number of objects that are done and of all. It may be interrupted and started again: rows
+/// that are as they should be are not touched.
 pub async fn rebuild(
     app: &App,
     viewer: &Viewer,

@@ -26,7 +26,7 @@ pub struct Delivery<'d> {
     pub signature: Option<&'d str>,
     /// The body, byte for byte.
     pub body: &'d [u8],
-    /// The address of the sender, where it is known.
+    /// The address of the sender, if it is known.
     pub peer: Option<IpAddr>,
 }
 
@@ -133,7 +133,7 @@ pub(super) async fn insert_with_job(app: &App, provider: Provider, row: Model) -
         .await
 }
 
-/// Inserts an event; returns false where it is there already.
+/// Inserts an event; returns false if it exists already.
 pub(super) async fn insert(txn: &Txn, row: Model) -> Result<bool> {
     let id = row.id;
     let once = OnConflict::columns([Column::Provider, Column::ExternalId]).do_nothing().to_owned();

@@ -1,5 +1,5 @@
-//! Applies events of the inbox again: parked ones once their cause is fixed, or any that an admin picks. An event that was
-//! applied before changes nothing when it is applied again.
+//! Applies events of the inbox again: parked ones once their cause is fixed, or any that an admin picks. An event that
+//! was applied before changes nothing when it is applied again.
 
 use super::apply::{Apply, Mode, Scope};
 use super::drift::Drift;
@@ -19,7 +19,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// The most events that one call applies again.
+/// The maximum number of events that one call applies again.
 pub const MAX_REPLAYED: u64 = 1_000;
 
 /// The outcome of a replay.
@@ -27,7 +27,7 @@ pub const MAX_REPLAYED: u64 = 1_000;
 pub struct Replay {
     /// The number of events that are applied again.
     pub events: usize,
-    /// True where more events match.
+    /// True if more events match.
     pub more: bool,
     /// The rows that would change in a dry run; empty otherwise, because the worker applies the events later.
     pub drift: Drift,

@@ -31,15 +31,15 @@ pub(super) struct ObjectVersion {
     pub(super) api_version: Option<String>,
     /// The provider's time.
     pub(super) occurred_at: DateTime<Utc>,
-    /// True where we asked for the object, false where the provider sent it.
+    /// True if the object was fetched, false if the provider sent it.
     pub(super) fetched: bool,
     /// The change that the event reports.
     pub(super) change: Change,
-    /// True where the event was applied before.
+    /// True if the event was applied before.
     pub(super) applied: bool,
     /// The object.
     pub(super) object: Value,
-    /// The values that changed, as they were before; null where the provider does not say.
+    /// The previous values of the changed fields; null if the provider does not send them.
     pub(super) previous: Value,
     /// The rank of the state by how near it is to the end of the object's life.
     pub(super) progress: u8,

@@ -1,8 +1,8 @@
-//! The things that an event may wait for.
+//! The users, owners and objects that an event may wait for.
 
 use std::fmt;
 
-/// Something that has to be here before an event can be applied, as stored in `inbox_events.waits_for`.
+/// A prerequisite of an event, as stored in `inbox_events.waits_for`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum WaitKey {
     /// A user of the host application, by the host application's id.

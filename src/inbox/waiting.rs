@@ -1,7 +1,8 @@
 //! Enqueues objects whose events wait for something.
 //!
-//! The transaction that brings a thing wakes the events that wait for it. Because two transactions may miss each other,
-//! one bringing a thing and one beginning to wait for it, a schedule looks for events that wait for things that are here.
+//! The transaction that inserts a user, an owner or an object wakes the events that wait for it. A concurrent
+//! transaction that starts to wait may miss this, so a schedule enqueues the events that wait for something that
+//! exists.
 
 use super::jobs::{ApplyObject, ReapplyPrice};
 use super::store;
@@ -13,7 +14,7 @@ use crate::providers::Provider;
 use crate::subscriptions;
 use futures_util::future::BoxFuture;
 
-/// The most objects that one transaction enqueues: few enough not to block the queue for long.
+/// The maximum number of objects that one transaction enqueues: few enough not to block the queue for long.
 const MAX_OBJECTS: u64 = 500;
 
 /// Enqueues the objects whose events wait for `key`.
@@ -21,7 +22,7 @@ pub(super) async fn wake(txn: &Txn, key: &WaitKey) -> Result<()> {
     enqueue(txn, store::waiting_for(txn, key).await?).await
 }
 
-/// Enqueues the job that applies the subscriptions again that bill for a price.
+/// Enqueues the job that reapplies the subscriptions to a price.
 pub(super) async fn enqueue_price(txn: &Txn, provider: Provider, external_id: &str) -> Result<()> {
     txn.enqueue(&ReapplyPrice { provider, price: external_id.to_owned() }).await
 }
@@ -32,12 +33,12 @@ pub(super) async fn wake_user(app: &App, user: &str) -> Result<()> {
     enqueue_alone(app, move |txn| Box::pin(async move { store::waiting_for(txn, &key).await })).await
 }
 
-/// Enqueues the objects that wait for things that are here.
+/// Enqueues the objects that wait for something that exists.
 pub(super) async fn wake_all(app: &App) -> Result<()> {
     enqueue_alone(app, |txn| Box::pin(store::waiting_in_vain(txn))).await
 }
 
-/// Enqueues the subscriptions that bill for a price.
+/// Enqueues the subscriptions to a price.
 pub(super) async fn reapply_price(app: &App, provider: Provider, price: &str) -> Result<()> {
     let mut after = String::new();
     loop {
@@ -56,8 +57,8 @@ where
     app.db.write(move |txn| Box::pin(async move { enqueue(txn, objects(txn).await?).await })).await
 }
 
-/// Enqueues objects, in the order of their keys: two transactions that enqueue the same objects would otherwise wait for
-/// each other.
+/// Enqueues objects, in the order of their keys: two transactions that enqueue the same objects would otherwise wait
+/// for each other.
 pub(super) async fn enqueue(txn: &Txn, mut objects: Vec<ApplyObject>) -> Result<()> {
     objects.sort();
     for job in objects {

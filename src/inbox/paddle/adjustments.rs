@@ -1,7 +1,7 @@
 //! Reads adjustments: refunds, credits and chargebacks of a transaction, and their reversals.
 //!
-//! Paddle reverses an adjustment in two ways, and may do both: it sets its status to `reversed`, or adds another adjustment
-//! whose action ends in `_reverse`. The latter does not name the adjustment that it reverses.
+//! Paddle reverses an adjustment in two ways, and may do both: it sets its status to `reversed`, or adds another
+//! adjustment whose action ends in `_reverse`. The latter does not name the adjustment that it reverses.
 
 use super::fields::{created_at, natural, updated_at};
 use crate::inbox::json::{at, minor, text};
@@ -9,8 +9,8 @@ use crate::inbox::object::Object;
 use crate::payments::{DisputeStatus, ObservedDispute, ObservedRefund, RefundStatus};
 use serde_json::Value;
 
-/// Returns the amount that adjustments with one of `actions` gave back to the customer, net of reversals; `amount` returns
-/// the amount of one that counts.
+/// Returns the amount that adjustments with one of `actions` gave back to the customer, net of reversals; `amount`
+/// returns the amount of one that counts.
 pub(super) fn given_back(adjustments: &[&Object], actions: &[&str], amount: impl Fn(&Value) -> i64) -> i64 {
     let sum = |action: &str, reverse: bool, status: &str| {
         let these = adjustments.iter().filter(|adjustment| {
@@ -71,8 +71,8 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
     with_reversals(adjustments, "refund").into_iter().filter_map(refund).collect()
 }
 
-/// Returns the disputes among the adjustments. Paddle answers banks itself and reports a chargeback when the money is gone,
-/// so it is lost until it is reversed; a warning has taken nothing yet.
+/// Returns the disputes among the adjustments. Paddle answers banks itself and reports a chargeback when the money is
+/// gone, so it is lost until it is reversed; a warning has taken nothing yet.
 pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<ObservedDispute> {
     let dispute = |action: &str, (dispute, reversal): (&Object, Option<&Object>)| {
         let provider_status = text(&dispute.payload, "status")?;
@@ -107,8 +107,8 @@ pub(super) fn is_disputed(adjustments: &[&Object]) -> bool {
     actions.into_iter().any(|(action, _)| ["chargeback", "chargeback_warning"].contains(&action))
 }
 
-/// Returns the adjustments of an action, oldest first, each with its reversal. A reversal belongs to the oldest adjustment
-/// of the same amount that has none yet. Disputes are reversed as a whole, so any amount will do for them.
+/// Returns the adjustments of an action, oldest first, each with its reversal. A reversal belongs to the oldest
+/// adjustment of the same amount that has none yet. Disputes are reversed as a whole, so any amount will do for them.
 fn with_reversals<'a>(adjustments: &[&'a Object], action: &str) -> Vec<(&'a Object, Option<&'a Object>)> {
     let of = |reverse: bool| {
         let mut these: Vec<_> =

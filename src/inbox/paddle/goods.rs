@@ -11,8 +11,8 @@ use crate::inbox::object::Object;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The actions that take goods back. A credit does, because the buyer has their value in the balance or off the invoice. A
-/// warning of a chargeback does not, because no money has moved.
+/// The actions that take goods back. A credit does, because the buyer has their value in the balance or off the
+/// invoice. A warning of a chargeback does not, because no money has moved.
 const RETURNS: [&str; 3] = ["refund", "credit", "chargeback"];
 
 /// Licences of one product that a transaction sold.
@@ -26,8 +26,8 @@ pub(in crate::inbox) struct Licences {
     pub(in crate::inbox) revoked_units: i64,
 }
 
-/// Returns the licences that a completed transaction sold, by product: one for each unit of a price of the kind `license`,
-/// of which one is revoked for each whole unit that was paid back.
+/// Returns the licences that a completed transaction sold, by product: one for each unit of a price of the kind
+/// `license`, of which one is revoked for each whole unit that was paid back.
 pub(in crate::inbox) fn licences(transaction: &Object, adjustments: &[&Object]) -> Vec<Licences> {
     let mut all: Vec<Licences> = Vec::new();
     if text(&transaction.payload, "status") != Some("completed") {
@@ -61,9 +61,9 @@ fn revoked(line: &Line<'_>, adjustments: &[&Object]) -> i64 {
     by_unit.max(i64::try_from(by_share).unwrap_or(i64::MAX)).min(line.quantity)
 }
 
-/// Returns the credits that a paid transaction bought: those of each price whose custom data, or its product's, says `credits`,
-/// times the quantity. Their unit is in `credit_unit`, else it is `default_unit`; one transaction buys credits of one
-/// unit, the first. `payment_id` is our id of the payment, where there is one.
+/// Returns the credits that a paid transaction bought: those of each price whose custom data, or its product's, says
+/// `credits`, times the quantity. Their unit is in `credit_unit`, else it is `default_unit`; one transaction buys
+/// credits of one unit, the first. `payment_id` is our id of the payment, where there is one.
 pub(in crate::inbox) fn purchase(
     transaction: &Object,
     adjustments: &[&Object],

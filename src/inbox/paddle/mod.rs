@@ -1,7 +1,8 @@
 //! Reads Paddle Billing's objects into observed records.
 //!
-//! These are pure functions of the newest version of each object: nothing is read from the database or the clock. Values
-//! that are missing or malformed are left out, and nothing panics, because nobody knows what will be sent next year.
+//! These are pure functions of the newest version of each object: nothing is read from the database or the clock.
+//! Values that are missing or malformed are left out, and nothing panics, because nobody knows what will be sent next
+//! year.
 
 mod adjustments;
 mod catalogue;

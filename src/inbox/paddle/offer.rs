@@ -12,8 +12,8 @@ pub(super) enum Kind {
     Licence,
 }
 
-/// A price with its product, where that is known. Both may have custom data; each field is taken from the price first, so
-/// that a product may name the goods and its prices their number.
+/// A price with its product, where that is known. Both may have custom data; each field is taken from the price first,
+/// so that a product may name the goods and its prices their number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Offer<'a> {
     pub(super) price: &'a Value,

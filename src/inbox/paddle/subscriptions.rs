@@ -118,8 +118,8 @@ fn items(object: &Object) -> Vec<ObservedItem> {
     items
 }
 
-/// Reads the price of one unit in the subscription's currency: the price's own, or the one that is set for other countries.
-/// `None` where Paddle converts the currency or where countries differ.
+/// Reads the price of one unit in the subscription's currency: the price's own, or the one that is set for other
+/// countries. `None` where Paddle converts the currency or where countries differ.
 fn unit_amount(price: &Value, paid_in: &str) -> Option<i64> {
     let amount = |priced: &Value| {
         let same = currency(priced, "unit_price.currency_code").as_deref() == Some(paid_in);

@@ -61,9 +61,9 @@ pub(in crate::inbox) fn invoice(transaction: &Object) -> Option<ObservedInvoice>
 
 /// Reads a transaction as a payment, with the refunds and disputes among its adjustments.
 ///
-/// `None` where nothing has to be paid, and for a transaction that was neither billed nor attempted: a draft, or a checkout
-/// that nobody has paid at. An amount paid from a credit balance is no payment. Until Paddle says `paid`, the payment has
-/// failed where the newest attempt has, though Paddle may try again.
+/// `None` where nothing has to be paid, and for a transaction that was neither billed nor attempted: a draft, or a
+/// checkout that nobody has paid at. An amount paid from a credit balance is no payment. Until Paddle says `paid`, the
+/// payment has failed where the newest attempt has, though Paddle may try again.
 pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -> Option<ObservedPayment> {
     let payload = &transaction.payload;
     if !is_payment(payload) {
@@ -86,8 +86,8 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
     let succeeded = status == PaymentStatus::Succeeded;
     let charge = captured(payload).or(newest).and_then(|attempt| text(attempt, "payment_attempt_id"));
     let failure = latest(failed.clone(), "created_at").and_then(|attempt| text(attempt, "error_code"));
-    // Credits are left out: they lower the debt or go to a balance, and no money returns. So are chargebacks, which count
-    // as disputes.
+    // Credits are left out: they lower the debt or go to a balance, and no money returns. So are chargebacks, which
+    // count as disputes.
     let refunded = given_back(adjustments, &["refund"], total).clamp(0, due);
     let lines = lines(payload);
     Some(ObservedPayment {

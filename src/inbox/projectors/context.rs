@@ -18,7 +18,7 @@ pub(super) const NAMING_KINDS: [ObjectKind; 3] =
 /// The outcome of projecting the records that depend on an object.
 #[derive(Debug, Default)]
 pub(in crate::inbox) struct Outcome {
-    /// The thing that has to be here before the object's records can be written.
+    /// The prerequisite of the object's records that is missing.
     pub(in crate::inbox) waits_for: Option<WaitKey>,
     /// A note for admins.
     pub(in crate::inbox) note: Option<String>,
@@ -27,7 +27,7 @@ pub(in crate::inbox) struct Outcome {
 /// A reason why a record was not written.
 #[derive(Debug)]
 pub(super) enum Blocked {
-    /// Something has to be here first.
+    /// A prerequisite is missing.
     WaitsFor(WaitKey),
     Failed(Error),
 }
@@ -58,7 +58,7 @@ impl<'a, 'm> Projection<'a, 'm> {
         Projection { store, mirror, max_devices, queue, payments, note: None }
     }
 
-    /// Returns the object with this id; blocked until it is here.
+    /// Returns the object with this id; blocked until it arrives.
     pub(super) async fn object(&self, id: &str) -> Result<Object, Blocked> {
         self.store.object(id).await?.ok_or_else(|| Blocked::object(id))
     }
@@ -81,7 +81,7 @@ impl<'a, 'm> Projection<'a, 'm> {
 }
 
 impl Blocked {
-    /// The object with this id has to be here first.
+    /// The object with this id is missing.
     pub(super) fn object(id: &str) -> Blocked {
         Blocked::WaitsFor(WaitKey::Object(id.to_owned()))
     }

@@ -1,7 +1,7 @@
 //! Derives records from objects.
 //!
-//! A record is derived from the newest versions of all objects that say something about it. Objects that it refers to may
-//! be missing; it is then written without them, and again when they arrive.
+//! A record is derived from the newest versions of all objects that say something about it. Objects that it refers to
+//! may be missing; it is then written without them, and again when they arrive.
 
 mod catalogue;
 mod context;

@@ -55,7 +55,7 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     let missing: Vec<String> = invoices.filter(|id| related.iter().all(|object| object.external_id != *id)).collect();
     related.extend(ctx.store.objects_of(&missing).await?);
     let Some(payment) = ctx.store.provider.read_payment(id, &related) else {
-        // Either there is nothing to pay, or the object that says so is not here yet.
+        // Either there is nothing to pay, or the object of the payment has not arrived yet.
         let known = related.iter().any(|object| PAYMENT_KINDS.contains(&object.kind));
         return if known { Ok(()) } else { Err(Blocked::object(id)) };
     };
@@ -82,7 +82,7 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     Ok(())
 }
 
-/// Returns the payment that an object belongs to, with our id of it; projects it first where that was not done yet.
+/// Returns the payment that an object belongs to, with our id of it; projects it first if that was not done yet.
 async fn payment_of(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<Option<(Uuid, ObservedPayment)>> {
     let Some(id) = &object.references.payment else { return Ok(None) };
     if !ctx.payments.contains_key(id) {

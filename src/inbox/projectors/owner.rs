@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 impl Projection<'_, '_> {
     /// Returns the account that the first of `objects` names that names one, else the account of the customer. Blocked
-    /// until the named user or the customer's owner is here, and by `unnamed` where nothing names anyone.
+    /// until the named user or the customer's owner exists, and by `unnamed` if nothing names anyone.
     pub(super) async fn owner(
         &self,
         objects: &[&Object],

@@ -48,7 +48,7 @@ async fn related(ctx: &Projection<'_, '_>, id: &str) -> Result<Vec<Object>> {
     Ok(related)
 }
 
-/// Projects the prices inside an object that are not here as objects of their own.
+/// Projects the prices inside an object that have not arrived as objects of their own.
 async fn project_embedded_prices(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<()> {
     for (price, product) in ctx.store.provider.embedded_prices(object) {
         if ctx.store.object(&price.external_id).await?.is_some() {

@@ -1,4 +1,4 @@
-//! Compares what is here with Stripe, page by page.
+//! Compares the mirror with Stripe, page by page.
 
 use super::list::List;
 use crate::app::App;
@@ -25,9 +25,9 @@ pub struct Reconciled {
     pub compared: usize,
     /// The number of these that Stripe shows differently.
     pub differing: usize,
-    /// True where everything was compared, false where the comparison stopped at its limit of pages.
+    /// True if everything was compared, false if the comparison stopped at its limit of pages.
     pub complete: bool,
-    /// The rows of ours that differed.
+    /// The rows that differed.
     pub drift: Drift,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Comparer<'a> {
         Ok(Comparer { app, client, mode, pages_left: max_pages, found })
     }
 
-    /// Goes through a list from the id `after` on, and returns the id at which it stopped at the limit of pages.
+    /// Compares a list from the id `after` on. Returns the last id if it stopped at the limit of pages.
     pub(super) async fn list(
         &mut self,
         list: List,
@@ -79,7 +79,7 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    /// Goes through one page of a list.
+    /// Compares one page of a list.
     pub(super) async fn page(&mut self, list: List, filters: &[(&str, &str)], after: Option<&str>) -> Result<Position> {
         self.pages_left = self.pages_left.saturating_sub(1);
         let after = after.filter(|after| !after.is_empty());
@@ -93,7 +93,7 @@ impl<'a> Comparer<'a> {
         Ok(position)
     }
 
-    /// Compares one object; an object that Stripe does not have is left as it is.
+    /// Compares one object. An object that Stripe does not have is not changed.
     pub(super) async fn fetch(&mut self, kind: ObjectKind, id: &str) -> Result<()> {
         let Some(collection) = stripe::entry(kind).and_then(|entry| entry.collection) else { return Ok(()) };
         match self.client.get_with(collection, id, &[]).await {
@@ -127,7 +127,7 @@ impl<'a> Comparer<'a> {
         Ok(())
     }
 
-    /// Applies the objects that differ from those that are here.
+    /// Applies the objects that differ from the mirror.
     async fn compare(&mut self, page: Page) -> Result<()> {
         let known = store::payloads(self.app.db.read(), Provider::Stripe, &ids(&page)).await?;
         for object in page.objects {

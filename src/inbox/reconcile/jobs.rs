@@ -9,12 +9,12 @@ use crate::jobs::Job;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// The most pages that one step asks for.
+/// The maximum number of pages that one step requests.
 const MAX_PAGES: usize = 20;
-/// The age up to which objects of the kinds that grow without end are compared.
+/// The maximum age of compared objects, for kinds that grow without bound.
 const SWEEP_AGE: TimeDelta = TimeDelta::days(3);
 
-/// Applies events that never arrived, where a key of Stripe's API is configured.
+/// Applies events that never arrived, if a key of Stripe's API is configured.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ReconcileEvents {}
 
@@ -30,7 +30,7 @@ impl Job for ReconcileEvents {
     }
 }
 
-/// Compares Stripe's objects with ours, where a key of Stripe's API is configured.
+/// Compares Stripe's objects with the mirror, if a key of Stripe's API is configured.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct SweepObjects {}
 

@@ -1,4 +1,4 @@
-//! The lists of Stripe that are compared with what is here.
+//! The lists of Stripe that are compared with the mirror.
 
 use crate::inbox::kinds::{ObjectKind, Sweep};
 use crate::inbox::stripe;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Stripe's name for events.
 const EVENT: &str = "event";
 
-/// A list of Stripe: its events, or the objects of a kind. In jobs it is Stripe's name for what is listed.
+/// A list of Stripe: its events, or the objects of a kind. Jobs store Stripe's name for these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum List {
@@ -24,7 +24,7 @@ impl List {
         entries.map(|entry| List::Objects(entry.kind))
     }
 
-    /// Returns Stripe's name for what is listed.
+    /// Returns Stripe's name for the objects of the list.
     pub(super) fn name(self) -> &'static str {
         match self {
             List::Events => EVENT,
@@ -32,7 +32,7 @@ impl List {
         }
     }
 
-    /// Returns the query of the list without parameters of its caller.
+    /// Returns the filters that every request for the list has.
     pub(super) fn filters(self) -> &'static [(&'static str, &'static str)] {
         match self {
             List::Events => &[],
@@ -40,7 +40,7 @@ impl List {
         }
     }
 
-    /// Returns true for a list that is gone through from a time on, false for one that is gone through as a whole.
+    /// Returns true if only objects created in the span are compared, false if all are.
     pub(super) fn is_by_creation(self) -> bool {
         match self {
             List::Events => true,

@@ -1,5 +1,5 @@
-//! Compares what is here with Stripe, and applies what never arrived: missed events, and objects that differ although no
-//! event says why. It goes through the inbox like everything else, so the same rules apply to it and it can be seen there.
+//! Compares the mirror with Stripe, and applies missed events and objects that differ although no event says why. Both
+//! go through the inbox, so the same rules apply to them and admins see them there.
 
 mod comparer;
 mod jobs;
@@ -31,15 +31,15 @@ const KINDS_OF_CUSTOMER: [ObjectKind; 4] =
 /// The extent of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct Comparison {
-    /// The time from which events, and objects of the kinds that grow without end, are compared.
+    /// The time from which events, and objects of kinds that grow without bound, are compared.
     pub since: DateTime<Utc>,
     /// True to report what differs without applying it.
     pub dry_run: bool,
-    /// The most pages that Stripe is asked for.
+    /// The maximum number of requested pages.
     pub max_pages: usize,
 }
 
-/// Compares everything with Stripe, and calls `show` with the progress now and then.
+/// Compares everything with Stripe, and reports the progress to `show`.
 pub async fn reconcile(
     app: &App,
     viewer: &Viewer,
@@ -75,8 +75,8 @@ pub async fn reconcile(
     Ok(found)
 }
 
-/// Fetches an account's customers from Stripe, and the newest hundred of their subscriptions, invoices and payments each,
-/// and applies what differs.
+/// Fetches an account's customers from Stripe, and the newest hundred of their subscriptions, invoices and payments
+/// each, and applies what differs.
 pub async fn resync_account(app: &App, viewer: &Viewer, account_id: Uuid) -> Result<Reconciled> {
     authorize(viewer)?;
     if !account_exists(app.db.read(), account_id).await? {

@@ -12,15 +12,15 @@ use entity::inbox_events::Model;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-/// The object of the reports that say that no event was missed up to their time.
+/// The object id of the reports that confirm that no event was missed up to their time.
 const MARK: &str = "tollgate:reconciled";
 /// The type of the event that holds a report.
 const REPORT: &str = "tollgate.reconciled";
-/// The most differences that a report holds.
+/// The maximum number of differences in a report.
 const MAX_DIFFERENCES: usize = 100;
 /// The time by which two comparisons of events overlap: an event may be listed late.
 const OVERLAP: TimeDelta = TimeDelta::hours(1);
-/// The age up to which Stripe surely lists events; it keeps them for thirty days.
+/// The maximum age of events that Stripe surely lists; it keeps them for thirty days.
 const MAX_AGE: TimeDelta = TimeDelta::days(29);
 
 /// The span of time that a comparison covers.

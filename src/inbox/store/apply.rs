@@ -107,7 +107,7 @@ impl Store<'_> {
         Ok(self.row(external_id).await?.and_then(|row| self.read(row)))
     }
 
-    /// Returns the objects with these ids, as far as they are here, by id.
+    /// Returns the objects with these ids, as far as they exist, by id.
     pub(in crate::inbox) async fn objects_of(self, external_ids: &[String]) -> Result<Vec<Object>> {
         use provider_objects::Column;
         if external_ids.is_empty() {
@@ -156,7 +156,7 @@ pub(in crate::inbox) async fn waiting_for(txn: &Txn, key: &WaitKey) -> Result<Ve
     waiting_objects(txn, rows).await
 }
 
-/// Returns the objects whose events wait for things that are already here.
+/// Returns the objects whose events wait for something that exists.
 pub(in crate::inbox) async fn waiting_in_vain(txn: &Txn) -> Result<Vec<ApplyObject>> {
     const HERE: &str = "waits_for LIKE 'user:%' AND EXISTS (SELECT 1 FROM user_identities \
          WHERE subject = substr(waits_for, 6)) \

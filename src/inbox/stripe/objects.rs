@@ -7,11 +7,11 @@ use crate::inbox::object::{Object, References};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The types of events that say nothing of an object but that it is deleted.
+/// The types of events that contain nothing but the deletion of an object.
 pub(in crate::inbox) const BARE_DELETIONS: [&str; 4] =
     ["customer.deleted", "product.deleted", "price.deleted", "coupon.deleted"];
 
-/// Returns true for a type of event that says that its object is deleted.
+/// Returns true for a type of event that reports a deletion.
 pub(in crate::inbox) fn is_deletion(event_type: &str) -> bool {
     BARE_DELETIONS.contains(&event_type) || event_type == "customer.discount.deleted"
 }

@@ -183,8 +183,9 @@ pub(in crate::inbox) fn buys_credits(object: &Object) -> bool {
     object.kind == ObjectKind::PaymentIntent && !at(&object.payload, "metadata.tollgate_credits").is_null()
 }
 
-/// Reads credits that were bought and paid: in a Checkout session of mode `payment` with `credits` in its metadata, or by
-/// a payment of ours with `tollgate_credits`. `paid` is our id of the payment and its newest state, where it is here.
+/// Reads credits that were bought and paid: in a Checkout session of mode `payment` with `credits` in its metadata, or
+/// by a payment of ours with `tollgate_credits`. `paid` is our id of the payment and its newest state, where it is
+/// here.
 pub(in crate::inbox) fn purchase(
     bought: &Object,
     unit: &str,
