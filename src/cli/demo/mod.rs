@@ -4,7 +4,6 @@ mod callers;
 mod shop;
 mod welcome;
 
-use crate::app::App;
 use crate::config::{Config, DatabaseUrl, JwtKeys, Secret};
 use crate::http;
 use anyhow::Context;
