@@ -109,7 +109,7 @@ async fn a_forged_one_is_refused_in_every_way_and_leaves_a_security_event(test: 
             let mut all = forgeries(provider, test.app.now().timestamp(), body.as_bytes());
             assert_eq!(all.len(), 15);
             let (what, header, body) = all.swap_remove(number);
-            refused(&send(test, provider, header.as_deref(), &body).await, "the signature is not valid");
+            refused(&send(test, provider, header.as_deref(), &body).await, "The signature is not valid.");
             let detail = "SELECT detail FROM security_events ORDER BY last_at DESC LIMIT 1";
             let detail: String = sql::column(test.app.db.read(), detail, []).await.remove(0);
             assert_eq!(detail, format!("{}: {what}", provider.name()), "{header:?}");
@@ -120,7 +120,7 @@ async fn a_forged_one_is_refused_in_every_way_and_leaves_a_security_event(test: 
         let twice = Request::post(format!("/webhooks/{}", provider.name()))
             .header(provider.signature_header(), &good)
             .header(provider.signature_header(), &good);
-        refused(&test.send(twice.body(Body::from(body)).unwrap()).await, "the signature is not valid");
+        refused(&test.send(twice.body(Body::from(body)).unwrap()).await, "The signature is not valid.");
     }
     assert!(events(test).await.is_empty() && queued(test).await.is_empty() && told(test).await.is_empty());
     test.advance(chrono::TimeDelta::minutes(1));
