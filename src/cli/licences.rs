@@ -7,21 +7,20 @@ use crate::licences::{self, Backfill};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Licences of a desktop application.
+/// Licences for a desktop application.
 #[derive(Debug, Subcommand)]
 pub(super) enum Licences {
     /// Issue a licence to every account that never had one.
     ///
-    /// Its owner is shown the key when they ask for it. Broken off, it goes on when it is run again, and gives nobody
-    /// two.
+    /// Owners get their key on request. The command can be interrupted and run again; no account gets two licences.
     IssueMissing {
-        /// On how many devices each may be used at a time; as configured, where it is left out.
+        /// Number of devices for each licence, 1 to 10000 [default: license_max_devices].
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=10_000))]
         max_devices: Option<i64>,
-        /// Which accounts get one: individual, couple, team or organisation.
+        /// Kind of the accounts.
         #[arg(long, default_value = "individual", value_parser = ["individual", "couple", "team", "organisation"])]
         kind: String,
-        /// Say what would be done, and do nothing.
+        /// Show the numbers without issuing anything.
         #[arg(long)]
         dry_run: bool,
     },

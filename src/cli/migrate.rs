@@ -5,20 +5,20 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use migration::State;
 
-/// Changes of the schema.
+/// Migrations of the database.
 #[derive(Debug, Subcommand)]
 pub(super) enum Migrate {
-    /// Apply every pending change, each in a transaction; several processes may do so at once.
+    /// Apply every pending migration, each in a transaction. Several processes can do so at once.
     Up,
-    /// Undo the newest changes, with what is in their tables.
+    /// Revert the newest migrations and delete the data in their tables; refused for a production database.
     Down {
-        /// How many.
+        /// Number of migrations to revert.
         #[arg(long, default_value_t = 1)]
         count: usize,
     },
-    /// List every change and whether it is applied.
+    /// List every migration as applied or pending.
     Status,
-    /// End with 1 unless the schema is the one that this version needs; for scripts.
+    /// Exit with status 1 if migrations are pending, for scripts.
     Check,
 }
 
@@ -32,26 +32,30 @@ impl Migrate {
             }
             Migrate::Down { count } => {
                 if app.db.environment().await.ok().flatten().as_deref() == Some("production") {
-                    bail!("this database is marked as one for production; undoing a change would lose its rows");
+                    bail!(
+                        "This database is marked as one for production. Reverting a migration would delete its rows."
+                    );
                 }
                 report("undone", &migration::down(app.db.schema(), count).await?);
             }
             Migrate::Status => {
-                for step in migration::status(app.db.schema()).await.context("the schema cannot be read")? {
+                for step in
+                    migration::status(app.db.schema()).await.context("The migrations of the database cannot be read")?
+                {
                     let state = if step.state == State::Applied { "applied" } else { "pending" };
                     println!("{state}  {}", step.name);
                 }
             }
             Migrate::Check => match app.db.pending_migrations().await.map_err(anyhow::Error::new).map_err(innermost)? {
                 0 => println!("the schema is up to date"),
-                pending => bail!("{pending} changes are pending; run tollgate migrate up"),
+                pending => bail!("{pending} migrations are pending. Run `tollgate migrate up`."),
             },
         }
         Ok(())
     }
 }
 
-/// On the command line the cause is what helps.
+/// Reduces an error to its innermost cause, which is the most useful part on the command line.
 fn innermost(error: anyhow::Error) -> anyhow::Error {
     match error.chain().last() {
         Some(cause) => anyhow::anyhow!("{cause}"),

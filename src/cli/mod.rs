@@ -28,7 +28,7 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version, after_long_help = config::help())]
 struct Cli {
-    /// The file with the settings; tollgate.toml where there is one and none is named.
+    /// File of settings. Without it, tollgate.toml is read if it exists.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -38,21 +38,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API and do the background work, until SIGTERM or ctrl-c.
+    /// Serve the API and run background jobs until SIGTERM or ctrl-c.
     Serve(serve::Serve),
-    /// Do the background work alone, until SIGTERM or ctrl-c.
+    /// Run background jobs only, until SIGTERM or ctrl-c.
     #[command(after_long_help = config::help())]
     Worker,
-    /// Make up a company in a database of its own, and serve it: nothing to set up.
+    /// Serve a made-up company in a database of its own, without any set-up.
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
-    /// Change the schema of the database, or look at it.
+    /// Migrate the database, or show the state of its migrations.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Fill an empty database with a made-up company, the same one for the same seed.
+    /// Fill an empty database with a made-up company; the same seed gives the same company.
     #[cfg(feature = "demo")]
     Seed(seed::Seed),
-    /// Issue licences of a desktop application.
+    /// Issue licences for a desktop application.
     #[command(subcommand)]
     Licences(licences::Licences),
     /// Apply events of the payment providers again.
@@ -60,15 +60,15 @@ enum Command {
     Inbox(inbox::Inbox),
     /// Compare the mirror with Stripe, and apply what never arrived.
     Reconcile(reconcile::Reconcile),
-    /// Print a token for the configured HS256 secret.
+    /// Print a token signed with jwt_hs256_secret.
     Token(token::Token),
     /// Print the GraphQL schema.
     Schema,
-    /// Empty the database, unless it is marked as one for production.
+    /// Delete every row of the database; refused for a production database.
     Reset(reset::Reset),
 }
 
-/// Runs the command that the arguments name. Wrong settings or arguments end with 2, other failures with 1.
+/// Runs the command. The exit status is 2 for wrong settings or arguments and 1 for other failures.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli).await {
@@ -110,7 +110,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Reconcile(reconcile) => reconcile.run(config).await,
         Command::Token(token) => token.run(config).await,
         Command::Reset(reset) => reset.run(config).await,
-        Command::Schema => unreachable!("answered above, without settings"),
+        Command::Schema => unreachable!("handled above, without settings"),
     }
 }
 

@@ -13,17 +13,17 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// Serves the API and does the background work until SIGTERM or ctrl-c.
+/// Serves the API and runs background jobs until SIGTERM or ctrl-c.
 #[derive(Debug, Args)]
 #[command(after_long_help = config::help())]
 pub(super) struct Serve {
-    /// Leave the background work to others, such as `tollgate worker`.
+    /// Run no background jobs; `tollgate worker` runs them elsewhere.
     #[arg(long)]
     no_worker: bool,
 }
 
 impl Serve {
-    /// Serves until told to stop.
+    /// Serves until a signal to stop.
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
         let app = prepare(config).await?;
         let listener = bind(&app.config).await?;
@@ -31,8 +31,8 @@ impl Serve {
     }
 }
 
-/// The app of a command that goes on until told to stop. In development the schema is brought up to date first; in
-/// production that is a step of its own, and until it is done `/readyz` says so.
+/// Opens the app of a command that runs until a signal to stop. In development it migrates the database first; in
+/// production that is a separate step, and `/readyz` reports pending migrations.
 pub(super) async fn prepare(config: Config) -> anyhow::Result<Arc<App>> {
     let app = Arc::new(super::open::app(config).await?);
     match app.config.environment {
@@ -46,30 +46,31 @@ async fn migrate(app: &App) -> anyhow::Result<()> {
     match app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await {
         Ok(applied) if applied.is_empty() => Ok(()),
         Ok(applied) => {
-            tracing::info!(changes = applied.len(), "schema brought up to date");
+            tracing::info!(changes = applied.len(), "migrations applied");
             Ok(())
         }
-        // It may come back; until then /readyz says so.
+        // It may recover; /readyz reports it until then.
         Err(Error::Unavailable(what, cause)) => {
             tracing::warn!(cause = format!("{cause:#}"), "{what} does not answer");
             Ok(())
         }
-        Err(error) => Err(error).context("the schema cannot be brought up to date"),
+        Err(error) => Err(error).context("The database cannot be migrated"),
     }
 }
 
-/// Takes the configured address.
+/// Binds the configured address.
 pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     let address = config.listen;
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; set TOLLGATE_LISTEN"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("Cannot listen on {address}. Set TOLLGATE_LISTEN to another address"))
 }
 
-/// Serves a prepared app on a listener, and other routes beside it if there are any, and does its jobs unless others
-/// do, until told to stop.
+/// Serves an app on a listener, with other routes beside it, and runs its jobs if `with_worker`, until a signal to stop.
 pub(super) async fn accept(
     app: Arc<App>,
     listener: TcpListener,
-    working: bool,
+    with_worker: bool,
     beside: Option<http::Router>,
 ) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
@@ -79,8 +80,8 @@ pub(super) async fn accept(
     if let Some(beside) = beside {
         router = router.merge(beside);
     }
-    // Before it is said that we listen, so that who reads it may stop us.
-    let (stop, told) = (http::terminated(), http::terminated());
+    // Before the log says that the server listens, so that its reader may send a signal immediately.
+    let (stop, stop_worker) = (http::terminated(), http::terminated());
     tracing::info!("listening on http://{}/graphql", listener.local_addr()?);
     let (end, ended) = oneshot::channel::<()>();
     let serving = async {
@@ -89,15 +90,15 @@ pub(super) async fn accept(
         served
     };
     let ended = ended.map(drop).shared();
-    let ended_or_told = async {
+    let ended_or_stopped = async {
         tokio::select! {
-            () = told => {}
+            () = stop_worker => {}
             () = ended.clone() => {}
         }
     };
     let work = async {
-        if working {
-            worker().run(&app, ended_or_told, limit).await;
+        if with_worker {
+            worker().run(&app, ended_or_stopped, limit).await;
         }
     };
     let (served, (), ()) = tokio::join!(serving, work, security::flush_until(&app, ended.clone()));

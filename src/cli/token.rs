@@ -7,20 +7,20 @@ use crate::providers::http;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
-/// Prints a token that this installation accepts. Needs TOLLGATE_JWT_HS256_SECRET; where the keys are those of an
-/// identity provider, tokens come from there.
+/// Prints a token that this installation accepts. Needs TOLLGATE_JWT_HS256_SECRET; with TOLLGATE_JWT_JWKS tokens come from
+/// the identity provider.
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// Whom the token is about: the subject (`sub`) that the identity provider would name.
+    /// Subject (`sub`) of the token, as the identity provider would name the user.
     #[arg(long, value_name = "SUBJECT")]
     user: String,
-    /// What kind of caller it makes.
+    /// Role of the caller.
     #[arg(long, value_enum, default_value_t = TokenRole::User)]
     role: TokenRole,
-    /// What a service may do, e.g. billing:read; may be given several times.
+    /// Scope of a service, such as billing:read; can be repeated.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// How long it is valid, in seconds.
+    /// Lifetime in seconds.
     #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
     ttl_s: u64,
 }

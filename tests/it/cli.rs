@@ -86,7 +86,7 @@ fn a_schema_goes_down_and_up_again() {
             let run = tollgate(&["migrate", "check"], &[]);
             assert_eq!(
                 (run.status, run.err.as_str()),
-                (1, "tollgate: 2 changes are pending; run tollgate migrate up\n")
+                (1, "tollgate: 2 migrations are pending. Run `tollgate migrate up`.\n")
             );
             let status = tollgate(&["migrate", "status"], &[]).out;
             assert_eq!(status.lines().filter(|line| line.starts_with("pending")).count(), 2, "{status}");
