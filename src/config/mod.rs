@@ -7,6 +7,8 @@ mod load;
 mod network;
 mod providers;
 mod read;
+#[cfg(test)]
+mod read_tests;
 mod serving;
 mod settings;
 #[cfg(test)]
