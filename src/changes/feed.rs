@@ -1,9 +1,9 @@
 //! Delivers every change, made by any node or process, to the watchers on this node.
 //!
-//! A row is written before its commit, so it may become visible after rows with later times. Each read therefore starts
-//! before the end of the last one, and skips the rows it has seen: by a short overlap every time, and by a long one in a
-//! sweep every few seconds. The changes of a transaction that stays open for longer, or of a node whose clock is further
-//! behind, may be missed.
+//! A row is written before its commit, so it may become visible after rows with later times. Each read therefore
+//! starts before the end of the last one, and skips the rows it has seen: by a short overlap every time, and by a long
+//! one in a sweep every few seconds. The changes of a transaction that stays open for longer, or of a node whose clock
+//! is further behind, may be missed.
 
 use super::change::{CHANNEL, Change, Kind};
 use super::store::{self, Recorded};

@@ -23,7 +23,8 @@ pub const SCHEDULE: &str = "schedule";
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(30);
 const MAX_ERROR_CHARS: usize = 2_000;
 
-/// Returns the delay after the `attempts`-th failure of a job: 2, 4, 8, … 2,048 seconds, and from the twelfth on an hour.
+/// Returns the delay after the `attempts`-th failure of a job: 2, 4, 8, … 2,048 seconds, and an hour from the twelfth
+/// on.
 pub fn retry_delay(attempts: i64) -> TimeDelta {
     let doublings = u32::try_from(attempts).unwrap_or(0);
     TimeDelta::seconds(2_i64.saturating_pow(doublings).min(3_600))

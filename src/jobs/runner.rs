@@ -47,8 +47,8 @@ struct Task {
 }
 
 impl Worker {
-    /// Runs jobs until `stop` completes, then waits at most `limit` for those that are running. The rest are aborted, and
-    /// run again when their leases end.
+    /// Runs jobs until `stop` completes, then waits at most `limit` for those that are running. The rest are aborted,
+    /// and run again when their leases end.
     pub async fn run(&self, app: &Arc<App>, stop: impl Future<Output = ()>, limit: Duration) {
         let mut stop = std::pin::pin!(stop);
         let mut running = JoinSet::new();
@@ -164,11 +164,11 @@ impl Task {
             }
             Ok(Fate::Parked) => tracing::error!(kind, %id, attempt, duration_ms, error, "job failed; it is parked"),
             Ok(Fate::Lost) => {
-                tracing::warn!(kind, %id, attempt, duration_ms, error, "job ended after its lease; another worker has it");
+                tracing::warn!(kind, %id, attempt, duration_ms, error, "job ended after its lease; another ran it");
             }
             Err(failure) => {
                 let cause = cause(failure);
-                tracing::error!(kind, %id, attempt, duration_ms, error, cause, "the outcome of a job cannot be recorded");
+                tracing::error!(kind, %id, attempt, duration_ms, error, cause, "the outcome of a job is not recorded");
             }
         }
         done
