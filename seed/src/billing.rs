@@ -56,7 +56,7 @@ impl Run<'_, '_> {
 
     fn settle(&mut self, bill: &Bill, invoice: usize, at: At, attempt: Attempt) {
         if let Some(paid) = self.customer.pay(bill, invoice, at, attempt) {
-            self.sub.paid(self.customer, paid.at, paid.amount_minor);
+            self.sub.record_payment(self.customer, paid.at, paid.amount_minor);
         }
     }
 

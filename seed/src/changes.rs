@@ -51,7 +51,7 @@ impl Run<'_, '_> {
         for _ in 0..tries {
             let happening = self.customer.dice.weighted(&HAPPENINGS);
             let at = self.customer.dice.instant(start, end);
-            if !self.customer.reached(at) {
+            if !self.customer.has_reached(at) {
                 continue;
             }
             match happening {
@@ -81,7 +81,7 @@ impl Run<'_, '_> {
     }
 
     /// Returns the share of `amount` for the rest of the period after `at`.
-    fn prorated(&self, at: At, amount: i64) -> i64 {
+    fn prorate(&self, at: At, amount: i64) -> i64 {
         let (start, end) = self.sub.period();
         let whole = (end - start).num_seconds().max(1);
         amount * (end - at).num_seconds() / whole
@@ -94,7 +94,7 @@ impl Run<'_, '_> {
         let before = self.sub.amount_minor();
         self.sub.change_plan(plan, plan.price(self.customer.currency, self.interval));
         self.record(at, "updated");
-        let difference = self.prorated(at, self.sub.amount_minor()) - self.prorated(at, before);
+        let difference = self.prorate(at, self.sub.amount_minor()) - self.prorate(at, before);
         if difference > 0 {
             let description = format!("Change to {code} for the rest of the period");
             self.bill(at, ("subscription", Reason::Change), description, difference, Attempt::Succeeds);
@@ -123,7 +123,7 @@ impl Run<'_, '_> {
         let price = self.customer.world.catalogue.version(code, at).price(self.customer.currency, self.interval);
         self.sub.add(self.customer, at, code, price, 1);
         self.record(at, "updated");
-        let amount = self.prorated(at, price.amount_minor);
+        let amount = self.prorate(at, price.amount_minor);
         if amount > 0 {
             self.bill(
                 at,
@@ -140,7 +140,7 @@ impl Run<'_, '_> {
         if self.interval == Interval::Year {
             return;
         }
-        let unused = self.prorated(at, self.sub.amount_minor());
+        let unused = self.prorate(at, self.sub.amount_minor());
         self.sub.change_interval(&self.customer.world.catalogue, Interval::Year);
         self.restart(at, Interval::Year);
         self.record(at, "updated");
@@ -174,7 +174,7 @@ impl Run<'_, '_> {
     fn undo_cancel(&mut self, at: At, end: At) {
         self.cancel_at_end(at);
         let second_thought = self.customer.dice.instant(at, end);
-        if self.customer.reached(second_thought) {
+        if self.customer.has_reached(second_thought) {
             (self.sub.row.cancel_at, self.sub.row.canceled_at) = (None, None);
             self.sub.row.cancel_at_period_end = false;
             self.leaves = false;

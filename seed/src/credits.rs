@@ -56,7 +56,7 @@ impl Customer<'_> {
     fn daily(&mut self, entitled: &Entitled<'_>, allowance: &super::catalogue::Allowance) {
         let from = entitled.from.max(self.world.calendar.now - days(DAILY_HISTORY_DAYS));
         let mut day = from + days(1);
-        while day < entitled.to && self.reached(day) {
+        while day < entitled.to && self.has_reached(day) {
             let morning = day.date_naive().and_time(chrono::NaiveTime::MIN).and_utc().fixed_offset();
             if self.dice.chance(32) {
                 let at = morning + hours(5) + hours(self.dice.between(0, 14));
@@ -73,7 +73,7 @@ impl Customer<'_> {
         at: At,
         until: Option<At>,
     ) {
-        if !self.reached(at) || until.is_some_and(|until| until <= at) {
+        if !self.has_reached(at) || until.is_some_and(|until| until <= at) {
             return;
         }
         let unit = self.world.catalogue.unit(allowance.unit);
@@ -116,7 +116,7 @@ impl Customer<'_> {
 
     /// Grants a few credits outside any plan.
     pub(super) fn bonus(&mut self, at: At, source: &'static str) {
-        if !self.reached(at) {
+        if !self.has_reached(at) {
             return;
         }
         let id = self.dice.id(at);
@@ -150,7 +150,7 @@ impl Customer<'_> {
 
     /// Buys a one-time product, such as a credit pack. One first attempt in fifteen is declined.
     pub(super) fn buy(&mut self, code: &'static str, at: At) {
-        if !self.reached(at) {
+        if !self.has_reached(at) {
             return;
         }
         let version = self.world.catalogue.version(code, at);

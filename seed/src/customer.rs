@@ -41,7 +41,7 @@ pub(super) struct Customer<'w> {
 
 impl Customer<'_> {
     /// Returns true if `at` is within the history.
-    pub(super) fn reached(&self, at: At) -> bool {
+    pub(super) fn has_reached(&self, at: At) -> bool {
         at <= self.world.calendar.horizon()
     }
 

@@ -90,14 +90,14 @@ pub enum Phase {
 /// Each chunk is a transaction. An interrupted run leaves a consistent database, which has to be emptied to start again.
 pub async fn seed(db: &DatabaseConnection, plan: &Plan, progress: impl Fn(Progress)) -> anyhow::Result<Totals> {
     check_empty(db).await?;
-    let tell = |phase, done| progress(Progress { phase, done, total: plan.users });
+    let report = |phase, done| progress(Progress { phase, done, total: plan.users });
     let mut totals = Totals::default();
-    tell(Phase::Catalogue, 0);
+    report(Phase::Catalogue, 0);
     let (world, rows) = create_world(plan);
     let world = Arc::new(world);
     write(db, rows, &mut totals).await?;
 
-    tell(Phase::Users, 0);
+    report(Phase::Users, 0);
     let mut ahead = generate(&world, plan.users, 0);
     let mut done = 0;
     while done < plan.users {
@@ -105,11 +105,11 @@ pub async fn seed(db: &DatabaseConnection, plan: &Plan, progress: impl Fn(Progre
         done = (done + CHUNK).min(plan.users);
         ahead = generate(&world, plan.users, done);
         write(db, rows, &mut totals).await?;
-        tell(Phase::Users, done);
+        report(Phase::Users, done);
     }
-    tell(Phase::Office, plan.users);
+    report(Phase::Office, plan.users);
     write(db, office::rows(&world), &mut totals).await?;
-    tell(Phase::Done, plan.users);
+    report(Phase::Done, plan.users);
     Ok(totals)
 }
 
@@ -141,7 +141,7 @@ fn create_world(plan: &Plan) -> (World, Rows) {
     let admin = dice.id(calendar.start);
     let world = World { calendar, catalogue, issuer: plan.issuer.clone(), seed: plan.seed, admin };
     people::admin(&world, &mut dice, &mut rows);
-    office::published(&world, &mut dice, &mut rows);
+    office::publish_catalogue(&world, &mut dice, &mut rows);
     (world, rows)
 }
 

@@ -31,6 +31,22 @@ impl Order {
     }
 }
 
+/// The outcome of a trial.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TrialEnd {
+    Stays,
+    Leaves,
+    Declined,
+}
+
+/// The time of a first payment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FirstPayment {
+    AtOnce,
+    Later,
+    Never,
+}
+
 /// A running subscription.
 pub(super) struct Run<'c, 'r> {
     pub(super) customer: &'c mut Customer<'r>,
@@ -46,7 +62,7 @@ pub(super) struct Run<'c, 'r> {
 
 /// Simulates a subscription from its order to its end or to now. Returns the end, if it has ended.
 pub(super) fn subscribe<'r>(customer: &mut Customer<'r>, order: Order) -> Option<At> {
-    if !customer.reached(order.at) {
+    if !customer.has_reached(order.at) {
         return None;
     }
     let plan = customer.world.catalogue.version(order.code, order.at);
@@ -99,14 +115,15 @@ impl Run<'_, '_> {
         self.status("trialing");
         self.record(start, "created");
         self.allow(start, end, true);
-        let outcome = self.customer.dice.weighted(&[(58, "stays"), (30, "leaves"), (12, "declined")]);
-        if outcome == "leaves" && !self.order.calm {
+        let choices = [(58, TrialEnd::Stays), (30, TrialEnd::Leaves), (12, TrialEnd::Declined)];
+        let outcome = self.customer.dice.weighted(&choices);
+        if outcome == TrialEnd::Leaves && !self.order.calm {
             let at = self.customer.dice.instant(start + hours(2), end);
-            if self.customer.reached(at) {
+            if self.customer.has_reached(at) {
                 self.cancel_at_end(at);
             }
         }
-        if !self.customer.reached(end) {
+        if !self.customer.has_reached(end) {
             return false;
         }
         if self.sub.row.cancel_at.is_some() {
@@ -114,8 +131,8 @@ impl Run<'_, '_> {
         }
         (self.anchor, self.step) = (end, 1);
         self.set_period(end, months_after(end, self.interval.months()));
-        if outcome == "declined" && !self.order.calm {
-            return self.declined(end, true);
+        if outcome == TrialEnd::Declined && !self.order.calm {
+            return self.retry_renewal(end, true);
         }
         self.status("active");
         self.record(end, "updated");
@@ -127,8 +144,9 @@ impl Run<'_, '_> {
     /// Begins with a payment.
     fn start(&mut self) -> bool {
         let at = self.order.at;
-        let outcome = self.customer.dice.weighted(&[(93, "pays"), (5, "hesitates"), (2, "gives up")]);
-        if self.order.calm || self.sub.amount_minor() == 0 || outcome == "pays" {
+        let choices = [(93, FirstPayment::AtOnce), (5, FirstPayment::Later), (2, FirstPayment::Never)];
+        let payment = self.customer.dice.weighted(&choices);
+        if self.order.calm || self.sub.amount_minor() == 0 || payment == FirstPayment::AtOnce {
             self.record(at, "created");
             self.charge(at, Attempt::Succeeds);
             self.allow_first();
@@ -137,15 +155,13 @@ impl Run<'_, '_> {
         self.status("incomplete");
         self.record(at, "created");
         let invoice = self.charge(at + seconds(2), Attempt::Fails);
-        let (status, later) = match outcome {
-            "hesitates" => ("active", at + seconds(self.customer.dice.between(30, 900))),
-            _ => ("incomplete_expired", at + hours(23)),
-        };
-        if !self.customer.reached(later) {
+        let is_paid = payment == FirstPayment::Later;
+        let later = if is_paid { at + seconds(self.customer.dice.between(30, 900)) } else { at + hours(23) };
+        if !self.customer.has_reached(later) {
             return false;
         }
-        self.status(status);
-        if status == "active" {
+        self.status(if is_paid { "active" } else { "incomplete_expired" });
+        if is_paid {
             self.record(later, "updated");
             self.retry(invoice, later, Attempt::Succeeds);
             self.allow_first();
@@ -160,17 +176,17 @@ impl Run<'_, '_> {
     /// Simulates one period. Returns true if another one follows.
     fn period(&mut self) -> bool {
         let (start, end) = self.sub.period();
-        if let Some(until) = self.order.until.filter(|until| *until < end && self.customer.reached(*until)) {
+        if let Some(until) = self.order.until.filter(|until| *until < end && self.customer.has_reached(*until)) {
             return self.end(until);
         }
         if self.sub.row.status == "active" && self.sub.row.paused_at.is_none() {
             self.change_perhaps(start, end);
         }
         let (start, end) = self.sub.period();
-        let last_visible = !self.customer.reached(end);
+        let last_visible = !self.customer.has_reached(end);
         if last_visible && self.order.leaving {
             let at = self.customer.dice.instant(start + hours(1), self.customer.world.calendar.horizon());
-            if at > start && self.customer.reached(at) {
+            if at > start && self.customer.has_reached(at) {
                 self.cancel_at_end(at);
             }
         }
@@ -203,7 +219,7 @@ impl Run<'_, '_> {
         let attempt =
             if !self.order.calm && self.customer.dice.chance(45) { Attempt::Fails } else { Attempt::Succeeds };
         if attempt == Attempt::Fails && self.sub.amount_minor() > 0 {
-            return self.declined(at, false);
+            return self.retry_renewal(at, false);
         }
         self.charge(at, Attempt::Succeeds);
         self.allow_period();
@@ -211,14 +227,14 @@ impl Run<'_, '_> {
     }
 
     /// Simulates a declined renewal: three more attempts, then an unpaid and finally a canceled subscription.
-    fn declined(&mut self, at: At, at_trial_end: bool) -> bool {
+    fn retry_renewal(&mut self, at: At, at_trial_end: bool) -> bool {
         self.status("past_due");
         self.record(at, "updated");
         let invoice = self.charge(at, Attempt::Fails);
         let recovers = if at_trial_end { 150 } else { 450 };
         for day in [3, 5, 7] {
             let again = at + days(day) + seconds(self.customer.dice.between(0, 9_000));
-            if !self.customer.reached(again) {
+            if !self.customer.has_reached(again) {
                 return false;
             }
             if self.customer.dice.chance(recovers) {
@@ -231,14 +247,14 @@ impl Run<'_, '_> {
             self.retry(invoice, again, Attempt::Fails);
         }
         let unpaid = at + days(8);
-        if !self.customer.reached(unpaid) {
+        if !self.customer.has_reached(unpaid) {
             return false;
         }
         self.status("unpaid");
         self.record(unpaid, "updated");
         self.void(invoice, "uncollectible");
         let last = at + days(self.customer.dice.between(14, 24));
-        self.customer.reached(last) && self.end(last)
+        self.customer.has_reached(last) && self.end(last)
     }
 
     pub(super) fn cancel_at_end(&mut self, at: At) {

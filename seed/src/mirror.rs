@@ -8,7 +8,12 @@ use ::entity::{provider_customers, scheduled_changes};
 
 impl Customer<'_> {
     /// Writes the customer at the provider, created after `opened`; `owes` is true if the newest invoice is unpaid.
-    pub(super) fn known_to_provider(&mut self, opened: At, owes: bool, contact: (Option<String>, Option<String>)) {
+    pub(super) fn write_provider_customer(
+        &mut self,
+        opened: At,
+        owes: bool,
+        contact: (Option<String>, Option<String>),
+    ) {
         let (email, name) = contact;
         self.rows.provider_customers.push(provider_customers::Model {
             id: self.aside.id(opened),

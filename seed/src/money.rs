@@ -146,11 +146,11 @@ impl Customer<'_> {
     }
 
     fn dispute(&mut self, payment: usize, at: At) {
-        if !self.reached(at) {
+        if !self.has_reached(at) {
             return;
         }
         let closed_at = at + days(self.dice.between(20, 60));
-        let status = if self.reached(closed_at) {
+        let status = if self.has_reached(closed_at) {
             *self.dice.pick(&["won", "lost", "lost"])
         } else {
             *self.dice.pick(&["needs_response", "under_review"])
@@ -166,7 +166,7 @@ impl Customer<'_> {
             amount_minor: self.rows.payments[payment].amount_minor,
             reason: Some((*self.dice.pick(&["fraudulent", "product_not_received", "duplicate"])).to_owned()),
             created_at: at,
-            closed_at: self.reached(closed_at).then_some(closed_at),
+            closed_at: self.has_reached(closed_at).then_some(closed_at),
             charge_external_id: self.rows.payments[payment].charge_external_id.clone(),
             provider_status: Some(status.to_owned()),
         };
@@ -175,7 +175,7 @@ impl Customer<'_> {
     }
 
     fn refund(&mut self, payment: usize, at: At) {
-        if !self.reached(at) {
+        if !self.has_reached(at) {
             return;
         }
         let total = self.rows.payments[payment].amount_minor;
@@ -183,7 +183,7 @@ impl Customer<'_> {
         let decided_at = at + hours(self.dice.between(1, 70));
         let outcome = self.dice.weighted(&[(82, "processed"), (12, "denied"), (6, "failed")]);
         let asked_by_customer = outcome == "denied" || self.dice.chance(600);
-        let (decided, done) = (self.reached(decided_at), self.reached(decided_at + hours(2)));
+        let (decided, done) = (self.has_reached(decided_at), self.has_reached(decided_at + hours(2)));
         let status = match (decided, done, outcome) {
             (false, ..) => "requested",
             (true, false, "processed" | "failed") => "approved",

@@ -8,7 +8,7 @@ use ::entity::{audit_log, inbox_events};
 use serde_json::json;
 
 /// Adds the publication of the catalogue to the audit log.
-pub(super) fn published(world: &World, dice: &mut Dice, rows: &mut Rows) {
+pub(super) fn publish_catalogue(world: &World, dice: &mut Dice, rows: &mut Rows) {
     let mut entries = Vec::new();
     for version in &rows.product_versions {
         let product = rows.products.iter().find(|product| product.id == version.product_id);

@@ -190,7 +190,7 @@ fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account
     let mut billed = customer.rows.subscriptions[before..].iter().filter(|row| row.provider != "manual").peekable();
     if billed.peek().is_some() || customer.invoices > 0 {
         let owes = billed.any(|row| ["past_due", "unpaid"].contains(&row.status.as_str()));
-        customer.known_to_provider(account.at, owes, (owner.email.clone(), owner.name.clone()));
+        customer.write_provider_customer(account.at, owes, (owner.email.clone(), owner.name.clone()));
     }
     let workspace = account.size > 2;
     rows.accounts.push(accounts::Model {

@@ -112,7 +112,7 @@ fn individual(customer: &mut Customer<'_>, first: At) {
         }
         Persona::Free => {
             let upgrade = later + days(customer.dice.between(4, 120));
-            let upgrades = customer.dice.chance(330) && customer.reached(upgrade);
+            let upgrades = customer.dice.chance(330) && customer.has_reached(upgrade);
             free(customer, first, upgrades.then_some(upgrade));
             if upgrades {
                 subscriber(customer, Order::new("starter", interval, upgrade));

@@ -141,7 +141,7 @@ impl<'w> Subscription<'w> {
     }
 
     /// Records a payment at `at`. The first payment uses up a one-time discount.
-    pub(super) fn paid(&mut self, customer: &mut Customer<'_>, at: At, amount_minor: i64) {
+    pub(super) fn record_payment(&mut self, customer: &mut Customer<'_>, at: At, amount_minor: i64) {
         if amount_minor > 0 && self.row.first_paid_at.is_none() {
             self.row.first_paid_at = Some(at);
         }

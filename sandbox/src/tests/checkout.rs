@@ -149,7 +149,7 @@ async fn no_more_is_refunded_than_was_paid() {
     assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(500), &json!(true)));
     assert_eq!(shop.post("refunds", &[("payment_intent", &intent)]).await.code(), "charge_already_refunded");
     shop.assert_events_complete();
-    // Of a refund that fails no event of the charge tells, as at Stripe.
+    // A failed refund has no event of the charge, as at Stripe.
     shop.sandbox.fail_refund(&refund).unwrap();
     let charge = &shop.sandbox.objects("charge")[0];
     assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(300), &json!(false)));

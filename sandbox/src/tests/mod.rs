@@ -138,13 +138,13 @@ impl Shop {
             }
             known.entry(id).or_default().push(object.clone());
         }
-        for (id, mut told) in known {
+        for (id, mut versions) in known {
             // Changes without an event, as at Stripe.
             let still = |mut object: Value| {
                 object.as_object_mut().unwrap().remove("next_invoice_sequence");
                 object
             };
-            assert_eq!(still(self.sandbox.object(&id).unwrap()), still(told.pop().unwrap()), "{id}");
+            assert_eq!(still(self.sandbox.object(&id).unwrap()), still(versions.pop().unwrap()), "{id}");
         }
     }
 
