@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sandbox::Fault;
 use serde_json::{Value, json};
 use tollgate::auth::Permission;
+use tollgate::discounts;
 use tollgate::error::Error;
-use tollgate::payments;
 
 both_engines!(
     a_coupon_and_its_code_are_made_at_stripe,
@@ -207,7 +207,7 @@ async fn refused(shop: &Shop, account: uuid::Uuid, letters: &str) -> Option<Stri
         .test
         .app
         .db
-        .write(move |txn| Box::pin(async move { payments::redeemable(txn, account, &letters, now).await }));
+        .write(move |txn| Box::pin(async move { discounts::redeemable(txn, account, &letters, now).await }));
     match found.await {
         Ok(_) => None,
         Err(Error::Refused(refusal)) => Some(refusal.code.to_owned()),

@@ -42,7 +42,7 @@ async fn limits_on_documents_are_inclusive(test: &TestApp) {
     let cases: [(&str, &str, &str, &str, &str); 4] = [
         (
             "TOLLGATE_LIMIT_TOKENS",
-            "12",
+            "11",
             "{ a: __typename b: __typename c: __typename }",
             "{ a: __typename b: __typename c: __typename __typename }",
             "GRAPHQL_PARSE_FAILED",

@@ -15,9 +15,9 @@ pub(super) struct Cast<'a> {
 impl<'a> Cast<'a> {
     /// Returns the global id of the newest subscription of a user.
     pub(super) async fn subscription(&self, subject: &str) -> Value {
-        let query = "{ viewer { subscriptions(first: 1) { nodes { id } } } }";
+        let query = "{ viewer { account { subscriptions(first: 1) { nodes { id } } } } }";
         let mut data = self.shop.test.user(subject).data(query, json!({})).await;
-        let id = data["viewer"]["subscriptions"]["nodes"][0]["id"].take();
+        let id = data["viewer"]["account"]["subscriptions"]["nodes"][0]["id"].take();
         assert!(id.is_string(), "{subject} has no subscription");
         id
     }

@@ -121,7 +121,7 @@ async fn subscriptions(cast: &Cast<'_>) -> Vec<Refusal> {
     let past = "2020-01-01T00:00:00Z";
     let long = "x".repeat(5_001);
     let of = |id: &Value, more: Value| with(&more, json!({"subscriptionId": id}));
-    let item = cast.id("SubscriptionItem", "SELECT id FROM subscription_items WHERE purpose = 'plan'").await;
+    let item = cast.id("SubscriptionItem", "SELECT id FROM subscription_items WHERE kind = 'plan'").await;
     cases.extend([
         ("cancelSubscription", "COMMENT_TOO_LONG", "ann", of(&ann, json!({"comment": long}))),
         ("resumeSubscription", "NOTHING_TO_RESUME", "ann", of(&ann, json!({}))),

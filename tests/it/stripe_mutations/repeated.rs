@@ -71,7 +71,7 @@ async fn changes(cast: &Cast<'_>) -> Vec<Valid> {
     let later = json!({"subscriptionId": und, "priceId": pro, "timing": "PERIOD_END", "idempotencyKey": "before"});
     cast.done("changePlan", "und", later).await;
     cast.done("addAddon", "rem", json!({"subscriptionId": rem, "priceId": seats, "idempotencyKey": "before"})).await;
-    let item = cast.id("SubscriptionItem", "SELECT id FROM subscription_items WHERE purpose = 'addon'").await;
+    let item = cast.id("SubscriptionItem", "SELECT id FROM subscription_items WHERE kind = 'addon'").await;
     cast.promotion("HALF").await;
     let until = (cast.shop.test.app.now() + TimeDelta::days(30)).to_rfc3339();
     let of = |id: &Value| json!({"subscriptionId": id});
