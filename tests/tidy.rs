@@ -56,7 +56,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["reqwest"],
-        homes: &["src/auth/", "src/providers/"],
+        homes: &["src/auth/", "src/providers/", "sandbox/src/http/delivery.rs"],
         advice: "requests to other machines are made in src/providers/, and for key sets in src/auth/",
     },
     Home {
@@ -68,11 +68,6 @@ const HOMES: &[Home] = &[
         words: &["prometheus_client"],
         homes: &["src/metrics.rs", "src/http/metrics.rs"],
         advice: "counters are in src/metrics.rs, and /metrics in src/http/metrics.rs",
-    },
-    Home {
-        words: &["hyper", "hyper_util"],
-        homes: &["sandbox/src/http/delivery.rs"],
-        advice: "requests to other machines go through the client of src/providers/http.rs",
     },
     Home { words: &["governor"], homes: &["src/rate_limit.rs"], advice: "rate limits are kept in src/rate_limit.rs" },
     Home {

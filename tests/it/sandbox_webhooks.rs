@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tollgate::config::Config;
+use tollgate::providers::http::client;
 use tollgate::providers::stripe::signature::verify;
 
 const SECRET: &str = "whsec_sandbox_5kd8";
@@ -47,7 +48,8 @@ async fn events_come_signed_and_in_order_until_they_are_taken() {
     let router = Router::new().route("/webhooks/stripe", post(take)).with_state(Arc::clone(&inbox));
     let gateway = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let (stop, stopped) = oneshot::channel::<()>();
-    let delivering = tokio::spawn(stripe.deliver(&url, SECRET, async {
+    let http = client(&Config::load(None, std::iter::empty()).unwrap().outgoing).unwrap();
+    let delivering = tokio::spawn(stripe.deliver(http, &url, SECRET, async {
         let _ = stopped.await;
     }));
     let all = stripe.events();

@@ -13,6 +13,8 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tollgate::config::Config;
+use tollgate::providers::http::client;
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stripe-sdk");
 
@@ -48,7 +50,8 @@ fn a_webhook_is_signed_as_the_file_says() {
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let router = Router::new().route("/", post(take)).with_state(send);
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let delivering = tokio::spawn(stripe.deliver(&url, "whsec_of_this_test", std::future::pending::<()>()));
+        let http = client(&Config::load(None, std::iter::empty()).unwrap().outgoing).unwrap();
+        let delivering = tokio::spawn(stripe.deliver(http, &url, "whsec_of_this_test", std::future::pending::<()>()));
         let (signature, body) = received.recv().await.unwrap();
         delivering.abort();
         serving.abort();

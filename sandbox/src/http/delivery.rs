@@ -3,13 +3,8 @@
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
-use hyper::{Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use reqwest::header::{CONTENT_TYPE, USER_AGENT};
+use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -24,14 +19,12 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The attempts after which an event is skipped, since it would hold up all later ones.
 const MAX_ATTEMPTS: u32 = 30;
 
-/// A plain HTTP client.
-type Http = Client<HttpConnector, Full<Bytes>>;
-
 impl Sandbox {
-    /// Sends each event that was not delivered to `url`, signed with `secret`, and does the work that is due, until
-    /// `stop` completes.
+    /// Sends each event that was not delivered to `url` through `http`, signed with `secret`, and does the work that is
+    /// due, until `stop` completes.
     pub fn deliver<S: Future<Output = ()> + Send + 'static>(
         &self,
+        http: Client,
         url: &str,
         secret: &str,
         stop: S,
@@ -40,16 +33,15 @@ impl Sandbox {
         async move {
             tokio::select! {
                 () = stop => {}
-                () = sandbox.send_all(&url, &secret) => {}
+                () = sandbox.send_all(&http, &url, &secret) => {}
             }
         }
     }
 
-    async fn send_all(&self, url: &str, secret: &str) {
-        let http: Http = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    async fn send_all(&self, http: &Client, url: &str, secret: &str) {
         loop {
             while let Some(event) = self.next_event() {
-                self.send(&http, url, secret, &event).await;
+                self.send(http, url, secret, &event).await;
                 self.lock().store.delivered += 1;
             }
             pause(POLL_INTERVAL).await;
@@ -61,7 +53,7 @@ impl Sandbox {
         world.store.events.get(world.store.delivered).cloned()
     }
 
-    async fn send(&self, http: &Http, url: &str, secret: &str, event: &Value) {
+    async fn send(&self, http: &Client, url: &str, secret: &str, event: &Value) {
         let body = event.to_string();
         let mut wait = POLL_INTERVAL;
         for attempt in 1..=MAX_ATTEMPTS {
@@ -83,18 +75,18 @@ impl Sandbox {
     }
 }
 
-async fn attempt_to_send(http: &Http, url: &str, signature: &str, body: &str) -> Result<StatusCode, &'static str> {
-    let request = Request::post(url)
+async fn attempt_to_send(http: &Client, url: &str, signature: &str, body: &str) -> Result<StatusCode, &'static str> {
+    let request = http
+        .post(url)
         .header(CONTENT_TYPE, "application/json; charset=utf-8")
         .header(USER_AGENT, concat!("tollgate-sandbox/", env!("CARGO_PKG_VERSION")))
         .header("stripe-signature", signature)
-        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
-        .map_err(|_| "the URL is malformed")?;
+        .body(body.to_owned());
     let answered = async {
-        let response = http.request(request).await.map_err(|_| "no connection")?;
+        let response = request.send().await.map_err(|_| "no connection")?;
         let status = response.status();
         // Read to its end, so that the connection can be used again.
-        response.into_body().collect().await.map_err(|_| "the response broke off")?;
+        response.bytes().await.map_err(|_| "the response broke off")?;
         Ok(status)
     };
     tokio::time::timeout(TIMEOUT, answered).await.unwrap_or(Err("no response in time"))

@@ -72,7 +72,10 @@ impl Demo {
         };
         let beside = shop.as_ref().map(|shop| shop.sandbox.router());
         let serving = super::serve::accept(Arc::clone(&app), listener, true, beside);
-        let delivering = shop.as_ref().map(|shop| tokio::spawn(shop.deliver(http::terminated())));
+        let delivering = match &shop {
+            Some(shop) => Some(tokio::spawn(shop.deliver(&app, http::terminated())?)),
+            None => None,
+        };
         let greeting = async {
             let checkout_url = match &shop {
                 Some(shop) => shop.checkout_for_newcomer(&app).await?,

@@ -8,6 +8,7 @@ use crate::billing::{self, Purchase};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::error::Error;
+use crate::providers::http;
 use anyhow::Context;
 use sandbox::{Card, Sandbox};
 use seed::{at_stripe, samples};
@@ -73,9 +74,11 @@ impl Shop {
     /// Sends the stand-in's events to the gateway until `stop` completes.
     pub(super) fn deliver<S: Future<Output = ()> + Send + 'static>(
         &self,
+        app: &App,
         stop: S,
-    ) -> impl Future<Output = ()> + Send + 'static + use<S> {
-        self.sandbox.deliver(&format!("{}/webhooks/stripe", self.base_url), &self.webhook_secret, stop)
+    ) -> anyhow::Result<impl Future<Output = ()> + Send + 'static + use<S>> {
+        let http = http::client(&app.config.outgoing)?;
+        Ok(self.sandbox.deliver(http, &format!("{}/webhooks/stripe", self.base_url), &self.webhook_secret, stop))
     }
 
     /// Starts a checkout with a trial for the newcomer, and returns the URL of its page. Returns `None` if the newcomer has a
