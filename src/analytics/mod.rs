@@ -12,7 +12,7 @@ use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-/// The range of days in one answer.
+/// Maximum range of days in one answer.
 const MAX_RANGE: Days = Days::new(3_700);
 
 /// Returns the cash revenue of the UTC days in `[from, to)`, by period, currency and stream. Periods without money have

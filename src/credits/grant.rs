@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// Credits in one grant, in the smallest step of the unit; far from the range of 64 bits.
+/// Maximum credits in one grant, in the smallest step of the unit; far from the range of 64 bits.
 pub(super) const MAX_GRANT: i64 = 1_000_000_000_000_000;
 
 /// A grant to be made.

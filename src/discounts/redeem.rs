@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use entity::{coupons, promo_codes};
 use uuid::Uuid;
 
-/// Bytes in a code, by Stripe's limit.
+/// Maximum length of a code at Stripe.
 const MAX_CODE_BYTES: usize = 500;
 
 /// A usable promotion code and its coupon.
