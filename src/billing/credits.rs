@@ -1,118 +1,105 @@
-//! Credits bought with the card that the customer has at Stripe.
+//! Buying credits with the card that the customer has at Stripe.
 
-use super::customer::{Customer, customer};
+use super::kernel::{Customer, StripeAction, customer_at_stripe, error_of_call};
 use super::offer::offer;
-use super::order::{Order, again, asked, place};
 use super::subscribe::Confirmable;
-use crate::accounts::payer;
+use crate::accounts::authorize_payer;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use crate::outbox::{self, Call};
-use crate::payments;
+use crate::outbox::{self, Operation, ProviderRequest};
+use crate::payments::PaymentStatus;
+use crate::plans::ProductKind;
 use entity::payments::Model;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// Credits that are to be bought.
+/// A purchase of credits.
 #[derive(Debug, Clone, Serialize)]
 pub struct CreditPurchase {
     /// The price of a pack.
     pub price_id: Uuid,
-    /// How many packs.
+    /// The number of packs.
     pub quantity: i64,
-    /// Whose account; the caller's own where it is left out.
+    /// The account to bill; `None` for the caller's own.
     pub account_id: Option<Uuid>,
 }
 
-/// Charges the customer's card for a pack of credits, which are there when it is paid. Where the card's bank wants the
-/// customer to confirm, their page does so with the secret.
+/// Charges the customer's card for packs of credits, which are granted when the payment succeeds. If the card's bank
+/// requires a confirmation, the customer's page gives it with the secret.
 pub async fn purchase_credits(
     app: &App,
     viewer: &Viewer,
     purchase: CreditPurchase,
     key: &str,
 ) -> Result<Confirmable<Model>> {
-    let input = purchase.clone();
-    let order = Order { operation: "credits.purchase", key, input: &input };
-    let done = match again(app, viewer, &order).await? {
-        Some(done) => done,
+    let action = StripeAction::new(app, viewer, Operation::PurchaseCredits, key, &purchase)?;
+    let answer = match action.previous_result().await? {
+        Some(answer) => answer,
         None => {
-            let customer = customer(app, viewer, purchase.account_id).await?;
+            let customer = customer_at_stripe(app, viewer, purchase.account_id).await?;
             let card = card_of(app, &customer.external_id).await?;
-            let pay = Pay { viewer: viewer.clone(), customer, card, purchase };
-            place(app, viewer, order, move |txn| Box::pin(pay.prepare(txn))).await?
+            action.execute_once(move |txn, viewer| Box::pin(request(txn, viewer, customer, card, purchase))).await?
         }
     };
-    let row = payments::by_external_id(app.db.read(), "stripe", &done.object_id).await?;
-    let row =
-        row.ok_or_else(|| Error::internal(anyhow::anyhow!("a payment was answered with that is not mirrored")))?;
-    let client_secret = if row.status == "pending" {
-        let intent = match done.object {
-            Some(object) => object,
-            None => outbox::look_up(app, "payment_intents", &done.object_id, &[]).await?,
-        };
-        intent["client_secret"].as_str().map(str::to_owned)
+    let row = answer.payment().await?;
+    let client_secret = if PaymentStatus::parse(&row.status)? == PaymentStatus::Pending {
+        answer.object("payment_intents", &[]).await?["client_secret"].as_str().map(str::to_owned)
     } else {
         None
     };
     Ok(Confirmable { row, client_secret })
 }
 
-/// The card that a customer is charged by: the one they chose for invoices, else the one they saved last.
+/// Returns the card to charge: the one that the customer chose for invoices, else the one that was saved last.
 async fn card_of(app: &App, customer: &str) -> Result<String> {
-    let known = outbox::look_up(app, "customers", customer, &[]).await?;
+    let known = outbox::fetch_object(app, "customers", customer, &[]).await?;
     if let Some(card) = known["invoice_settings"]["default_payment_method"].as_str() {
         return Ok(card.to_owned());
     }
-    let saved = asked(outbox::client(app)?.read_below("customers", customer, "payment_methods").await)?;
-    let newest = saved["data"][0]["id"].as_str().map(str::to_owned);
+    let saved = outbox::client(app)?.read_below("customers", customer, "payment_methods").await;
+    let newest = saved.map_err(error_of_call)?["data"][0]["id"].as_str().map(str::to_owned);
     newest.ok_or_else(|| {
-        Error::refused("NO_PAYMENT_METHOD", &[], "there is no card at Stripe yet; let the customer buy in a checkout")
+        let message = "No payment method on file: sell the pack in a checkout with startCheckout, which collects one.";
+        Error::refused("NO_PAYMENT_METHOD", &[], message)
     })
 }
 
-struct Pay {
-    viewer: Viewer,
+async fn request(
+    txn: &Txn,
+    viewer: &Viewer,
     customer: Customer,
     card: String,
     purchase: CreditPurchase,
-}
-
-impl Pay {
-    async fn prepare(self, txn: &Txn) -> Result<Call> {
-        let Pay { viewer, customer, card, purchase } = self;
-        payer(txn, &viewer, Some(customer.account_id)).await?;
-        let offer = offer(txn, purchase.price_id, purchase.quantity, &["credit_pack"]).await?;
-        let unknown = || Error::refused("PRICE_NOT_FOUND", &["priceId"], "the pack names no credits");
-        let (credits, unit) = offer.credits.clone().filter(|_| !offer.recurs()).ok_or_else(unknown)?;
-        let amount = offer.price.unit_amount_minor.checked_mul(offer.quantity);
-        let amount = amount.ok_or_else(|| Error::refused("QUANTITY_INVALID", &["quantity"], "that is too much"))?;
-        let mut metadata = customer.metadata;
-        metadata["tollgate_credits"] = json!(credits);
-        if let Some(unit) = unit {
-            metadata["credit_unit"] = json!(unit);
-        }
-        Ok(Call {
-            account_id: Some(customer.account_id),
-            operation: "credits.purchase",
-            deletes: false,
-            path: "payment_intents".to_owned(),
-            params: json!({
-                "amount": amount,
-                "currency": offer.price.currency.to_lowercase(),
-                "customer": customer.external_id,
-                "payment_method": card,
-                "automatic_payment_methods": {"enabled": true, "allow_redirects": "never"},
-                "confirm": true,
-                "description": offer.product.name,
-                "metadata": metadata,
-                "expand": ["latest_charge"],
-            }),
-            key: None,
-            persistent: false,
-        })
+) -> Result<ProviderRequest> {
+    authorize_payer(txn, viewer, Some(customer.account_id)).await?;
+    let offer = offer(txn, purchase.price_id, purchase.quantity, &[ProductKind::CreditPack]).await?;
+    let credits = offer.credits.as_ref().filter(|_| !offer.is_recurring()).ok_or_else(|| {
+        let message = "`priceId` must be a price that is paid once, of a pack that says how many credits it holds.";
+        Error::refused("PRICE_NOT_FOUND", &["priceId"], message)
+    })?;
+    let amount =
+        offer.price.unit_amount_minor.checked_mul(offer.quantity).ok_or_else(|| {
+            Error::refused("QUANTITY_INVALID", &["quantity"], "`quantity` is too large for this price.")
+        })?;
+    let mut metadata = customer.metadata;
+    metadata["tollgate_credits"] = json!(credits.amount);
+    if let Some(unit) = &credits.unit {
+        metadata["credit_unit"] = json!(unit);
     }
+    let params = json!({
+        "amount": amount,
+        "currency": offer.price.currency.to_lowercase(),
+        "customer": customer.external_id,
+        "payment_method": card,
+        "automatic_payment_methods": {"enabled": true, "allow_redirects": "never"},
+        "confirm": true,
+        "description": offer.product.name,
+        "metadata": metadata,
+        "expand": ["latest_charge"],
+    });
+    let request = ProviderRequest::post(Operation::PurchaseCredits, "payment_intents");
+    Ok(request.account(customer.account_id).params(params))
 }

@@ -1,10 +1,11 @@
-//! What customers and admins have done at Stripe: checkouts, subscriptions and their changes.
+//! Changes at Stripe that customers and admins ask for: checkouts, subscriptions, gifts, refunds, the catalogue.
 //!
-//! Invariants: whose account it is comes from the caller's credential, an id in the input is only ever compared with it;
-//! each verb asks Stripe for one change under the caller's idempotency key, and what it needs before (a customer, a
-//! schedule) does no harm by itself; nothing is written to our records but through the inbox.
+//! Invariants: the caller's credential decides which account is billed, and an id in the input is only checked against it;
+//! each verb makes one change at Stripe under the caller's idempotency key, and its prerequisites (a customer, a schedule)
+//! are harmless if it ends there; our records change only through the inbox.
 //!
-//! The verbs stand here and not in the features because they need the inbox, which is above those; see decision 0014.
+//! Each file is a verb or two: rules, then one request, which [`kernel`] executes. They are here and not in the features
+//! because they need the inbox, which is above those; see decision 0014.
 
 mod addons;
 mod cancel;
@@ -13,28 +14,33 @@ mod change_plan;
 mod checkout;
 mod coupons;
 mod credits;
-mod customer;
-mod earlier;
-mod gift;
+mod buy_gift;
+mod kernel;
 mod offer;
-mod order;
+mod pause;
 mod preview;
 mod promo_code;
+mod redeem_gift;
 mod refund;
+mod return_url;
+mod schedule;
 mod subscribe;
 mod subscription;
 mod trial;
 
-pub use addons::{add_addon, remove_addon};
-pub use cancel::{Cancel, Feedback, cancel_subscription, pause_subscription, resume_subscription};
-pub use catalogue::{PublishPlan, PushPlan, publish_plan_to_stripe, publish_version, update_plan};
-pub use change_plan::{PlanChange, change_plan, undo_scheduled_change};
+pub use addons::{NewAddon, add_addon, remove_addon};
+pub use buy_gift::{Bought, BuyGift, buy_gift};
+pub use cancel::{Cancel, Feedback, cancel_subscription};
+pub use catalogue::{PublishPlan, PublishedVersion, PushPlan, publish_plan_to_stripe, publish_version, update_plan};
+pub use change_plan::{PlanChange, change_plan};
 pub use checkout::{Checkout, Purchase, open_billing_portal, start_checkout};
-pub use coupons::{NewCoupon, NewPromoCode, create_coupon, create_promo_code, deactivate_promo_code};
+pub use coupons::{create_coupon, create_promo_code, deactivate_promo_code};
 pub use credits::{CreditPurchase, purchase_credits};
-pub use gift::{Bought, BuyGift, buy_gift, redeem_gift};
+pub use pause::{Pause, pause_subscription, resume_subscription};
 pub use preview::{Preview, PreviewLine, preview_plan_change};
-pub use promo_code::apply_promo_code;
+pub use promo_code::{PromoCodeUse, apply_promo_code};
+pub use redeem_gift::{Redeemed, redeem_gift};
 pub use refund::{Approval, approve_refund};
+pub use schedule::undo_scheduled_change;
 pub use subscribe::{Confirmable, NewSubscription, create_subscription};
-pub use trial::extend_trial;
+pub use trial::{TrialExtension, extend_trial};

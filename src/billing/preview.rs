@@ -1,94 +1,82 @@
-//! What a change of plan would cost.
+//! Previewing the cost of a change of plan.
 
-use super::change_plan::{PlanChange, plan_item, replaced};
-use super::offer::{Offer, offer};
-use super::order::asked;
-use super::subscription::billed;
+use super::change_plan::{PlanChange, Replacement};
+use super::kernel::ask;
+use super::subscription::find_billable_subscription;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
-use crate::outbox;
 use chrono::{DateTime, Utc};
-use entity::{subscription_items, subscriptions};
+use entity::subscriptions;
 use serde_json::{Value, json};
 
-/// What a change of plan would cost, in the currency's smallest unit.
+/// The path of a preview at Stripe.
+const PATH: &str = "invoices/create_preview";
+
+/// The cost of a change of plan, in the currency's smallest unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// ISO 4217, upper case.
+    /// The currency: ISO 4217, upper case.
     pub currency: String,
-    /// What is due at once; negative where something is credited.
+    /// The amount due at once; negative for a credit.
     pub due_now_minor: i64,
-    /// What is due at the next renewal.
+    /// The amount due at the next renewal.
     pub due_at_renewal_minor: i64,
-    /// When it renews next.
+    /// The time of the next renewal; `None` if there is none.
     pub renews_at: Option<DateTime<Utc>>,
-    /// As of when the difference is reckoned; the change costs the same if it is told this.
+    /// The instant of the difference. A change with this instant costs the same.
     pub proration_at: DateTime<Utc>,
-    /// What makes up what is due at once.
+    /// The lines of the amount due at once.
     pub lines: Vec<PreviewLine>,
 }
 
-/// One line of an invoice that would be made.
+/// One line of a previewed invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviewLine {
-    /// What it is for, in Stripe's words.
+    /// The purpose, in Stripe's words.
     pub description: Option<String>,
-    /// How much; negative where it is credited.
+    /// The amount; negative for a credit.
     pub amount_minor: i64,
 }
 
-/// What `change` would cost. Nothing is changed by asking.
+/// Returns the cost of `change` without making it.
 pub async fn preview_plan_change(app: &App, viewer: &Viewer, change: PlanChange) -> Result<Preview> {
     let at = change.proration_at.unwrap_or_else(|| app.now());
-    let (caller, now) = (viewer.clone(), change.now);
-    let (row, item, offer) = app
-        .db
-        .write(move |txn| {
-            Box::pin(async move {
-                let row = billed(txn, &caller, change.subscription_id).await?;
-                let item = plan_item(txn, row.id).await?;
-                let quantity = change.quantity.or(item.quantity).unwrap_or(1);
-                let offer = offer(txn, change.price_id, quantity, &["plan"]).await?;
-                Ok((row, item, offer))
-            })
-        })
-        .await?;
-    let client = outbox::client(app)?;
-    let renewal = asked(client.ask("invoices/create_preview", &invoice(&row, &item, &offer, None)).await)?;
+    let subscription = find_billable_subscription(app.db.read(), viewer, change.subscription_id).await?;
+    let replacement = Replacement::find(app.db.read(), &subscription, &change).await?;
+    let renewal = ask(app, PATH, &invoice(&subscription, &replacement, None)).await?;
     let mut preview = Preview {
-        currency: offer.price.currency.clone(),
+        currency: replacement.offer.price.currency.clone(),
         due_now_minor: 0,
         due_at_renewal_minor: amount(&renewal, "amount_due")?,
-        renews_at: row.current_period_end.map(|end| end.to_utc()),
+        renews_at: subscription.current_period_end.map(|end| end.to_utc()),
         proration_at: at,
         lines: Vec::new(),
     };
-    if now {
-        let due = asked(client.ask("invoices/create_preview", &invoice(&row, &item, &offer, Some(at))).await)?;
+    if change.now {
+        let due = ask(app, PATH, &invoice(&subscription, &replacement, Some(at))).await?;
         preview.due_now_minor = amount(&due, "total")?;
         preview.lines = due["lines"]["data"].as_array().into_iter().flatten().filter_map(line).collect();
     }
     Ok(preview)
 }
 
-/// The invoice that is asked about: that of the difference as of a time, else the next one.
+/// Returns the parameters for the invoice of the difference as of an instant, or for the next invoice.
 fn invoice(
-    row: &subscriptions::Model,
-    item: &subscription_items::Model,
-    offer: &Offer,
+    subscription: &subscriptions::Model,
+    replacement: &Replacement,
     difference_at: Option<DateTime<Utc>>,
 ) -> Value {
-    let mut details = json!({"items": [replaced(item, offer)], "proration_behavior": "none"});
+    let mut details = json!({"items": [replacement.changed_item()], "proration_behavior": "none"});
     if let Some(at) = difference_at {
         details["proration_behavior"] = json!("always_invoice");
         details["proration_date"] = json!(at.timestamp());
     }
-    json!({"subscription": row.external_id, "subscription_details": details})
+    json!({"subscription": subscription.external_id, "subscription_details": details})
 }
 
 fn amount(invoice: &Value, name: &str) -> Result<i64> {
-    invoice[name].as_i64().ok_or_else(|| Error::internal(anyhow::anyhow!("a preview has no {name}")))
+    invoice[name].as_i64().ok_or_else(|| Error::internal(anyhow::anyhow!("A preview at Stripe has no {name}.")))
 }
 
 fn line(line: &Value) -> Option<PreviewLine> {

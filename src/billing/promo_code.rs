@@ -1,79 +1,88 @@
-//! The promotion code that an account may use, with what is under way for it taken into account.
+//! Promotion codes that an account applies, with its requests under way taken into account.
 
-use super::order::{Order, place};
-use super::subscription::{billed, mirrored, update};
+use super::kernel::StripeAction;
+use super::subscription::{lock_billable_subscription, path, update};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
-use crate::discounts::{self, Redeemable};
+use crate::discounts;
 use crate::error::{Error, Result};
-use crate::outbox;
-use chrono::{DateTime, TimeDelta, Utc};
+use crate::outbox::{self, CallState, Operation};
+use chrono::TimeDelta;
 use entity::outbox_calls;
 use entity::subscriptions::Model;
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// For how long a call that was answered counts as under way: until its discount is certainly here.
-const ARRIVES_WITHIN: TimeDelta = TimeDelta::hours(1);
+/// The time after which the discount of an answered call is certainly in our records.
+const RECENT: TimeDelta = TimeDelta::hours(1);
 
-/// The discount that a code gives an account, as Stripe is told.
-pub(super) async fn discounts(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<Utc>) -> Result<Value> {
-    let found = redeemable(txn, account_id, code, now).await?;
-    Ok(json!([{"promotion_code": found.promo_code.external_id}]))
+/// A promotion code for a subscription.
+#[derive(Debug, Clone, Serialize)]
+pub struct PromoCodeUse {
+    /// The subscription.
+    pub subscription_id: Uuid,
+    /// The code, as the customer typed it.
+    pub code: String,
 }
 
-/// Lowers what a subscription costs by a promotion code.
-pub async fn apply_promo_code(
-    app: &App,
-    viewer: &Viewer,
-    (subscription_id, code): (Uuid, String),
-    key: &str,
-) -> Result<Model> {
-    let input = (subscription_id, code.clone());
-    let order = Order { operation: "subscriptions.apply_promo_code", key, input: &input };
-    let (caller, now) = (viewer.clone(), app.now());
-    let done = place(app, viewer, order, move |txn| {
+/// Applies a promotion code to a subscription that has no discount.
+pub async fn apply_promo_code(app: &App, viewer: &Viewer, new: PromoCodeUse, key: &str) -> Result<Model> {
+    let action = StripeAction::new(app, viewer, Operation::ApplyPromoCode, key, &new)?;
+    let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
-            let row = billed(txn, &caller, subscription_id).await?;
-            let discounts = discounts(txn, row.account_id, &code, now).await?;
-            // Stripe takes the discounts that are told for all there are.
-            let being_put_on = is_being_discounted(txn, &row, now).await?;
-            if being_put_on || discounts::has_discount(txn, row.id, now).await? {
-                let message = "the subscription has a discount already; it ends before another can be had";
+            let subscription = lock_billable_subscription(txn, viewer, new.subscription_id).await?;
+            let discounts = discounts(txn, subscription.account_id, &new.code).await?;
+            // Stripe replaces all discounts of a subscription by those in the request.
+            let is_discounted = discounts::has_discount(txn, subscription.id, txn.now()).await?;
+            if is_discounted || is_being_discounted(txn, &subscription).await? {
+                let message = "The subscription already has a discount. Apply the code when that has ended.";
                 return Err(Error::refused("DISCOUNT_ALREADY_APPLIED", &["subscriptionId"], message));
             }
             let params = json!({"discounts": discounts, "expand": ["discounts"]});
-            Ok(update(&row, "subscriptions.apply_promo_code", params))
+            Ok(update(&subscription, Operation::ApplyPromoCode).params(params).persistent())
         })
     });
-    mirrored(app, &done.await?.object_id).await
+    answer.await?.subscription().await
 }
 
-/// Whether another request, not answered yet, puts a discount on a subscription. Its account is locked.
-async fn is_being_discounted(txn: &Txn, row: &Model, now: DateTime<Utc>) -> Result<bool> {
-    let path = format!("subscriptions/{}", row.external_id);
-    let calls = outbox::under_way(txn, row.account_id, now - ARRIVES_WITHIN).await?;
-    let is_it = |call: &outbox_calls::Model| call.path == path && !call.params["discounts"].is_null();
-    Ok(calls.iter().any(|call| call.state == "pending" && is_it(call)))
-}
-
-/// The same as [`discounts::redeemable`], for who holds the lock on the account's row: of two requests of one account
-/// with a code that is for each account once, the second is refused although the first is not answered yet.
-async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<Utc>) -> Result<Redeemable> {
-    let found = discounts::redeemable(txn, account_id, code, now).await?;
-    if !found.coupon.once_per_account {
-        return Ok(found);
+/// Returns whether a request without an answer yet gives a subscription a discount. Its account is locked.
+async fn is_being_discounted(txn: &Txn, subscription: &Model) -> Result<bool> {
+    let path = path(subscription);
+    for call in outbox::recent_calls(txn, subscription.account_id, txn.now() - RECENT).await? {
+        let gives_discount = call.path == path && !call.params["discounts"].is_null();
+        if gives_discount && CallState::of(&call)? == CallState::Pending {
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+/// Returns the `discounts` of a request that applies a promotion code for an account, whose row is locked.
+///
+/// A code that each account can use once is refused while another request of the account uses it.
+pub(super) async fn discounts(txn: &Txn, account_id: Uuid, code: &str) -> Result<Value> {
+    let found = discounts::redeemable(txn, account_id, code, txn.now()).await?;
     let external_id = found.promo_code.external_id.as_deref().unwrap_or_default();
-    let calls = outbox::under_way(txn, account_id, now - ARRIVES_WITHIN).await?;
-    // A checkout that is open is no use yet, and may be left.
-    let is_checkout = |path: &str| path.starts_with("checkout/");
-    let mut calls = calls.iter().filter(|call| call.state == "pending" || !is_checkout(&call.path));
-    let names_it = |discount: &Value| discount["promotion_code"] == external_id;
-    if calls.any(|call| call.params["discounts"].as_array().is_some_and(|given| given.iter().any(names_it))) {
-        let message = "each account can use the promotion code once, and this one is using it already";
-        return Err(Error::refused("PROMO_CODE_ALREADY_USED", &["promoCode"], message));
+    if found.coupon.once_per_account {
+        for call in outbox::recent_calls(txn, account_id, txn.now() - RECENT).await? {
+            if uses_code(&call, external_id) && !is_open_checkout(&call)? {
+                let message = "Each account can use this promotion code once, and this account is already using it.";
+                return Err(Error::refused("PROMO_CODE_ALREADY_USED", &["promoCode"], message));
+            }
+        }
     }
-    Ok(found)
+    Ok(json!([{"promotion_code": external_id}]))
+}
+
+fn uses_code(call: &outbox_calls::Model, external_id: &str) -> bool {
+    let discounts = call.params["discounts"].as_array();
+    discounts.is_some_and(|discounts| discounts.iter().any(|discount| discount["promotion_code"] == external_id))
+}
+
+/// Returns whether a call has opened a checkout, which uses no code before it is paid, and may never be.
+fn is_open_checkout(call: &outbox_calls::Model) -> Result<bool> {
+    let is_checkout = matches!(Operation::of(call)?, Operation::SubscribeInCheckout | Operation::PayInCheckout);
+    Ok(is_checkout && CallState::of(call)? == CallState::Done)
 }

@@ -1,55 +1,46 @@
-//! Carrying out a refund.
+//! Approving a refund, which Stripe carries out.
 
-use super::customer::metadata_of;
-use super::order::{Order, place, without_card};
+use super::kernel::{StripeAction, metadata_of};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::Result;
-use crate::outbox::Call;
-use crate::payments::{self, CARRY_OUT_REFUND};
+use crate::outbox::{Operation, ProviderRequest};
+use crate::payments;
 use entity::refunds::Model;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// A refund that is granted.
+/// An approval of a refund.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Approval {
-    /// Which one.
+    /// The refund.
     pub refund_id: Uuid,
-    /// How much, in the payment's smallest unit: not more than was asked for; `None` for that.
+    /// The amount, in the payment's smallest unit, up to the requested amount; `None` for all of it.
     pub amount_minor: Option<i64>,
 }
 
-/// Approves a refund that was asked for, and has Stripe carry it out.
+/// Approves a requested refund, and has Stripe carry it out.
 ///
-/// It is approved in the transaction that writes the call down. The refund that Stripe makes bears our id, by which the
-/// inbox finds the row, whichever of answer and webhook comes first. Where Stripe refuses, the refund has failed.
+/// It is approved in the transaction that commits the request. The metadata of Stripe's refund holds our id, by which the
+/// inbox finds the row, whether the answer or the webhook comes first. If Stripe refuses, the refund has failed.
 pub async fn approve_refund(app: &App, viewer: &Viewer, approval: Approval, key: &str) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
-    let order = Order { operation: "refunds.approve", key, input: &approval };
-    let actor = viewer.actor().to_owned();
-    let placed = place(app, viewer, order, move |txn| {
+    let action = StripeAction::new(app, viewer, Operation::CreateRefund, key, &approval)?.without_card();
+    let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
-            let grant = (approval.refund_id, approval.amount_minor);
-            let (payment, refund) = payments::approve_refund(txn, &actor, grant).await?;
+            let Approval { refund_id, amount_minor } = approval;
+            let (payment, refund) = payments::approve_refund(txn, viewer.actor(), refund_id, amount_minor).await?;
             let mut metadata = metadata_of(txn, refund.account_id).await?;
             metadata["tollgate_refund"] = json!(refund.id);
             let mut params = json!({"amount": refund.amount_minor, "metadata": metadata, "expand": ["charge"]});
-            // A charge that was made without an intent is a payment by itself.
-            let by_itself = payment.charge_external_id.as_ref() == Some(&payment.external_id);
-            params[if by_itself { "charge" } else { "payment_intent" }] = json!(payment.external_id);
-            Ok(Call {
-                account_id: Some(refund.account_id),
-                operation: CARRY_OUT_REFUND,
-                deletes: false,
-                path: "refunds".to_owned(),
-                params,
-                key: None,
-                persistent: true,
-            })
+            // The payment of a charge without an intent has the charge's id.
+            let has_intent = payment.charge_external_id.as_ref() != Some(&payment.external_id);
+            params[if has_intent { "payment_intent" } else { "charge" }] = json!(payment.external_id);
+            let request = ProviderRequest::post(Operation::CreateRefund, "refunds");
+            Ok(request.account(refund.account_id).params(params).persistent())
         })
     });
-    placed.await.map_err(without_card)?;
+    answer.await?;
     payments::refund(app, approval.refund_id).await
 }

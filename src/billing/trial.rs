@@ -1,44 +1,50 @@
-//! Longer trials.
+//! Extending a trial.
 
-use super::order::{Order, place};
-use super::subscription::{billed, mirrored, update};
+use super::kernel::StripeAction;
+use super::subscription::{lock_billable_subscription, update};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
+use crate::outbox::Operation;
+use crate::subscriptions::SubscriptionStatus;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::subscriptions::Model;
+use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// The furthest that Stripe lets a trial end.
-const LONGEST: TimeDelta = TimeDelta::days(730);
+/// The longest time ahead at which Stripe lets a trial end.
+const MAX_TRIAL: TimeDelta = TimeDelta::days(730);
 
-/// Has the trial of a subscription end later. Only while it is tried: what has been paid for is not given back by a
-/// trial after it.
-pub async fn extend_trial(
-    app: &App,
-    viewer: &Viewer,
-    (subscription_id, until): (Uuid, DateTime<Utc>),
-    key: &str,
-) -> Result<Model> {
+/// An extension of a trial.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TrialExtension {
+    /// The subscription.
+    pub subscription_id: Uuid,
+    /// The new end of the trial.
+    pub until: DateTime<Utc>,
+}
+
+/// Extends the trial of a subscription. Only during the trial, because a later one would not give back payments.
+pub async fn extend_trial(app: &App, viewer: &Viewer, extension: TrialExtension, key: &str) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
-    let order = Order { operation: "subscriptions.extend_trial", key, input: &(subscription_id, until) };
-    let (caller, now) = (viewer.clone(), app.now());
-    let done = place(app, viewer, order, move |txn| {
+    let action = StripeAction::new(app, viewer, Operation::ExtendTrial, key, &extension)?;
+    let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
-            let row = billed(txn, &caller, subscription_id).await?;
-            if row.status != "trialing" {
-                let message = "only a subscription that is being tried has a trial to extend";
+            let TrialExtension { subscription_id, until } = extension;
+            let subscription = lock_billable_subscription(txn, viewer, subscription_id).await?;
+            if SubscriptionStatus::parse(&subscription.status)? != SubscriptionStatus::Trialing {
+                let message = "The subscription is not in a trial that could be extended.";
                 return Err(Error::refused("NOT_TRIALING", &["subscriptionId"], message));
             }
-            let is_later = row.trial_end.is_none_or(|end| until > end);
-            if until <= now || !is_later || until > now + LONGEST {
-                let message = "a trial is extended to later than it ends now, and to within 730 days";
+            let is_later = subscription.trial_end.is_none_or(|end| until > end);
+            if until <= txn.now() || !is_later || until > txn.now() + MAX_TRIAL {
+                let message = "`until` must be later than the present end of the trial, and within 730 days.";
                 return Err(Error::refused("UNTIL_INVALID", &["until"], message));
             }
             let params = json!({"trial_end": until.timestamp(), "proration_behavior": "none"});
-            Ok(update(&row, "subscriptions.extend_trial", params))
+            Ok(update(&subscription, Operation::ExtendTrial).params(params).persistent())
         })
     });
-    mirrored(app, &done.await?.object_id).await
+    answer.await?.subscription().await
 }

@@ -3,10 +3,12 @@
 //! Invariants: a coupon takes off either a percentage or an amount; a coupon that is for each account once is redeemed
 //! by an account once. All discounts are made at the payment providers, where `billing` makes ours, and mirrored here.
 
+mod new;
 mod project;
 mod redeem;
 mod store;
 
+pub use new::{AmountOff, NewCoupon, NewPromoCode};
 pub use project::{
     ObservedCoupon, ObservedPromoCode, ObservedRedemption, project_coupon, project_promo_code, project_redemption,
 };

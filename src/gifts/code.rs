@@ -2,7 +2,7 @@
 
 use super::store;
 use super::values::GiftStatus;
-use crate::accounts::payer_of;
+use crate::accounts::authorize_payer_of;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{GiftCode, Permission, Viewer};
@@ -40,7 +40,7 @@ pub async fn replace_code(app: &App, viewer: &Viewer, id: Uuid) -> Result<(Model
         Box::pin(async move {
             let unknown = || Error::refused("GIFT_NOT_FOUND", &["giftId"], "Gift not found.");
             let gift = store::lock_by_id(txn, id).await?.ok_or_else(unknown)?;
-            payer_of(txn, &caller, gift.account_id, unknown).await?;
+            authorize_payer_of(txn, &caller, gift.account_id, unknown).await?;
             let status = GiftStatus::parse(&gift.status)?;
             if !matches!(status, GiftStatus::Open | GiftStatus::Paid) {
                 let message = format!("The code of a gift that is {status} cannot be replaced.");

@@ -24,11 +24,6 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// The verb of the call that sells a gift.
-pub const SELL: &str = "gifts.buy";
-/// The verb of the call that redeems one.
-pub const REDEEM: &str = "gifts.redeem";
-
 /// The longest message to whoever gets a gift.
 const LONGEST_MESSAGE: usize = 500;
 /// The longest e-mail address there can be.
@@ -66,14 +61,9 @@ impl NewGift {
     }
 }
 
-/// Writes down a gift of `account_id` that is not paid yet.
-pub async fn open(
-    txn: &Txn,
-    (id, now): (Uuid, DateTime<Utc>),
-    account_id: Uuid,
-    new: NewGift,
-    (amount_minor, currency): (i64, String),
-) -> Result<()> {
+/// Inserts a gift that `account_id` has not paid yet. Returns its id.
+pub async fn open(txn: &Txn, account_id: Uuid, new: NewGift, amount_minor: i64, currency: String) -> Result<Uuid> {
+    let id = txn.new_id();
     let row = ActiveModel {
         id: Set(id),
         account_id: Set(account_id),
@@ -92,11 +82,11 @@ pub async fn open(
         redeemed_at: Set(None),
         subscription_id: Set(None),
         expires_at: Set(new.expires_at.map(|at| at.fixed_offset())),
-        created_at: Set(now.fixed_offset()),
+        created_at: Set(txn.now().fixed_offset()),
         paid_at: Set(None),
     };
     Entity::insert(row).exec_without_returning(txn).await?;
-    Ok(())
+    Ok(id)
 }
 
 /// Who redeems a gift.
@@ -166,28 +156,33 @@ fn is_begun(gift: &Model, account_id: Uuid) -> bool {
     gift.redeemed_account_id == Some(account_id) && gift.subscription_id.is_none()
 }
 
-/// Notes that Stripe refuses what was asked for a gift: one that was to be redeemed can be redeemed again, and one that
-/// was to be sold is not.
-pub async fn refused(txn: &Txn, id: Uuid, operation: &str) -> Result<()> {
+/// Reverts the redemption of a gift, because Stripe refused it. The gift can be redeemed again.
+pub async fn release_redemption(txn: &Txn, id: Uuid) -> Result<()> {
     let Some(gift) = store::lock_by_id(txn, id).await? else { return Ok(()) };
-    let change = match (operation, GiftStatus::parse(&gift.status)?) {
-        (REDEEM, GiftStatus::Redeemed) if gift.subscription_id.is_none() => {
-            // Its money may have gone back meanwhile.
-            let returned = matches!(payments::standing(txn, gift.payment_id).await?, Standing::Returned(_));
-            ActiveModel {
-                status: Set(if returned { GiftStatus::Refunded } else { GiftStatus::Paid }.to_string()),
-                redeemed_by_user: Set(None),
-                redeemed_account_id: Set(None),
-                redeemed_at: Set(None),
-                ..Default::default()
-            }
-        }
-        (SELL, GiftStatus::Open) => {
-            ActiveModel { status: Set(GiftStatus::Abandoned.to_string()), ..Default::default() }
-        }
-        _ => return Ok(()),
+    if GiftStatus::parse(&gift.status)? != GiftStatus::Redeemed || gift.subscription_id.is_some() {
+        return Ok(());
+    }
+    // Its money may have gone back meanwhile.
+    let is_returned = matches!(payments::standing(txn, gift.payment_id).await?, Standing::Returned(_));
+    let released = ActiveModel {
+        id: Set(id),
+        status: Set(if is_returned { GiftStatus::Refunded } else { GiftStatus::Paid }.to_string()),
+        redeemed_by_user: Set(None),
+        redeemed_account_id: Set(None),
+        redeemed_at: Set(None),
+        ..Default::default()
     };
-    Entity::update(ActiveModel { id: Set(id), ..change }).exec(txn).await?;
+    Entity::update(released).exec(txn).await?;
+    Ok(())
+}
+
+/// Abandons a gift that is not paid, because Stripe refused its checkout.
+pub async fn abandon(txn: &Txn, id: Uuid) -> Result<()> {
+    let Some(gift) = store::lock_by_id(txn, id).await? else { return Ok(()) };
+    if GiftStatus::parse(&gift.status)? == GiftStatus::Open {
+        let status = Set(GiftStatus::Abandoned.to_string());
+        Entity::update(ActiveModel { id: Set(id), status, ..Default::default() }).exec(txn).await?;
+    }
     Ok(())
 }
 

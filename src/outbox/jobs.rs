@@ -1,16 +1,16 @@
 //! Calls that nobody finished.
 
-use super::carry_out::{Asker, proceed};
+use super::execute::{Initiator, resume};
 use crate::app::App;
 use crate::error::Result;
 use crate::jobs::Job;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Finishes a call that whoever made it did not, because the process ended or Stripe was away.
+/// Finishes a call that its caller did not, because the process ended or Stripe was unavailable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishCall {
-    /// Which call.
+    /// The id of the call.
     pub call_id: Uuid,
 }
 
@@ -22,6 +22,6 @@ impl Job for FinishCall {
     }
 
     async fn run(self, app: &App) -> Result<()> {
-        proceed(app, self.call_id, Asker::Worker).await.map(drop)
+        resume(app, self.call_id, Initiator::Worker).await.map(drop)
     }
 }

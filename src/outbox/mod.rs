@@ -1,20 +1,25 @@
-//! What is asked of Stripe: written down first, then asked, then applied.
+//! Changes at Stripe: committed first, then sent, then applied.
 //!
-//! Invariants: a call is committed before it is made; it is made under one idempotency key, however often; what Stripe
-//! answers goes through the inbox as all else does; what Stripe refuses is undone here in the transaction that notes it;
-//! a call that nobody finished is finished by a worker. No transaction is open while Stripe is asked.
+//! Invariants: a call is committed before it is sent; it is sent under one idempotency key, however often; Stripe's answer
+//! goes through the inbox like a webhook; what Stripe refuses is reverted here in the transaction that records the
+//! refusal; the worker finishes a call that its caller did not. No transaction is open while a request is under way.
 
 mod backlog;
-mod call;
-mod carry_out;
+mod execute;
+mod fetch;
 mod jobs;
 mod operation;
-mod refused;
+mod outcome;
+mod record;
+mod request;
 mod store;
+mod undo;
 
 pub use backlog::backlog;
-pub use call::{Call, NewCall};
-pub use carry_out::{Done, Outcome, carry_out, client, look_up};
+pub use execute::execute;
+pub use fetch::{client, fetch_object};
 pub use jobs::FinishCall;
-pub use operation::CallState;
-pub use store::{Backlog, OutboxCalls, is_settled, of_person, under_way};
+pub use operation::{CallState, Operation};
+pub use outcome::{Done, Outcome};
+pub use request::{OutboxEntry, ProviderRequest, takeover_after};
+pub use store::{Backlog, OutboxCalls, calls_of_person, is_settled, recent_calls};

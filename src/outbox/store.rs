@@ -1,5 +1,6 @@
-//! Every query on the calls.
+//! Every query on calls.
 
+use super::operation::{CallState, Operation};
 use crate::auth::{Permission, Scope};
 use crate::db::{Between, Listing, Order, Txn, Visible, within};
 use crate::error::{Error, Result};
@@ -22,13 +23,13 @@ impl Visible for Entity {
 /// Calls, newest or oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OutboxCalls {
-    /// In this state alone.
-    pub state: Option<&'static str>,
-    /// About this account.
+    /// Only calls in this state.
+    pub state: Option<CallState>,
+    /// Only calls about this account.
     pub account_id: Option<Uuid>,
-    /// Written down in this span.
+    /// Only calls made in this span.
     pub created: Between,
-    /// Newest first.
+    /// Newest first, instead of oldest first.
     pub descending: bool,
 }
 
@@ -50,23 +51,27 @@ impl Listing for OutboxCalls {
     }
 }
 
-/// A call that is known to be there.
+/// Returns a call that is known to exist.
 pub(super) async fn call(db: &impl ConnectionTrait, id: Uuid) -> Result<Model> {
     let found = Entity::visible(Scope::Everything).filter(Column::Id.eq(id)).one(db).await?;
-    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a call vanished")))
+    found.ok_or_else(vanished)
 }
 
-/// The call with this key, which is known to be there.
+/// Returns the id of the call with this key, which is known to exist.
 pub(super) async fn id_of_key(txn: &Txn, key: &str) -> Result<Uuid> {
     let found = Entity::visible(Scope::Everything).filter(Column::IdempotencyKey.eq(key)).one(txn).await?;
-    Ok(found.ok_or_else(|| Error::internal(anyhow::anyhow!("a call vanished")))?.id)
+    Ok(found.ok_or_else(vanished)?.id)
 }
 
-/// The calls for accounts that a user owns, of these operations and since `since`, oldest first.
-pub async fn of_person(
+fn vanished() -> Error {
+    Error::internal(anyhow::anyhow!("A call to Stripe vanished."))
+}
+
+/// Returns the calls of these operations for accounts that a user owns, made after `since`, oldest first.
+pub async fn calls_of_person(
     db: &impl ConnectionTrait,
     owner_id: Uuid,
-    operations: &[&str],
+    operations: &[Operation],
     since: DateTime<Utc>,
 ) -> Result<Vec<Model>> {
     let owned = Query::select()
@@ -80,57 +85,58 @@ pub async fn of_person(
     Ok(rows.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await?)
 }
 
-/// Whether Stripe has done or refused the call with this key.
+/// Returns whether Stripe has answered the call with this key, by making the change or by refusing it.
 pub async fn is_settled(db: &impl ConnectionTrait, key: &str) -> Result<bool> {
     let rows = Entity::visible(Scope::Everything).filter(Column::IdempotencyKey.eq(prefixed(key)));
-    Ok(rows.filter(Column::State.is_in(["done", "refused"])).one(db).await?.is_some())
+    Ok(rows.filter(Column::State.is_in([CallState::Done, CallState::Refused])).one(db).await?.is_some())
 }
 
-/// A key as Stripe is told it, apart from those that others use for the same account of Stripe's.
+/// Returns a key as it is sent, apart from the keys of other users of the same Stripe account.
 pub(super) fn prefixed(key: &str) -> String {
     format!("tollgate-{key}")
 }
 
-/// Changes a call that is in one of these states, and tells whether it was: one that is not was settled by another.
-pub(super) async fn change(txn: &Txn, id: Uuid, from: &[&str], change: ActiveModel) -> Result<bool> {
+/// Updates a call that is still open. Returns false for one that another execution has settled, which stays as it is.
+pub(super) async fn update_open(txn: &Txn, id: Uuid, change: ActiveModel) -> Result<bool> {
     let rows = Entity::update_many().set(change).filter(Column::Id.eq(id));
-    let changed = rows.filter(Column::State.is_in(from.iter().copied())).exec(txn).await?;
+    let changed = rows.filter(Column::State.is_in(CallState::OPEN)).exec(txn).await?;
     Ok(changed.rows_affected == 1)
 }
 
-/// The calls for an account that are to be made, or were done after `since`.
-pub async fn under_way(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> Result<Vec<Model>> {
-    let done = Column::State.eq("done").and(Column::CreatedAt.gt(since.fixed_offset()));
+/// Returns the calls for an account that are pending, or are done and were made after `since`.
+pub async fn recent_calls(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> Result<Vec<Model>> {
+    let done = Column::State.eq(CallState::Done).and(Column::CreatedAt.gt(since.fixed_offset()));
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
-    Ok(rows.filter(Column::State.eq("pending").or(done)).all(txn).await?)
+    Ok(rows.filter(Column::State.eq(CallState::Pending).or(done)).all(txn).await?)
 }
 
-/// The calls that somebody may have to look after.
+/// Counts of calls that somebody may have to look after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// How many are to be made.
+    /// Calls that are to be sent.
     pub pending: u64,
-    /// How many the caller has to ask for again, of those of the last day.
+    /// Calls of the last day that are sent again only if their caller asks for it.
     pub abandoned: u64,
-    /// How many Stripe refused, of those of the last day.
+    /// Calls of the last day that Stripe refused.
     pub refused: u64,
-    /// Of how many it is not known what became of them, of those of the last day.
+    /// Calls whose outcome turned out to be unknown in the last day.
     pub unresolved: u64,
-    /// When the oldest was written down that is to be made.
+    /// The time at which the oldest pending call was made; `None` if none is pending.
     pub oldest_pending_at: Option<DateTime<Utc>>,
 }
 
-/// Counts them; `day` is when the last day began.
+/// Counts the calls in each state; `day` is the beginning of the last day.
 pub(super) async fn backlog(db: &impl ConnectionTrait, day: DateTime<Utc>) -> Result<Backlog> {
-    let in_state = |state: &str| Entity::visible(Scope::Everything).filter(Column::State.eq(state));
-    let of_day = |state: &str| in_state(state).filter(Column::CreatedAt.gt(day.fixed_offset()));
-    let oldest = in_state("pending").order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).one(db).await?;
+    let in_state = |state: CallState| Entity::visible(Scope::Everything).filter(Column::State.eq(state));
+    let of_day = |state: CallState| in_state(state).filter(Column::CreatedAt.gt(day.fixed_offset()));
+    let oldest = in_state(CallState::Pending).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).one(db).await?;
+    // A call becomes unresolved 23 hours after it was made.
+    let unresolved = in_state(CallState::Unresolved).filter(Column::SettledAt.gt(day.fixed_offset()));
     Ok(Backlog {
-        pending: in_state("pending").count(db).await?,
-        abandoned: of_day("abandoned").count(db).await?,
-        refused: of_day("refused").count(db).await?,
-        // One becomes this 23 hours after it was written down.
-        unresolved: in_state("unresolved").filter(Column::SettledAt.gt(day.fixed_offset())).count(db).await?,
+        pending: in_state(CallState::Pending).count(db).await?,
+        abandoned: of_day(CallState::Abandoned).count(db).await?,
+        refused: of_day(CallState::Refused).count(db).await?,
+        unresolved: unresolved.count(db).await?,
         oldest_pending_at: oldest.map(|call| call.created_at.to_utc()),
     })
 }

@@ -4,7 +4,7 @@
 
 use super::store;
 use super::values::{PaymentStatus, RefundStatus};
-use crate::accounts::payer_of;
+use crate::accounts::authorize_payer_of;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
@@ -21,8 +21,6 @@ use uuid::Uuid;
 
 /// The longest reason that people may give.
 const LONGEST_REASON: usize = 500;
-/// The verb of the call that carries a refund out.
-pub const CARRY_OUT_REFUND: &str = "refunds.create";
 
 /// A refund that is asked for.
 #[derive(Debug, Clone, Serialize)]
@@ -55,7 +53,7 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
     let caller = viewer.clone();
     let work = async move |txn: &Txn| {
         let payment = store::lock_payment_by_id(txn, new.payment_id).await?.ok_or_else(unknown_payment)?;
-        payer_of(txn, &caller, payment.account_id, unknown_payment).await?;
+        authorize_payer_of(txn, &caller, payment.account_id, unknown_payment).await?;
         let left = left(&payment, &store::refunds_of(txn, payment.id).await?, None)?;
         let amount = checked_amount(new.amount_minor.unwrap_or(left), left)?;
         let row = ActiveModel {
@@ -110,11 +108,13 @@ pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) 
     refund(app, id).await
 }
 
-/// Approves a refund that was asked for, in the transaction that writes down the call which carries it out.
+/// Approves a requested refund, in the transaction that commits the request to carry it out. `amount_minor` lowers the
+/// amount.
 pub async fn approve_refund(
     txn: &Txn,
     actor: &str,
-    (refund_id, amount_minor): (Uuid, Option<i64>),
+    refund_id: Uuid,
+    amount_minor: Option<i64>,
 ) -> Result<(payments::Model, Model)> {
     let (payment, asked) = lock_requested(txn, refund_id).await?;
     let others = left(&payment, &store::refunds_of(txn, payment.id).await?, Some(asked.id))?;
@@ -131,8 +131,8 @@ pub async fn approve_refund(
     Ok((payment, refund))
 }
 
-/// Notes that the provider refuses a refund that was approved, and why in its word: it has failed.
-pub async fn refund_refused(txn: &Txn, refund_id: Uuid, code: &str) -> Result<()> {
+/// Marks an approved refund as failed, because the provider refused it with `code`.
+pub async fn fail_refund(txn: &Txn, refund_id: Uuid, code: &str) -> Result<()> {
     let Some((_, refund)) = lock(txn, refund_id).await? else { return Ok(()) };
     if RefundStatus::parse(&refund.status)? != RefundStatus::Approved || refund.external_id.is_some() {
         return Ok(());

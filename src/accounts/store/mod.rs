@@ -244,8 +244,8 @@ pub async fn user_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<us
 }
 
 /// The account that a user has of their own.
-pub(super) async fn own_account(txn: &Txn, user_id: Uuid) -> Result<Option<Uuid>> {
+pub(super) async fn own_account(db: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<Uuid>> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::OwnerId.eq(user_id));
-    let account = rows.filter(accounts::Column::Kind.eq(AccountKind::Individual)).one(txn).await?;
+    let account = rows.filter(accounts::Column::Kind.eq(AccountKind::Individual)).one(db).await?;
     Ok(account.map(|account| account.id))
 }

@@ -20,6 +20,11 @@ pub async fn lock_user(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
+/// Returns the account with this id, whoever asks.
+pub(in crate::accounts) async fn account_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<accounts::Model>> {
+    Ok(accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id)).one(db).await?)
+}
+
 /// The user whose an account is.
 pub async fn owner_of(txn: &Txn, account_id: Uuid) -> Result<Option<users::Model>> {
     let account = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(account_id));
@@ -36,17 +41,25 @@ pub async fn identities_of(db: &impl ConnectionTrait, user_id: Uuid) -> Result<V
 }
 
 /// The role that a user has in an account at present.
-pub(in crate::accounts) async fn role_in(txn: &Txn, account_id: Uuid, user_id: Uuid) -> Result<Option<MemberRole>> {
+pub(in crate::accounts) async fn role_in(
+    db: &impl ConnectionTrait,
+    account_id: Uuid,
+    user_id: Uuid,
+) -> Result<Option<MemberRole>> {
     use account_members::Column;
     let rows = account_members::Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     let rows = rows.filter(Column::UserId.eq(user_id)).filter(Column::LeftAt.is_null());
-    rows.one(txn).await?.map(|member| MemberRole::parse(&member.role)).transpose()
+    rows.one(db).await?.map(|member| MemberRole::parse(&member.role)).transpose()
 }
 
 /// The customers that an account is at a provider, newest first, those that were deleted there too.
-pub async fn customers_of(txn: &Txn, provider: &str, account_id: Uuid) -> Result<Vec<provider_customers::Model>> {
+pub async fn customers_of(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    account_id: Uuid,
+) -> Result<Vec<provider_customers::Model>> {
     use provider_customers::Column;
     let rows = provider_customers::Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     let rows = rows.filter(Column::Provider.eq(provider));
-    Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).all(txn).await?)
+    Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).all(db).await?)
 }

@@ -1,28 +1,30 @@
-//! Prices that were made at Stripe by hand and are what is to be sold.
+//! Adopting prices that were created at Stripe by hand and match a published price.
 
-use super::day;
-use super::price::noted;
-use super::product::call;
+use super::change;
+use super::price::price_metadata;
 use crate::app::App;
 use crate::auth::Viewer;
-use crate::billing::order::ensure;
+use crate::billing::kernel::{call_prerequisite, daily_key};
 use crate::error::Result;
+use crate::outbox::Operation;
 use crate::plans::{Sold, SoldThere};
 use crate::subscriptions;
 use entity::prices;
 use serde_json::json;
 
-/// Makes a price of an older version the one that is on sale, by writing into its metadata which price of ours it is;
-/// whether there was one. Not one that somebody has: they keep the version that they bought, and the price tells which.
-pub(super) async fn adopted(app: &App, viewer: &Viewer, sold: &Sold, price: &prices::Model) -> Result<bool> {
+/// Makes a price of an older version sell the published one, by writing our id into its metadata. Returns whether there
+/// was such a price. A price with subscribers is left alone: they keep the version that they bought, and the price names
+/// it.
+pub(super) async fn adopt(app: &App, viewer: &Viewer, sold: &Sold, price: &prices::Model) -> Result<bool> {
     for there in sold.outdated().filter(|there| is_alike(there, price)) {
         let external_id = &there.row.external_id;
         if !subscriptions::billing_for(app.db.read(), "stripe", external_id, "", 1).await?.is_empty() {
             continue;
         }
-        let key = format!("adopt-{external_id}-{}-{}", price.id, day(app));
-        let params = json!({"metadata": noted(sold, price)?});
-        ensure(app, viewer, call("prices.adopt", format!("prices/{external_id}"), params, key)).await?;
+        let key = daily_key(app, &format!("adopt-{external_id}-{}", price.id));
+        let params = json!({"metadata": price_metadata(sold, price)?});
+        let request = change(Operation::AdoptPrice, format!("prices/{external_id}"), params, key);
+        call_prerequisite(app, viewer, request).await?;
         return Ok(true);
     }
     Ok(false)

@@ -1,99 +1,74 @@
-//! The catalogue at Stripe: what is published here is sold there.
+//! The catalogue at Stripe, which sells there what is published here.
 //!
-//! Nothing is made twice, however often and by however many it is asked for: the product has an id, and each price a
-//! lookup key, that follow from ours, and Stripe takes each of them once. What is there already is used.
+//! Nothing is created twice, however often and by however many callers it is asked for: the product's id and the lookup
+//! key of each price follow from our ids, and Stripe accepts each of them once. An existing object is used.
 
 mod adopt;
+mod jobs;
+mod metadata;
 mod price;
 mod product;
+mod publish;
 mod push;
-mod verbs;
 
-pub use push::{PublishPlan, PushPlan};
-pub use verbs::{publish_plan_to_stripe, publish_version, update_plan};
+pub use jobs::{PublishPlan, PushPlan};
+pub use publish::{PublishedVersion, publish_plan_to_stripe, publish_version, update_plan};
 
-use super::order::refusal;
+use metadata::metadata;
+
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
-use crate::outbox::{self, Outcome};
+use crate::outbox::{self, Operation, ProviderRequest};
 use crate::plans::{self, Sold};
-use crate::providers::stripe::{CallError, RefusalCode};
-use serde_json::{Value, json};
+use crate::providers::stripe::CallError;
+use serde_json::Value;
 use uuid::Uuid;
 
-/// Has Stripe sell what is on sale of a plan, and nothing else of it. The id of the product there.
-async fn publish(app: &App, viewer: &Viewer, plan_id: Uuid) -> Result<String> {
+/// Has Stripe sell the published version of a plan, and archive the prices of earlier ones. Returns the id of the product
+/// at Stripe.
+async fn sell_at_stripe(app: &App, viewer: &Viewer, plan_id: Uuid) -> Result<String> {
     outbox::client(app)?;
     let mut sold = read(app, plan_id).await?;
     if sold.version.is_none() {
-        return Err(Error::refused("NOT_ON_SALE", &["planVersionId"], "no version of the plan is on sale"));
+        let message = "No version of the plan is published. Publish a draft first with publishPlanVersion.";
+        return Err(Error::refused("NOT_ON_SALE", &["planVersionId"], message));
     }
     metadata(&sold)?;
-    let (product, is_new) = product::ensured(app, viewer, &sold).await?;
-    if !is_new && sold.missing().next().is_some() {
-        price::learn(app, &product, &sold).await?;
+    let product = product::ensure(app, viewer, &sold).await?;
+    if !product.is_new && sold.missing().next().is_some() {
+        price::learn(app, &product.id, &sold).await?;
         sold = read(app, plan_id).await?;
     }
     for price in sold.missing() {
-        if !adopt::adopted(app, viewer, &sold, price).await? {
-            price::ensured(app, viewer, &sold, price, &product).await?;
+        if !adopt::adopt(app, viewer, &sold, price).await? {
+            price::ensure(app, viewer, &sold, price, &product.id).await?;
         }
     }
     let sold = read(app, plan_id).await?;
     if sold.outdated().next().is_some() {
-        product::release(app, viewer, &sold, &product).await?;
+        product::release(app, viewer, &sold, &product.id).await?;
     }
     for there in sold.outdated() {
-        price::archived(app, viewer, &there.row.external_id).await?;
+        price::archive(app, viewer, &there.row.external_id).await?;
     }
-    Ok(product)
+    Ok(product.id)
 }
 
 async fn read(app: &App, plan_id: Uuid) -> Result<Sold> {
     let sold = plans::sold(app.db.read(), "stripe", plan_id).await?;
-    sold.ok_or_else(|| Error::internal(anyhow::anyhow!("a plan vanished")))
+    sold.ok_or_else(|| Error::internal(anyhow::anyhow!("A plan vanished.")))
 }
 
-/// What says at Stripe what is sold: what the mirror reads, and what who sets up a shop by hand writes.
-fn metadata(sold: &Sold) -> Result<Value> {
-    let plan = &sold.plan;
-    match &*plan.kind {
-        "plan" | "addon" => Ok(json!({&plan.kind: plan.code, "tier": plan.rank})),
-        "credit_pack" => match &*sold.credits {
-            [(unit, credits)] => Ok(json!({"pack": pack(&plan.code), "credits": credits, "credit_unit": unit})),
-            _ => {
-                let message = "a credit pack needs one credit allowance of the cadence ONCE: what one unit of it holds";
-                Err(Error::refused("CREDITS_INVALID", &["planVersionId"], message))
-            }
-        },
-        _ => Err(Error::refused("KIND_NOT_SOLD", &["planVersionId"], "things of this kind are not sold at Stripe")),
-    }
+/// Creates a change of the catalogue at Stripe. It charges nobody, so the worker sends it later if Stripe is unavailable.
+fn change(operation: Operation, path: impl Into<String>, params: Value, key: String) -> ProviderRequest {
+    ProviderRequest::post(operation, path).params(params).key(key).persistent()
 }
 
-/// The name of a pack in metadata, from its code.
-fn pack(code: &str) -> &str {
-    code.strip_prefix("pack-").unwrap_or(code)
-}
-
-/// The day, which is part of every key: Stripe forgets them after one.
-fn day(app: &App) -> String {
-    app.now().format("%Y%m%d").to_string()
-}
-
-/// Why Stripe could not be asked what is there.
-fn unread(error: CallError) -> Error {
+/// Converts the failure of a read, which a job repeats if Stripe was unavailable.
+fn error_of_read(error: CallError) -> Error {
     match error {
         CallError::Unavailable(_) => Error::ProviderUnavailable { will_retry: true },
         error => Error::internal(error),
-    }
-}
-
-/// The id of what was made; `None` where it was there already.
-fn made(outcome: Outcome) -> Result<Option<String>> {
-    match outcome {
-        Outcome::Done(done) => Ok(Some(done.object_id)),
-        Outcome::Refused(refused) if refused.code == RefusalCode::ResourceAlreadyExists => Ok(None),
-        Outcome::Refused(refused) => Err(refusal(refused)),
     }
 }

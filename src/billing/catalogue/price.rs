@@ -1,29 +1,29 @@
-//! The prices at Stripe at which a plan is sold.
+//! Stripe's prices of a plan.
 
-use super::product::call;
-use super::{day, made, metadata, unread};
+use super::{change, error_of_read, metadata};
 use crate::app::App;
 use crate::auth::Viewer;
-use crate::billing::order::{attempt, ensure};
-use crate::error::{Error, Result};
-use crate::plans::Sold;
+use crate::billing::kernel::{create_if_missing, daily_key, error_of_refusal, try_call};
+use crate::error::Result;
+use crate::outbox::{Operation, Outcome};
+use crate::plans::{PriceInterval, Sold};
 use crate::{inbox, outbox};
 use entity::prices;
 use serde_json::{Value, json};
 
-/// The most pages of a product's prices that are looked through.
-const MOST_PAGES: usize = 20;
+/// The number of pages of a product's prices that are searched.
+const MAX_PAGES: usize = 20;
 
-/// Takes note of the prices of a product that are sold at Stripe and not known here, as after a webhook was lost.
+/// Records the prices of a product that Stripe sells and we do not know, for example because a webhook was lost.
 pub(super) async fn learn(app: &App, product: &str, sold: &Sold) -> Result<()> {
-    take(app, &[("product", product), ("active", "true")], sold).await
+    record(app, &[("product", product), ("active", "true")], sold).await
 }
 
-async fn take(app: &App, filters: &[(&str, &str)], sold: &Sold) -> Result<()> {
+async fn record(app: &App, filters: &[(&str, &str)], sold: &Sold) -> Result<()> {
     let client = outbox::client(app)?;
     let mut after = None;
-    for _ in 0..MOST_PAGES {
-        let page = client.list("price", filters, after.as_deref()).await.map_err(unread)?;
+    for _ in 0..MAX_PAGES {
+        let page = client.list("price", filters, after.as_deref()).await.map_err(error_of_read)?;
         after = page.objects.last().and_then(|price| price["id"].as_str().map(str::to_owned));
         for price in page.objects {
             let is_known = sold.there.iter().any(|there| price["id"] == there.row.external_id.as_str());
@@ -38,8 +38,8 @@ async fn take(app: &App, filters: &[(&str, &str)], sold: &Sold) -> Result<()> {
     Ok(())
 }
 
-/// Has Stripe make a price; where it has one with the key of ours already, that is it.
-pub(super) async fn ensured(
+/// Creates a price at Stripe, or uses the one that has our lookup key already.
+pub(super) async fn ensure(
     app: &App,
     viewer: &Viewer,
     sold: &Sold,
@@ -49,37 +49,34 @@ pub(super) async fn ensured(
     let lookup_key = format!("tollgate_{}", price.id.simple());
     let mut params = json!({
         "product": product, "currency": price.currency.to_lowercase(), "unit_amount": price.unit_amount_minor,
-        "lookup_key": lookup_key, "metadata": noted(sold, price)?,
+        "lookup_key": lookup_key, "metadata": price_metadata(sold, price)?,
     });
-    if price.interval != "one_time" {
+    if PriceInterval::parse(&price.interval)? != PriceInterval::OneTime {
         params["recurring"] = json!({"interval": price.interval, "interval_count": price.interval_count});
     }
-    let key = format!("price-{}-{}", price.id, day(app));
-    let call = call("prices.create", "prices".to_owned(), params, key);
-    match made(attempt(app, viewer, call).await?)? {
+    let key = daily_key(app, &format!("price-{}", price.id));
+    let request = change(Operation::CreatePrice, "prices", params, key);
+    match create_if_missing(app, viewer, request).await? {
         Some(_) => Ok(()),
-        None => take(app, &[("lookup_keys[]", &lookup_key)], sold).await,
+        None => record(app, &[("lookup_keys[]", &lookup_key)], sold).await,
     }
 }
 
-/// The metadata of a price: what is sold, and which price of ours it is.
-pub(super) fn noted(sold: &Sold, price: &prices::Model) -> Result<Value> {
-    let mut noted = metadata(sold)?;
-    noted["tollgate_price"] = json!(price.id);
-    Ok(noted)
+/// Returns the metadata of a price: that of its product, and our id of the price.
+pub(super) fn price_metadata(sold: &Sold, price: &prices::Model) -> Result<Value> {
+    let mut metadata = metadata(sold)?;
+    metadata["tollgate_price"] = json!(price.id);
+    Ok(metadata)
 }
 
-/// Takes a price off sale at Stripe; who has it keeps it. Where Stripe refuses it stays on sale there, as its `active`
-/// tells.
-pub(super) async fn archived(app: &App, viewer: &Viewer, external_id: &str) -> Result<()> {
-    let key = format!("archive-{external_id}-{}", day(app));
+/// Archives a price at Stripe. Its subscribers keep it. If Stripe refuses, it stays on sale there, as our row of it shows.
+pub(super) async fn archive(app: &App, viewer: &Viewer, external_id: &str) -> Result<()> {
+    let key = daily_key(app, &format!("archive-{external_id}"));
     let params = json!({"active": false});
-    let done = ensure(app, viewer, call("prices.archive", format!("prices/{external_id}"), params, key)).await;
-    match done {
-        Err(Error::Refused(refusal)) => {
-            tracing::warn!(price = external_id, why = %refusal.message, "Stripe does not archive a price");
-            Ok(())
-        }
-        done => done.map(drop),
+    let request = change(Operation::ArchivePrice, format!("prices/{external_id}"), params, key);
+    if let Outcome::Refused(refused) = try_call(app, viewer, request).await? {
+        let error = error_of_refusal(refused);
+        tracing::warn!(price = external_id, %error, "Stripe does not archive a price");
     }
+    Ok(())
 }

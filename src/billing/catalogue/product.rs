@@ -1,60 +1,62 @@
-//! The product at Stripe that a plan is.
+//! Stripe's product of a plan.
 
-use super::{day, made, metadata, pack, unread};
+use super::metadata::names;
+use super::{change, error_of_read, metadata};
 use crate::app::App;
 use crate::auth::Viewer;
-use crate::billing::order::{attempt, ensure};
+use crate::billing::kernel::{call_prerequisite, create_if_missing, daily_key};
 use crate::error::Result;
-use crate::outbox::{self, Call};
+use crate::outbox::{self, Operation};
 use crate::plans::Sold;
 use crate::providers::stripe::CallError;
 use entity::products;
 use serde_json::{Value, json};
 
-/// The most pages of products that are looked through for one that was made by hand.
-const MOST_PAGES: usize = 50;
+/// The number of pages of products that are searched for one that was created by hand.
+const MAX_PAGES: usize = 50;
 
-/// The id of the product at Stripe, and whether it was made just now, so that it has no prices yet.
-pub(super) async fn ensured(app: &App, viewer: &Viewer, sold: &Sold) -> Result<(String, bool)> {
-    if let Some(known) = sold.product_there() {
-        return Ok((known.to_owned(), false));
+/// A product at Stripe.
+pub(super) struct Product {
+    pub(super) id: String,
+    /// Created just now, so that it has no prices yet.
+    pub(super) is_new: bool,
+}
+
+/// Returns the product of a plan, and creates it if there is none.
+pub(super) async fn ensure(app: &App, viewer: &Viewer, sold: &Sold) -> Result<Product> {
+    let known = |id| Ok(Product { id, is_new: false });
+    if let Some(id) = sold.product_there() {
+        return known(id.to_owned());
     }
     let plan = &sold.plan;
     let id = format!("tollgate_{}", plan.id.simple());
     match outbox::client(app)?.get("product", &id).await {
-        Ok(answer) if answer.object["deleted"] != true => return Ok((id, false)),
+        Ok(answer) if answer.object["deleted"] != true => return known(id),
         Ok(_) | Err(CallError::NotFound) => {}
-        Err(error) => return Err(unread(error)),
+        Err(error) => return Err(error_of_read(error)),
     }
-    if let Some(by_hand) = named(app, plan).await? {
-        return Ok((by_hand, false));
+    if let Some(by_hand) = find_made_by_hand(app, plan).await? {
+        return known(by_hand);
     }
     let mut params = json!({"id": id, "name": plan.name, "metadata": metadata(sold)?});
     if let Some(description) = plan.description.as_deref().filter(|description| !description.is_empty()) {
         params["description"] = json!(description);
     }
-    let key = format!("product-{}-{}", plan.id, day(app));
-    let call = call("products.create", "products".to_owned(), params, key);
-    let is_new = made(attempt(app, viewer, call).await?)?.is_some();
-    Ok((id, is_new))
+    let key = daily_key(app, &format!("product-{}", plan.id));
+    let request = change(Operation::CreateProduct, "products", params, key);
+    let is_new = create_if_missing(app, viewer, request).await?.is_some();
+    Ok(Product { id, is_new })
 }
 
-/// A product that was made by hand for this plan, with its code in its metadata.
-async fn named(app: &App, plan: &products::Model) -> Result<Option<String>> {
+/// Finds a product that was created by hand for a plan, with the plan's code in its metadata.
+async fn find_made_by_hand(app: &App, plan: &products::Model) -> Result<Option<String>> {
     let client = outbox::client(app)?;
-    let is_it = |product: &&Value| {
-        let noted = |name: &str, code: &str| product["metadata"][name] == code;
-        let named = match &*plan.kind {
-            "credit_pack" => noted("pack", pack(&plan.code)),
-            kind => noted(kind, &plan.code),
-        };
-        named && product["active"] == true
-    };
+    let is_of_plan = |product: &&Value| product["active"] == true && names(&product["metadata"], plan);
     let mut after = None;
-    for _ in 0..MOST_PAGES {
-        let page = client.list("product", &[], after.as_deref()).await.map_err(unread)?;
+    for _ in 0..MAX_PAGES {
+        let page = client.list("product", &[], after.as_deref()).await.map_err(error_of_read)?;
         let id = |product: &Value| product["id"].as_str().map(str::to_owned);
-        if let Some(found) = page.objects.iter().find(is_it) {
+        if let Some(found) = page.objects.iter().find(is_of_plan) {
             return Ok(id(found));
         }
         after = page.objects.last().and_then(id);
@@ -65,22 +67,19 @@ async fn named(app: &App, plan: &products::Model) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Makes another price the product's default where that is one that is to be archived, which Stripe would not do.
+/// Makes another price the product's default if the present one will be archived, which Stripe would refuse.
 pub(super) async fn release(app: &App, viewer: &Viewer, sold: &Sold, product: &str) -> Result<()> {
-    let answer = outbox::client(app)?.get("product", product).await.map_err(unread)?;
+    let answer = outbox::client(app)?.get("product", product).await.map_err(error_of_read)?;
     let Some(default) = answer.object["default_price"].as_str() else { return Ok(()) };
-    let is_sold = |external_id: &str| sold.outdated().all(|there| there.row.external_id != external_id);
+    let stays = |external_id: &str| sold.outdated().all(|there| there.row.external_id != external_id);
+    if stays(default) {
+        return Ok(());
+    }
     let successor = sold.there.iter().rev().map(|there| &there.row);
     let mut successor = successor.filter(|row| row.active && row.product_external_id == product);
-    let Some(successor) = successor.find(|row| is_sold(&row.external_id)).filter(|_| !is_sold(default)) else {
-        return Ok(());
-    };
-    let key = format!("default-{product}-{}-{}", successor.external_id, day(app));
+    let Some(successor) = successor.find(|row| stays(&row.external_id)) else { return Ok(()) };
+    let key = daily_key(app, &format!("default-{product}-{}", successor.external_id));
     let params = json!({"default_price": successor.external_id});
-    ensure(app, viewer, call("products.update", format!("products/{product}"), params, key)).await.map(drop)
-}
-
-/// A change of the catalogue at Stripe. It is made later where Stripe is away: it charges nobody.
-pub(super) fn call(operation: &'static str, path: String, params: Value, key: String) -> Call {
-    Call { account_id: None, operation, deletes: false, path, params, key: Some(key), persistent: true }
+    let request = change(Operation::UpdateProduct, format!("products/{product}"), params, key);
+    call_prerequisite(app, viewer, request).await.map(drop)
 }

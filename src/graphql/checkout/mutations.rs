@@ -93,7 +93,7 @@ impl PurchaseMutation {
     ) -> Result<Option<OpenBillingPortalPayload>> {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
         let return_url = text("returnUrl", input.return_url)?;
-        let opened = billing::open_billing_portal(ctx.app(), ctx.viewer(), (account_id, &return_url)).await;
+        let opened = billing::open_billing_portal(ctx.app(), ctx.viewer(), account_id, &return_url).await;
         let (url, user_errors) = split_refusal(opened)?;
         Ok(Some(OpenBillingPortalPayload { url, user_errors }))
     }

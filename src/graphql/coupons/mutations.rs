@@ -1,7 +1,8 @@
 //! Mutations that create coupons and promotion codes at Stripe.
 
 use super::coupon::{Coupon, CouponDuration, PromoCode};
-use crate::billing::{self, NewCoupon, NewPromoCode};
+use crate::billing;
+use crate::discounts::{AmountOff, NewCoupon, NewPromoCode};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{BigInt, ContextExt, Currency, Instant, StoredEnum, local_id, split_refusal, text, texts};
 use crate::user_error;
@@ -25,8 +26,8 @@ impl CouponMutation {
             code: text("code", input.code)?,
             name: text("name", input.name)?,
             percent_basis_points: input.percent_basis_points,
-            amount_off: input.amount_off.map(|off| (off.amount.0, off.currency.0)),
-            duration: input.duration.stored().as_str(),
+            amount_off: input.amount_off.map(|off| AmountOff { minor: off.amount.0, currency: off.currency.0 }),
+            duration: input.duration.stored(),
             duration_months: input.duration_months,
             max_redemptions: input.max_redemptions,
             redeem_by: input.redeem_by.map(|end| end.0),

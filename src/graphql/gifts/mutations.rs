@@ -59,10 +59,9 @@ impl GiftMutation {
         #[graphql(desc = "The code and the receiving account.")] input: RedeemGiftInput,
     ) -> Result<Option<RedeemGiftPayload>> {
         let account_id = input.account_id.as_ref().map(local_id::<Account>).transpose()?;
-        let redeem = (input.code.as_str(), account_id);
-        let done = billing::redeem_gift(ctx.app(), ctx.viewer(), redeem, &input.idempotency_key).await;
+        let done = billing::redeem_gift(ctx.app(), ctx.viewer(), &input.code, account_id, &input.idempotency_key).await;
         let (done, user_errors) = split_refusal(done)?;
-        let (gift, subscription) = done.unzip();
+        let (gift, subscription) = done.map(|done| (done.gift, done.subscription)).unzip();
         Ok(Some(RedeemGiftPayload {
             gift: gift.map(|row| Gift(Arc::new(row))),
             subscription: subscription.map(|row| Subscription(Arc::new(row))),

@@ -168,7 +168,7 @@ impl ProviderCallQuery {
     ) -> Result<Connection<ProviderCall>> {
         let filter = filter.unwrap_or_default();
         let list = OutboxCalls {
-            state: filter.state.map(|state| state.stored().as_str()),
+            state: filter.state.map(StoredEnum::stored),
             account_id: filter.account_id.as_ref().map(local_id::<Account>).transpose()?,
             created: DateTimeRange::between(filter.created_at),
             descending: ProviderCallOrder::descending(order_by, true),

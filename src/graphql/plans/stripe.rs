@@ -24,7 +24,7 @@ impl StripeCatalogueMutation {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
         let done = billing::publish_plan_to_stripe(ctx.app(), ctx.viewer(), id, &input.idempotency_key).await;
         let (done, user_errors) = split_refusal(done)?;
-        let (version, product_external_id) = done.unzip();
+        let (version, product_external_id) = done.map(|done| (done.version, done.product_external_id)).unzip();
         let plan_version = version.map(|row| PlanVersion(Arc::new(row)));
         Ok(Some(PublishPlanToStripePayload { plan_version, product_external_id, user_errors }))
     }

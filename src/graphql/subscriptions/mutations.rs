@@ -1,7 +1,7 @@
 //! Mutations that change a subscription at Stripe.
 
 use super::subscription::Subscription;
-use crate::billing::{self, Cancel, Feedback};
+use crate::billing::{self, Cancel, Feedback, Pause};
 use crate::graphql::common::{ContextExt, Instant, local_id, optional_text, split_refusal};
 use crate::user_error;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
@@ -54,7 +54,8 @@ impl SubscriptionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription and the new date.")] input: PauseSubscriptionInput,
     ) -> Result<Option<PauseSubscriptionPayload>> {
-        let pause = (local_id::<Subscription>(&input.subscription_id)?, input.until.map(|until| until.0));
+        let subscription_id = local_id::<Subscription>(&input.subscription_id)?;
+        let pause = Pause { subscription_id, until: input.until.map(|until| until.0) };
         let done = billing::pause_subscription(ctx.app(), ctx.viewer(), pause, &input.idempotency_key).await;
         let (row, user_errors) = split_refusal(done)?;
         Ok(Some(PauseSubscriptionPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))

@@ -6,7 +6,7 @@ use super::plan_change_payloads::{
     PlanChangeTiming, RemoveAddonInput, RemoveAddonPayload, UndoScheduledChangeInput, UndoScheduledChangePayload,
 };
 use super::subscription::Subscription;
-use crate::billing::{self, PlanChange};
+use crate::billing::{self, NewAddon, PlanChange, PromoCodeUse};
 use crate::graphql::common::{ContextExt, local_id, split_refusal, text};
 use crate::graphql::plans::parts::Price;
 use async_graphql::{Context, Object, Result};
@@ -61,7 +61,7 @@ impl PlanChangeMutation {
     ) -> Result<Option<AddAddonPayload>> {
         let (subscription_id, price_id) =
             (local_id::<Subscription>(&input.subscription_id)?, local_id::<Price>(&input.price_id)?);
-        let addon = (subscription_id, price_id, input.quantity);
+        let addon = NewAddon { subscription_id, price_id, quantity: input.quantity };
         let done = billing::add_addon(ctx.app(), ctx.viewer(), addon, &input.idempotency_key).await;
         let (row, user_errors) = split_refusal(done)?;
         Ok(Some(AddAddonPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
@@ -89,9 +89,9 @@ impl PlanChangeMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription and the promotion code.")] input: ApplyPromoCodeInput,
     ) -> Result<Option<ApplyPromoCodePayload>> {
-        let id = local_id::<Subscription>(&input.subscription_id)?;
-        let code = text("promoCode", input.promo_code)?;
-        let done = billing::apply_promo_code(ctx.app(), ctx.viewer(), (id, code), &input.idempotency_key).await;
+        let subscription_id = local_id::<Subscription>(&input.subscription_id)?;
+        let new = PromoCodeUse { subscription_id, code: text("promoCode", input.promo_code)? };
+        let done = billing::apply_promo_code(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (row, user_errors) = split_refusal(done)?;
         Ok(Some(ApplyPromoCodePayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))
     }

@@ -1,8 +1,9 @@
 //! Mutations that extend trials.
 
 use super::subscription::Subscription;
+use crate::billing::{self, TrialExtension};
 use crate::graphql::common::{ContextExt, Instant, local_id, split_refusal};
-use crate::{billing, user_error};
+use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ impl TrialMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription and the new date.")] input: ExtendTrialInput,
     ) -> Result<Option<ExtendTrialPayload>> {
-        let extend = (local_id::<Subscription>(&input.subscription_id)?, input.until.0);
+        let subscription_id = local_id::<Subscription>(&input.subscription_id)?;
+        let extend = TrialExtension { subscription_id, until: input.until.0 };
         let done = billing::extend_trial(ctx.app(), ctx.viewer(), extend, &input.idempotency_key).await;
         let (row, user_errors) = split_refusal(done)?;
         Ok(Some(ExtendTrialPayload { subscription: row.map(|row| Subscription(Arc::new(row))), user_errors }))

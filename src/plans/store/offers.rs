@@ -1,15 +1,15 @@
 //! Queries on the products on sale: no caller is involved.
 
 use crate::auth::Scope;
-use crate::db::{Txn, Visible};
+use crate::db::Visible;
 use crate::error::Result;
 use crate::plans::values::{AllowanceCadence, VersionStatus};
 use entity::{credit_allowances, credit_units, prices, product_versions, products, provider_prices};
-use sea_orm::{ColumnTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait};
 use uuid::Uuid;
 
 /// Returns a price with its product if it is on sale: of a published version of an active product.
-pub async fn on_sale(txn: &Txn, price_id: Uuid) -> Result<Option<(prices::Model, products::Model)>> {
+pub async fn on_sale(db: &impl ConnectionTrait, price_id: Uuid) -> Result<Option<(prices::Model, products::Model)>> {
     let found = prices::Entity::visible(Scope::Everything)
         .join(JoinType::InnerJoin, prices::Relation::ProductVersions.def())
         .join(JoinType::InnerJoin, product_versions::Relation::Products.def())
@@ -18,21 +18,25 @@ pub async fn on_sale(txn: &Txn, price_id: Uuid) -> Result<Option<(prices::Model,
         .filter(product_versions::Column::Status.eq(VersionStatus::Published))
         .filter(products::Column::Active.eq(true))
         .select_also(products::Entity)
-        .one(txn)
+        .one(db)
         .await?;
     Ok(found.and_then(|(price, product)| Some((price, product?))))
 }
 
 /// Returns the provider's price that sells a price of ours; the newest of several.
-pub async fn sold_as(txn: &Txn, provider: &str, price_id: Uuid) -> Result<Option<provider_prices::Model>> {
+pub async fn sold_as(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    price_id: Uuid,
+) -> Result<Option<provider_prices::Model>> {
     use provider_prices::Column;
     let rows = provider_prices::Entity::visible(Scope::Everything).filter(Column::PriceId.eq(price_id));
     let rows = rows.filter(Column::Provider.eq(provider)).filter(Column::Active.eq(true));
-    Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::ExternalId).one(txn).await?)
+    Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::ExternalId).one(db).await?)
 }
 
 /// Returns the unit's code and the amount of the credits that a version grants once on purchase.
-pub async fn credits_of_pack(txn: &Txn, version_id: Uuid) -> Result<Option<(String, i64)>> {
+pub async fn credits_of_pack(db: &impl ConnectionTrait, version_id: Uuid) -> Result<Option<(String, i64)>> {
     use credit_allowances::Column;
     let rows = credit_allowances::Entity::visible(Scope::Everything)
         .filter(Column::ProductVersionId.eq(version_id))
@@ -42,5 +46,5 @@ pub async fn credits_of_pack(txn: &Txn, version_id: Uuid) -> Result<Option<(Stri
         .select_only()
         .column(credit_units::Column::Code)
         .column(Column::Amount);
-    Ok(rows.into_tuple().one(txn).await?)
+    Ok(rows.into_tuple().one(db).await?)
 }

@@ -8,7 +8,8 @@ use entity::{payments, scheduled_changes, subscription_items, subscription_versi
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait, Select,
 };
 use uuid::Uuid;
 
@@ -34,20 +35,21 @@ pub async fn find(db: &DatabaseConnection, id: Uuid) -> Result<subscriptions::Mo
 }
 
 /// Returns the item with this id, for any caller.
-pub async fn item(txn: &Txn, id: Uuid) -> Result<Option<subscription_items::Model>> {
+pub async fn item(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<subscription_items::Model>> {
     let rows = subscription_items::Entity::visible(Scope::Everything).filter(subscription_items::Column::Id.eq(id));
-    Ok(rows.one(txn).await?)
+    Ok(rows.one(db).await?)
 }
 
-/// Items of a subscription.
-pub async fn items_of(txn: &Txn, subscription_id: Uuid) -> Result<Vec<subscription_items::Model>> {
-    items(txn, subscription_id, &[]).await
+/// Returns the items of a subscription.
+pub async fn items_of(db: &impl ConnectionTrait, subscription_id: Uuid) -> Result<Vec<subscription_items::Model>> {
+    use subscription_items::{Column, Entity};
+    Ok(Entity::visible(Scope::Everything).filter(Column::SubscriptionId.eq(subscription_id)).all(db).await?)
 }
 
 /// Returns the subscription with this id, for any caller.
-pub async fn by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> {
+pub async fn by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<subscriptions::Model>> {
     let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
-    Ok(rows.one(txn).await?)
+    Ok(rows.one(db).await?)
 }
 
 /// Returns whether an account has a subscription that has not ended and does not wait for its first payment.

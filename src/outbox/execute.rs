@@ -1,0 +1,85 @@
+//! The execution of a call: send it, then record the answer.
+
+use super::operation::CallState;
+use super::outcome::Outcome;
+use super::record::{defer, finish, record_refusal, record_success};
+use super::store;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::providers::stripe::{CallError, Change, Changed, RefusalCode, Refused, is_fetchable};
+use chrono::TimeDelta;
+use entity::outbox_calls::Model;
+use uuid::Uuid;
+
+/// The time that Stripe remembers a key for certain, less an hour. A call without an outcome by then is never sent
+/// again; reconciliation shows whether the change was made.
+const KEY_LIFETIME: TimeDelta = TimeDelta::hours(23);
+
+/// The party that has a call executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Initiator {
+    /// A caller who waits for the answer.
+    Caller,
+    /// The worker, which nobody waits for.
+    Worker,
+}
+
+/// Executes a committed call, or returns its outcome if it was executed before.
+///
+/// No answer is [`Error::ProviderUnavailable`]. A call whose key Stripe may have forgotten is [`Error::Unresolved`].
+pub async fn execute(app: &App, call_id: Uuid) -> Result<Outcome> {
+    let outcome = resume(app, call_id, Initiator::Caller).await?;
+    outcome.ok_or_else(|| Error::internal(anyhow::anyhow!("A call had no outcome for its caller.")))
+}
+
+/// Executes a call for `initiator`. Returns `None` to the worker for a call that it must not send.
+pub(super) async fn resume(app: &App, call_id: Uuid, initiator: Initiator) -> Result<Option<Outcome>> {
+    let call = store::call(app.db.read(), call_id).await?;
+    match (CallState::of(&call)?, initiator) {
+        (CallState::Done, _) => return Outcome::done(&call, None).map(Some),
+        (CallState::Refused, _) => return Ok(Some(Outcome::refused(&call))),
+        (CallState::Pending, _) | (CallState::Abandoned, Initiator::Caller) => {}
+        (CallState::Abandoned | CallState::Unresolved, Initiator::Worker) => return Ok(None),
+        (CallState::Unresolved, Initiator::Caller) => return Err(Error::Unresolved),
+    }
+    if app.now().fixed_offset() - call.created_at > KEY_LIFETIME {
+        tracing::error!(%call_id, operation = call.operation, "the outcome of a call to Stripe is unknown");
+        finish(app, &call, CallState::Unresolved).await?;
+        return if initiator == Initiator::Worker { Ok(None) } else { Err(Error::Unresolved) };
+    }
+    match send(app, &call).await {
+        Ok(changed) => record_success(app, call, changed).await.map(Some),
+        Err(CallError::NotFound) => {
+            let refused = Refused { status: 404, code: RefusalCode::ResourceMissing, ..Refused::default() };
+            record_refusal(app, call, refused).await.map(Some)
+        }
+        Err(CallError::Refused(refused)) if refused.is_final() => record_refusal(app, call, refused).await.map(Some),
+        Err(CallError::Refused(refused)) => {
+            finish(app, &call, CallState::Abandoned).await?;
+            Err(Error::internal(anyhow::anyhow!("Stripe refuses this installation: {refused}")))
+        }
+        Err(CallError::Unavailable(reason)) => Err(defer(app, call, initiator, &reason).await?),
+    }
+}
+
+/// Sends a call. A replayed answer is replaced by the object as it is now, since it may have changed in the meantime.
+async fn send(app: &App, call: &Model) -> Result<Changed, CallError> {
+    let Some(client) = &app.stripe else { return Err(CallError::Unavailable("no key is configured".to_owned())) };
+    let change = Change {
+        deletes: call.method == "DELETE",
+        path: call.path.clone(),
+        params: call.params.clone(),
+        idempotency_key: call.idempotency_key.clone(),
+    };
+    let changed = client.change(&change).await?;
+    let text = |name: &str| changed.object[name].as_str().unwrap_or_default();
+    if !changed.replayed || !is_fetchable(text("object")) {
+        return Ok(changed);
+    }
+    match client.get(text("object"), text("id")).await {
+        Ok(now) => Ok(Changed { object: now.object, at: now.at, replayed: true }),
+        // The object was deleted since, so the replayed answer is the last state of it.
+        Err(CallError::NotFound) => Ok(Changed { at: None, ..changed }),
+        Err(error) => Err(error),
+    }
+}
