@@ -14,6 +14,9 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+const ADD_ADDON: Operation = Operation::Named("subscriptions.add_addon");
+const REMOVE_ADDON: Operation = Operation::Named("subscriptions.remove_addon");
+
 /// An add-on to add to a subscription.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct NewAddon {
@@ -27,7 +30,7 @@ pub struct NewAddon {
 
 /// Adds an add-on to a subscription, and charges the rest of the period now.
 pub async fn add_addon(app: &App, viewer: &Viewer, new: NewAddon, key: &str) -> Result<Model> {
-    let action = StripeAction::new(app, viewer, Operation::AddAddon, key, &new)?;
+    let action = StripeAction::new(app, viewer, ADD_ADDON, key, &new)?;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let subscription = lock_billable_subscription(txn, viewer, new.subscription_id).await?;
@@ -47,7 +50,7 @@ pub async fn add_addon(app: &App, viewer: &Viewer, new: NewAddon, key: &str) -> 
                 "payment_behavior": "error_if_incomplete",
                 "expand": ["latest_invoice.payments"],
             });
-            Ok(update(&subscription, Operation::AddAddon).params(params))
+            Ok(update(&subscription, ADD_ADDON).params(params))
         })
     });
     answer.await?.subscription().await
@@ -56,7 +59,7 @@ pub async fn add_addon(app: &App, viewer: &Viewer, new: NewAddon, key: &str) -> 
 /// Removes an add-on from a subscription, and credits the rest of the period on the next invoice.
 pub async fn remove_addon(app: &App, viewer: &Viewer, item_id: Uuid, key: &str) -> Result<Model> {
     viewer.require_signed_in()?;
-    let action = StripeAction::new(app, viewer, Operation::RemoveAddon, key, &item_id)?;
+    let action = StripeAction::new(app, viewer, REMOVE_ADDON, key, &item_id)?;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let unknown = || Error::refused("ADDON_NOT_FOUND", &["subscriptionItemId"], "Add-on not found.");
@@ -67,7 +70,7 @@ pub async fn remove_addon(app: &App, viewer: &Viewer, item_id: Uuid, key: &str) 
             }
             let items = json!([{"id": item.external_id, "deleted": true}]);
             let params = json!({"items": items, "proration_behavior": "create_prorations"});
-            Ok(update(&subscription, Operation::RemoveAddon).params(params).persistent())
+            Ok(update(&subscription, REMOVE_ADDON).params(params).persistent())
         })
     });
     answer.await?.subscription().await

@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+const CANCEL_SUBSCRIPTION: Operation = Operation::Named("subscriptions.cancel");
+
 /// The longest comment that Stripe stores.
 const MAX_COMMENT_CHARS: usize = 5_000;
 
@@ -55,7 +57,7 @@ pub async fn cancel_subscription(app: &App, viewer: &Viewer, cancel: Cancel, key
         let message = "`comment` must have at most 5,000 characters.";
         return Err(Error::refused("COMMENT_TOO_LONG", &["comment"], message));
     }
-    let action = StripeAction::new(app, viewer, Operation::CancelSubscription, key, &cancel)?;
+    let action = StripeAction::new(app, viewer, CANCEL_SUBSCRIPTION, key, &cancel)?;
     if let Some(answer) = action.previous_result().await? {
         return answer.subscription().await;
     }
@@ -65,9 +67,9 @@ pub async fn cancel_subscription(app: &App, viewer: &Viewer, cancel: Cancel, key
             let subscription = lock_billable_subscription(txn, viewer, cancel.subscription_id).await?;
             let path = path(&subscription);
             let request = if cancel.now {
-                ProviderRequest::delete(Operation::CancelSubscription, path)
+                ProviderRequest::delete(CANCEL_SUBSCRIPTION, path)
             } else {
-                ProviderRequest::post(Operation::CancelSubscription, path)
+                ProviderRequest::post(CANCEL_SUBSCRIPTION, path)
             };
             Ok(request.account(subscription.account_id).params(params(&cancel)).persistent())
         })
@@ -95,6 +97,8 @@ pub(super) async fn release_schedule(app: &App, viewer: &Viewer, subscription_id
     let Some(schedule) = subscription.schedule_external_id else { return Ok(()) };
     let path = format!("subscription_schedules/{schedule}/release");
     let key = daily_key(app, &format!("release-{schedule}"));
-    let request = ProviderRequest::post(Operation::ReleaseSchedule, path).account(subscription.account_id).key(key);
+    let request = ProviderRequest::post(Operation::Named("subscriptions.release"), path)
+        .account(subscription.account_id)
+        .key(key);
     call_prerequisite(app, viewer, request.persistent()).await.map(drop)
 }

@@ -19,6 +19,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+const CHANGE_PLAN: Operation = Operation::Named("subscriptions.change_plan");
+
 /// A change of a subscription's plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanChange {
@@ -83,7 +85,7 @@ impl Replacement {
 
 /// Changes the plan of a subscription. A change that was scheduled before is given up.
 pub async fn change_plan(app: &App, viewer: &Viewer, change: PlanChange, key: &str) -> Result<Model> {
-    let action = StripeAction::new(app, viewer, Operation::ChangePlan, key, &change)?;
+    let action = StripeAction::new(app, viewer, CHANGE_PLAN, key, &change)?;
     if change.now {
         change_now(app, viewer, &action, change).await
     } else {
@@ -113,7 +115,7 @@ async fn change_now(app: &App, viewer: &Viewer, action: &StripeAction<'_>, chang
                 params["proration_date"] = json!(at.timestamp());
             }
             // Not persistent, since it charges the customer.
-            Ok(update(&subscription, Operation::ChangePlan).params(params))
+            Ok(update(&subscription, CHANGE_PLAN).params(params))
         })
     });
     answer.await?.subscription().await
@@ -133,7 +135,7 @@ async fn change_later(app: &App, viewer: &Viewer, action: &StripeAction<'_>, cha
             let subscription = lock_billable_subscription(txn, viewer, id).await?;
             let replacement = Replacement::find(txn, &subscription, &change).await?.check()?;
             let (path, params) = phases(&schedule, &replacement)?;
-            let request = ProviderRequest::post(Operation::ChangePlan, path).account(subscription.account_id);
+            let request = ProviderRequest::post(CHANGE_PLAN, path).account(subscription.account_id);
             Ok(request.params(params).persistent())
         })
     });

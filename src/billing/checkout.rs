@@ -52,7 +52,7 @@ pub async fn start_checkout(app: &App, viewer: &Viewer, purchase: Purchase, key:
     if let Some(url) = &purchase.cancel_url {
         check_return_url(url, &["cancelUrl"])?;
     }
-    let action = StripeAction::new(app, viewer, Operation::StartCheckout, key, &purchase)?;
+    let action = StripeAction::new(app, viewer, Operation::Named("checkout.start"), key, &purchase)?;
     if let Some(answer) = action.previous_result().await? {
         return session(&answer);
     }

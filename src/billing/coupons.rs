@@ -12,16 +12,20 @@ use entity::{coupons, promo_codes};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+const CREATE_COUPON: Operation = Operation::Named("coupons.create");
+const CREATE_PROMO_CODE: Operation = Operation::Named("promo_codes.create");
+const DEACTIVATE_PROMO_CODE: Operation = Operation::Named("promo_codes.deactivate");
+
 /// Creates a coupon.
 pub async fn create_coupon(app: &App, viewer: &Viewer, new: NewCoupon, key: &str) -> Result<coupons::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     new.check(app.now())?;
-    let action = StripeAction::new(app, viewer, Operation::CreateCoupon, key, &new)?;
+    let action = StripeAction::new(app, viewer, CREATE_COUPON, key, &new)?;
     let answer = action.execute_once(move |txn, _| {
         Box::pin(async move {
             new.check_unused(txn).await?;
             let params = coupon_params(&new, &products(txn, &new.plans).await?);
-            Ok(ProviderRequest::post(Operation::CreateCoupon, "coupons").params(params).persistent())
+            Ok(ProviderRequest::post(CREATE_COUPON, "coupons").params(params).persistent())
         })
     });
     answer.await?.coupon().await
@@ -31,7 +35,7 @@ pub async fn create_coupon(app: &App, viewer: &Viewer, new: NewCoupon, key: &str
 pub async fn create_promo_code(app: &App, viewer: &Viewer, new: NewPromoCode, key: &str) -> Result<promo_codes::Model> {
     viewer.require(Permission::CatalogueWrite)?;
     new.check(app.now())?;
-    let action = StripeAction::new(app, viewer, Operation::CreatePromoCode, key, &new)?;
+    let action = StripeAction::new(app, viewer, CREATE_PROMO_CODE, key, &new)?;
     if let Some(answer) = action.previous_result().await? {
         return answer.promo_code().await;
     }
@@ -55,7 +59,7 @@ pub async fn create_promo_code(app: &App, viewer: &Viewer, new: NewPromoCode, ke
             if new.first_purchase_only {
                 params["restrictions"] = json!({"first_time_transaction": true});
             }
-            Ok(ProviderRequest::post(Operation::CreatePromoCode, "promotion_codes").params(params).persistent())
+            Ok(ProviderRequest::post(CREATE_PROMO_CODE, "promotion_codes").params(params).persistent())
         })
     });
     answer.await?.promo_code().await
@@ -64,7 +68,7 @@ pub async fn create_promo_code(app: &App, viewer: &Viewer, new: NewPromoCode, ke
 /// Deactivates a promotion code. Customers who have its discount keep it.
 pub async fn deactivate_promo_code(app: &App, viewer: &Viewer, id: Uuid, key: &str) -> Result<promo_codes::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    let action = StripeAction::new(app, viewer, Operation::DeactivatePromoCode, key, &id)?;
+    let action = StripeAction::new(app, viewer, DEACTIVATE_PROMO_CODE, key, &id)?;
     let answer = action.execute_once(move |txn, _| {
         Box::pin(async move {
             let found = discounts::promo_code_by_id(txn, id).await?;
@@ -74,7 +78,7 @@ pub async fn deactivate_promo_code(app: &App, viewer: &Viewer, id: Uuid, key: &s
                 Error::refused("NOT_FOUND", &["promoCodeId"], message)
             })?;
             let path = format!("promotion_codes/{external_id}");
-            let request = ProviderRequest::post(Operation::DeactivatePromoCode, path);
+            let request = ProviderRequest::post(DEACTIVATE_PROMO_CODE, path);
             Ok(request.params(json!({"active": false})).persistent())
         })
     });

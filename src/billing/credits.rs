@@ -16,6 +16,8 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+const PURCHASE_CREDITS: Operation = Operation::Named("credits.purchase");
+
 /// A purchase of credits.
 #[derive(Debug, Clone, Serialize)]
 pub struct CreditPurchase {
@@ -35,7 +37,7 @@ pub async fn purchase_credits(
     purchase: CreditPurchase,
     key: &str,
 ) -> Result<Confirmable<Model>> {
-    let action = StripeAction::new(app, viewer, Operation::PurchaseCredits, key, &purchase)?;
+    let action = StripeAction::new(app, viewer, PURCHASE_CREDITS, key, &purchase)?;
     let answer = match action.previous_result().await? {
         Some(answer) => answer,
         None => {
@@ -100,6 +102,6 @@ async fn request(
         "metadata": metadata,
         "expand": ["latest_charge"],
     });
-    let request = ProviderRequest::post(Operation::PurchaseCredits, "payment_intents");
+    let request = ProviderRequest::post(PURCHASE_CREDITS, "payment_intents");
     Ok(request.account(customer.account_id).params(params))
 }

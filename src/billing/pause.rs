@@ -13,6 +13,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+const RESUME_SUBSCRIPTION: Operation = Operation::Named("subscriptions.resume");
+const PAUSE_SUBSCRIPTION: Operation = Operation::Named("subscriptions.pause");
+
 /// A pause of a subscription.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Pause {
@@ -24,7 +27,7 @@ pub struct Pause {
 
 /// Pauses the collection of payments for a subscription. The plan stays.
 pub async fn pause_subscription(app: &App, viewer: &Viewer, pause: Pause, key: &str) -> Result<Model> {
-    let action = StripeAction::new(app, viewer, Operation::PauseSubscription, key, &pause)?;
+    let action = StripeAction::new(app, viewer, PAUSE_SUBSCRIPTION, key, &pause)?;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let subscription = lock_billable_subscription(txn, viewer, pause.subscription_id).await?;
@@ -41,7 +44,7 @@ pub async fn pause_subscription(app: &App, viewer: &Viewer, pause: Pause, key: &
                 collection["resumes_at"] = json!(until.timestamp());
             }
             let params = json!({"pause_collection": collection});
-            Ok(update(&subscription, Operation::PauseSubscription).params(params).persistent())
+            Ok(update(&subscription, PAUSE_SUBSCRIPTION).params(params).persistent())
         })
     });
     answer.await?.subscription().await
@@ -49,14 +52,14 @@ pub async fn pause_subscription(app: &App, viewer: &Viewer, pause: Pause, key: &
 
 /// Resumes a subscription that is paused, or keeps one that will end.
 pub async fn resume_subscription(app: &App, viewer: &Viewer, subscription_id: Uuid, key: &str) -> Result<Model> {
-    let action = StripeAction::new(app, viewer, Operation::ResumeSubscription, key, &subscription_id)?;
+    let action = StripeAction::new(app, viewer, RESUME_SUBSCRIPTION, key, &subscription_id)?;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let subscription = lock_billable_subscription(txn, viewer, subscription_id).await?;
             if SubscriptionStatus::parse(&subscription.status)? == SubscriptionStatus::Paused {
                 // Stripe itself paused it, because a trial ended without a card.
                 let path = format!("{}/resume", path(&subscription));
-                let request = ProviderRequest::post(Operation::ResumeSubscription, path);
+                let request = ProviderRequest::post(RESUME_SUBSCRIPTION, path);
                 let params = json!({"billing_cycle_anchor": "now"});
                 return Ok(request.account(subscription.account_id).params(params).persistent());
             }
@@ -73,7 +76,7 @@ pub async fn resume_subscription(app: &App, viewer: &Viewer, subscription_id: Uu
                 let message = "The subscription is neither paused nor about to end.";
                 return Err(Error::refused("NOTHING_TO_RESUME", &["subscriptionId"], message));
             }
-            Ok(update(&subscription, Operation::ResumeSubscription).params(params.into()).persistent())
+            Ok(update(&subscription, RESUME_SUBSCRIPTION).params(params.into()).persistent())
         })
     });
     answer.await?.subscription().await

@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+const APPLY_PROMO_CODE: Operation = Operation::Named("subscriptions.apply_promo_code");
+
 /// The time after which the discount of an answered call is certainly in our records.
 const RECENT: TimeDelta = TimeDelta::hours(1);
 
@@ -29,7 +31,7 @@ pub struct PromoCodeUse {
 
 /// Applies a promotion code to a subscription that has no discount.
 pub async fn apply_promo_code(app: &App, viewer: &Viewer, new: PromoCodeUse, key: &str) -> Result<Model> {
-    let action = StripeAction::new(app, viewer, Operation::ApplyPromoCode, key, &new)?;
+    let action = StripeAction::new(app, viewer, APPLY_PROMO_CODE, key, &new)?;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let subscription = lock_billable_subscription(txn, viewer, new.subscription_id).await?;
@@ -41,7 +43,7 @@ pub async fn apply_promo_code(app: &App, viewer: &Viewer, new: PromoCodeUse, key
                 return Err(Error::refused("DISCOUNT_ALREADY_APPLIED", &["subscriptionId"], message));
             }
             let params = json!({"discounts": discounts, "expand": ["discounts"]});
-            Ok(update(&subscription, Operation::ApplyPromoCode).params(params).persistent())
+            Ok(update(&subscription, APPLY_PROMO_CODE).params(params).persistent())
         })
     });
     answer.await?.subscription().await
@@ -83,6 +85,6 @@ fn uses_code(call: &outbox_calls::Model, external_id: &str) -> bool {
 
 /// Returns whether a call has opened a checkout, which uses no code before it is paid, and may never be.
 fn is_open_checkout(call: &outbox_calls::Model) -> Result<bool> {
-    let is_checkout = matches!(Operation::of(call)?, Operation::SubscribeInCheckout | Operation::PayInCheckout);
+    let is_checkout = matches!(Operation::of(call), Some(Operation::SubscribeInCheckout | Operation::PayInCheckout));
     Ok(is_checkout && CallState::of(call)? == CallState::Done)
 }

@@ -93,6 +93,7 @@ async fn ensure_coupon(app: &App, viewer: &Viewer) -> Result<()> {
     }
     let params = json!({"id": COUPON, "percent_off": 100, "duration": "once", "name": "Gift"});
     let key = daily_key(app, &format!("coupon-{COUPON}"));
-    let request = ProviderRequest::post(Operation::CreateCoupon, "coupons").params(params).key(key).persistent();
+    let request =
+        ProviderRequest::post(Operation::Named("coupons.create"), "coupons").params(params).key(key).persistent();
     create_if_missing(app, viewer, request).await.map(drop)
 }

@@ -12,6 +12,8 @@ use entity::subscriptions::Model;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+const UNDO_SCHEDULED_CHANGE: Operation = Operation::Named("subscriptions.undo_scheduled_change");
+
 /// Returns the schedule of a subscription, and creates it if there is none. A new schedule changes nothing by itself.
 pub(super) async fn schedule(app: &App, viewer: &Viewer, subscription: Model, key: String) -> Result<Value> {
     if let Some(known) = &subscription.schedule_external_id {
@@ -22,7 +24,7 @@ pub(super) async fn schedule(app: &App, viewer: &Viewer, subscription: Model, ke
         return Err(Error::refused("TO_BE_CANCELED", &["subscriptionId"], message));
     }
     let params = json!({"from_subscription": subscription.external_id, "expand": ["subscription"]});
-    let request = ProviderRequest::post(Operation::CreateSchedule, "subscription_schedules");
+    let request = ProviderRequest::post(Operation::Named("subscriptions.schedule"), "subscription_schedules");
     let request = request.account(subscription.account_id).params(params).key(key).persistent();
     let created = call_prerequisite(app, viewer, request).await?;
     match created.object {
@@ -60,7 +62,7 @@ pub(super) fn phases(schedule: &Value, replacement: &Replacement) -> Result<(Str
 
 /// Gives up the change that is scheduled for a subscription.
 pub async fn undo_scheduled_change(app: &App, viewer: &Viewer, subscription_id: Uuid, key: &str) -> Result<Model> {
-    let action = StripeAction::new(app, viewer, Operation::UndoScheduledChange, key, &subscription_id)?;
+    let action = StripeAction::new(app, viewer, UNDO_SCHEDULED_CHANGE, key, &subscription_id)?;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let subscription = lock_billable_subscription(txn, viewer, subscription_id).await?;
@@ -70,7 +72,7 @@ pub async fn undo_scheduled_change(app: &App, viewer: &Viewer, subscription_id: 
                 return Err(Error::refused("NOTHING_PLANNED", &["subscriptionId"], message));
             };
             let path = format!("subscription_schedules/{schedule}/release");
-            let request = ProviderRequest::post(Operation::UndoScheduledChange, path);
+            let request = ProviderRequest::post(UNDO_SCHEDULED_CHANGE, path);
             Ok(request.account(subscription.account_id).persistent())
         })
     });

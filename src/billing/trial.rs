@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+const EXTEND_TRIAL: Operation = Operation::Named("subscriptions.extend_trial");
+
 /// The longest time ahead at which Stripe lets a trial end.
 const MAX_TRIAL: TimeDelta = TimeDelta::days(730);
 
@@ -28,7 +30,7 @@ pub struct TrialExtension {
 /// Extends the trial of a subscription. Only during the trial, because a later one would not give back payments.
 pub async fn extend_trial(app: &App, viewer: &Viewer, extension: TrialExtension, key: &str) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
-    let action = StripeAction::new(app, viewer, Operation::ExtendTrial, key, &extension)?;
+    let action = StripeAction::new(app, viewer, EXTEND_TRIAL, key, &extension)?;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let TrialExtension { subscription_id, until } = extension;
@@ -43,7 +45,7 @@ pub async fn extend_trial(app: &App, viewer: &Viewer, extension: TrialExtension,
                 return Err(Error::refused("UNTIL_INVALID", &["until"], message));
             }
             let params = json!({"trial_end": until.timestamp(), "proration_behavior": "none"});
-            Ok(update(&subscription, Operation::ExtendTrial).params(params).persistent())
+            Ok(update(&subscription, EXTEND_TRIAL).params(params).persistent())
         })
     });
     answer.await?.subscription().await

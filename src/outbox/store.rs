@@ -81,7 +81,7 @@ pub async fn calls_of_person(
         .take();
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.in_subquery(owned));
     let rows = rows.filter(Column::CreatedAt.gt(since.fixed_offset()));
-    let rows = rows.filter(Column::Operation.is_in(operations.iter().copied()));
+    let rows = rows.filter(Column::Operation.is_in(operations.iter().map(|operation| operation.as_str())));
     Ok(rows.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await?)
 }
 

@@ -14,10 +14,10 @@ use uuid::Uuid;
 pub(super) async fn undo(txn: &Txn, call: &Model, code: &str) -> Result<()> {
     // The metadata of the request names the row that it was made for.
     let row = |name: &str| Uuid::try_parse(call.params["metadata"][name].as_str()?).ok();
-    match (Operation::of(call)?, row("tollgate_refund"), row("gift")) {
-        (Operation::CreateRefund, Some(refund_id), _) => payments::fail_refund(txn, refund_id, code).await,
-        (Operation::BuyGift, _, Some(gift_id)) => gifts::abandon(txn, gift_id).await,
-        (Operation::RedeemGift, _, Some(gift_id)) => gifts::release_redemption(txn, gift_id).await,
+    match (Operation::of(call), row("tollgate_refund"), row("gift")) {
+        (Some(Operation::CreateRefund), Some(refund_id), _) => payments::fail_refund(txn, refund_id, code).await,
+        (Some(Operation::BuyGift), _, Some(gift_id)) => gifts::abandon(txn, gift_id).await,
+        (Some(Operation::RedeemGift), _, Some(gift_id)) => gifts::release_redemption(txn, gift_id).await,
         _ => Ok(()),
     }
 }

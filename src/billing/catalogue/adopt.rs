@@ -23,7 +23,7 @@ pub(super) async fn adopt(app: &App, viewer: &Viewer, sold: &Sold, price: &price
         }
         let key = daily_key(app, &format!("adopt-{external_id}-{}", price.id));
         let params = json!({"metadata": price_metadata(sold, price)?});
-        let request = change(Operation::AdoptPrice, format!("prices/{external_id}"), params, key);
+        let request = change(Operation::Named("prices.adopt"), format!("prices/{external_id}"), params, key);
         call_prerequisite(app, viewer, request).await?;
         return Ok(true);
     }

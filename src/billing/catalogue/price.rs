@@ -55,7 +55,7 @@ pub(super) async fn ensure(
         params["recurring"] = json!({"interval": price.interval, "interval_count": price.interval_count});
     }
     let key = daily_key(app, &format!("price-{}", price.id));
-    let request = change(Operation::CreatePrice, "prices", params, key);
+    let request = change(Operation::Named("prices.create"), "prices", params, key);
     match create_if_missing(app, viewer, request).await? {
         Some(_) => Ok(()),
         None => record(app, &[("lookup_keys[]", &lookup_key)], sold).await,
@@ -73,7 +73,7 @@ pub(super) fn price_metadata(sold: &Sold, price: &prices::Model) -> Result<Value
 pub(super) async fn archive(app: &App, viewer: &Viewer, external_id: &str) -> Result<()> {
     let key = daily_key(app, &format!("archive-{external_id}"));
     let params = json!({"active": false});
-    let request = change(Operation::ArchivePrice, format!("prices/{external_id}"), params, key);
+    let request = change(Operation::Named("prices.archive"), format!("prices/{external_id}"), params, key);
     if let Outcome::Refused(refused) = try_call(app, viewer, request).await? {
         let error = error_of_refusal(refused);
         tracing::warn!(price = external_id, %error, "Stripe does not archive a price");

@@ -43,7 +43,7 @@ pub(super) async fn ensure(app: &App, viewer: &Viewer, sold: &Sold) -> Result<Pr
         params["description"] = json!(description);
     }
     let key = daily_key(app, &format!("product-{}", plan.id));
-    let request = change(Operation::CreateProduct, "products", params, key);
+    let request = change(Operation::Named("products.create"), "products", params, key);
     let is_new = create_if_missing(app, viewer, request).await?.is_some();
     Ok(Product { id, is_new })
 }
@@ -80,6 +80,6 @@ pub(super) async fn release(app: &App, viewer: &Viewer, sold: &Sold, product: &s
     let Some(successor) = successor.find(|row| stays(&row.external_id)) else { return Ok(()) };
     let key = daily_key(app, &format!("default-{product}-{}", successor.external_id));
     let params = json!({"default_price": successor.external_id});
-    let request = change(Operation::UpdateProduct, format!("products/{product}"), params, key);
+    let request = change(Operation::Named("products.update"), format!("products/{product}"), params, key);
     call_prerequisite(app, viewer, request).await.map(drop)
 }

@@ -22,7 +22,7 @@ pub(super) async fn push(app: &App, viewer: &Viewer, plan: &PushPlan) -> Result<
     for row in sold.there.iter().map(|there| &there.row).filter(|row| row.product_rank != plan.rank) {
         let key = format!("push-{}-{}", row.external_id, plan.change);
         let params = json!({"metadata": {"tier": plan.rank}});
-        let request = change(Operation::UpdatePrice, format!("prices/{}", row.external_id), params, key);
+        let request = change(Operation::Named("prices.update"), format!("prices/{}", row.external_id), params, key);
         call_prerequisite(app, viewer, request).await?;
     }
     Ok(())
@@ -33,6 +33,6 @@ async fn push_product(app: &App, viewer: &Viewer, product: &str, plan: &PushPlan
     let mut params = json!({"name": plan.name, "active": plan.active, "metadata": {"tier": plan.rank}});
     params["description"] = json!(plan.description.as_deref().filter(|description| !description.is_empty()));
     let key = format!("push-{product}-{}", plan.change);
-    let request = change(Operation::UpdateProduct, format!("products/{product}"), params, key);
+    let request = change(Operation::Named("products.update"), format!("products/{product}"), params, key);
     call_prerequisite(app, viewer, request).await.map(drop)
 }

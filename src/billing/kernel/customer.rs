@@ -36,7 +36,7 @@ pub(in crate::billing) async fn customer_at_stripe(
     }
     // The key has callers at the same moment create one customer.
     let key = daily_key(app, &format!("customer-{account_id}-{}", known.len()));
-    let request = ProviderRequest::post(Operation::CreateCustomer, "customers");
+    let request = ProviderRequest::post(Operation::Named("customers.create"), "customers");
     let request = request.account(account_id).params(description(payer, &metadata)).key(key);
     let external_id = call_prerequisite(app, viewer, request).await?.object_id;
     Ok(Customer { account_id, person, external_id, metadata })

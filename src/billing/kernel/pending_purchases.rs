@@ -52,7 +52,7 @@ impl PendingPurchases {
         for call in self.list(txn).await? {
             let is_pending = match CallState::of(&call)? {
                 CallState::Pending | CallState::Abandoned => true,
-                CallState::Done if Operation::of(&call)? == Operation::SubscribeInCheckout => {
+                CallState::Done if Operation::of(&call) == Some(Operation::SubscribeInCheckout) => {
                     let session = call.object_id.unwrap_or_default();
                     !outbox::is_settled(txn, &expiry_key(&session)).await?
                 }
@@ -73,11 +73,13 @@ impl PendingPurchases {
             Err(error) => return Err(error),
         };
         let key = expiry_key(&session);
-        if Operation::of(&call)? != Operation::SubscribeInCheckout || outbox::is_settled(app.db.read(), &key).await? {
+        if Operation::of(&call) != Some(Operation::SubscribeInCheckout)
+            || outbox::is_settled(app.db.read(), &key).await?
+        {
             return Ok(());
         }
         let path = format!("checkout/sessions/{session}/expire");
-        let expire = ProviderRequest::post(Operation::ExpireCheckout, path).account(call.account_id).key(key);
+        let expire = ProviderRequest::post(Operation::Named("checkout.expire"), path).account(call.account_id).key(key);
         match try_call(app, viewer, expire.persistent()).await? {
             Outcome::Done(_) => Ok(()),
             // The checkout is not open any more. If it was paid, our records show it before the next purchase is decided.
