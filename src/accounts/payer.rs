@@ -1,7 +1,7 @@
 //! Authorization to bill an account.
 
-use super::MemberRole;
 use super::store;
+use super::values::MemberRole;
 use crate::auth::{Permission, Viewer};
 use crate::db::Txn;
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Previewing the cost of a change of plan.
 
-use super::change_plan::{PlanChange, Replacement};
 use super::kernel::ask;
+use super::replacement::{PlanChange, Replacement};
 use super::subscription::find_billable_subscription;
 use crate::app::App;
 use crate::auth::Viewer;

@@ -1,7 +1,7 @@
 //! Schedules at Stripe, which carry out a change at the end of the paid period.
 
-use super::change_plan::Replacement;
 use super::kernel::{StripeAction, call_prerequisite};
+use super::replacement::Replacement;
 use super::subscription::lock_billable_subscription;
 use crate::app::App;
 use crate::auth::Viewer;

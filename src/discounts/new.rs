@@ -1,6 +1,6 @@
 //! New coupons and promotion codes, and the rules for them.
 
-use super::{coupon_by_id, coupon_with_code, is_code_taken};
+use super::store::redeem::{coupon_by_id, coupon_with_code, is_code_taken};
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::money::is_currency;

@@ -1,6 +1,6 @@
 //! The execution of a call: send it, then record the answer.
 
-use super::operation::CallState;
+use super::operation::{CallState, Initiator};
 use super::outcome::Outcome;
 use super::record::{defer, finish, record_refusal, record_success};
 use super::store;
@@ -14,15 +14,6 @@ use uuid::Uuid;
 /// The time that Stripe remembers a key for certain, less an hour. A call without an outcome by then is never sent
 /// again; reconciliation shows whether the change was made.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(23);
-
-/// The party that has a call executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Initiator {
-    /// A caller who waits for the answer.
-    Caller,
-    /// The worker, which nobody waits for.
-    Worker,
-}
 
 /// Executes a committed call, or returns its outcome if it was executed before.
 ///

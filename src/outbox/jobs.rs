@@ -1,6 +1,7 @@
 //! Calls that nobody finished.
 
-use super::execute::{Initiator, resume};
+use super::execute::resume;
+use super::operation::Initiator;
 use crate::app::App;
 use crate::error::Result;
 use crate::jobs::Job;

@@ -1,4 +1,4 @@
-//! Names and states of calls, as the columns of `outbox_calls` store them.
+//! Names and states of calls, as the columns of `outbox_calls` store them, and the parties that execute them.
 
 use crate::error::Result;
 use crate::text_enum;
@@ -74,4 +74,13 @@ impl CallState {
     pub fn of(call: &Model) -> Result<CallState> {
         CallState::parse(&call.state)
     }
+}
+
+/// The party that has a call executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Initiator {
+    /// A caller who waits for the answer.
+    Caller,
+    /// The worker, which nobody waits for.
+    Worker,
 }

@@ -1,7 +1,6 @@
 //! The ends of an execution, each recorded in the call's row.
 
-use super::execute::Initiator;
-use super::operation::CallState;
+use super::operation::{CallState, Initiator};
 use super::outcome::Outcome;
 use super::store;
 use super::undo::undo;

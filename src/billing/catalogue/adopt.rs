@@ -1,7 +1,7 @@
 //! Adopting prices that were created at Stripe by hand and match a published price.
 
-use super::change;
 use super::price::price_metadata;
+use super::stripe::change;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::billing::kernel::{call_prerequisite, daily_key};

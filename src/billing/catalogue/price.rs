@@ -1,6 +1,7 @@
 //! Stripe's prices of a plan.
 
-use super::{change, error_of_read, metadata};
+use super::metadata::metadata;
+use super::stripe::{change, error_of_read};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::billing::kernel::{create_if_missing, daily_key, error_of_refusal, try_call};

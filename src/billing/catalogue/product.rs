@@ -1,7 +1,7 @@
 //! Stripe's product of a plan.
 
-use super::metadata::names;
-use super::{change, error_of_read, metadata};
+use super::metadata::{metadata, names};
+use super::stripe::{change, error_of_read};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::billing::kernel::{call_prerequisite, create_if_missing, daily_key};

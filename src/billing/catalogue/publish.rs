@@ -1,6 +1,7 @@
 //! Changes of the catalogue that Stripe has to follow.
 
-use super::{PublishPlan, PushPlan, sell_at_stripe};
+use super::push::PushPlan;
+use super::sell::{PublishPlan, sell_at_stripe};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
