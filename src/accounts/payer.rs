@@ -79,7 +79,9 @@ async fn billable_account(db: &impl ConnectionTrait, viewer: &Viewer, account_id
     };
     match store::role_in(db, account_id, user_id).await? {
         Some(MemberRole::Owner | MemberRole::Admin) => Ok(Some(account_id)),
-        Some(MemberRole::Member) => Err(Error::Forbidden("this needs the role owner or admin in the account".into())),
+        Some(MemberRole::Member) => {
+            Err(Error::Forbidden("This needs the role `OWNER` or `ADMIN` in the account.".into()))
+        }
         None => Ok(None),
     }
 }

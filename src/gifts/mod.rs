@@ -1,8 +1,8 @@
-//! Gifts: one period of a plan that one account pays for and another has.
+//! Gifts: one period of a plan, paid by one account and used by another.
 //!
-//! Invariants: a gift is redeemed once, which the lock on its row keeps; it can be redeemed only while its payment
-//! stands; its code is shown once and stored as a hash. The code is made when the checkout is, so that it is not lost
-//! where Stripe was away, and the buyer can have it replaced until it is used.
+//! Invariants: a gift is redeemed once, under the lock on its row, and only while its payment stands; its code is shown
+//! once and stored as a hash. The code is created with the checkout, so that it is not lost while Stripe is
+//! unavailable, and the buyer can replace it until it is used.
 
 mod code;
 mod project;
@@ -24,38 +24,46 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// The longest message to whoever gets a gift.
-const LONGEST_MESSAGE: usize = 500;
-/// The longest e-mail address there can be.
-const LONGEST_EMAIL: usize = 254;
-/// After this time a redemption of which nothing was heard will never be: Stripe is not asked again.
-const GIVEN_UP: TimeDelta = TimeDelta::hours(24);
+/// Maximum length of a message.
+const MAX_MESSAGE_CHARS: usize = 500;
+/// Maximum length of an e-mail address, by RFC 5321.
+const MAX_EMAIL_BYTES: usize = 254;
+/// Time after which a redemption without a subscription has failed: the request to Stripe is not repeated later.
+const REDEMPTION_TIMEOUT: TimeDelta = TimeDelta::hours(24);
 
-/// A gift that is to be bought.
+/// A gift to be bought.
 #[derive(Debug, Clone, Serialize)]
 pub struct NewGift {
-    /// The recurring price of a plan, of which it is one period.
+    /// The recurring price of a plan; the gift is one period of it.
     pub price_id: Uuid,
-    /// Who is to get it, for the buyer's own list: Tollgate sends no mail.
+    /// The recipient's address, for the buyer's own list: Tollgate sends no mail.
     pub recipient_email: Option<String>,
-    /// What the buyer has to say with it.
+    /// The buyer's message to the recipient.
     pub message: Option<String>,
-    /// Until when it can be redeemed; `None` for ever.
+    /// End of the time to redeem it; `None` for no end.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl NewGift {
-    /// Refuses what is no gift at `now`.
+    /// Validates the gift at `now`.
     pub fn check(&self, now: DateTime<Utc>) -> Result<()> {
         let email = self.recipient_email.as_deref();
-        if email.is_some_and(|email| email.len() > LONGEST_EMAIL || !email.trim_matches('@').contains('@')) {
-            return Err(Error::refused("EMAIL_INVALID", &["recipientEmail"], "this is no e-mail address"));
+        if email.is_some_and(|email| email.len() > MAX_EMAIL_BYTES || !email.trim_matches('@').contains('@')) {
+            return Err(Error::refused(
+                "EMAIL_INVALID",
+                &["recipientEmail"],
+                "`recipientEmail` must be an e-mail address.",
+            ));
         }
-        if self.message.as_ref().is_some_and(|message| message.chars().count() > LONGEST_MESSAGE) {
-            return Err(Error::refused("MESSAGE_TOO_LONG", &["message"], "a message has at most 500 characters"));
+        if self.message.as_ref().is_some_and(|message| message.chars().count() > MAX_MESSAGE_CHARS) {
+            return Err(Error::refused(
+                "MESSAGE_TOO_LONG",
+                &["message"],
+                "`message` must have at most 500 characters.",
+            ));
         }
         if self.expires_at.is_some_and(|at| at <= now) {
-            return Err(Error::refused("EXPIRES_AT_INVALID", &["expiresAt"], "it lies in the past"));
+            return Err(Error::refused("EXPIRES_AT_INVALID", &["expiresAt"], "`expiresAt` must be in the future."));
         }
         Ok(())
     }
@@ -89,29 +97,29 @@ pub async fn open(txn: &Txn, account_id: Uuid, new: NewGift, amount_minor: i64, 
     Ok(id)
 }
 
-/// Who redeems a gift.
+/// A redeemer of a gift.
 #[derive(Debug, Clone, Copy)]
 pub struct Redeemer {
-    /// For this account.
+    /// The account that gets the plan.
     pub account_id: Uuid,
-    /// The user who does; `None` for a service.
+    /// The user who redeems; `None` for a service.
     pub user_id: Option<Uuid>,
 }
 
 impl Redeemer {
-    /// The account of `viewer` that redeems.
+    /// Creates the redeemer for an account of `viewer`.
     pub fn new(viewer: &Viewer, account_id: Uuid) -> Redeemer {
         Redeemer { account_id, user_id: viewer.user_id() }
     }
 }
 
-/// Redeems the gift of a code, under the lock on its row: of several who try, one has it. The same account again has the
-/// same redemption again, as long as nothing came of it.
+/// Redeems the gift of a code under the lock on its row: of several callers, one succeeds. A second call for the same
+/// account continues the same redemption until a subscription results from it.
 pub async fn claim(txn: &Txn, code: &GiftCode, redeemer: Redeemer, now: DateTime<Utc>) -> Result<Model> {
     let gift = store::lock_by_code(txn, code).await?.ok_or_else(unknown)?;
-    if is_begun(&gift, redeemer.account_id) {
-        let given_up = gift.redeemed_at.is_some_and(|at| now.fixed_offset() - at > GIVEN_UP);
-        if !given_up {
+    if has_unfinished_redemption(&gift, redeemer.account_id) {
+        let has_timed_out = gift.redeemed_at.is_some_and(|at| now.fixed_offset() - at > REDEMPTION_TIMEOUT);
+        if !has_timed_out {
             return Ok(gift);
         }
     } else {
@@ -128,31 +136,31 @@ pub async fn claim(txn: &Txn, code: &GiftCode, redeemer: Redeemer, now: DateTime
     Ok(Entity::update(change).exec(txn).await?)
 }
 
-/// Whether `account_id` is redeeming another gift than `but`, of which a subscription may still come.
-pub async fn is_redeeming(txn: &Txn, account_id: Uuid, but: Uuid, now: DateTime<Utc>) -> Result<bool> {
-    let begun = store::begun(txn, account_id, (now - GIVEN_UP).fixed_offset()).await?;
-    Ok(begun.iter().any(|gift| gift.id != but))
+/// Returns whether `account_id` is redeeming another gift than `except` that may still result in a subscription.
+pub async fn is_redeeming(txn: &Txn, account_id: Uuid, except: Uuid, now: DateTime<Utc>) -> Result<bool> {
+    let unfinished = store::unfinished_redemptions(txn, account_id, (now - REDEMPTION_TIMEOUT).fixed_offset()).await?;
+    Ok(unfinished.iter().any(|gift| gift.id != except))
 }
 
-/// Refuses a gift that `account_id` cannot redeem at `now`.
+/// Checks that `account_id` can redeem a gift at `now`.
 pub fn check_redeemable(gift: &Model, account_id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    if is_begun(gift, account_id) {
+    if has_unfinished_redemption(gift, account_id) {
         return Ok(());
     }
     let refused = |code, message| Err(Error::refused(code, &["code"], message));
     match GiftStatus::parse(&gift.status)? {
-        GiftStatus::Open | GiftStatus::Abandoned => refused("GIFT_NOT_PAID", "the gift is not paid yet"),
-        GiftStatus::Redeemed => refused("GIFT_REDEEMED", "the gift was redeemed before"),
-        GiftStatus::Refunded => refused("GIFT_REFUNDED", "its buyer has the money back"),
+        GiftStatus::Open | GiftStatus::Abandoned => refused("GIFT_NOT_PAID", "The gift is not paid yet."),
+        GiftStatus::Redeemed => refused("GIFT_REDEEMED", "The gift was redeemed before."),
+        GiftStatus::Refunded => refused("GIFT_REFUNDED", "The gift was refunded to its buyer."),
         GiftStatus::Paid if gift.expires_at.is_some_and(|at| at <= now.fixed_offset()) => {
-            refused("GIFT_EXPIRED", "the time in which it could be redeemed is over")
+            refused("GIFT_EXPIRED", "The gift has expired.")
         }
         GiftStatus::Paid => Ok(()),
     }
 }
 
-/// Whether `account_id` has redeemed a gift of which no subscription has come yet.
-fn is_begun(gift: &Model, account_id: Uuid) -> bool {
+/// Returns whether `account_id` has redeemed a gift without a resulting subscription yet.
+fn has_unfinished_redemption(gift: &Model, account_id: Uuid) -> bool {
     gift.redeemed_account_id == Some(account_id) && gift.subscription_id.is_none()
 }
 
@@ -162,7 +170,7 @@ pub async fn release_redemption(txn: &Txn, id: Uuid) -> Result<()> {
     if GiftStatus::parse(&gift.status)? != GiftStatus::Redeemed || gift.subscription_id.is_some() {
         return Ok(());
     }
-    // Its money may have gone back meanwhile.
+    // The payment may have been refunded meanwhile.
     let is_returned = matches!(payments::standing(txn, gift.payment_id).await?, Standing::Returned(_));
     let released = ActiveModel {
         id: Set(id),
@@ -186,7 +194,7 @@ pub async fn abandon(txn: &Txn, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// What a code is answered with that is wrong in whatever way.
+/// Returns the refusal of a code, for every kind of wrong code alike.
 pub fn unknown() -> Error {
-    Error::refused("GIFT_NOT_FOUND", &["code"], "there is no gift with this code")
+    Error::refused("GIFT_NOT_FOUND", &["code"], "No gift has this code.")
 }

@@ -89,7 +89,11 @@ pub async fn by_code(db: &impl ConnectionTrait, code: &GiftCode) -> Result<Optio
 }
 
 /// Returns the gifts that an account has redeemed after `since` without a resulting subscription.
-pub(super) async fn begun(txn: &Txn, account_id: Uuid, since: DateTime<FixedOffset>) -> Result<Vec<Model>> {
+pub(super) async fn unfinished_redemptions(
+    txn: &Txn,
+    account_id: Uuid,
+    since: DateTime<FixedOffset>,
+) -> Result<Vec<Model>> {
     let rows = Entity::visible(Scope::Everything).filter(Column::RedeemedAccountId.eq(account_id));
     let rows = rows.filter(Column::SubscriptionId.is_null()).filter(Column::RedeemedAt.gt(since));
     Ok(rows.all(txn).await?)

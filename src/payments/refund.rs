@@ -19,43 +19,43 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// The longest reason that people may give.
-const LONGEST_REASON: usize = 500;
+/// Maximum length of a reason.
+const MAX_REASON_CHARS: usize = 500;
 
-/// A refund that is asked for.
+/// A request for a refund.
 #[derive(Debug, Clone, Serialize)]
 pub struct RefundRequest {
-    /// Of which payment.
+    /// The payment.
     pub payment_id: Uuid,
-    /// How much, in the payment's smallest unit; `None` for all that is left.
+    /// The amount in minor units of the payment's currency; `None` for all that is left.
     pub amount_minor: Option<i64>,
-    /// Why, for people.
+    /// A reason for people to read.
     pub reason: Option<String>,
 }
 
-/// A refund that is not granted.
+/// A decision against a refund.
 #[derive(Debug, Clone, Serialize)]
 pub struct Denial {
-    /// Which one.
+    /// The refund.
     pub refund_id: Uuid,
-    /// Why not, for people.
+    /// A reason for people to read.
     pub reason: Option<String>,
 }
 
-/// Asks for a refund, for an owner or admin of the payment's account. Nothing is sent to the provider before somebody
+/// Requests a refund, for an owner or admin of the payment's account. Nothing is sent to the provider before somebody
 /// approves it.
 pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key: &str) -> Result<Model> {
     if viewer.user_id().is_none() {
         viewer.require(Permission::BillingWrite)?;
     }
-    checked_reason(new.reason.as_deref())?;
+    check_reason(new.reason.as_deref())?;
     let key = IdempotencyKey::new(viewer.actor(), key, "refunds.request", &new)?;
     let caller = viewer.clone();
     let work = async move |txn: &Txn| {
         let payment = store::lock_payment_by_id(txn, new.payment_id).await?.ok_or_else(unknown_payment)?;
         authorize_payer_of(txn, &caller, payment.account_id, unknown_payment).await?;
-        let left = left(&payment, &store::refunds_of(txn, payment.id).await?, None)?;
-        let amount = checked_amount(new.amount_minor.unwrap_or(left), left)?;
+        let left = refundable_rest(&payment, &store::refunds_of(txn, payment.id).await?, None)?;
+        let amount = check_amount(new.amount_minor.unwrap_or(left), left)?;
         let row = ActiveModel {
             id: Set(txn.new_id()),
             account_id: Set(payment.account_id),
@@ -78,17 +78,17 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
             failure_code: Set(None),
         };
         let refund = Entity::insert(row).exec_with_returning(txn).await?;
-        told(txn, caller.actor(), "refunds.request", (None, &refund)).await?;
+        record_change(txn, caller.actor(), "refunds.request", None, &refund).await?;
         Ok(refund.id)
     };
     let id = app.db.run_idempotent(key, move |txn| Box::pin(work(txn))).await?;
     refund(app, id).await
 }
 
-/// Says no to a refund that was asked for.
+/// Denies a requested refund.
 pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
-    checked_reason(denial.reason.as_deref())?;
+    check_reason(denial.reason.as_deref())?;
     let key = IdempotencyKey::new(viewer.actor(), key, "refunds.deny", &denial)?;
     let actor = viewer.actor().to_owned();
     let work = async move |txn: &Txn| {
@@ -101,7 +101,7 @@ pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) 
             ..Default::default()
         };
         let refund = Entity::update(change).exec(txn).await?;
-        told(txn, &actor, "refunds.deny", (Some(&asked), &refund)).await?;
+        record_change(txn, &actor, "refunds.deny", Some(&asked), &refund).await?;
         Ok(refund.id)
     };
     let id = app.db.run_idempotent(key, move |txn| Box::pin(work(txn))).await?;
@@ -117,8 +117,8 @@ pub async fn approve_refund(
     amount_minor: Option<i64>,
 ) -> Result<(payments::Model, Model)> {
     let (payment, asked) = lock_requested(txn, refund_id).await?;
-    let others = left(&payment, &store::refunds_of(txn, payment.id).await?, Some(asked.id))?;
-    let amount = checked_amount(amount_minor.unwrap_or(asked.amount_minor), others.min(asked.amount_minor))?;
+    let others = refundable_rest(&payment, &store::refunds_of(txn, payment.id).await?, Some(asked.id))?;
+    let amount = check_amount(amount_minor.unwrap_or(asked.amount_minor), others.min(asked.amount_minor))?;
     let change = ActiveModel {
         id: Set(asked.id),
         status: Set(RefundStatus::Approved.to_string()),
@@ -127,7 +127,7 @@ pub async fn approve_refund(
         ..Default::default()
     };
     let refund = Entity::update(change).exec(txn).await?;
-    told(txn, actor, "refunds.approve", (Some(&asked), &refund)).await?;
+    record_change(txn, actor, "refunds.approve", Some(&asked), &refund).await?;
     Ok((payment, refund))
 }
 
@@ -147,13 +147,13 @@ pub async fn fail_refund(txn: &Txn, refund_id: Uuid, code: &str) -> Result<()> {
     changes::record(txn, Change::PaymentRecorded(refund.payment_id, refund.account_id)).await
 }
 
-/// The refund with this id, which is known to be there.
+/// Returns the refund with this id, which must exist.
 pub async fn refund(app: &App, id: Uuid) -> Result<Model> {
     let found = store::refund_by_id(app.db.read(), id).await?;
-    found.ok_or_else(|| Error::internal(anyhow::anyhow!("a refund vanished")))
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("The refund is missing after its commit.")))
 }
 
-/// A refund with its payment, both locked: first the payment, as everyone does.
+/// Locks a payment and its refund, in this order as everywhere.
 async fn lock(txn: &Txn, refund_id: Uuid) -> Result<Option<(payments::Model, Model)>> {
     let Some(found) = store::refund_by_id(txn, refund_id).await? else { return Ok(None) };
     let payment = store::lock_payment_by_id(txn, found.payment_id).await?;
@@ -162,35 +162,39 @@ async fn lock(txn: &Txn, refund_id: Uuid) -> Result<Option<(payments::Model, Mod
 }
 
 async fn lock_requested(txn: &Txn, refund_id: Uuid) -> Result<(payments::Model, Model)> {
-    let unknown = || Error::refused("REFUND_NOT_FOUND", &["refundId"], "there is no such refund");
+    let unknown = || Error::refused("REFUND_NOT_FOUND", &["refundId"], "Refund not found.");
     let (payment, refund) = lock(txn, refund_id).await?.ok_or_else(unknown)?;
     if Provider::named(&refund.provider) != Some(Provider::Stripe) {
-        let message = "its provider is another, which decides by itself";
+        let message = "Only refunds at Stripe are decided here: the provider of this one decides by itself.";
         return Err(Error::refused("NOT_AT_STRIPE", &["refundId"], message));
     }
     let status = RefundStatus::parse(&refund.status)?;
     if status != RefundStatus::Requested {
-        let message = format!("it is {status} already");
+        let message = format!("The refund is already {status}.");
         return Err(Error::refused("REFUND_DECIDED", &["refundId"], message));
     }
     Ok((payment, refund))
 }
 
-/// How much of a payment can still go back, the refund called `but` left out.
+/// Returns the refundable rest of a payment, not counting the refund `except`.
 ///
-/// Refunds made elsewhere are told twice, by the payment's own figure and by rows of their own, and either may be the
-/// first to come. So the greater counts: the sum of all rows, or the figure with those that only we know of.
-fn left(payment: &payments::Model, refunds: &[refunds::Model], but: Option<Uuid>) -> Result<i64> {
+/// A refund made at the provider appears twice, in the payment's own figure and as a row, and either may arrive first.
+/// So the greater total counts: the sum of all rows, or the figure plus the refunds that only we know of.
+fn refundable_rest(payment: &payments::Model, refunds: &[refunds::Model], except: Option<Uuid>) -> Result<i64> {
     if Provider::named(&payment.provider) != Some(Provider::Stripe) {
-        let message = "its provider is another, which has to be asked for refunds";
+        let message = "Only payments at Stripe are refunded here: ask the provider of this one.";
         return Err(Error::refused("NOT_AT_STRIPE", &["paymentId"], message));
     }
     if PaymentStatus::parse(&payment.status)? != PaymentStatus::Succeeded {
-        return Err(Error::refused("PAYMENT_NOT_SUCCEEDED", &["paymentId"], "no money has arrived that could go back"));
+        return Err(Error::refused(
+            "PAYMENT_NOT_SUCCEEDED",
+            &["paymentId"],
+            "The payment has not succeeded, so there is nothing to refund.",
+        ));
     }
     let (mut all, mut ours) = (0_i64, 0_i64);
-    for refund in refunds.iter().filter(|refund| Some(refund.id) != but) {
-        // Its money goes back, may go back, or has gone back.
+    for refund in refunds.iter().filter(|refund| Some(refund.id) != except) {
+        // The money has gone back or may still go back.
         if let RefundStatus::Requested | RefundStatus::Approved | RefundStatus::Processed =
             RefundStatus::parse(&refund.status)?
         {
@@ -202,32 +206,38 @@ fn left(payment: &payments::Model, refunds: &[refunds::Model], but: Option<Uuid>
     Ok(payment.received_minor.min(payment.amount_minor).saturating_sub(gone).max(0))
 }
 
-fn checked_amount(amount: i64, left: i64) -> Result<i64> {
+fn check_amount(amount: i64, left: i64) -> Result<i64> {
     if left == 0 {
-        return Err(Error::refused("NOTHING_LEFT", &["amount"], "all of it has gone back, or is to go back"));
+        return Err(Error::refused("NOTHING_LEFT", &["amount"], "Nothing is left to refund."));
     }
     if amount < 1 {
-        return Err(Error::refused("AMOUNT_INVALID", &["amount"], "an amount is at least 1"));
+        return Err(Error::refused("AMOUNT_INVALID", &["amount"], "`amount` must be at least 1."));
     }
     if amount > left {
-        return Err(Error::refused("AMOUNT_TOO_LARGE", &["amount"], format!("it is at most {left}")));
+        return Err(Error::refused("AMOUNT_TOO_LARGE", &["amount"], format!("`amount` must be at most {left}.")));
     }
     Ok(amount)
 }
 
-fn checked_reason(reason: Option<&str>) -> Result<()> {
-    if reason.is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-        return Err(Error::refused("REASON_INVALID", &["reason"], "a reason has at most 500 characters"));
+fn check_reason(reason: Option<&str>) -> Result<()> {
+    if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON_CHARS) {
+        return Err(Error::refused("REASON_INVALID", &["reason"], "`reason` must have at most 500 characters."));
     }
     Ok(())
 }
 
 fn unknown_payment() -> Error {
-    Error::refused("PAYMENT_NOT_FOUND", &["paymentId"], "there is no such payment of yours")
+    Error::refused("PAYMENT_NOT_FOUND", &["paymentId"], "Payment not found.")
 }
 
-/// Records what was done to a refund, and tells those who watch its payment.
-async fn told(txn: &Txn, actor: &str, action: &'static str, (before, after): (Option<&Model>, &Model)) -> Result<()> {
+/// Writes the audit entry of a change to a refund, and the change event of its payment.
+async fn record_change(
+    txn: &Txn,
+    actor: &str,
+    action: &'static str,
+    before: Option<&Model>,
+    after: &Model,
+) -> Result<()> {
     let shown = |row: &Model| json!({"status": row.status, "amountMinor": row.amount_minor});
     let mut entry = AuditEntry::new(action, "Refund", after.id).account(after.account_id).after(shown(after));
     if let Some(before) = before {

@@ -161,7 +161,7 @@ async fn codes_that_cannot_be_redeemed(shop: &Shop) {
     let unknown = GiftCode::generate(&mut ChaCha20Rng::seed_from_u64(1)).expose();
     for wrong in ["", "TGG-AAAAA", &unknown] {
         let refused = redeem(shop, &bob, wrong).await;
-        assert_eq!(refused["userErrors"][0]["message"], "there is no gift with this code", "all are answered alike");
+        assert_eq!(refused["userErrors"][0]["message"], "No gift has this code.", "all are answered alike");
     }
     let mut soon = input(shop, "price_basic", "soon").await;
     soon["expiresAt"] = json!("2026-01-20T00:00:00Z");

@@ -243,7 +243,7 @@ pub async fn user_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<us
     Ok(users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id)).one(db).await?)
 }
 
-/// The account that a user has of their own.
+/// Returns the individual account of a user.
 pub(super) async fn own_account(db: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<Uuid>> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::OwnerId.eq(user_id));
     let account = rows.filter(accounts::Column::Kind.eq(AccountKind::Individual)).one(db).await?;

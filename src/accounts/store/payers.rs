@@ -1,4 +1,4 @@
-//! What is to be known of who has an account billed.
+//! Queries on accounts to be billed and their owners.
 
 use crate::accounts::values::MemberRole;
 use crate::auth::Scope;
@@ -8,13 +8,13 @@ use entity::{account_members, accounts, provider_customers, user_identities, use
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-/// The account with this id, locked until the commit.
+/// Locks the account with this id until the commit.
 pub(in crate::accounts) async fn lock_account(txn: &Txn, id: Uuid) -> Result<Option<accounts::Model>> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// The user with this id, locked until the commit.
+/// Locks the user with this id until the commit.
 pub async fn lock_user(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
     let rows = users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id));
     Ok(rows.lock_exclusive().one(txn).await?)
@@ -25,7 +25,7 @@ pub(in crate::accounts) async fn account_by_id(db: &impl ConnectionTrait, id: Uu
     Ok(accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id)).one(db).await?)
 }
 
-/// The user whose an account is.
+/// Returns the owner of an account.
 pub async fn owner_of(txn: &Txn, account_id: Uuid) -> Result<Option<users::Model>> {
     let account = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(account_id));
     match account.one(txn).await? {
@@ -34,13 +34,13 @@ pub async fn owner_of(txn: &Txn, account_id: Uuid) -> Result<Option<users::Model
     }
 }
 
-/// By what a user is known to identity providers.
+/// Returns the identities of a user at identity providers.
 pub async fn identities_of(db: &impl ConnectionTrait, user_id: Uuid) -> Result<Vec<user_identities::Model>> {
     // unscoped: no caller is involved
     Ok(user_identities::Entity::find().filter(user_identities::Column::UserId.eq(user_id)).all(db).await?)
 }
 
-/// The role that a user has in an account at present.
+/// Returns the current role of a user in an account.
 pub(in crate::accounts) async fn role_in(
     db: &impl ConnectionTrait,
     account_id: Uuid,
@@ -52,7 +52,7 @@ pub(in crate::accounts) async fn role_in(
     rows.one(db).await?.map(|member| MemberRole::parse(&member.role)).transpose()
 }
 
-/// The customers that an account is at a provider, newest first, those that were deleted there too.
+/// Returns the customers of an account at a provider, newest first, including deleted ones.
 pub async fn customers_of(
     db: &impl ConnectionTrait,
     provider: &str,

@@ -110,7 +110,7 @@ pub(crate) async fn delete_item(txn: &Txn, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// A scheduled change of a subscription.
+/// Returns the scheduled changes of a subscription.
 pub(crate) async fn scheduled(txn: &Txn, subscription_id: Uuid) -> Result<Vec<scheduled_changes::Model>> {
     use scheduled_changes::{Column, Entity};
     // unscoped: no caller is involved
