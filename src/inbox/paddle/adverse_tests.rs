@@ -143,8 +143,8 @@ fn a_chargeback_is_lost_until_it_is_reversed() {
             0,
         ),
     ] {
-        let told = outcome(&sold, &adjustments);
-        assert_eq!(told, (0, vec![], disputes, vec![left]), "{adjustments:?}");
+        let actual = outcome(&sold, &adjustments);
+        assert_eq!(actual, (0, vec![], disputes, vec![left]), "{adjustments:?}");
         assert!(payment(&sold, &adjustments.iter().collect::<Vec<_>>()).unwrap().disputed);
     }
     let (lost, won) = (of("a", "chargeback", "approved"), reversal);
@@ -158,9 +158,9 @@ fn several_products_of_one_transaction_are_kept_apart() {
     let pack = json!({"kind": "credit_pack", "credits": 100, "credit_unit": "token"});
     let sold = transaction(&[("pro_a", licence(), 3, 1_000), ("pro_b", licence(), 2, 500), ("pro_c", pack, 4, 250)]);
     let refund = adjustment("a", "refund", "approved", &[("pro_a", 1_999), ("pro_b", 1_000), ("pro_c", 300)]);
-    let told =
+    let actual =
         licences(&sold, &[&refund]).into_iter().map(|all| (all.product_external_id, all.units, all.revoked_units));
-    assert_eq!(told.collect::<Vec<_>>(), [("pro_a".to_owned(), 3, 1), ("pro_b".to_owned(), 2, 2)]);
+    assert_eq!(actual.collect::<Vec<_>>(), [("pro_a".to_owned(), 3, 1), ("pro_b".to_owned(), 2, 2)]);
     let bought = purchase(&sold, &[&refund], "credit", None).unwrap();
     assert_eq!((bought.business_key.as_str(), bought.unit.as_str(), bought.credits), ("paddle:txn_1", "token", 400));
     assert_eq!((bought.amount_minor, bought.returned_minor, bought.payment_id), (1_000, 300, None));
@@ -271,8 +271,8 @@ fn the_newest_attempt_counts_in_whatever_order_they_are_listed() {
             sold.payload["status"] = json!(status);
             let paid = payment(&sold, &[]).unwrap();
             let attempt = (paid.failure_code.as_deref(), paid.charge_external_id.as_deref());
-            let told = (paid.status.as_str(), paid.failed_attempts, attempt.0, attempt.1, paid.received_minor);
-            assert_eq!(told, expected, "{attempts:?}");
+            let actual = (paid.status.as_str(), paid.failed_attempts, attempt.0, attempt.1, paid.received_minor);
+            assert_eq!(actual, expected, "{attempts:?}");
             let paid_at = (status != "past_due").then(|| "2026-02-03T01:00:00Z".parse().unwrap());
             assert_eq!(paid.paid_at, paid_at);
         }

@@ -74,7 +74,7 @@ fn money(object: &Object, others: &[&Object]) {
     }
 }
 
-/// A value as may stand in an object, or as no one would expect.
+/// A value that an object may have, or an unexpected one.
 fn value() -> impl Strategy<Value = Value> {
     let words = select(vec![
         "",

@@ -52,10 +52,10 @@ fn a_subscription_may_have_several_items_and_a_pause_to_come() {
     assert_eq!(observed.paused_at, instant(&json!("2026-02-01T00:00:00Z")));
     assert_eq!((user(&object.payload), observed.metadata), (Some("42".to_owned()), json!({"user_id": 42})));
 
-    let told = state(&object).unwrap();
-    assert_eq!((told.status.as_str(), told.paused, told.items), ("paused", true, observed.items));
+    let actual = state(&object).unwrap();
+    assert_eq!((actual.status.as_str(), actual.paused, actual.items), ("paused", true, observed.items));
     assert_eq!(
-        (told.discounts[0].coupon_external_id.as_str(), told.discounts[0].duration.as_str()),
+        (actual.discounts[0].coupon_external_id.as_str(), actual.discounts[0].duration.as_str()),
         ("dsc_1", "forever")
     );
 
@@ -89,7 +89,7 @@ fn a_price_is_ours_by_its_own_word_or_its_products() {
 
 #[test]
 fn a_price_tells_how_often_and_how_long_it_may_be_tried() {
-    let told = |cycle: Value, trial: Value| {
+    let actual = |cycle: Value, trial: Value| {
         let unit = json!({"amount": "1.5", "currency_code": "usd"});
         let (own, id) = (json!({"plan": "pro"}), "pri_1");
         let payload = json!({
@@ -101,12 +101,12 @@ fn a_price_tells_how_often_and_how_long_it_may_be_tried() {
         Some((observed.interval.as_str(), observed.interval_count, observed.trial_days))
     };
     let every = |interval: &str, frequency: i64| json!({"interval": interval, "frequency": frequency});
-    assert_eq!(told(every("month", 3), every("week", 2)), Some(("month", 3, Some(14))));
-    assert_eq!(told(every("year", 0), every("month", 1)), Some(("year", 1, Some(30))));
+    assert_eq!(actual(every("month", 3), every("week", 2)), Some(("month", 3, Some(14))));
+    assert_eq!(actual(every("year", 0), every("month", 1)), Some(("year", 1, Some(30))));
     for no_trial in [every("day", 0), every("day", -7), every("year", i64::MAX), every("moon", 1), json!(7)] {
-        assert_eq!(told(json!(null), no_trial.clone()), Some(("one_time", 1, None)), "{no_trial}");
+        assert_eq!(actual(json!(null), no_trial.clone()), Some(("one_time", 1, None)), "{no_trial}");
     }
-    assert_eq!(told(every("moon", 1), json!(null)), None);
+    assert_eq!(actual(every("moon", 1), json!(null)), None);
 }
 
 #[test]
@@ -141,8 +141,8 @@ fn objects_refer_to_each_other() {
     );
 
     let archived = object(ObjectKind::Customer, json!({"id": "ctm_1", "status": "archived"}));
-    let told = customer(&archived).unwrap();
-    assert_eq!((told.deleted, told.created_at, told.email), (true, archived.occurred_at, None));
+    let actual = customer(&archived).unwrap();
+    assert_eq!((actual.deleted, actual.created_at, actual.email), (true, archived.occurred_at, None));
     for nobody in
         [json!({}), json!({"custom_data": {"user_id": ""}}), json!({"custom_data": {"user_id": 1.5}}), json!(1)]
     {

@@ -121,7 +121,7 @@ fn subscriptions_are_as_the_corpus_expects() {
 
 #[test]
 fn a_subscription_goes_through_the_states_that_it_was_in() {
-    let (mut told, mut scheduled) = (Vec::new(), 0);
+    let (mut actual, mut scheduled) = (Vec::new(), 0);
     for object in states(SEQUENCES[0]).iter().filter(|object| object.kind == ObjectKind::Subscription) {
         let observed = subscription(object).unwrap();
         let state = state(object).unwrap();
@@ -133,11 +133,11 @@ fn a_subscription_goes_through_the_states_that_it_was_in() {
             assert_eq!((change.kind.as_str(), Some(change.effective_at)), ("cancel", observed.cancel_at));
             assert!(observed.cancel_at_period_end && observed.ended_at.is_none());
         }
-        if told.last() != Some(&state.status.as_str()) {
-            told.push(state.status.as_str());
+        if actual.last() != Some(&state.status.as_str()) {
+            actual.push(state.status.as_str());
         }
     }
-    assert_eq!(told, ["trialing", "active", "past_due", "active", "canceled"]);
+    assert_eq!(actual, ["trialing", "active", "past_due", "active", "canceled"]);
     assert_eq!(scheduled, 1);
 }
 
@@ -193,7 +193,7 @@ fn transactions_and_adjustments_are_as_the_corpus_expects() {
 fn a_payment_fails_and_is_made_good() {
     let transactions = states(SEQUENCES[0]).into_iter().filter(|object| object.kind == ObjectKind::Transaction);
     let of_october = transactions.filter(|object| object.external_id == "txn_0160rfv99zyyg0gjk7yz8x9k8b");
-    let told = of_october.map(|object| {
+    let actual = of_october.map(|object| {
         let paid = payment(&object, &[]).unwrap();
         assert_eq!((paid.stream.as_str(), paid.description.as_deref()), ("subscription", Some("Pro")));
         assert_eq!(
@@ -203,11 +203,11 @@ fn a_payment_fails_and_is_made_good() {
         let attempt = paid.charge_external_id.map(|id| id[..8].to_owned());
         (paid.status.as_str(), paid.failed_attempts, paid.failure_code, paid.received_minor, attempt)
     });
-    let mut told: Vec<_> = told.collect();
-    told.dedup();
+    let mut actual: Vec<_> = actual.collect();
+    actual.dedup();
     let declined = ("failed", 1, Some("declined".to_owned()), 0, Some("e60dc55e".to_owned()));
     let succeeded = ("succeeded", 1, None, 2_900, Some("294d90fa".to_owned()));
-    assert_eq!(told, [("pending", 0, None, 0, None), declined, succeeded]);
+    assert_eq!(actual, [("pending", 0, None, 0, None), declined, succeeded]);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn licences_are_as_the_corpus_expects() {
 fn the_catalogue_is_read_from_events_and_from_what_carries_it() {
     let mirror = Mirror::of(SEQUENCES[0]);
     let product = |object: &Object| mirror.0.get(text(&object.payload, "product_id").unwrap());
-    let mut told: Vec<_> = mirror
+    let mut actual: Vec<_> = mirror
         .kind(ObjectKind::Price)
         .map(|object| {
             let observed = price(object, product(object)).unwrap();
@@ -248,7 +248,7 @@ fn the_catalogue_is_read_from_events_and_from_what_carries_it() {
             )
         })
         .collect();
-    told.sort();
+    actual.sort();
     let row = |name: &str, kind, code: &str, rank, amount, interval| {
         (name.to_owned(), kind, code.to_owned(), rank, amount, interval)
     };
@@ -256,7 +256,7 @@ fn the_catalogue_is_read_from_events_and_from_what_carries_it() {
     let licence = row("Desktop licence", "addon", "pro_013gnb6kehwjxy39rmnn2pcda2", 0, 4_900, "one_time");
     let (pro, starter) =
         (row("Pro", "plan", "pro", 2, 2_900, "month"), row("Starter", "plan", "starter", 1, 900, "month"));
-    assert_eq!(told, [business, licence, pro, starter]);
+    assert_eq!(actual, [business, licence, pro, starter]);
 
     for object in SEQUENCES.into_iter().flat_map(states) {
         for (embedded, product) in embedded_prices(&object.payload) {
