@@ -36,7 +36,7 @@ pub async fn apply_answer(app: &App, object: Value, at: Option<DateTime<Utc>>) -
 /// Fetches an object from Stripe, with `expand` expanded in it, and applies it.
 pub async fn refresh(app: &App, collection: &str, id: &str, expand: &[&str]) -> Result<()> {
     let Some(client) = &app.stripe else { return Err(Error::NotConfigured("stripe_api_key")) };
-    match client.get_with(collection, id, expand).await {
+    match client.get(collection, id, expand).await {
         Ok(answer) => apply_answer(app, answer.object, answer.at).await,
         Err(CallError::NotFound) => Ok(()),
         Err(error) => Err(Error::Unavailable("Stripe", error.into())),

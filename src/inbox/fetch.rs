@@ -36,9 +36,8 @@ pub(super) async fn latest(app: &App, provider: Provider, object_id: &str) -> Ve
 async fn fetch(app: &App, provider: Provider, object_id: &str) -> Result<Option<Model>> {
     let (Provider::Stripe, Some(client)) = (provider, &app.stripe) else { return Ok(None) };
     let Some(event) = store::pending_event(app.db.read(), provider, object_id).await? else { return Ok(None) };
-    let kind = stripe::kind(&event.payload["data"]["object"]).and_then(|kind| provider.kind_entry(kind));
-    let Some(collection) = kind.and_then(|entry| entry.collection) else { return Ok(None) };
-    let answer = match client.get_with(collection, object_id, &[]).await {
+    let Some(collection) = stripe::collection_of(&event.payload["data"]["object"]) else { return Ok(None) };
+    let answer = match client.get(collection, object_id, &[]).await {
         Ok(answer) => answer,
         Err(CallError::NotFound) => {
             app.metrics.count_fetch(FetchOutcome::Missing);

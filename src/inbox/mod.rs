@@ -43,3 +43,4 @@ pub use reconcile::{Comparison, ReconcileEvents, ReconcileList, Reconciled, Swee
 pub use replay::{MAX_REPLAYED, Replay, replay_event, replay_events};
 pub use state::{EventSource, EventState};
 pub use store::{Backlog, Events};
+pub use stripe::collection_of;

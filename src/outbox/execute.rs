@@ -6,7 +6,8 @@ use super::record::{defer, finish, record_refusal, record_success};
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::providers::stripe::{CallError, Change, Changed, RefusalCode, Refused, is_fetchable};
+use crate::inbox;
+use crate::providers::stripe::{CallError, Change, Changed, RefusalCode, Refused};
 use chrono::TimeDelta;
 use entity::outbox_calls::Model;
 use uuid::Uuid;
@@ -63,11 +64,9 @@ async fn send(app: &App, call: &Model) -> Result<Changed, CallError> {
         idempotency_key: call.idempotency_key.clone(),
     };
     let changed = client.change(&change).await?;
-    let text = |name: &str| changed.object[name].as_str().unwrap_or_default();
-    if !changed.replayed || !is_fetchable(text("object")) {
-        return Ok(changed);
-    }
-    match client.get(text("object"), text("id")).await {
+    let collection = inbox::collection_of(&changed.object).filter(|_| changed.replayed);
+    let (Some(collection), Some(id)) = (collection, changed.object["id"].as_str()) else { return Ok(changed) };
+    match client.get(collection, id, &[]).await {
         Ok(now) => Ok(Changed { object: now.object, at: now.at, replayed: true }),
         // The object was deleted since, so the replayed answer is the last state of it.
         Err(CallError::NotFound) => Ok(Changed { at: None, ..changed }),

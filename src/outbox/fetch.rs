@@ -12,7 +12,7 @@ pub fn client(app: &App) -> Result<&Client> {
 
 /// Fetches an object from Stripe, with the fields that `expand` names as whole objects.
 pub async fn fetch_object(app: &App, collection: &str, id: &str, expand: &[&str]) -> Result<Value> {
-    match client(app)?.get_with(collection, id, expand).await {
+    match client(app)?.get(collection, id, expand).await {
         Ok(answer) => Ok(answer.object),
         Err(CallError::Unavailable(reason)) => Err(Error::Unavailable("Stripe", anyhow::anyhow!(reason))),
         Err(error) => Err(Error::internal(error)),

@@ -24,7 +24,7 @@ async fn record(app: &App, filters: &[(&str, &str)], sold: &Sold) -> Result<()> 
     let client = outbox::client(app)?;
     let mut after = None;
     for _ in 0..MAX_PAGES {
-        let page = client.list("price", filters, after.as_deref()).await.map_err(error_of_read)?;
+        let page = client.list("prices", filters, after.as_deref()).await.map_err(error_of_read)?;
         after = page.objects.last().and_then(|price| price["id"].as_str().map(str::to_owned));
         for price in page.objects {
             let is_known = sold.there.iter().any(|there| price["id"] == there.row.external_id.as_str());

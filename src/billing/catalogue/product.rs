@@ -54,7 +54,7 @@ async fn find_made_by_hand(app: &App, plan: &products::Model) -> Result<Option<S
     let is_of_plan = |product: &&Value| product["active"] == true && names(&product["metadata"], plan);
     let mut after = None;
     for _ in 0..MAX_PAGES {
-        let page = client.list("product", &[], after.as_deref()).await.map_err(error_of_read)?;
+        let page = client.list("products", &[], after.as_deref()).await.map_err(error_of_read)?;
         let id = |product: &Value| product["id"].as_str().map(str::to_owned);
         if let Some(found) = page.objects.iter().find(is_of_plan) {
             return Ok(id(found));

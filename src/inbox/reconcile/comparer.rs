@@ -83,7 +83,7 @@ impl<'a> Comparer<'a> {
     pub(super) async fn page(&mut self, list: List, filters: &[(&str, &str)], after: Option<&str>) -> Result<Position> {
         self.pages_left = self.pages_left.saturating_sub(1);
         let after = after.filter(|after| !after.is_empty());
-        let page = self.client.list(list.name(), filters, after).await.map_err(unavailable)?;
+        let page = self.client.list(list.collection(), filters, after).await.map_err(unavailable)?;
         let last = page.objects.last().and_then(|object| object["id"].as_str()).map(str::to_owned);
         let position = Position { has_more: page.has_more && last.is_some(), last };
         match list {
@@ -96,7 +96,7 @@ impl<'a> Comparer<'a> {
     /// Compares one object. An object that Stripe does not have is not changed.
     pub(super) async fn fetch(&mut self, kind: ObjectKind, id: &str) -> Result<()> {
         let Some(collection) = stripe::entry(kind).and_then(|entry| entry.collection) else { return Ok(()) };
-        match self.client.get_with(collection, id, &[]).await {
+        match self.client.get(collection, id, &[]).await {
             Ok(answer) => self.compare(Page { objects: vec![answer.object], has_more: false, at: answer.at }).await,
             Err(CallError::NotFound) => Ok(()),
             Err(error) => Err(unavailable(error)),

@@ -32,6 +32,14 @@ impl List {
         }
     }
 
+    /// Returns the path of the list.
+    pub(super) fn collection(self) -> &'static str {
+        match self {
+            List::Events => "events",
+            List::Objects(kind) => stripe::entry(kind).and_then(|entry| entry.collection).unwrap_or_default(),
+        }
+    }
+
     /// Returns the filters that every request for the list has.
     pub(super) fn filters(self) -> &'static [(&'static str, &'static str)] {
         match self {

@@ -56,6 +56,11 @@ pub(in crate::inbox) fn kind(object: &Value) -> Option<ObjectKind> {
     kind_named(KINDS, text(object, "object")?)
 }
 
+/// Returns the path of an object's collection; `None` where Stripe does not return objects of its kind by id.
+pub fn collection_of(object: &Value) -> Option<&'static str> {
+    entry(kind(object)?)?.collection
+}
+
 /// Returns the entry of a kind; `None` for kinds that Stripe does not have.
 pub(in crate::inbox) fn entry(kind: ObjectKind) -> Option<&'static KindEntry> {
     KINDS.iter().find(|entry| entry.kind == kind)

@@ -22,6 +22,7 @@ mod subscription;
 pub(super) use catalogue::{customer, embedded_prices, price};
 pub(super) use discount::{coupon, coupon_of, promo_code, redemption};
 pub(super) use invoice::invoice;
+pub use kinds::collection_of;
 pub(super) use kinds::{KINDS, entry, kind};
 pub(super) use objects::{BARE_DELETIONS, account, gift, is_deletion, is_expired, progress, references, user};
 pub(super) use payment::{buys_credits, payment, purchase};

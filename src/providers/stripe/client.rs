@@ -11,33 +11,6 @@ use crate::config::StripeConfig;
 /// Maximum number of objects in a page.
 const PAGE_SIZE: &str = "100";
 
-/// The kinds of objects that can be fetched by id, with the paths of their collections.
-const COLLECTIONS: [(&str, &str); 14] = [
-    ("charge", "charges"),
-    ("checkout.session", "checkout/sessions"),
-    ("coupon", "coupons"),
-    ("customer", "customers"),
-    ("dispute", "disputes"),
-    ("invoice", "invoices"),
-    ("invoice_payment", "invoice_payments"),
-    ("payment_intent", "payment_intents"),
-    ("price", "prices"),
-    ("product", "products"),
-    ("promotion_code", "promotion_codes"),
-    ("refund", "refunds"),
-    ("subscription", "subscriptions"),
-    ("subscription_schedule", "subscription_schedules"),
-];
-
-fn collection(kind: &str) -> Option<&'static str> {
-    COLLECTIONS.iter().find(|(known, _)| *known == kind).map(|(_, collection)| *collection)
-}
-
-/// Returns whether objects of this kind, by Stripe's name for it, can be fetched by id.
-pub fn is_fetchable(kind: &str) -> bool {
-    collection(kind).is_some()
-}
-
 /// The client of Stripe's API.
 pub struct Client(pub(super) Connection);
 
@@ -74,14 +47,8 @@ impl Client {
         Some(Client(Connection::new(http, config.api_base.clone(), key, config.api_timeout)))
     }
 
-    /// Fetches an object by its kind, in Stripe's words, and its id.
-    pub async fn get(&self, kind: &str, id: &str) -> Result<Answer, CallError> {
-        let collection = collection(kind).ok_or(CallError::NotFound)?;
-        self.get_with(collection, id, &[]).await
-    }
-
-    /// Fetches an object of a collection, with the references at these paths expanded.
-    pub async fn get_with(&self, collection: &str, id: &str, expand: &[&str]) -> Result<Answer, CallError> {
+    /// Fetches an object of a collection, such as `checkout/sessions`, with the references at these paths expanded.
+    pub async fn get(&self, collection: &str, id: &str, expand: &[&str]) -> Result<Answer, CallError> {
         let query: Vec<(&str, &str)> = expand.iter().map(|path| ("expand[]", *path)).collect();
         let reply = self.read(self.0.url(&format!("v1/{collection}"), Some(id), &query)).await?;
         Ok(Answer { object: reply.value, at: reply.at })
@@ -96,15 +63,18 @@ impl Client {
         Ok(self.read(url).await?.value)
     }
 
-    /// Fetches a page of the objects of a kind, or of `event`, newest first: those that pass the filters and come after
-    /// the object with the id `after`.
-    pub async fn list(&self, kind: &str, filters: &[(&str, &str)], after: Option<&str>) -> Result<Page, CallError> {
-        let path = if kind == "event" { Some("events") } else { collection(kind) };
-        let path = path.ok_or(CallError::NotFound)?;
+    /// Fetches a page of a collection, newest objects first: those that pass the filters and come after the object with
+    /// the id `after`.
+    pub async fn list(
+        &self,
+        collection: &str,
+        filters: &[(&str, &str)],
+        after: Option<&str>,
+    ) -> Result<Page, CallError> {
         let mut query = vec![("limit", PAGE_SIZE)];
         query.extend(filters);
         query.extend(after.map(|after| ("starting_after", after)));
-        let mut reply = self.read(self.0.url(&format!("v1/{path}"), None, &query)).await?;
+        let mut reply = self.read(self.0.url(&format!("v1/{collection}"), None, &query)).await?;
         let has_more = reply.value["has_more"].as_bool().unwrap_or(false);
         match reply.value["data"].take() {
             Value::Array(objects) => Ok(Page { has_more: has_more && !objects.is_empty(), objects, at: reply.at }),

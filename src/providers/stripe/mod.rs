@@ -7,6 +7,6 @@ mod refused;
 pub mod signature;
 
 pub use change::{Change, Changed};
-pub use client::{Answer, Client, Page, is_fetchable};
+pub use client::{Answer, Client, Page};
 pub use connection::{CallError, VERSION};
 pub use refused::{RefusalCode, Refused};
