@@ -84,7 +84,7 @@ pub(super) async fn refunds(cast: &Cast<'_>) -> Vec<Refusal> {
     cast.at_paddle("refunds", &at_paddle).await;
     let all = json!({"paymentId": cast.payment("rob").await, "idempotencyKey": "1"});
     cast.done("requestRefund", "rob", all.clone()).await;
-    let failed = "UPDATE payments SET status = 'failed' WHERE id = $1";
+    let failed = "UPDATE payments SET status = 'failed', paid_at = NULL WHERE id = $1";
     let (_, id) = local_id(ria.as_str().unwrap());
     sql::rows(cast.shop.test.app.db.schema(), failed, [id.into()]).await;
     let rob = cast.payment("rob").await;
