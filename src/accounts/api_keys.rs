@@ -90,7 +90,7 @@ pub async fn revoke_api_key(app: &App, viewer: &Viewer, id: Uuid) -> Result<Mode
         .write(move |txn| {
             Box::pin(async move {
                 let found = rows.filter(Column::Id.eq(id)).one(txn).await?;
-                let key = found.ok_or(Error::refused("NOT_FOUND", &["id"], "API key not found."))?;
+                let key = found.ok_or(Error::refused("NOT_FOUND", &["apiKeyId"], "API key not found."))?;
                 if key.revoked_at.is_some() {
                     return Ok(key);
                 }

@@ -40,7 +40,7 @@ pub async fn replay_event(app: &App, viewer: &Viewer, id: Uuid, dry_run: bool) -
     let found = store::replayable(app.db.read(), rows, 1).await?;
     if found.is_empty() {
         let message = "No event to apply: it does not exist, or is ignored.";
-        return Err(Error::refused("NOT_FOUND", &["eventId"], message));
+        return Err(Error::refused("NOT_FOUND", &["webhookEventId"], message));
     }
     replay(app, viewer, found, false, dry_run).await
 }

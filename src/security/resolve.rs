@@ -27,7 +27,8 @@ pub async fn resolve_security_event(app: &App, viewer: &Viewer, id: Uuid, resolu
         .write(move |txn| {
             Box::pin(async move {
                 let found = rows.filter(Column::Id.eq(id)).one(txn).await?;
-                let event = found.ok_or(Error::refused("NOT_FOUND", &["id"], "Security event not found."))?;
+                let event =
+                    found.ok_or(Error::refused("NOT_FOUND", &["securityEventId"], "Security event not found."))?;
                 if event.resolved_at.is_some() {
                     return Ok(event);
                 }

@@ -32,7 +32,7 @@ async fn targets(schema: &Schema, world: &World) -> Vec<Target> {
         ("Mutation", "mutation", ""),
         ("Viewer", "query viewer { ", " }"),
         ("Account", account.as_str(), " }"),
-        ("Analytics", "query analytics { ", " }"),
+        ("AnalyticsSummary", "query analytics { ", " }"),
     ] {
         let fields = schema.fields(ty).into_iter().filter(|field| !field.args.is_empty());
         targets.extend(fields.map(|field| Target { around: (before.to_owned(), after), field }));

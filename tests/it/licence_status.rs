@@ -118,7 +118,8 @@ fn is_limited(reply: &Reply, seconds: u64) {
     assert_eq!(reply.headers["retry-after"], seconds.to_string());
     let error = &reply.json()["errors"][0];
     assert_eq!(error["extensions"], json!({"code": "RATE_LIMITED", "retryAfterSeconds": seconds}));
-    assert_eq!(reply.json()["data"], Value::Null);
+    // The mutation beside others is null by itself.
+    assert!([Value::Null, json!({"registerDevice": null})].contains(&reply.json()["data"]));
 }
 
 async fn an_address_may_ask_so_often_and_again_after_a_while(test: &TestApp) {

@@ -48,7 +48,7 @@ async fn a_schema_of_another_version_is_not_ready(test: &TestApp) {
     ] {
         test.app.db.schema().execute_unprepared(change).await.unwrap();
         let reason = missing(test).await.unwrap();
-        assert_eq!(reason, "the schema of the database is not the one of this version");
+        assert_eq!(reason, "The schema of the database belongs to another version of Tollgate.");
     }
 }
 

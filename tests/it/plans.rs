@@ -124,7 +124,7 @@ async fn an_update_changes_what_it_names_and_nothing_else(test: &TestApp) {
     for (change, field, value) in [
         (", name: \" Max \"", "name", json!("Max")),
         (", description: null", "description", Value::Null),
-        (", rank: -3", "rank", json!("-3")),
+        (", rank: -3", "rank", json!(-3)),
         (", active: false", "active", json!(false)),
         (", name: null, rank: null, active: null", "code", json!("pro")),
     ] {
