@@ -5,6 +5,7 @@ pub(super) mod payers;
 
 pub use customers::ProviderCustomers;
 pub(super) use customers::{lock_provider_customer, provider_customer};
+pub use payers::user_by_id;
 pub(super) use payers::{lock_account, lock_user, role_in};
 
 use crate::accounts::values::{AccountKind, UserRole};
@@ -236,11 +237,6 @@ pub(super) async fn users_with_subject(txn: &Txn, subject: &str) -> Result<Vec<u
         .take();
     let rows = users::Entity::visible(Scope::Everything).filter(users::Column::Id.in_subquery(identities));
     Ok(rows.all(txn).await?)
-}
-
-/// Returns the user with this id, for any caller.
-pub async fn user_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<users::Model>> {
-    Ok(users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id)).one(db).await?)
 }
 
 /// Returns the individual account of a user.

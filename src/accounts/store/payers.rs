@@ -20,6 +20,11 @@ pub async fn lock_user(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
+/// Returns the user with this id, for any caller.
+pub async fn user_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<users::Model>> {
+    Ok(users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id)).one(db).await?)
+}
+
 /// Returns the account with this id, whoever asks.
 pub(in crate::accounts) async fn account_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<accounts::Model>> {
     Ok(accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id)).one(db).await?)
@@ -29,7 +34,7 @@ pub(in crate::accounts) async fn account_by_id(db: &impl ConnectionTrait, id: Uu
 pub async fn owner_of(txn: &Txn, account_id: Uuid) -> Result<Option<users::Model>> {
     let account = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(account_id));
     match account.one(txn).await? {
-        Some(account) => super::user_by_id(txn, account.owner_id).await,
+        Some(account) => user_by_id(txn, account.owner_id).await,
         None => Ok(None),
     }
 }
