@@ -30,7 +30,7 @@ pub(super) async fn ensure(app: &App, viewer: &Viewer, sold: &Sold) -> Result<Pr
     }
     let plan = &sold.plan;
     let id = format!("tollgate_{}", plan.id.simple());
-    match outbox::client(app)?.get("product", &id).await {
+    match outbox::client(app)?.get("products", &id, &[]).await {
         Ok(answer) if answer.object["deleted"] != true => return known(id),
         Ok(_) | Err(CallError::NotFound) => {}
         Err(error) => return Err(error_of_read(error)),
@@ -69,7 +69,7 @@ async fn find_made_by_hand(app: &App, plan: &products::Model) -> Result<Option<S
 
 /// Makes another price the product's default if the present one will be archived, which Stripe would refuse.
 pub(super) async fn release(app: &App, viewer: &Viewer, sold: &Sold, product: &str) -> Result<()> {
-    let answer = outbox::client(app)?.get("product", product).await.map_err(error_of_read)?;
+    let answer = outbox::client(app)?.get("products", product, &[]).await.map_err(error_of_read)?;
     let Some(default) = answer.object["default_price"].as_str() else { return Ok(()) };
     let stays = |external_id: &str| sold.outdated().all(|there| there.row.external_id != external_id);
     if stays(default) {
