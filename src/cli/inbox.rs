@@ -10,7 +10,7 @@ use clap::Subcommand;
 /// Work on the events that the payment providers sent.
 #[derive(Debug, Subcommand)]
 pub(super) enum Inbox {
-    /// Apply events again, by a running server or worker: failed and parked ones, or those that you pick.
+    /// Apply failed and parked events again, or those you pick. A server or worker has to run.
     Replay {
         /// Apply only the event with this id at its provider, such as evt_…, in any state.
         #[arg(long, value_name = "ID")]
@@ -28,8 +28,9 @@ pub(super) enum Inbox {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Apply the whole inbox again, and correct every mirrored row. Correct rows are not touched, so an interrupted
-    /// rebuild may be run again.
+    /// Apply the whole inbox again, and correct every mirrored row.
+    ///
+    /// Correct rows are not touched, so an interrupted rebuild may be run again.
     Rebuild {
         /// Print what would change without changing it.
         #[arg(long)]

@@ -10,7 +10,9 @@ use migration::State;
 pub(super) enum Migrate {
     /// Apply every pending migration, each in a transaction. Several processes can do so at once.
     Up,
-    /// Revert the newest migrations and delete the data in their tables; refused for a production database.
+    /// Revert the newest migrations and delete the data in their tables.
+    ///
+    /// Refused for a database that is marked as one for production.
     Down {
         /// Number of migrations to revert.
         #[arg(long, default_value_t = 1)]
