@@ -39,8 +39,8 @@ async fn take(State(inbox): State<Inbox>, headers: HeaderMap, body: String) -> S
 #[tokio::test]
 async fn events_come_signed_and_in_order_until_they_are_taken() {
     let stripe = Sandbox::new(|| NOW, "rk_test_webhooks");
-    for id in ["prod_1", "prod_2", "prod_1", "prod_3"] {
-        stripe.put(json!({"id": id, "object": "product", "name": "Pro", "active": true}));
+    for (id, name) in [("prod_1", "Pro"), ("prod_2", "Team"), ("prod_1", "Professional"), ("prod_3", "Business")] {
+        stripe.put(json!({"id": id, "object": "product", "name": name, "active": true}));
     }
     let inbox: Inbox = Arc::new(Mutex::new((Vec::new(), 1)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
