@@ -37,7 +37,7 @@ pub async fn apply_promo_code(app: &App, viewer: &Viewer, new: PromoCodeUse, key
             let subscription = lock_billable_subscription(txn, viewer, new.subscription_id).await?;
             let discounts = discounts(txn, subscription.account_id, &new.code).await?;
             // Stripe replaces all discounts of a subscription by those in the request.
-            let is_discounted = discounts::has_discount(txn, subscription.id, txn.now()).await?;
+            let is_discounted = discounts::has_discount(txn, subscription.id).await?;
             if is_discounted || is_being_discounted(txn, &subscription).await? {
                 let message = "The subscription already has a discount. Apply the code when that has ended.";
                 return Err(Error::refused("DISCOUNT_ALREADY_APPLIED", &["subscriptionId"], message));
@@ -65,7 +65,7 @@ async fn is_being_discounted(txn: &Txn, subscription: &Model) -> Result<bool> {
 ///
 /// A code that each account can use once is refused while another request of the account uses it.
 pub(super) async fn discounts(txn: &Txn, account_id: Uuid, code: &str) -> Result<Value> {
-    let found = discounts::redeemable(txn, account_id, code, txn.now()).await?;
+    let found = discounts::redeemable(txn, account_id, code).await?;
     let external_id = found.promo_code.external_id.as_deref().unwrap_or_default();
     if found.coupon.once_per_account {
         for call in outbox::recent_calls(txn, account_id, txn.now() - RECENT).await? {

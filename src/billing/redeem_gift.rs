@@ -62,10 +62,10 @@ pub async fn redeem_gift(
 
 async fn request(txn: &Txn, viewer: &Viewer, customer: Customer, code: GiftCode) -> Result<ProviderRequest> {
     let redeemer = Redeemer::new(viewer, customer.account_id);
-    let gift = gifts::claim(txn, &code, redeemer, txn.now()).await?;
+    let gift = gifts::claim(txn, &code, redeemer).await?;
     let account_id = authorize_payer(txn, viewer, Some(customer.account_id)).await?.account.id;
     let has_plan = subscriptions::has_plan(txn, account_id).await?;
-    if has_plan || gifts::is_redeeming(txn, account_id, gift.id, txn.now()).await? {
+    if has_plan || gifts::is_redeeming(txn, account_id, gift.id).await? {
         let message = "The account already has a plan. Redeem the gift when that has ended.";
         return Err(Error::refused("ALREADY_SUBSCRIBED", &["accountId"], message));
     }

@@ -12,9 +12,10 @@ pub use new::{AmountOff, NewCoupon, NewPromoCode};
 pub use project::{
     ObservedCoupon, ObservedPromoCode, ObservedRedemption, project_coupon, project_promo_code, project_redemption,
 };
-pub use redeem::{Redeemable, has_discount, redeemable};
+pub use redeem::{Redeemable, redeemable};
 pub use store::mirror::has_coupon;
 pub use store::redeem::{
-    coupon_at_stripe, coupon_by_id, coupon_with_code, is_code_taken, promo_code_at_stripe, promo_code_by_id,
+    coupon_at_stripe, coupon_by_id, coupon_with_code, has_discount, is_code_taken, promo_code_at_stripe,
+    promo_code_by_id,
 };
 pub use store::{Coupons, PromoCodes, Redemptions, RedemptionsOf};

@@ -9,7 +9,6 @@ use super::store::redeem as store;
 use crate::accounts::customers_of;
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use chrono::{DateTime, Utc};
 use entity::{coupons, promo_codes};
 use uuid::Uuid;
 
@@ -25,8 +24,8 @@ pub struct Redeemable {
     pub coupon: coupons::Model,
 }
 
-/// Returns the promotion code with these letters, if all that is known here allows this account to use it at `now`.
-pub async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<Utc>) -> Result<Redeemable> {
+/// Returns the promotion code with these letters, if all that is known here allows this account to use it now.
+pub async fn redeemable(txn: &Txn, account_id: Uuid, code: &str) -> Result<Redeemable> {
     let refuse = |code, message| Err(Error::refused(code, &["promoCode"], message));
     let normalized = code.trim().to_lowercase();
     let named = if normalized.is_empty() || normalized.len() > MAX_CODE_BYTES || normalized.contains('\0') {
@@ -43,7 +42,7 @@ pub async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<U
         return refuse("PROMO_CODE_NOT_FOUND", "Promotion code not found.");
     };
     let coupon = store::coupon_of(txn, promo_code.coupon_id).await?;
-    let now = now.fixed_offset();
+    let now = txn.now().fixed_offset();
     if promo_code.expires_at.is_some_and(|end| end <= now) || coupon.redeem_by.is_some_and(|end| end <= now) {
         return refuse("PROMO_CODE_EXPIRED", "The promotion code has expired.");
     }
@@ -63,9 +62,4 @@ pub async fn redeemable(txn: &Txn, account_id: Uuid, code: &str, now: DateTime<U
         return refuse("PROMO_CODE_NOT_FIRST", "The promotion code is only for a first purchase.");
     }
     Ok(Redeemable { promo_code, coupon })
-}
-
-/// Returns whether a subscription has a discount at `now`.
-pub async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTime<Utc>) -> Result<bool> {
-    store::has_discount(txn, subscription_id, now.fixed_offset()).await
 }

@@ -115,7 +115,8 @@ impl Redeemer {
 
 /// Redeems the gift of a code under the lock on its row: of several callers, one succeeds. A second call for the same
 /// account continues the same redemption until a subscription results from it.
-pub async fn claim(txn: &Txn, code: &GiftCode, redeemer: Redeemer, now: DateTime<Utc>) -> Result<Model> {
+pub async fn claim(txn: &Txn, code: &GiftCode, redeemer: Redeemer) -> Result<Model> {
+    let now = txn.now();
     let gift = store::lock_by_code(txn, code).await?.ok_or_else(unknown)?;
     if has_unfinished_redemption(&gift, redeemer.account_id) {
         let has_timed_out = gift.redeemed_at.is_some_and(|at| now.fixed_offset() - at > REDEMPTION_TIMEOUT);
@@ -137,8 +138,9 @@ pub async fn claim(txn: &Txn, code: &GiftCode, redeemer: Redeemer, now: DateTime
 }
 
 /// Returns whether `account_id` is redeeming another gift than `except` that may still result in a subscription.
-pub async fn is_redeeming(txn: &Txn, account_id: Uuid, except: Uuid, now: DateTime<Utc>) -> Result<bool> {
-    let unfinished = store::unfinished_redemptions(txn, account_id, (now - REDEMPTION_TIMEOUT).fixed_offset()).await?;
+pub async fn is_redeeming(txn: &Txn, account_id: Uuid, except: Uuid) -> Result<bool> {
+    let since = (txn.now() - REDEMPTION_TIMEOUT).fixed_offset();
+    let unfinished = store::unfinished_redemptions(txn, account_id, since).await?;
     Ok(unfinished.iter().any(|gift| gift.id != except))
 }
 

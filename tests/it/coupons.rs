@@ -2,7 +2,7 @@
 
 use crate::checkouts::buy;
 use crate::support::{Shop, both_engines, global_id, local_id};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use sandbox::Fault;
 use serde_json::{Value, json};
 use tollgate::auth::Permission;
@@ -202,12 +202,9 @@ async fn while_stripe_is_away_a_coupon_is_kept_and_made_later(shop: &Shop) {
 
 /// Why an account may not use a code; `None` where it may.
 async fn refused(shop: &Shop, account: uuid::Uuid, letters: &str) -> Option<String> {
-    let (letters, now): (String, DateTime<Utc>) = (letters.to_owned(), shop.test.app.now());
-    let found = shop
-        .test
-        .app
-        .db
-        .write(move |txn| Box::pin(async move { discounts::redeemable(txn, account, &letters, now).await }));
+    let letters = letters.to_owned();
+    let db = &shop.test.app.db;
+    let found = db.write(move |txn| Box::pin(async move { discounts::redeemable(txn, account, &letters).await }));
     match found.await {
         Ok(_) => None,
         Err(Error::Refused(refusal)) => Some(refusal.code.to_owned()),

@@ -4,7 +4,6 @@ use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::{Error, Result};
 use entity::{coupons, discount_redemptions, payments, promo_codes};
-use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
@@ -42,12 +41,12 @@ pub(crate) async fn has_paid(txn: &Txn, account_id: Uuid) -> Result<bool> {
     Ok(paid.one(txn).await?.is_some())
 }
 
-/// Returns whether a subscription has a discount that has not ended at `now`.
-pub(crate) async fn has_discount(txn: &Txn, subscription_id: Uuid, now: DateTimeWithTimeZone) -> Result<bool> {
+/// Returns whether a subscription has a discount that has not ended.
+pub async fn has_discount(txn: &Txn, subscription_id: Uuid) -> Result<bool> {
     use discount_redemptions::Column;
     let rows = discount_redemptions::Entity::visible(Scope::Everything);
     let rows = rows.filter(Column::SubscriptionId.eq(subscription_id));
-    let lasts = Column::EndsAt.is_null().or(Column::EndsAt.gt(now));
+    let lasts = Column::EndsAt.is_null().or(Column::EndsAt.gt(txn.now().fixed_offset()));
     Ok(rows.filter(lasts).one(txn).await?.is_some())
 }
 
