@@ -1,6 +1,6 @@
 //! The guarantees of a transaction: one instant, and jobs and audit entries that share its fate.
 
-use crate::support::chores::{Does, chore, queue};
+use crate::support::chores::{Does, chore, queue, run};
 use crate::support::{TestApp, both_engines, sql};
 use chrono::TimeDelta;
 use futures_util::FutureExt;
@@ -78,6 +78,7 @@ async fn a_job_wakes_the_worker_after_the_commit_alone(test: &TestApp) {
     assert!(!write.await.unwrap(), "the job is not committed yet");
     assert!(is_woken(test));
     assert!(!is_woken(test), "once");
+    assert_eq!(run(test).await, (1, 0));
 }
 
 async fn a_rolled_back_job_wakes_nobody(test: &TestApp) {
