@@ -3,14 +3,15 @@
 use super::kernel::{StripeAction, customer_at_stripe};
 use super::offer::offer;
 use super::return_url::check_return_url;
+use crate::accounts::find_payer;
 use crate::app::App;
 use crate::auth::{GiftCode, Viewer};
-use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::gifts::{self, GiftStatus, NewGift};
 use crate::outbox::{Operation, ProviderRequest};
 use crate::plans::ProductKind;
 use entity::gifts::Model;
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -50,7 +51,9 @@ pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Re
     let answer = match action.previous_result().await? {
         Some(answer) => answer,
         None => {
-            let customer = customer_at_stripe(app, viewer, buy.account_id).await?;
+            let payer = find_payer(app.db.read(), viewer, buy.account_id).await?;
+            period(app.db.read(), buy.gift.price_id).await?;
+            let customer = customer_at_stripe(app, viewer, payer).await?;
             action
                 .execute_once(move |txn, _| {
                     Box::pin(async move {
@@ -89,8 +92,9 @@ struct Period {
     product: String,
 }
 
-async fn period(txn: &Txn, price_id: Uuid) -> Result<Period> {
-    let offer = offer(txn, price_id, 1, &[ProductKind::Plan]).await?;
+/// Returns what one period of a recurring price of a plan costs.
+async fn period(db: &impl ConnectionTrait, price_id: Uuid) -> Result<Period> {
+    let offer = offer(db, price_id, 1, &[ProductKind::Plan]).await?;
     if !offer.is_recurring() || offer.price.unit_amount_minor < 1 {
         let message = "`priceId` must be a recurring price of a plan that is not free.";
         return Err(Error::refused("PRICE_NOT_GIFTABLE", &["priceId"], message));

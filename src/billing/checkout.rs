@@ -4,7 +4,7 @@ use super::kernel::{Answer, CHECKOUT_LIFETIME, Customer, PURCHASES, StripeAction
 use super::offer::{Offer, offer};
 use super::promo_code::discounts;
 use super::return_url::check_return_url;
-use crate::accounts::authorize_payer;
+use crate::accounts::{authorize_payer, find_payer};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
@@ -56,9 +56,10 @@ pub async fn start_checkout(app: &App, viewer: &Viewer, purchase: Purchase, key:
     if let Some(answer) = action.previous_result().await? {
         return session(&answer);
     }
-    let customer = customer_at_stripe(app, viewer, purchase.account_id).await?;
-    let person = customer.person;
+    let payer = find_payer(app.db.read(), viewer, purchase.account_id).await?;
     let is_recurring = purchasable(app.db.read(), &purchase).await?.is_recurring();
+    let customer = customer_at_stripe(app, viewer, payer).await?;
+    let person = customer.person;
     let answer = if is_recurring {
         action
             .execute_exclusively(person, PURCHASES, move |txn, viewer| {
@@ -157,7 +158,8 @@ pub async fn open_billing_portal(
     return_url: &str,
 ) -> Result<String> {
     check_return_url(return_url, &["returnUrl"])?;
-    let customer = customer_at_stripe(app, viewer, account_id).await?;
+    let payer = find_payer(app.db.read(), viewer, account_id).await?;
+    let customer = customer_at_stripe(app, viewer, payer).await?;
     let params = json!({"customer": customer.external_id, "return_url": return_url});
     let session = ask(app, "billing_portal/sessions", &params).await?;
     let url = session["url"].as_str().map(str::to_owned);

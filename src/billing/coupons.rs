@@ -1,6 +1,7 @@
 //! Creating coupons and promotion codes at Stripe.
 
 use super::kernel::{StripeAction, customer_at_stripe};
+use crate::accounts::find_payer;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::db::Txn;
@@ -40,7 +41,10 @@ pub async fn create_promo_code(app: &App, viewer: &Viewer, new: NewPromoCode, ke
         return answer.promo_code().await;
     }
     let customer = match new.account_id {
-        Some(account_id) => Some(customer_at_stripe(app, viewer, Some(account_id)).await?.external_id),
+        Some(account_id) => {
+            let payer = find_payer(app.db.read(), viewer, Some(account_id)).await?;
+            Some(customer_at_stripe(app, viewer, payer).await?.external_id)
+        }
         None => None,
     };
     let answer = action.execute_once(move |txn, _| {

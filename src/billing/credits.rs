@@ -1,9 +1,9 @@
 //! Buying credits with the card that the customer has at Stripe.
 
 use super::kernel::{Customer, StripeAction, customer_at_stripe, error_of_call};
-use super::offer::offer;
+use super::offer::{Offer, PackCredits, offer};
 use super::subscribe::Confirmable;
-use crate::accounts::authorize_payer;
+use crate::accounts::{authorize_payer, find_payer};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
@@ -12,6 +12,7 @@ use crate::outbox::{self, Operation, ProviderRequest};
 use crate::payments::PaymentStatus;
 use crate::plans::ProductKind;
 use entity::payments::Model;
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -41,7 +42,9 @@ pub async fn purchase_credits(
     let answer = match action.previous_result().await? {
         Some(answer) => answer,
         None => {
-            let customer = customer_at_stripe(app, viewer, purchase.account_id).await?;
+            let payer = find_payer(app.db.read(), viewer, purchase.account_id).await?;
+            pack(app.db.read(), &purchase).await?;
+            let customer = customer_at_stripe(app, viewer, payer).await?;
             let card = card_of(app, &customer.external_id).await?;
             action.execute_once(move |txn, viewer| Box::pin(request(txn, viewer, customer, card, purchase))).await?
         }
@@ -69,6 +72,18 @@ async fn card_of(app: &App, customer: &str) -> Result<String> {
     })
 }
 
+/// Returns the offer of the pack, and the credits that it holds.
+async fn pack(db: &impl ConnectionTrait, purchase: &CreditPurchase) -> Result<(Offer, PackCredits)> {
+    let offer = offer(db, purchase.price_id, purchase.quantity, &[ProductKind::CreditPack]).await?;
+    match offer.credits.clone().filter(|_| !offer.is_recurring()) {
+        Some(credits) => Ok((offer, credits)),
+        None => {
+            let message = "`priceId` must be a price that is paid once, of a pack that says how many credits it holds.";
+            Err(Error::refused("PRICE_NOT_FOUND", &["priceId"], message))
+        }
+    }
+}
+
 async fn request(
     txn: &Txn,
     viewer: &Viewer,
@@ -77,11 +92,7 @@ async fn request(
     purchase: CreditPurchase,
 ) -> Result<ProviderRequest> {
     authorize_payer(txn, viewer, Some(customer.account_id)).await?;
-    let offer = offer(txn, purchase.price_id, purchase.quantity, &[ProductKind::CreditPack]).await?;
-    let credits = offer.credits.as_ref().filter(|_| !offer.is_recurring()).ok_or_else(|| {
-        let message = "`priceId` must be a price that is paid once, of a pack that says how many credits it holds.";
-        Error::refused("PRICE_NOT_FOUND", &["priceId"], message)
-    })?;
+    let (offer, credits) = pack(txn, &purchase).await?;
     let amount =
         offer.price.unit_amount_minor.checked_mul(offer.quantity).ok_or_else(|| {
             Error::refused("QUANTITY_INVALID", &["quantity"], "`quantity` is too large for this price.")

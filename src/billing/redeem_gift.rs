@@ -1,7 +1,7 @@
 //! Redeeming a gift.
 
 use super::kernel::{Customer, PURCHASES_BEFORE_GIFTS, StripeAction, create_if_missing, customer_at_stripe, daily_key};
-use crate::accounts::authorize_payer;
+use crate::accounts::{authorize_payer, find_payer};
 use crate::app::App;
 use crate::auth::{GiftCode, Viewer};
 use crate::db::Txn;
@@ -45,8 +45,9 @@ pub async fn redeem_gift(
         Some(answer) => answer,
         None => {
             let gift = gifts::by_code(app.db.read(), &code).await?.ok_or_else(gifts::unknown)?;
-            let customer = customer_at_stripe(app, viewer, account_id).await?;
-            gifts::check_redeemable(&gift, customer.account_id, app.now())?;
+            let payer = find_payer(app.db.read(), viewer, account_id).await?;
+            gifts::check_redeemable(&gift, payer.account.id, app.now())?;
+            let customer = customer_at_stripe(app, viewer, payer).await?;
             ensure_coupon(app, viewer).await?;
             let (person, code) = (customer.person, code.clone());
             let executed = action.execute_exclusively(person, PURCHASES_BEFORE_GIFTS, move |txn, viewer| {

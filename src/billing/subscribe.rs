@@ -2,9 +2,9 @@
 
 use super::checkout::{check_may_subscribe, trial_days};
 use super::kernel::{Customer, PURCHASES, StripeAction, customer_at_stripe};
-use super::offer::offer;
+use super::offer::{Offer, offer};
 use super::promo_code::discounts;
-use crate::accounts::authorize_payer;
+use crate::accounts::{authorize_payer, find_payer};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
@@ -13,6 +13,7 @@ use crate::outbox::{Operation, ProviderRequest};
 use crate::plans::ProductKind;
 use crate::subscriptions::SubscriptionStatus;
 use entity::subscriptions::Model;
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -57,7 +58,9 @@ pub async fn create_subscription(
     let answer = match action.previous_result().await? {
         Some(answer) => answer,
         None => {
-            let customer = customer_at_stripe(app, viewer, new.account_id).await?;
+            let payer = find_payer(app.db.read(), viewer, new.account_id).await?;
+            plan_offer(app.db.read(), &new).await?;
+            let customer = customer_at_stripe(app, viewer, payer).await?;
             let person = customer.person;
             let executed = action.execute_exclusively(person, PURCHASES, move |txn, viewer| {
                 Box::pin(request(txn, viewer, customer, new))
@@ -81,9 +84,13 @@ fn client_secret(subscription: &Value) -> Option<String> {
     secret.map(str::to_owned)
 }
 
+async fn plan_offer(db: &impl ConnectionTrait, new: &NewSubscription) -> Result<Offer> {
+    offer(db, new.price_id, new.quantity, &[ProductKind::Plan]).await
+}
+
 async fn request(txn: &Txn, viewer: &Viewer, customer: Customer, new: NewSubscription) -> Result<ProviderRequest> {
     let payer = authorize_payer(txn, viewer, Some(customer.account_id)).await?;
-    let offer = offer(txn, new.price_id, new.quantity, &[ProductKind::Plan]).await?;
+    let offer = plan_offer(txn, &new).await?;
     check_may_subscribe(txn, &offer, customer.account_id).await?;
     let mut params = json!({
         "customer": customer.external_id,

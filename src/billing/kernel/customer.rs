@@ -1,7 +1,7 @@
 //! The customer at Stripe that stands for an account.
 
 use super::prerequisite::{call_prerequisite, daily_key};
-use crate::accounts::{Payer, customers_of, find_payer, owner_of};
+use crate::accounts::{Payer, customers_of, owner_of};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
@@ -21,13 +21,9 @@ pub(in crate::billing) struct Customer {
     pub(in crate::billing) metadata: Value,
 }
 
-/// Returns the customer of the account that `viewer` may bill, and creates it at Stripe if there is none.
-pub(in crate::billing) async fn customer_at_stripe(
-    app: &App,
-    viewer: &Viewer,
-    account_id: Option<Uuid>,
-) -> Result<Customer> {
-    let payer = find_payer(app.db.read(), viewer, account_id).await?;
+/// Returns the customer of the account of `payer`, and creates it at Stripe if there is none. To be called only after the
+/// rules that can be checked without it, so that a refused request leaves no customer behind.
+pub(in crate::billing) async fn customer_at_stripe(app: &App, viewer: &Viewer, payer: Payer) -> Result<Customer> {
     let (account_id, person) = (payer.account.id, payer.owner.id);
     let metadata = json!({"tollgate_account": account_id, "user_id": person});
     let known = customers_of(app.db.read(), "stripe", account_id).await?;
