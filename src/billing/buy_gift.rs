@@ -1,5 +1,6 @@
 //! Buying a gift.
 
+use super::checkout::{Checkout, session};
 use super::kernel::{StripeAction, customer_at_stripe};
 use super::offer::offer;
 use super::return_url::check_return_url;
@@ -36,8 +37,8 @@ pub struct Bought {
     pub gift: Model,
     /// The code, the first time it is shown; `None` later.
     pub code: Option<GiftCode>,
-    /// The page of the checkout; `None` once it is over.
-    pub checkout_url: Option<String>,
+    /// The checkout; `None` once it is over.
+    pub checkout: Option<Checkout>,
 }
 
 /// Starts a checkout for a gift. Its code is shown with the first answer that has a checkout, and is valid once the gift
@@ -80,8 +81,8 @@ pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Re
     let code = gifts::first_code(app, answer.gift().await?.id).await?;
     let gift = answer.gift().await?;
     let is_open = GiftStatus::parse(&gift.status)? == GiftStatus::Open;
-    let checkout_url = answer.url().filter(|_| is_open).map(str::to_owned);
-    Ok(Bought { gift, code, checkout_url })
+    let checkout = if is_open { Some(session(&answer)?) } else { None };
+    Ok(Bought { gift, code, checkout })
 }
 
 /// One period of a plan.

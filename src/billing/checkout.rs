@@ -72,7 +72,8 @@ pub async fn start_checkout(app: &App, viewer: &Viewer, purchase: Purchase, key:
     session(&answer)
 }
 
-fn session(answer: &Answer<'_>) -> Result<Checkout> {
+/// Returns the checkout in the answer.
+pub(super) fn session(answer: &Answer<'_>) -> Result<Checkout> {
     let url = answer.url().ok_or_else(|| Error::internal(anyhow::anyhow!("A checkout at Stripe has no page.")))?;
     Ok(Checkout { session_external_id: answer.object_id().to_owned(), url: url.to_owned() })
 }

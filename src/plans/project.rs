@@ -98,10 +98,10 @@ async fn product(mirror: &mut Mirror<'_>, price: &ObservedPrice) -> Result<produ
         kind: Set(price.product.kind.to_string()),
         rank: Set(price.product.rank),
         name: Set(clean_name(&price.product.name, &code)),
-        description: Set(None),
         active: Set(true),
         created_at: Set(now),
         updated_at: Set(now),
+        ..Default::default()
     };
     Ok(mirror.write::<products::Entity>(&code, None, row).await?.row)
 }

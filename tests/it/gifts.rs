@@ -38,7 +38,7 @@ async fn a_gift_is_bought_paid_and_redeemed(shop: &Shop) {
     assert_eq!(bought["gift"]["amount"], json!({"amount": "900", "currency": "USD"}));
     assert!(code.starts_with(bought["gift"]["codePrefix"].as_str().unwrap()) && code.starts_with("TGG-"));
     let session = shop.stripe.object(&last_session(shop)).unwrap();
-    assert_eq!((&session["url"], &session["mode"]), (&bought["checkoutUrl"], &json!("payment")));
+    assert_eq!((&session["url"], &session["mode"]), (&bought["checkout"]["url"], &json!("payment")));
     shop.deliver().await;
     assert_eq!(codes(&redeem(shop, &bob, code).await), ["GIFT_NOT_PAID"]);
     shop.stripe.pay(&last_session(shop), Card::Good).unwrap();
@@ -90,14 +90,14 @@ async fn the_same_again_is_one_gift(shop: &Shop) {
     let (ann, bob) = (shop.test.user("ann"), shop.test.user("bob"));
     let first = shop.ask(&ann, BUY, input(shop, "price_basic", "k").await).await;
     let again = shop.ask(&ann, BUY, input(shop, "price_basic", "k").await).await;
-    assert_eq!((&again["gift"], &again["checkoutUrl"]), (&first["gift"], &first["checkoutUrl"]));
+    assert_eq!((&again["gift"], &again["checkout"]), (&first["gift"], &first["checkout"]));
     assert_eq!(again["code"], Value::Null, "the code is shown once");
     let other = json!({"input": input(shop, "price_pro_year", "k").await});
     assert_eq!(ann.code(BUY, other).await, "IDEMPOTENCY_KEY_REUSED");
     shop.stripe.pay(&last_session(shop), Card::Good).unwrap();
     shop.deliver().await;
     let paid = shop.ask(&ann, BUY, input(shop, "price_basic", "k").await).await;
-    assert_eq!((&paid["gift"]["redemptionStatus"], &paid["checkoutUrl"]), (&json!("PAID"), &Value::Null));
+    assert_eq!((&paid["gift"]["redemptionStatus"], &paid["checkout"]), (&json!("PAID"), &Value::Null));
     let input = json!({"code": first["code"], "idempotencyKey": "k"});
     let done = shop.ask(&bob, REDEEM, input.clone()).await;
     assert_eq!(codes(&done).len(), 0);

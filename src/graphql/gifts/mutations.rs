@@ -4,6 +4,7 @@ use super::gift::Gift;
 use crate::billing::{self, BuyGift};
 use crate::gifts::{self, NewGift};
 use crate::graphql::accounts::account::Account;
+use crate::graphql::checkout::payloads::CheckoutSessionInfo;
 use crate::graphql::common::{ContextExt, Instant, local_id, optional_text, split_refusal, text};
 use crate::graphql::plans::parts::Price;
 use crate::graphql::subscriptions::subscription::Subscription;
@@ -39,12 +40,12 @@ impl GiftMutation {
         let bought = billing::buy_gift(ctx.app(), ctx.viewer(), buy, &input.idempotency_key).await;
         let (bought, user_errors) = split_refusal(bought)?;
         let Some(bought) = bought else {
-            return Ok(Some(BuyGiftPayload { gift: None, code: None, checkout_url: None, user_errors }));
+            return Ok(Some(BuyGiftPayload { gift: None, code: None, checkout: None, user_errors }));
         };
         Ok(Some(BuyGiftPayload {
             gift: Some(Gift(Arc::new(bought.gift))),
             code: bought.code.map(|code| code.expose()),
-            checkout_url: bought.checkout_url,
+            checkout: bought.checkout.map(CheckoutSessionInfo::from),
             user_errors,
         }))
     }
@@ -133,7 +134,7 @@ pub struct BuyGiftPayload {
     /// code) and if there are user errors.
     code: Option<String>,
     /// The checkout in which the gift is paid; null if there are user errors, and once it is paid or abandoned.
-    checkout_url: Option<String>,
+    checkout: Option<CheckoutSessionInfo>,
     /// Reasons for refusing the request; empty on success.
     user_errors: Vec<BuyGiftUserError>,
 }

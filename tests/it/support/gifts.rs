@@ -9,7 +9,7 @@ use tollgate::app::App;
 use uuid::Uuid;
 
 pub(crate) const BUY: &str = "mutation($input: BuyGiftInput!) { buyGift(input: $input) {
-    gift { id redemptionStatus codePrefix amount { amount currency } } code checkoutUrl userErrors { code field } } }";
+    gift { id redemptionStatus codePrefix amount { amount currency } } code checkout { url } userErrors { code field } } }";
 pub(crate) const REDEEM: &str = "mutation($input: RedeemGiftInput!) { redeemGift(input: $input) {
     gift { id redemptionStatus } subscription { id status cancelAtPeriodEnd } userErrors { code field message } } }";
 pub(crate) const REPLACE: &str = "mutation($input: ReplaceGiftCodeInput!) { replaceGiftCode(input: $input) {
