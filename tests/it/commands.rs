@@ -263,17 +263,16 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         command.args(["serve", "--no-worker"]).env_clear().env("TOLLGATE_DATABASE_URL", url(test));
         command.env("TOLLGATE_LISTEN", "127.0.0.1:0").envs(env.iter().copied()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut log = Vec::new();
-        for line in BufReader::new(process.stderr.take().unwrap()).lines() {
+        let mut server = Server { process: command.spawn().unwrap(), log: Vec::new() };
+        for line in BufReader::new(server.process.stderr.take().unwrap()).lines() {
             let line = line.unwrap();
             let listens = line.contains("listening on");
-            log.push(line);
+            server.log.push(line);
             if listens {
-                return Server { process, log };
+                return server;
             }
         }
-        panic!("serve ended: {log:#?}");
+        panic!("serve ended: {:#?}", server.log);
     }
 }
 

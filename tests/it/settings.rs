@@ -105,10 +105,13 @@ async fn a_limit_on_the_body_counts_bytes(test: &TestApp) {
     assert_eq!(post(test, padded(1025)).await.0, StatusCode::OK);
 }
 
+/// Settings, as pairs of a variable and its value.
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 async fn the_schema_is_shown_to_the_configured_callers(test: &TestApp) {
     const QUERY: &str = "{ __schema { queryType { name } } }";
     let production = [("TOLLGATE_ENVIRONMENT", "production")];
-    let cases: [(&[(&str, &str)], [bool; 3]); 6] = [
+    let cases: [(Variables, [bool; 3]); 6] = [
         (&[], [true, true, true]),
         (&production, [false, true, true]),
         (&[("TOLLGATE_INTROSPECTION", "everyone")], [true, true, true]),
