@@ -3,6 +3,7 @@
 //! A file on the main branch is never edited, not even its comments: its checksum is recorded when it is applied, and
 //! [`up`] refuses to run on a database whose record differs from the files. Every change is a new file.
 
+mod change;
 mod m0001_identity;
 mod m0002_catalogue;
 mod m0003_inbox;
@@ -26,25 +27,10 @@ mod table;
 #[cfg(feature = "codegen")]
 pub mod codegen;
 
-pub use runner::{DateTime, Error, State, Step, down, status, up};
+pub use change::Change;
+pub use runner::{DateTime, Error, State, Step};
 
-use sea_orm_migration::MigrationTrait;
-use sha2::{Digest, Sha256};
-
-/// One change of the schema: the contents of one file.
-pub struct Change {
-    /// The name of the file without its extension, such as `m0001_identity`.
-    pub name: &'static str,
-    source: &'static str,
-    migration: Box<dyn MigrationTrait>,
-}
-
-impl Change {
-    /// Returns the SHA-256 of the file in hex, whatever its line endings.
-    pub fn checksum(&self) -> String {
-        hex::encode(Sha256::digest(self.source.replace('\r', "")))
-    }
-}
+use sea_orm_migration::sea_orm::DatabaseConnection;
 
 /// Returns all changes, oldest first.
 pub fn changes() -> Vec<Change> {
@@ -76,4 +62,19 @@ pub fn changes() -> Vec<Change> {
         change!(m0016_outbox_param),
         change!(m0017_gifts),
     ]
+}
+
+/// Returns the state of each change; an error if the record contradicts the files.
+pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, Error> {
+    runner::status(db, &changes()).await
+}
+
+/// Applies pending changes, at most `limit`, and returns their names. `at` is recorded as the time.
+pub async fn up(db: &DatabaseConnection, limit: Option<usize>, at: DateTime) -> Result<Vec<&'static str>, Error> {
+    runner::up(db, &changes(), limit, at).await
+}
+
+/// Reverts the newest `count` changes, newest first, and returns their names.
+pub async fn down(db: &DatabaseConnection, count: usize) -> Result<Vec<&'static str>, Error> {
+    runner::down(db, &changes(), count).await
 }

@@ -1,6 +1,7 @@
 //! Applies and reverts changes, each in a transaction of its own, in one process at a time.
 
-use crate::{Change, changes, table};
+use crate::change::Change;
+use crate::table;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement, TransactionOptions,
@@ -55,19 +56,24 @@ pub struct Step {
 }
 
 /// Returns the state of each change; an error if the record contradicts the files.
-pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, Error> {
-    steps(&record(db).await?)
+pub(crate) async fn status(db: &DatabaseConnection, changes: &[Change]) -> Result<Vec<Step>, Error> {
+    steps(changes, &record(db).await?)
 }
 
 /// Applies pending changes, at most `limit`, and returns their names. `at` is recorded as the time.
-pub async fn up(db: &DatabaseConnection, limit: Option<usize>, at: DateTime) -> Result<Vec<&'static str>, Error> {
+pub(crate) async fn up(
+    db: &DatabaseConnection,
+    changes: &[Change],
+    limit: Option<usize>,
+    at: DateTime,
+) -> Result<Vec<&'static str>, Error> {
     prepare(db).await?;
     let mut applied = Vec::new();
     while limit.is_none_or(|limit| applied.len() < limit) {
         let txn = begin_exclusive(db).await?;
-        let steps = steps(&record(&txn).await?)?;
+        let steps = steps(changes, &record(&txn).await?)?;
         let Some(position) = steps.iter().position(|step| step.state == State::Pending) else { break };
-        let change = changes().swap_remove(position);
+        let change = &changes[position];
         change.migration.up(&SchemaManager::new(&txn)).await?;
         let values = [change.name.into(), change.checksum().into(), at.into()];
         execute(&txn, "INSERT INTO schema_migrations (name, checksum, applied_at) VALUES ($1, $2, $3)", values).await?;
@@ -78,14 +84,18 @@ pub async fn up(db: &DatabaseConnection, limit: Option<usize>, at: DateTime) -> 
 }
 
 /// Reverts the newest `count` changes, newest first, and returns their names.
-pub async fn down(db: &DatabaseConnection, count: usize) -> Result<Vec<&'static str>, Error> {
+pub(crate) async fn down(
+    db: &DatabaseConnection,
+    changes: &[Change],
+    count: usize,
+) -> Result<Vec<&'static str>, Error> {
     prepare(db).await?;
     let mut reverted = Vec::new();
     while reverted.len() < count {
         let txn = begin_exclusive(db).await?;
-        let steps = steps(&record(&txn).await?)?;
+        let steps = steps(changes, &record(&txn).await?)?;
         let Some(position) = steps.iter().rposition(|step| step.state == State::Applied) else { break };
-        let change = changes().swap_remove(position);
+        let change = &changes[position];
         change.migration.down(&SchemaManager::new(&txn)).await?;
         execute(&txn, "DELETE FROM schema_migrations WHERE name = $1", [change.name.into()]).await?;
         txn.commit().await?;
@@ -143,8 +153,7 @@ async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?.is_some())
 }
 
-fn steps(record: &[(String, String)]) -> Result<Vec<Step>, Error> {
-    let changes = changes();
+fn steps(changes: &[Change], record: &[(String, String)]) -> Result<Vec<Step>, Error> {
     if let Some((name, _)) = record.iter().find(|(name, _)| changes.iter().all(|change| change.name != name)) {
         return Err(Error::Unknown(name.clone()));
     }

@@ -32,7 +32,7 @@ fn graph(files: &[&Source]) -> Vec<BTreeSet<usize>> {
         let code = without_inline_modules(&blank(&files[index].text, Literals::Blank));
         let targets = paths(&code).into_iter().filter_map(|path| {
             let path = absolute(&modules[index], &path);
-            (1..=path.len()).rev().find_map(|length| by_module.get(&path[..length]).copied())
+            (0..=path.len()).rev().find_map(|length| by_module.get(&path[..length]).copied())
         });
         targets.filter(|&to| to != index).collect()
     };
@@ -146,6 +146,8 @@ fn a_circle_of_imports_is_found() {
     assert_eq!(found(&[("src/a/mod.rs", re_export), ("src/a/b.rs", "use super::{\n    D,\n};")]), 2);
     let grouped = "mod b;\nuse crate::{\n    b::B,\n};\n";
     assert_eq!(found(&[("src/a/mod.rs", grouped), ("src/a/b.rs", "use super::A;"), ("src/b.rs", "")]), 0);
+    let root = "mod b;\npub use b::B;\npub fn a() {}\n";
+    assert_eq!(found(&[("src/lib.rs", root), ("src/b.rs", "use crate::{a, c};")]), 2);
     assert_eq!(found(&[("src/a.rs", "macro! { $crate::b::B }"), ("src/b.rs", "use crate::a;")]), 0);
     let tested = "#[cfg(test)]\nmod tests {\n    use super::*;\n    use crate::b;\n}\n";
     assert_eq!(found(&[("src/a.rs", tested), ("src/b.rs", "use crate::a;")]), 0);

@@ -1,7 +1,7 @@
 //! Writes docs/data-model.md from the generated entities.
 
-use super::Error;
 use super::areas::{AREAS, Area, Table};
+use super::error::Error;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;

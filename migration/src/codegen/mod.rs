@@ -6,17 +6,16 @@
 
 mod areas;
 mod data_model;
+mod error;
 
 pub use data_model::data_model;
+pub use error::Error;
 
 use sea_orm_codegen::{EntityTransformer, EntityWriterContext};
 use sea_orm_migration::prelude::TableCreateStatement;
 use sea_orm_migration::sea_orm::DatabaseConnection;
 use sea_schema::{postgres, sqlite};
 use std::collections::BTreeMap;
-
-/// A failure to read the catalogue or to generate the entities.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Generates the files of `entity/src` from the tables of `db`, and returns them by name.
 pub async fn entities(db: &DatabaseConnection) -> Result<BTreeMap<String, String>, Error> {
