@@ -2,6 +2,46 @@
 
 use super::write::Writer;
 
+/// Expands another macro with the tables of the company after its arguments, in the order that the foreign keys require.
+#[macro_export]
+macro_rules! with_tables {
+    ($expand:ident $(, $argument:expr)*) => {
+        $expand! {
+            $($argument,)*
+            credit_units,
+            products,
+            product_versions,
+            prices,
+            provider_prices,
+            features,
+            product_features,
+            credit_allowances,
+            coupons,
+            promo_codes,
+            users,
+            user_identities,
+            accounts,
+            account_members,
+            provider_customers,
+            inbox_events,
+            subscriptions,
+            scheduled_changes,
+            subscription_items,
+            subscription_versions,
+            invoices,
+            payments,
+            discount_redemptions,
+            refunds,
+            disputes,
+            credit_grants,
+            ledger_entries,
+            ledger_txns,
+            balances,
+            audit_log,
+        }
+    };
+}
+
 macro_rules! tables {
     ($($table:ident),* $(,)?) => {
         /// The numbers of written rows by table.
@@ -38,35 +78,4 @@ macro_rules! tables {
     };
 }
 
-tables!(
-    credit_units,
-    products,
-    product_versions,
-    prices,
-    provider_prices,
-    features,
-    product_features,
-    credit_allowances,
-    coupons,
-    promo_codes,
-    users,
-    user_identities,
-    accounts,
-    account_members,
-    provider_customers,
-    inbox_events,
-    subscriptions,
-    scheduled_changes,
-    subscription_items,
-    subscription_versions,
-    invoices,
-    payments,
-    discount_redemptions,
-    refunds,
-    disputes,
-    credit_grants,
-    ledger_entries,
-    ledger_txns,
-    balances,
-    audit_log,
-);
+with_tables!(tables);

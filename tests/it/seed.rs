@@ -18,39 +18,7 @@ macro_rules! tables {
 
 /// Every row of every table that the seed fills, in the words of its model.
 async fn dump(db: &DatabaseConnection) -> Vec<(&'static str, Vec<String>)> {
-    tables!(
-        db,
-        credit_units,
-        products,
-        product_versions,
-        prices,
-        provider_prices,
-        features,
-        product_features,
-        credit_allowances,
-        coupons,
-        promo_codes,
-        users,
-        user_identities,
-        accounts,
-        account_members,
-        provider_customers,
-        inbox_events,
-        subscriptions,
-        scheduled_changes,
-        subscription_items,
-        subscription_versions,
-        invoices,
-        payments,
-        discount_redemptions,
-        refunds,
-        disputes,
-        credit_grants,
-        ledger_entries,
-        ledger_txns,
-        balances,
-        audit_log,
-    )
+    seed::with_tables!(tables, db)
 }
 
 #[test]

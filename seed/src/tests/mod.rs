@@ -55,39 +55,7 @@ macro_rules! digest {
 }
 
 async fn digest(db: &DatabaseConnection) -> (String, Vec<(&'static str, u64)>) {
-    digest!(
-        db,
-        credit_units,
-        products,
-        product_versions,
-        prices,
-        provider_prices,
-        features,
-        product_features,
-        credit_allowances,
-        coupons,
-        promo_codes,
-        users,
-        user_identities,
-        accounts,
-        account_members,
-        provider_customers,
-        inbox_events,
-        subscriptions,
-        scheduled_changes,
-        subscription_items,
-        subscription_versions,
-        invoices,
-        payments,
-        discount_redemptions,
-        refunds,
-        disputes,
-        credit_grants,
-        ledger_entries,
-        ledger_txns,
-        balances,
-        audit_log,
-    )
+    crate::with_tables!(digest, db)
 }
 
 #[tokio::test]
