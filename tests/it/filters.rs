@@ -2,7 +2,7 @@
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::{LISTS, accounts_of_user, ids};
-use crate::support::{Company, both_engines, sql, suspicions};
+use crate::support::{Company, both_engines, insert_security_events, sql};
 use serde_json::json;
 
 both_engines!(every_filter_keeps_what_sql_keeps, filters_that_name_someone_find_them);
@@ -85,7 +85,7 @@ filters! {
 async fn every_filter_keeps_what_sql_keeps(test: &Company<80>) {
     sql::execute(test.db(), "UPDATE provider_customers SET delinquent = external_id < 'cus_8'").await;
     sql::execute(test.db(), "UPDATE products SET active = FALSE WHERE code = 'starter'").await;
-    suspicions(&test.app, 30).await;
+    insert_security_events(&test.app, 30).await;
     for Filter { field, filter, keeps } in FILTERS {
         let list = LISTS.iter().find(|list| list.field == *field).unwrap();
         let mut kept = 0;

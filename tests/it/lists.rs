@@ -1,7 +1,7 @@
 //! Every list of the API: each row once, in its order, from either end, whatever the size of a page.
 
 use crate::support::lists::{LISTS, List, ids};
-use crate::support::{Company, TestApp, both_engines, gifts, licences, rows, sql, suspicions};
+use crate::support::{Company, TestApp, both_engines, gifts, insert_security_events, licences, rows, sql};
 use entity::{discount_redemptions, payments, provider_customers, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn tie(test: &Company<40>) {
         sql::execute(test.db(), &format!("UPDATE {table} SET {column} = ({first})")).await;
     }
     sql::execute(test.db(), "UPDATE products SET rank = rank / 20").await;
-    suspicions(&test.app, 30).await;
+    insert_security_events(&test.app, 30).await;
     rows::calls(&test.app, 30).await;
     for name in ["a", "b", "c", "d", "e"] {
         let key = "mutation($name: String!) { createApiKey(input: {name: $name, scopes: [\"audit:read\"]}) { userErrors { code } } }";

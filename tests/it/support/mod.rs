@@ -22,7 +22,7 @@ mod world;
 pub(crate) use app::{Client, Reply, SECRET, TestApp, clock};
 pub(crate) use company::Company;
 pub(crate) use introspection::{Schema, Slot};
-pub(crate) use rows::{event, suspicions};
+pub(crate) use rows::{event, insert_security_events};
 pub(crate) use shop::Shop;
 pub(crate) use world::{World, global_id, local_id, theirs};
 

@@ -31,8 +31,8 @@ pub(crate) async fn event(app: &App) -> Uuid {
     id
 }
 
-/// So many things that may be attacks, of every kind.
-pub(crate) async fn suspicions(app: &App, count: i64) -> Vec<Uuid> {
+/// Inserts this number of security events, of every kind.
+pub(crate) async fn insert_security_events(app: &App, count: i64) -> Vec<Uuid> {
     let kinds = [("webhook_unsigned", "low"), ("webhook_forged", "medium"), ("webhook_mistimed", "high")];
     let rows = (0..count).zip(kinds.iter().cycle()).map(|(number, (kind, severity))| {
         let at = (app.now() - TimeDelta::days(number / 2)).fixed_offset();

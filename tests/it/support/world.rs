@@ -217,8 +217,8 @@ impl World {
         let key = "mutation { createApiKey(input: {name: \"k\", scopes: [\"audit:read\"]}) { apiKey { id } } }";
         let key = test.admin().data(key, json!({})).await;
         self.label("", "office", &key["createApiKey"]["apiKey"]["id"]);
-        for suspicion in super::suspicions(&test.app, 1).await {
-            self.put("office", "SecurityEvent", suspicion);
+        for event in super::insert_security_events(&test.app, 1).await {
+            self.put("office", "SecurityEvent", event);
         }
         for call in super::rows::calls(&test.app, 1).await {
             self.put("office", "ProviderCall", call);
