@@ -50,10 +50,13 @@ pub enum Error {
     /// A setting that the operator has not set.
     #[error("This needs the setting `{0}`: ask the operator of Tollgate to set it.")]
     NotConfigured(&'static str),
-    /// A fault of the server: logged with its cause, shown to clients as "internal error" alone.
+    /// A fault of the server: logged with its cause, shown to clients as [`INTERNAL_MESSAGE`] alone.
     #[error("internal error")]
     Internal(#[source] anyhow::Error),
 }
+
+/// The message of a fault of the server for clients, who learn nothing of its cause.
+pub const INTERNAL_MESSAGE: &str = "An internal error occurred: the log has its cause under the request id.";
 
 const WILL_RETRY: &str = "Stripe does not answer: the request is stored, and sent again until it does.";
 const WILL_NOT_RETRY: &str =

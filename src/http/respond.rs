@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::negotiate::Media;
 use crate::{
-    error::Error,
+    error::{Error, INTERNAL_MESSAGE},
     graphql::engine::{
         errors::{code, present},
         execute::{Outcome, Reply},
@@ -29,7 +29,7 @@ pub(super) fn not_found() -> Response {
 
 /// Creates the response for an internal error, whose cause is logged and not shown.
 pub(super) fn internal_error() -> Response {
-    problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "internal error")
+    problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, INTERNAL_MESSAGE)
 }
 
 /// Creates the response to a request for a connection beyond the limit of open ones.

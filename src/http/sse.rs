@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::{StreamExt as _, stream};
+use serde_json::json;
 use tokio::{
     sync::mpsc,
     time::{Instant, interval_at, timeout},
@@ -24,8 +25,9 @@ use super::{
     respond::too_many_connections,
     state::Http,
 };
+use crate::error::INTERNAL_MESSAGE;
 use crate::graphql::engine::{
-    errors::present,
+    errors::{code, present},
     execute::{Operation, Outcome, Reply},
 };
 
@@ -107,7 +109,8 @@ fn next(reply: &Reply) -> String {
     // JSON without line breaks, which would end the event.
     let text = serde_json::to_string(reply).unwrap_or_else(|error| {
         tracing::error!(cause = %error, "the reply cannot be written");
-        r#"{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"#.to_owned()
+        let error = json!({"message": INTERNAL_MESSAGE, "extensions": {"code": code::INTERNAL}});
+        json!({ "errors": [error] }).to_string()
     });
     format!("event: next\ndata: {text}\n\n")
 }

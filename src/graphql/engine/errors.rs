@@ -4,7 +4,7 @@ use async_graphql::{ErrorExtensionValues, Pos, ServerError};
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::error::{Error, whole_seconds};
+use crate::error::{Error, INTERNAL_MESSAGE, whole_seconds};
 
 /// The codes of errors about the request as a whole; [`Error::code`] returns those of the features.
 pub mod code {
@@ -142,7 +142,7 @@ fn describe(presented: &mut ServerError, error: &Error, request_id: &str) {
 }
 
 fn mask(error: &mut ServerError, request_id: &str) {
-    error.message = "internal error".to_owned();
+    error.message = INTERNAL_MESSAGE.to_owned();
     error.extensions = None;
     set_code(error, code::INTERNAL);
     error.extensions.get_or_insert_default().set("requestId", request_id);

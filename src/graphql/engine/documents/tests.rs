@@ -160,11 +160,11 @@ async fn errors_carry_a_code_and_a_position_and_nothing_internal() {
     let table = [
         (
             "{\n  broken }",
-            r#"{"message":"internal error","locations":[{"line":2,"column":3}],"path":["broken"],"extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"r1"}}"#,
+            r#"{"message":"An internal error occurred: the log has its cause under the request id.","locations":[{"line":2,"column":3}],"path":["broken"],"extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"r1"}}"#,
         ),
         (
             "{uncoded}",
-            r#"{"message":"internal error","locations":[{"line":1,"column":2}],"path":["uncoded"],"extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"r1"}}"#,
+            r#"{"message":"An internal error occurred: the log has its cause under the request id.","locations":[{"line":1,"column":2}],"path":["uncoded"],"extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"r1"}}"#,
         ),
         (
             "{away}",
@@ -174,7 +174,10 @@ async fn errors_carry_a_code_and_a_position_and_nothing_internal() {
             "{x:at(stamp:\"noon\")}",
             r#"{"message":"Expected input type \"Stamp\", found \"noon\".","locations":[{"line":1,"column":13}],"path":["x"],"extensions":{"code":"BAD_USER_INPUT"}}"#,
         ),
-        ("{panics}", r#"{"message":"internal error","extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"r1"}}"#),
+        (
+            "{panics}",
+            r#"{"message":"An internal error occurred: the log has its cause under the request id.","extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"r1"}}"#,
+        ),
         (
             "{slow}",
             r#"{"message":"The operation took longer than 0 s. Request less at once, or try again.","extensions":{"code":"TIMEOUT"}}"#,
