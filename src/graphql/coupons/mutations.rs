@@ -135,7 +135,7 @@ pub struct CreatePromoCodeInput {
 /// Input of `deactivatePromoCode`.
 #[derive(InputObject)]
 pub struct DeactivatePromoCodeInput {
-    /// The id of the subscription.
+    /// The id of the promotion code.
     promo_code_id: ID,
     /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
     /// does nothing else.

@@ -81,7 +81,7 @@ pub struct RequestRefundInput {
 /// Input of `approveRefund`.
 #[derive(InputObject)]
 pub struct ApproveRefundInput {
-    /// The id of the subscription.
+    /// The id of the refund.
     refund_id: ID,
     /// The amount to refund in minor units; the requested amount by default.
     amount: Option<BigInt>,
@@ -93,7 +93,7 @@ pub struct ApproveRefundInput {
 /// Input of `denyRefund`.
 #[derive(InputObject)]
 pub struct DenyRefundInput {
-    /// The id of the subscription.
+    /// The id of the refund.
     refund_id: ID,
     /// The reason, for the customer, up to 500 characters.
     reason: Option<String>,
@@ -105,7 +105,7 @@ pub struct DenyRefundInput {
 /// Payload of `requestRefund`.
 #[derive(SimpleObject)]
 pub struct RequestRefundPayload {
-    /// The subscription after the change; null if there are user errors.
+    /// The refund; null if there are user errors.
     refund: Option<Refund>,
     /// Reasons for refusing the request; empty on success.
     user_errors: Vec<RequestRefundUserError>,
@@ -114,7 +114,7 @@ pub struct RequestRefundPayload {
 /// Payload of `approveRefund`.
 #[derive(SimpleObject)]
 pub struct ApproveRefundPayload {
-    /// The subscription after the change; null if there are user errors.
+    /// The refund; null if there are user errors.
     refund: Option<Refund>,
     /// Reasons for refusing the request; empty on success.
     user_errors: Vec<ApproveRefundUserError>,
@@ -123,7 +123,7 @@ pub struct ApproveRefundPayload {
 /// Payload of `denyRefund`.
 #[derive(SimpleObject)]
 pub struct DenyRefundPayload {
-    /// The subscription after the change; null if there are user errors.
+    /// The refund; null if there are user errors.
     refund: Option<Refund>,
     /// Reasons for refusing the request; empty on success.
     user_errors: Vec<DenyRefundUserError>,
