@@ -39,6 +39,7 @@ mod metrics;
 mod migrations;
 mod mirror;
 mod outage;
+mod plan_rules;
 mod plans;
 mod privacy;
 mod purchase_model;
