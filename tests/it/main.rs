@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod analytics;
 mod api_keys;
+mod audit_entries;
 mod bad_input;
 mod checkouts;
 mod cli;
