@@ -64,6 +64,7 @@ mod stripe_mutations;
 mod stripe_requests;
 mod subscription_changes;
 mod transactions;
+mod visibility;
 mod webhook_types;
 mod webhooks_apply;
 mod webhooks_receive;

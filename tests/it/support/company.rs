@@ -34,6 +34,14 @@ impl<const USERS: u64> Deref for Company<USERS> {
 }
 
 impl<const USERS: u64> Company<USERS> {
+    /// Adds disputes of the first payments, which a small company may have none of.
+    pub(crate) async fn dispute(&self) {
+        let insert = "INSERT INTO disputes (id, account_id, payment_id, provider, external_id, status, currency, \
+            amount_minor, created_at) SELECT id, account_id, id, provider, 'dp_' || external_id, 'needs_response', \
+            currency, amount_minor, created_at FROM payments ORDER BY id LIMIT 3";
+        super::sql::execute(self.db(), insert).await;
+    }
+
     /// The connection on which the tests look for themselves.
     pub(crate) fn db(&self) -> &DatabaseConnection {
         self.app.db.schema()
