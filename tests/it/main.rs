@@ -19,6 +19,7 @@ mod databases;
 #[cfg(feature = "demo")]
 mod demo;
 mod deployment;
+mod device_model;
 mod documents;
 mod durability;
 mod explain;
@@ -35,6 +36,7 @@ mod licences;
 mod lists;
 mod live;
 mod live_feed;
+mod live_roles;
 mod live_streams;
 mod metrics;
 mod migrations;
