@@ -62,6 +62,7 @@ mod replay;
 mod sandbox_webhooks;
 mod security;
 mod seed;
+mod setting_bounds;
 mod settings;
 mod sign_in;
 mod statements;
