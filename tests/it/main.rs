@@ -57,6 +57,7 @@ mod prometheus;
 mod promo_caps;
 mod reconcile;
 mod refunds_made;
+mod refusal_table;
 mod refusals;
 mod replay;
 mod sandbox_webhooks;

@@ -1,5 +1,6 @@
 //! Each mutation's user errors: every code that the schema promises is given by some input, and names the field.
 
+use crate::refusal_table::{REFUSALS, Refusal};
 use crate::support::{Schema, TestApp, World, both_engines, global_id, licences};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -40,127 +41,6 @@ const AT_STRIPE: &[&str] = &[
     "buyGift",
     "redeemGift",
     "replaceGiftCode",
-];
-
-/// Mutation, code, field at fault, input. Words in capitals stand for rows of the world.
-const REFUSALS: &[(&str, &str, &str, &str)] = &[
-    ("createPlan", "CODE_INVALID", "code", "code: \"No\", kind: PLAN, name: \"A\", rank: 1"),
-    ("createPlan", "CODE_INVALID", "code", "code: \"\", kind: PLAN, name: \"A\", rank: 1"),
-    ("createPlan", "CODE_INVALID", "code", "code: \"LONG\", kind: PLAN, name: \"A\", rank: 1"),
-    ("createPlan", "CODE_TAKEN", "code", "code: \"sold\", kind: PLAN, name: \"A\", rank: 1"),
-    ("createPlan", "NAME_INVALID", "name", "code: \"a\", kind: PLAN, name: \" \", rank: 1"),
-    ("createPlan", "NAME_INVALID", "name", "code: \"a\", kind: PLAN, name: \"LONG\", rank: 1"),
-    ("updatePlan", "NOT_FOUND", "planId", "planId: \"NO_PLAN\", name: \"A\""),
-    ("updatePlan", "NAME_INVALID", "name", "planId: \"PLAN\", name: \"\""),
-    ("createFeature", "CODE_INVALID", "code", "code: \"1st\", kind: SWITCH, name: \"A\""),
-    ("createFeature", "CODE_TAKEN", "code", "code: \"export\", kind: LIMIT, name: \"A\""),
-    ("createFeature", "NAME_INVALID", "name", "code: \"a\", kind: SWITCH, name: \"\""),
-    ("createCreditUnit", "CODE_INVALID", "code", "code: \"ä\", name: \"A\""),
-    ("createCreditUnit", "CODE_TAKEN", "code", "code: \"credit\", name: \"A\""),
-    ("createCreditUnit", "NAME_INVALID", "name", "code: \"a\", name: \"\""),
-    ("createCreditUnit", "DECIMALS_INVALID", "decimals", "code: \"a\", name: \"A\", decimals: 13"),
-    ("createCreditUnit", "DECIMALS_INVALID", "decimals", "code: \"a\", name: \"A\", decimals: -1"),
-    ("createCreditUnit", "DECIMALS_INVALID", "decimals", "code: \"a\", name: \"A\", decimals: 65536"),
-    ("createPlanVersion", "NOT_FOUND", "planId", "planId: \"NO_PLAN\", prices: []"),
-    ("createPlanVersion", "PRICE_INVALID", "prices", "planId: \"PLAN\", prices: [PRICE, PRICE]"),
-    ("createPlanVersion", "PRICE_INVALID", "prices", "planId: \"PLAN\", prices: [MINUS]"),
-    ("createPlanVersion", "FEATURE_INVALID", "features", "planId: \"PLAN\", prices: [], features: [{feature: \"no\"}]"),
-    ("createPlanVersion", "FEATURE_INVALID", "features", "planId: \"PLAN\", prices: [], features: [FEATURE, FEATURE]"),
-    (
-        "createPlanVersion",
-        "ALLOWANCE_INVALID",
-        "creditAllowances",
-        "planId: \"PLAN\", prices: [], creditAllowances: [NO_UNIT]",
-    ),
-    (
-        "createPlanVersion",
-        "ALLOWANCE_INVALID",
-        "creditAllowances",
-        "planId: \"PLAN\", prices: [], creditAllowances: [ZERO]",
-    ),
-    ("updatePlanVersion", "NOT_FOUND", "planVersionId", "planVersionId: \"NO_VERSION\", prices: []"),
-    ("updatePlanVersion", "ALREADY_PUBLISHED", "planVersionId", "planVersionId: \"PUBLISHED\", prices: []"),
-    (
-        "updatePlanVersion",
-        "PRICE_INVALID",
-        "prices",
-        "planVersionId: \"DRAFT\", prices: [{currency: \"USD\", unitAmount: 1, interval: DAY, intervalCount: 366}]",
-    ),
-    (
-        "updatePlanVersion",
-        "FEATURE_INVALID",
-        "features",
-        "planVersionId: \"DRAFT\", prices: [], features: [{feature: \"export\", limit: -1}]",
-    ),
-    (
-        "updatePlanVersion",
-        "ALLOWANCE_INVALID",
-        "creditAllowances",
-        "planVersionId: \"DRAFT\", prices: [], creditAllowances: [ZERO]",
-    ),
-    ("publishPlanVersion", "NOT_FOUND", "planVersionId", "planVersionId: \"NO_VERSION\""),
-    ("publishPlanVersion", "ALREADY_PUBLISHED", "planVersionId", "planVersionId: \"PUBLISHED\""),
-    ("publishPlanVersion", "PRICE_MISSING", "planVersionId", "planVersionId: \"UNPRICED\""),
-    ("grantCredits", "ACCOUNT_NOT_FOUND", "accountId", "accountId: \"NO_ACCOUNT\", unit: \"credit\", amount: 1, KEY"),
-    ("grantCredits", "UNIT_NOT_FOUND", "unit", "accountId: \"ACCOUNT\", unit: \"no\", amount: 1, KEY"),
-    ("grantCredits", "AMOUNT_INVALID", "amount", "accountId: \"ACCOUNT\", unit: \"credit\", amount: 0, KEY"),
-    ("grantCredits", "AMOUNT_INVALID", "amount", "accountId: \"ACCOUNT\", unit: \"credit\", amount: -1, KEY"),
-    (
-        "grantCredits",
-        "AMOUNT_INVALID",
-        "amount",
-        "accountId: \"ACCOUNT\", unit: \"credit\", amount: \"9223372036854775807\", KEY",
-    ),
-    (
-        "grantCredits",
-        "EXPIRY_INVALID",
-        "expiresAt",
-        "accountId: \"ACCOUNT\", unit: \"credit\", amount: 1, expiresAt: \"2026-01-15T12:00:00Z\", KEY",
-    ),
-    (
-        "grantCredits",
-        "REASON_INVALID",
-        "reason",
-        "accountId: \"ACCOUNT\", unit: \"credit\", amount: 1, reason: \"LONG\", KEY",
-    ),
-    ("createApiKey", "NAME_INVALID", "name", "name: \"\", scopes: [\"keys:write\"]"),
-    ("createApiKey", "NAME_INVALID", "name", "name: \"LONG\", scopes: [\"keys:write\"]"),
-    ("createApiKey", "SCOPE_INVALID", "scopes", "name: \"a\", scopes: [\"everything\"]"),
-    (
-        "createApiKey",
-        "EXPIRY_INVALID",
-        "expiresAt",
-        "name: \"a\", scopes: [\"keys:write\"], expiresAt: \"2026-01-15T12:00:00Z\"",
-    ),
-    ("revokeApiKey", "NOT_FOUND", "apiKeyId", "apiKeyId: \"NO_KEY\""),
-    ("issueLicenseKey", "ACCOUNT_NOT_FOUND", "accountId", "accountId: \"NO_ACCOUNT\", KEY"),
-    ("issueLicenseKey", "MAX_DEVICES_INVALID", "maxDevices", "accountId: \"ACCOUNT\", maxDevices: 0, KEY"),
-    ("issueLicenseKey", "MAX_DEVICES_INVALID", "maxDevices", "accountId: \"ACCOUNT\", maxDevices: 10001, KEY"),
-    ("revealLicenseKey", "NOT_FOUND", "licenseKeyId", "licenseKeyId: \"NO_LICENCE\""),
-    ("revealLicenseKey", "KEY_ALREADY_SHOWN", "licenseKeyId", "licenseKeyId: \"SHOWN\""),
-    ("revealLicenseKey", "LICENSE_REVOKED", "licenseKeyId", "licenseKeyId: \"ENDED\""),
-    ("replaceLicenseKey", "NOT_FOUND", "licenseKeyId", "licenseKeyId: \"NO_LICENCE\""),
-    ("replaceLicenseKey", "LICENSE_REVOKED", "licenseKeyId", "licenseKeyId: \"ENDED\""),
-    ("revokeLicenseKey", "NOT_FOUND", "licenseKeyId", "licenseKeyId: \"NO_LICENCE\""),
-    ("revokeLicenseKey", "REASON_INVALID", "reason", "licenseKeyId: \"SHOWN\", reason: \"LONG\""),
-    ("registerDevice", "LICENSE_INVALID", "key", "key: \"TG\", fingerprint: \"a\""),
-    ("registerDevice", "LICENSE_REVOKED", "key", "key: \"SPENT\", fingerprint: \"a\""),
-    ("registerDevice", "DEVICE_LIMIT_REACHED", "key", "key: \"FULL\", fingerprint: \"a\""),
-    ("registerDevice", "FINGERPRINT_INVALID", "fingerprint", "key: \"FULL\", fingerprint: \"\""),
-    ("registerDevice", "FINGERPRINT_INVALID", "fingerprint", "key: \"FULL\", fingerprint: \"LONG\""),
-    ("registerDevice", "TEXT_TOO_LONG", "name", "key: \"FULL\", fingerprint: \"a\", name: \"LONG\""),
-    ("registerDevice", "TEXT_TOO_LONG", "os", "key: \"FULL\", fingerprint: \"a\", os: \"LONG\""),
-    ("registerDevice", "TEXT_TOO_LONG", "appVersion", "key: \"FULL\", fingerprint: \"a\", appVersion: \"LONG\""),
-    ("revokeDevice", "NOT_FOUND", "deviceId", "deviceId: \"NO_DEVICE\""),
-    ("resolveSecurityEvent", "NOT_FOUND", "securityEventId", "securityEventId: \"NO_EVENT\", resolution: \"a\""),
-    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "securityEventId: \"NO_EVENT\", resolution: \" \""),
-    ("resolveSecurityEvent", "RESOLUTION_INVALID", "resolution", "securityEventId: \"NO_EVENT\", resolution: \"LONG\""),
-    ("replayWebhookEvent", "NOT_FOUND", "webhookEventId", "webhookEventId: \"NO_WEBHOOK\""),
-    ("replayWebhookEvents", "STATE_INVALID", "filter", "filter: {state: [IGNORED]}"),
-    ("reconcile", "SINCE_INVALID", "since", "since: \"2036-01-01T00:00:00Z\""),
-    ("reconcile", "NOT_CONFIGURED", "", "since: \"2024-01-01T00:00:00Z\""),
-    ("resyncAccount", "NOT_FOUND", "accountId", "accountId: \"NO_ACCOUNT\""),
-    ("resyncAccount", "NOT_CONFIGURED", "", "accountId: \"ACCOUNT\""),
 ];
 
 /// The input with the rows of the world in place of their words.
@@ -225,7 +105,7 @@ async fn refusal(test: &TestApp, mutation: &str, input: &str) -> Value {
 async fn every_user_error_is_given_and_names_its_field(test: &TestApp) {
     let world = World::make(test).await;
     let inputs = inputs(test, &world).await;
-    for (mutation, code, field, input) in REFUSALS {
+    for Refusal { mutation, code, field, message, input } in REFUSALS {
         let errors = refusal(test, mutation, &inputs(input)).await;
         for name in ["code", "errorCode", "rule"] {
             assert_eq!(errors[0][name], *code, "{mutation} {input}: {errors}");
@@ -233,11 +113,11 @@ async fn every_user_error_is_given_and_names_its_field(test: &TestApp) {
         // Some are the fault of no field.
         let field = if field.is_empty() { Value::Null } else { json!([field]) };
         assert_eq!(errors[0]["field"], field, "{mutation} {input}: {errors}");
-        assert!(!errors[0]["message"].as_str().unwrap().is_empty());
+        assert_eq!(errors[0]["message"], *message, "{mutation} {input}");
     }
     let mut promised: BTreeSet<(String, String)> = Schema::of(test).await.error_codes().into_iter().collect();
     promised.retain(|(mutation, _)| !AT_STRIPE.contains(&mutation.as_str()));
-    let given = REFUSALS.iter().map(|(mutation, code, ..)| ((*mutation).to_owned(), (*code).to_owned())).collect();
+    let given = REFUSALS.iter().map(|refusal| (refusal.mutation.to_owned(), refusal.code.to_owned())).collect();
     assert_eq!(promised, given, "each code has an input here");
 }
 
@@ -249,7 +129,7 @@ async fn a_refusal_leaves_nothing_behind(test: &TestApp) {
         apiKeys { totalCount } licenseKeys { nodes { keyPrefix licenseStatus devices { nodes { lastSeenAt } } } }
         accounts { nodes { creditGrants { totalCount } creditBalances { available } } } }";
     let before = test.admin().data(state, json!({})).await;
-    for (mutation, _, _, input) in REFUSALS {
+    for Refusal { mutation, input, .. } in REFUSALS {
         refusal(test, mutation, &inputs(input)).await;
     }
     assert_eq!(test.admin().data(state, json!({})).await, before);

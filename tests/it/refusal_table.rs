@@ -1,0 +1,172 @@
+//! The refusals of mutations that need no provider.
+
+/// An input that a mutation refuses, with the field at fault and the message.
+pub(crate) struct Refusal {
+    pub(crate) mutation: &'static str,
+    pub(crate) code: &'static str,
+    /// Empty where no field is at fault.
+    pub(crate) field: &'static str,
+    pub(crate) message: &'static str,
+    /// Words in capitals stand for rows of the world.
+    pub(crate) input: &'static str,
+}
+
+macro_rules! refusals {
+    ($($mutation:ident $code:ident $($field:ident)?: $message:literal for $input:literal;)*) => {
+        pub(crate) const REFUSALS: &[Refusal] = &[$(Refusal {
+            mutation: stringify!($mutation),
+            code: stringify!($code),
+            field: concat!("", $(stringify!($field))?),
+            message: $message,
+            input: $input,
+        }),*];
+    };
+}
+
+refusals! {
+    createPlan CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "No", kind: PLAN, name: "A", rank: 1"#;
+    createPlan CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "", kind: PLAN, name: "A", rank: 1"#;
+    createPlan CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "LONG", kind: PLAN, name: "A", rank: 1"#;
+    createPlan CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "sold", kind: PLAN, name: "A", rank: 1"#;
+    createPlan NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", kind: PLAN, name: " ", rank: 1"#;
+    createPlan NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", kind: PLAN, name: "LONG", rank: 1"#;
+    updatePlan NOT_FOUND planId: "Plan not found."
+        for r#"planId: "NO_PLAN", name: "A""#;
+    updatePlan NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"planId: "PLAN", name: """#;
+    createFeature CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "1st", kind: SWITCH, name: "A""#;
+    createFeature CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "export", kind: LIMIT, name: "A""#;
+    createFeature NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", kind: SWITCH, name: """#;
+    createCreditUnit CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "ä", name: "A""#;
+    createCreditUnit CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "credit", name: "A""#;
+    createCreditUnit NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", name: """#;
+    createCreditUnit DECIMALS_INVALID decimals: "`decimals` must be 0 to 12."
+        for r#"code: "a", name: "A", decimals: 13"#;
+    createCreditUnit DECIMALS_INVALID decimals: "`decimals` must be 0 to 12."
+        for r#"code: "a", name: "A", decimals: -1"#;
+    createCreditUnit DECIMALS_INVALID decimals: "`decimals` must be 0 to 12."
+        for r#"code: "a", name: "A", decimals: 65536"#;
+    createPlanVersion NOT_FOUND planId: "Plan not found."
+        for r#"planId: "NO_PLAN", prices: []"#;
+    createPlanVersion PRICE_INVALID prices: "A version can have only one price for each currency and interval."
+        for r#"planId: "PLAN", prices: [PRICE, PRICE]"#;
+    createPlanVersion PRICE_INVALID prices: "An amount must be 0 to 1,000,000,000,000 minor units."
+        for r#"planId: "PLAN", prices: [MINUS]"#;
+    createPlanVersion FEATURE_INVALID features: "Feature \"no\" not found: create it with `createFeature`."
+        for r#"planId: "PLAN", prices: [], features: [{feature: "no"}]"#;
+    createPlanVersion FEATURE_INVALID features: "A version can list a feature only once for each window."
+        for r#"planId: "PLAN", prices: [], features: [FEATURE, FEATURE]"#;
+    createPlanVersion ALLOWANCE_INVALID creditAllowances: "Credit unit \"no\" not found: create it with `createCreditUnit`."
+        for r#"planId: "PLAN", prices: [], creditAllowances: [NO_UNIT]"#;
+    createPlanVersion ALLOWANCE_INVALID creditAllowances: "An amount must be 1 to 1,000,000,000,000 steps, an expiry 1 to 36,500 days, and a cap not negative."
+        for r#"planId: "PLAN", prices: [], creditAllowances: [ZERO]"#;
+    updatePlanVersion NOT_FOUND planVersionId: "Plan version not found."
+        for r#"planVersionId: "NO_VERSION", prices: []"#;
+    updatePlanVersion ALREADY_PUBLISHED planVersionId: "A published version never changes, since somebody may have bought it: create a new one."
+        for r#"planVersionId: "PUBLISHED", prices: []"#;
+    updatePlanVersion PRICE_INVALID prices: "An interval count must be 1 to 365, and a trial 1 to 730 days."
+        for r#"planVersionId: "DRAFT", prices: [{currency: "USD", unitAmount: 1, interval: DAY, intervalCount: 366}]"#;
+    updatePlanVersion FEATURE_INVALID features: "Limits and caps must not be negative: omit a limit for unlimited use."
+        for r#"planVersionId: "DRAFT", prices: [], features: [{feature: "export", limit: -1}]"#;
+    updatePlanVersion ALLOWANCE_INVALID creditAllowances: "An amount must be 1 to 1,000,000,000,000 steps, an expiry 1 to 36,500 days, and a cap not negative."
+        for r#"planVersionId: "DRAFT", prices: [], creditAllowances: [ZERO]"#;
+    publishPlanVersion NOT_FOUND planVersionId: "Plan version not found."
+        for r#"planVersionId: "NO_VERSION""#;
+    publishPlanVersion ALREADY_PUBLISHED planVersionId: "A published version never changes, since somebody may have bought it: create a new one."
+        for r#"planVersionId: "PUBLISHED""#;
+    publishPlanVersion PRICE_MISSING planVersionId: "A version needs a price to be published: give a free one the price 0."
+        for r#"planVersionId: "UNPRICED""#;
+    grantCredits ACCOUNT_NOT_FOUND accountId: "Account not found."
+        for r#"accountId: "NO_ACCOUNT", unit: "credit", amount: 1, KEY"#;
+    grantCredits UNIT_NOT_FOUND unit: "Credit unit not found."
+        for r#"accountId: "ACCOUNT", unit: "no", amount: 1, KEY"#;
+    grantCredits AMOUNT_INVALID amount: "`amount` must be 1 to 1,000,000,000,000,000 steps."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 0, KEY"#;
+    grantCredits AMOUNT_INVALID amount: "`amount` must be 1 to 1,000,000,000,000,000 steps."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: -1, KEY"#;
+    grantCredits AMOUNT_INVALID amount: "`amount` must be 1 to 1,000,000,000,000,000 steps."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: "9223372036854775807", KEY"#;
+    grantCredits EXPIRY_INVALID expiresAt: "`expiresAt` must be in the future."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, expiresAt: "2026-01-15T12:00:00Z", KEY"#;
+    grantCredits REASON_INVALID reason: "`reason` must have at most 500 characters."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, reason: "LONG", KEY"#;
+    createApiKey NAME_INVALID name: "`name` must have 1 to 100 characters."
+        for r#"name: "", scopes: ["keys:write"]"#;
+    createApiKey NAME_INVALID name: "`name` must have 1 to 100 characters."
+        for r#"name: "LONG", scopes: ["keys:write"]"#;
+    createApiKey SCOPE_INVALID scopes: "Unknown scope. The scopes are billing:read, billing:write, catalogue:write, credits:write, keys:write, \
+            analytics:read, audit:read, operations:read, operations:write."
+        for r#"name: "a", scopes: ["everything"]"#;
+    createApiKey EXPIRY_INVALID expiresAt: "`expiresAt` must be in the future."
+        for r#"name: "a", scopes: ["keys:write"], expiresAt: "2026-01-15T12:00:00Z""#;
+    revokeApiKey NOT_FOUND apiKeyId: "API key not found."
+        for r#"apiKeyId: "NO_KEY""#;
+    issueLicenseKey ACCOUNT_NOT_FOUND accountId: "Account not found."
+        for r#"accountId: "NO_ACCOUNT", KEY"#;
+    issueLicenseKey MAX_DEVICES_INVALID maxDevices: "`maxDevices` must be 1 to 10,000."
+        for r#"accountId: "ACCOUNT", maxDevices: 0, KEY"#;
+    issueLicenseKey MAX_DEVICES_INVALID maxDevices: "`maxDevices` must be 1 to 10,000."
+        for r#"accountId: "ACCOUNT", maxDevices: 10001, KEY"#;
+    revealLicenseKey NOT_FOUND licenseKeyId: "Licence not found."
+        for r#"licenseKeyId: "NO_LICENCE""#;
+    revealLicenseKey KEY_ALREADY_SHOWN licenseKeyId: "The key was shown before: replace it with `replaceLicenseKey`."
+        for r#"licenseKeyId: "SHOWN""#;
+    revealLicenseKey LICENSE_REVOKED licenseKeyId: "The licence was revoked."
+        for r#"licenseKeyId: "ENDED""#;
+    replaceLicenseKey NOT_FOUND licenseKeyId: "Licence not found."
+        for r#"licenseKeyId: "NO_LICENCE""#;
+    replaceLicenseKey LICENSE_REVOKED licenseKeyId: "The licence was revoked."
+        for r#"licenseKeyId: "ENDED""#;
+    revokeLicenseKey NOT_FOUND licenseKeyId: "Licence not found."
+        for r#"licenseKeyId: "NO_LICENCE""#;
+    revokeLicenseKey REASON_INVALID reason: "`reason` must have at most 500 characters."
+        for r#"licenseKeyId: "SHOWN", reason: "LONG""#;
+    registerDevice LICENSE_INVALID key: "No licence has this key: check it for typing errors."
+        for r#"key: "TG", fingerprint: "a""#;
+    registerDevice LICENSE_REVOKED key: "The licence was revoked."
+        for r#"key: "SPENT", fingerprint: "a""#;
+    registerDevice DEVICE_LIMIT_REACHED key: "The licence is used on 3 of 3 devices: revoke one first."
+        for r#"key: "FULL", fingerprint: "a""#;
+    registerDevice FINGERPRINT_INVALID fingerprint: "`fingerprint` must have 1 to 200 characters."
+        for r#"key: "FULL", fingerprint: """#;
+    registerDevice FINGERPRINT_INVALID fingerprint: "`fingerprint` must have 1 to 200 characters."
+        for r#"key: "FULL", fingerprint: "LONG""#;
+    registerDevice TEXT_TOO_LONG name: "This text must have at most 200 characters."
+        for r#"key: "FULL", fingerprint: "a", name: "LONG""#;
+    registerDevice TEXT_TOO_LONG os: "This text must have at most 200 characters."
+        for r#"key: "FULL", fingerprint: "a", os: "LONG""#;
+    registerDevice TEXT_TOO_LONG appVersion: "This text must have at most 200 characters."
+        for r#"key: "FULL", fingerprint: "a", appVersion: "LONG""#;
+    revokeDevice NOT_FOUND deviceId: "Device not found."
+        for r#"deviceId: "NO_DEVICE""#;
+    resolveSecurityEvent NOT_FOUND securityEventId: "Security event not found."
+        for r#"securityEventId: "NO_EVENT", resolution: "a""#;
+    resolveSecurityEvent RESOLUTION_INVALID resolution: "`resolution` must have 1 to 500 characters."
+        for r#"securityEventId: "NO_EVENT", resolution: " ""#;
+    resolveSecurityEvent RESOLUTION_INVALID resolution: "`resolution` must have 1 to 500 characters."
+        for r#"securityEventId: "NO_EVENT", resolution: "LONG""#;
+    replayWebhookEvent NOT_FOUND webhookEventId: "No event to apply: it does not exist, or is ignored."
+        for r#"webhookEventId: "NO_WEBHOOK""#;
+    replayWebhookEvents STATE_INVALID filter: "Ignored events cannot be applied: leave `IGNORED` out of the states."
+        for "filter: {state: [IGNORED]}";
+    reconcile SINCE_INVALID since: "`since` must not be in the future."
+        for r#"since: "2036-01-01T00:00:00Z""#;
+    reconcile NOT_CONFIGURED: "Stripe cannot be asked without a key: set `stripe_api_key`."
+        for r#"since: "2024-01-01T00:00:00Z""#;
+    resyncAccount NOT_FOUND accountId: "Account not found."
+        for r#"accountId: "NO_ACCOUNT""#;
+    resyncAccount NOT_CONFIGURED: "Stripe cannot be asked without a key: set `stripe_api_key`."
+        for r#"accountId: "ACCOUNT""#;
+}
