@@ -63,7 +63,7 @@ enum Command {
     /// Print a token signed with jwt_hs256_secret.
     Token(token::Token),
     /// Print the GraphQL schema.
-    Schema,
+    Schema(schema::Schema),
     /// Delete every row of the database; refused for a production database.
     Reset(reset::Reset),
 }
@@ -87,8 +87,8 @@ pub async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    if let Command::Schema = cli.command {
-        return schema::run();
+    if let Command::Schema(schema) = &cli.command {
+        return schema.run();
     }
     let config = Config::from_process(cli.config.as_deref())?;
     #[cfg(feature = "demo")]
@@ -110,7 +110,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Reconcile(reconcile) => reconcile.run(config).await,
         Command::Token(token) => token.run(config).await,
         Command::Reset(reset) => reset.run(config).await,
-        Command::Schema => unreachable!("handled above, without settings"),
+        Command::Schema(_) => unreachable!("handled above, without settings"),
     }
 }
 

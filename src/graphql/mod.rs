@@ -10,6 +10,7 @@ mod analytics;
 mod checkout;
 mod coupons;
 mod credits;
+mod federation;
 mod gifts;
 mod licences;
 mod node;
@@ -23,15 +24,15 @@ pub use common::global_id_of;
 
 use crate::app::App;
 use crate::auth::Viewer;
-use async_graphql::{Interface, MergedObject, MergedSubscription, Schema, ValidationMode};
+use async_graphql::{Interface, MergedObject, MergedSubscription, ObjectType, Schema, SchemaBuilder, ValidationMode};
 use common::Loaders;
 use engine::documents::Limits;
 use engine::execute::{Attach, Engine};
 use std::sync::Arc;
 
-/// The query roots.
+/// The query roots of the features.
 #[derive(MergedObject, Default)]
-pub struct Query(
+pub struct QueryRoots(
     viewer::Query,
     accounts::Query,
     plans::Query,
@@ -43,6 +44,15 @@ pub struct Query(
     analytics::Query,
     operations::Query,
 );
+
+/// The query roots.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+struct PublishedQuery(QueryRoots);
+
+/// The query roots.
+#[derive(MergedObject, Default)]
+pub struct Query(QueryRoots, federation::FederationQuery);
 
 /// The mutation roots.
 #[derive(MergedObject, Default)]
@@ -130,18 +140,26 @@ enum UserError {
     UpdatePlanVersion(plans::payloads::UpdatePlanVersionUserError),
 }
 
-/// Builds the schema. An [`Engine`] runs it and does all checking.
+/// Builds the schema with all roots. An [`Engine`] runs it and does all checking.
 pub fn schema() -> Schema<Query, Mutation, Live> {
-    Schema::build(Query::default(), Mutation::default(), Live::default())
+    build(Query::default()).data(federation::Published(sdl)).finish()
+}
+
+/// Returns the published schema in its definition language, as it is served and committed: without the roots for gateways.
+pub fn sdl() -> String {
+    engine::execute::sdl(&build(PublishedQuery::default()).finish())
+}
+
+/// Returns the published schema as that of a subgraph, for the composition of a supergraph.
+pub fn subgraph_sdl() -> anyhow::Result<String> {
+    federation::subgraph_sdl(&sdl())
+}
+
+fn build<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, Live> {
+    Schema::build(query, Mutation::default(), Live::default())
         .limit_recursive_depth(usize::MAX)
         .register_output_type::<UserError>()
         .validation_mode(ValidationMode::Fast)
-        .finish()
-}
-
-/// Returns the schema in its definition language, as it is served and committed.
-pub fn sdl() -> String {
-    engine::execute::sdl(&schema())
 }
 
 /// Returns the function that gives a request of `viewer` its context: the app, and loaders of its own.
@@ -162,5 +180,5 @@ pub fn engine(app: &App) -> anyhow::Result<Engine> {
         selections: limits.selections,
         ..Limits::default()
     };
-    Engine::new(schema(), &document_limits, limits.timeout)
+    Ok(Engine::new(schema(), &document_limits, limits.timeout)?.publishing(sdl()))
 }

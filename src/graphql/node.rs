@@ -26,7 +26,7 @@ use crate::graphql::plans::provider_price::ProviderPrice;
 use crate::graphql::subscriptions::parts::{ScheduledChange, SubscriptionItem};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::graphql::subscriptions::version::SubscriptionVersion;
-use async_graphql::{Context, ID, Interface};
+use async_graphql::{Context, ID, Interface, Union};
 use futures_util::future::try_join_all;
 
 /// Declares the tables of the types, and the interface that the types share.
@@ -60,6 +60,20 @@ macro_rules! records {
             match name.as_str() {
                 $($name::NAME => Ok(to_one::<$name>(ctx, Some(id)).await?.map(Node::$name)),)*
                 _ => Ok(None),
+            }
+        }
+
+        /// An object that a gateway refers to.
+        #[derive(Union)]
+        #[graphql(name = "_Entity")]
+        pub enum Entity { $($name($name),)* }
+
+        /// Returns the object of a type with a global id; `None` if there is none or the caller may not see it.
+        pub async fn find_entity(ctx: &Context<'_>, name: &str, id: &str) -> async_graphql::Result<Option<Entity>> {
+            let id = split_global_id(id).filter(|(of, _)| of == name).map(|(_, id)| id);
+            match name {
+                $($name::NAME => Ok(to_one::<$name>(ctx, id).await?.map(Entity::$name)),)*
+                _ => Err(Error::bad_input("`__typename` must be the name of an entity of this subgraph.").into()),
             }
         }
     };

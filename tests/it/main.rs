@@ -24,6 +24,7 @@ mod device_model;
 mod documents;
 mod durability;
 mod explain;
+mod federation;
 mod filters;
 mod gifts;
 mod identity_providers;

@@ -65,7 +65,7 @@ pub struct Accepted(Prepared);
 pub struct Terms {
     /// Allows mutations; false for GET, which crawlers and prefetching browsers send at will.
     pub mutations: bool,
-    /// Allows `__schema` and `__type`.
+    /// Allows `__schema`, `__type` and `_service`.
     pub introspection: bool,
 }
 
@@ -90,7 +90,12 @@ impl Engine {
         Ok(Engine { documents, run, stream, sdl, time_limit, errors_limit: limits.errors })
     }
 
-    /// Returns the schema in its definition language.
+    /// Publishes another schema than the one that is executed, which has roots that clients do not use.
+    pub fn publishing(self, sdl: String) -> Self {
+        Engine { sdl, ..self }
+    }
+
+    /// Returns the published schema in its definition language.
     pub fn sdl(&self) -> &str {
         &self.sdl
     }
@@ -102,11 +107,16 @@ impl Engine {
             Err(reply) => return *reply,
         };
         if accepted.is_subscription() {
-            let message =
-                "Subscriptions run over a WebSocket (graphql-transport-ws) or with `Accept: text/event-stream`.";
+            let message = "Subscriptions run over a WebSocket (graphql-transport-ws) or with `Accept: text/event-stream` or \
+                 `multipart/mixed;subscriptionSpec=1.0`.";
             return accepted.with_name(Reply::rejected(vec![RequestError::new(code::BAD_REQUEST, message)]));
         }
         self.run(&accepted, attach, request_id).await
+    }
+
+    /// Checks a document against the schema and the limits on documents.
+    pub fn check(&self, text: &str) -> Result<(), Vec<RequestError>> {
+        self.documents.validate(text)
     }
 
     /// Checks an operation; returns it if it may run, or the reply with its errors.

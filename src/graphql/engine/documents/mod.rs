@@ -98,7 +98,7 @@ impl Prepared {
         self.plan.name.as_deref()
     }
 
-    /// Returns true if `__schema` or `__type` is selected.
+    /// Returns true if the schema is selected.
     pub fn asks_introspection(&self) -> bool {
         self.plan.introspection
     }
@@ -146,6 +146,11 @@ impl Documents {
             errors.truncate(self.limits.errors);
             errors
         })
+    }
+
+    /// Returns the errors of a document, whichever of its operations runs.
+    pub fn validate(&self, text: &str) -> Result<(), Vec<RequestError>> {
+        self.document(text).map(drop)
     }
 
     fn document(&self, text: &str) -> Result<Arc<Document>, Vec<RequestError>> {

@@ -20,7 +20,9 @@ pub(super) fn plan(source: &Source<'_>, operation: &Operation) -> Result<Plan, R
     let mut merger = Merger { collector: Collector::new(source) };
     let root = merger.children(operation.object_type(), &[&operation.selection_set])?;
     let introspection = match &root {
-        Children::Same(fields) => fields.iter().any(|field| matches!(field.name.as_str(), "__schema" | "__type")),
+        Children::Same(fields) => {
+            fields.iter().any(|field| matches!(field.name.as_str(), "__schema" | "__type" | "_service"))
+        }
         Children::ByType { .. } => false,
     };
     let operation_type = match operation.operation_type {

@@ -20,7 +20,7 @@ pub(super) struct Plan {
     pub(super) operation: OperationType,
     pub(super) name: Option<String>,
     pub(super) root: Children,
-    /// True if the operation selects `__schema` or `__type`.
+    /// True if the operation selects `__schema`, `__type` or `_service`, which returns the schema to gateways.
     pub(super) introspection: bool,
 }
 
