@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::database::{self, DatabaseConfig};
+use super::documents::{self, DocumentsConfig};
 use super::jwt::{self, JwtConfig};
 use super::network::{self, CorsOrigins, OutgoingConfig, ProxyConfig};
 use super::providers::{self, Providers};
 use super::read::Reader;
-use super::serving::{self, Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig};
+use super::serving::{self, Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, TransportConfig};
 use super::settings::CONFIG_VARIABLE;
 use super::values::{self, Environment};
 
@@ -32,8 +33,14 @@ pub struct Config {
     pub cors_origins: CorsOrigins,
     /// The callers who may read the schema through the API.
     pub introspection: Introspection,
+    /// True if browsers are shown GraphiQL.
+    pub graphiql: bool,
+    /// Documents that clients name instead of sending them.
+    pub documents: DocumentsConfig,
     /// Limits for one request.
     pub limits: LimitsConfig,
+    /// Limits for connections.
+    pub transport: TransportConfig,
     /// The payment providers.
     pub providers: Providers,
     /// The trusted proxies in front of Tollgate.
@@ -42,7 +49,7 @@ pub struct Config {
     pub outgoing: OutgoingConfig,
     /// Licence keys of a desktop application.
     pub licences: LicenceConfig,
-    /// Limits for WebSockets and event streams.
+    /// Limits for WebSockets and streams.
     pub live: LiveConfig,
     /// Time that running requests get to finish after a signal to stop.
     pub shutdown_timeout: Duration,
@@ -97,7 +104,10 @@ fn read(reader: &mut Reader) -> Config {
         jwt: jwt::jwt(reader, environment),
         cors_origins: network::cors_origins(reader),
         introspection: serving::introspection(reader, environment),
+        graphiql: serving::graphiql(reader, environment),
+        documents: documents::documents(reader),
         limits: serving::limits(reader),
+        transport: serving::transport(reader),
         providers: providers::providers(reader, environment),
         proxies: network::proxies(reader),
         outgoing: network::outgoing(reader),

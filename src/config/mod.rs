@@ -1,6 +1,7 @@
 //! The configuration, read from a file and the environment and validated once at start.
 
 mod database;
+mod documents;
 mod help;
 mod jwt;
 mod load;
@@ -10,17 +11,19 @@ mod read;
 #[cfg(test)]
 mod read_tests;
 mod serving;
+mod setting;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod values;
 
 pub use database::{DatabaseConfig, DatabaseUrl};
+pub use documents::{DocumentsConfig, TrustedDocuments, TrustedOnly};
 pub use help::{example, help};
 pub use jwt::{JwksSource, JwtAlgorithm, JwtConfig, JwtKeys};
 pub use load::{Config, ConfigErrors};
 pub(crate) use network::is_loopback;
 pub use network::{CorsOrigins, OutgoingConfig, ProxyConfig};
 pub use providers::{PaddleConfig, Providers, StripeConfig};
-pub use serving::{Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat};
+pub use serving::{Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat, TransportConfig};
 pub use values::{Environment, Secret};

@@ -1,4 +1,4 @@
-//! The settings of the API: introspection, limits, live connections, licence keys and logs.
+//! The settings of the API: introspection, GraphiQL, limits, connections, licence keys and logs.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -48,15 +48,32 @@ pub struct LicenceConfig {
     pub max_devices: i64,
 }
 
-/// Limits for WebSockets and event streams.
+/// Limits for connections.
+#[derive(Debug, Clone)]
+pub struct TransportConfig {
+    /// Time limit for the head of a connection's first request.
+    pub head_timeout: Duration,
+    /// Time limit for the arrival of a request body.
+    pub body_timeout: Duration,
+    /// Time after which a connection without a request in progress is closed.
+    pub idle_timeout: Duration,
+    /// Maximum number of connections from one address.
+    pub connections_per_address: u32,
+}
+
+/// Limits for WebSockets and streams.
 #[derive(Debug, Clone)]
 pub struct LiveConfig {
     /// Time limit for the `connection_init` message of a WebSocket.
     pub init_timeout: Duration,
     /// Maximum number of concurrent operations on a WebSocket.
     pub operations: usize,
-    /// Maximum number of open WebSockets and event streams.
+    /// Maximum number of open WebSockets and streams.
     pub connections: u32,
+    /// Maximum number of those of anonymous callers.
+    pub connections_anonymous: u32,
+    /// Maximum number of those from one address.
+    pub connections_per_address: u32,
 }
 
 /// Logging.
@@ -90,6 +107,22 @@ pub(super) fn introspection(reader: &mut Reader, environment: Environment) -> In
     })
 }
 
+/// Reads whether browsers are shown GraphiQL.
+pub(super) fn graphiql(reader: &mut Reader, environment: Environment) -> bool {
+    let choices = [("true", true), ("false", false)];
+    reader.one_of("graphiql", &choices).unwrap_or(environment == Environment::Development)
+}
+
+/// Reads the limits for connections.
+pub(super) fn transport(reader: &mut Reader) -> TransportConfig {
+    TransportConfig {
+        head_timeout: Duration::from_millis(reader.number("request_head_timeout_ms", 10..=600_000)),
+        body_timeout: Duration::from_millis(reader.number("request_body_timeout_ms", 10..=600_000)),
+        idle_timeout: Duration::from_millis(reader.number("keep_alive_timeout_ms", 10..=3_600_000)),
+        connections_per_address: reader.number("connections_per_address", 1..=1_000_000),
+    }
+}
+
 /// Reads the limits for one request.
 pub(super) fn limits(reader: &mut Reader) -> LimitsConfig {
     LimitsConfig {
@@ -112,12 +145,14 @@ pub(super) fn licences(reader: &mut Reader) -> LicenceConfig {
     }
 }
 
-/// Reads the limits for WebSockets and event streams.
+/// Reads the limits for WebSockets and streams.
 pub(super) fn live(reader: &mut Reader) -> LiveConfig {
     LiveConfig {
         init_timeout: Duration::from_millis(reader.number("ws_init_timeout_ms", 10..=60_000)),
         operations: reader.number("ws_operations", 1..=10_000),
         connections: reader.number("live_connections", 1..=1_000_000),
+        connections_anonymous: reader.number("live_connections_anonymous", 0..=1_000_000),
+        connections_per_address: reader.number("live_connections_per_address", 1..=1_000_000),
     }
 }
 

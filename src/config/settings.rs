@@ -1,44 +1,15 @@
 //! The table of all settings, from which the defaults, the help text and `.env.example` are made.
 
-/// A setting as the operator sees it.
-pub(super) struct Setting {
-    /// The name in the file; the environment variable is `TOLLGATE_` and this in upper case.
-    pub(super) name: &'static str,
-    /// The default as it would be written; empty if there is none.
-    pub(super) default: &'static str,
-    /// The meaning, the unit, the allowed values and the effect of not setting it.
-    pub(super) about: &'static str,
-    /// True if the value must never be shown, not even in an error message.
-    pub(super) secret: bool,
-}
-
-impl Setting {
-    /// Returns the name of the environment variable.
-    pub(super) fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.to_uppercase())
-    }
-}
-
-/// The prefix of the environment variables.
-pub(super) const PREFIX: &str = "TOLLGATE_";
-/// The variable that names the file of settings; it is not a setting itself.
-pub(super) const CONFIG_VARIABLE: &str = "TOLLGATE_CONFIG";
-
-const fn plain(name: &'static str, default: &'static str, about: &'static str) -> Setting {
-    Setting { name, default, about, secret: false }
-}
-
-const fn secret(name: &'static str, default: &'static str, about: &'static str) -> Setting {
-    Setting { name, default, about, secret: true }
-}
+pub(super) use super::setting::{CONFIG_VARIABLE, CONVENTIONAL_VARIABLES, PREFIX, Setting};
+use super::setting::{plain, secret};
 
 /// Every setting, in the order of the documentation.
 pub(super) const SETTINGS: &[Setting] = &[
     plain(
         "environment",
         "development",
-        "`development` or `production`. Production refuses to start if nobody could sign in, and shows the schema to \
-         signed-in callers only.",
+        "`development` or `production`. Production refuses to start if nobody could sign in, shows the schema to \
+         signed-in callers only, and has no GraphiQL.",
     ),
     plain(
         "listen",
@@ -124,6 +95,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Callers who may read the schema through the API: `everyone`, `authenticated` or `nobody`. If not set: everyone in \
          development, authenticated in production.",
     ),
+    plain(
+        "graphiql",
+        "",
+        "`true` shows GraphiQL to browsers that open /graphql; `false` does not. If not set: true in development, false in \
+         production.",
+    ),
+    plain(
+        "trusted_documents",
+        "",
+        "GraphQL documents that clients may run by id: a directory with `*.graphql` files, or a JSON manifest (Apollo's \
+         persisted query manifest, or an object of ids and documents as Relay and GraphQL Code Generator write). If not \
+         set: none.",
+    ),
+    plain(
+        "trusted_documents_only",
+        "nobody",
+        "Callers for whom nothing but trusted_documents runs: `nobody`, `anonymous` or `everyone`.",
+    ),
+    plain(
+        "apq_cache_bytes",
+        "4194304",
+        "Memory for documents that clients register by their hash (automatic persisted queries), in bytes, 0 to 1073741824. \
+         The least used are forgotten first; 0 turns this off.",
+    ),
     plain("body_limit_bytes", "1048576", "Maximum size of a request body, in bytes, 1024 to 104857600."),
     plain("limit_tokens", "2000", "Maximum number of tokens in a GraphQL document, 10 to 1000000."),
     plain("limit_depth", "12", "Maximum nesting of fields in a GraphQL operation, 1 to 100."),
@@ -135,6 +130,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Maximum number of fields in a GraphQL operation after its fragments are expanded, 10 to 1000000.",
     ),
     plain("request_timeout_ms", "10000", "Time limit for a GraphQL operation, in milliseconds, 100 to 600000."),
+    plain(
+        "request_head_timeout_ms",
+        "10000",
+        "Time limit for the head of a new connection's first request, in milliseconds, 10 to 600000.",
+    ),
+    plain(
+        "request_body_timeout_ms",
+        "15000",
+        "Time limit for the arrival of a request body, in milliseconds, 10 to 600000.",
+    ),
+    plain(
+        "keep_alive_timeout_ms",
+        "75000",
+        "Time after which a connection without a request in progress is closed, in milliseconds, 10 to 3600000. A proxy in \
+         front should close its connections earlier.",
+    ),
+    plain(
+        "connections_per_address",
+        "256",
+        "Maximum number of connections from one client address on this node, 1 to 1000000; silent ones make room for new \
+         ones. WebSockets are counted by live_connections_per_address instead, and trusted_proxies not at all.",
+    ),
     secret(
         "stripe_webhook_secrets",
         "",
@@ -233,10 +250,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Time limit for the `connection_init` message of a WebSocket, in milliseconds, 10 to 60000.",
     ),
     plain("ws_operations", "50", "Maximum number of concurrent operations on one WebSocket, 1 to 10000."),
+    plain("live_connections", "1000", "Maximum number of open WebSockets and streams on this node, 1 to 1000000."),
     plain(
-        "live_connections",
-        "1000",
-        "Maximum number of open WebSockets and event streams on this node, 1 to 1000000.",
+        "live_connections_anonymous",
+        "200",
+        "Maximum number of open WebSockets and streams of callers without a credential on this node, 0 to 1000000.",
+    ),
+    plain(
+        "live_connections_per_address",
+        "50",
+        "Maximum number of open WebSockets and streams of one client address on this node, 1 to 1000000; those without a \
+         credential make room for new ones. The address is the one that trusted_proxies pass on.",
     ),
     plain(
         "shutdown_timeout_ms",
@@ -245,14 +269,6 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     plain("log", "info", "Level of the log, or a tracing filter such as `info,tollgate=debug`."),
     plain("log_format", "text", "Format of the log: `text` for people, `json` for machines."),
-];
-
-/// Environment variables of other programs that set a setting of ours unless it is set itself; later ones take precedence.
-pub(super) const CONVENTIONAL_VARIABLES: [(&str, &str); 4] = [
-    ("HTTPS_PROXY", "https_proxy"),
-    ("https_proxy", "https_proxy"),
-    ("NO_PROXY", "no_proxy"),
-    ("no_proxy", "no_proxy"),
 ];
 
 /// Returns the setting called `name` in the file.

@@ -27,6 +27,11 @@ fn nothing_set_gives_the_defaults() {
     assert!(config.jwt.create_users_on_sign_in);
     assert_eq!(config.cors_origins, CorsOrigins::Listed(vec![]));
     assert_eq!(config.introspection, Introspection::Everyone);
+    assert!(config.graphiql);
+    assert_eq!(config.documents.trusted.iter().count(), 0);
+    assert_eq!(config.documents.trusted_only, TrustedOnly::Nobody);
+    assert_eq!(config.transport.idle_timeout, Duration::from_secs(75));
+    assert!(config.live.connections_anonymous < config.live.connections);
     assert_eq!(config.limits.body_bytes, 1_048_576);
     assert_eq!(config.limits.timeout, Duration::from_secs(10));
     assert_eq!(config.log.format, LogFormat::Text);
@@ -54,6 +59,7 @@ fn every_default_in_the_table_is_itself_allowed() {
 fn production_is_careful() {
     let config = load("", &[("ENVIRONMENT", "production"), ("JWT_HS256_SECRET", SECRET)]).unwrap();
     assert_eq!(config.introspection, Introspection::Authenticated);
+    assert!(!config.graphiql);
     assert!(config.providers.livemode);
     let keys = ("JWT_JWKS", "https://example.com/jwks.json");
     let error = load("", &[("ENVIRONMENT", "production"), keys]).unwrap_err();
