@@ -47,6 +47,11 @@ const HOMES: &[Home] = &[
         advice: "handlers and routes go into src/http/; a verb knows nothing of HTTP (sandbox/ is another server)",
     },
     Home {
+        words: &["hyper", "hyper_util", "tokio_io_timeout"],
+        homes: &["src/http/connection.rs"],
+        advice: "connections are served in src/http/connection.rs",
+    },
+    Home {
         words: &["jsonwebtoken"],
         homes: &["src/auth/"],
         advice: "tokens are read in src/auth/, everyone else takes a Viewer",

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::config::{self, Config, Environment};
 use crate::error::Error;
-use crate::http::{self, Http};
+use crate::http::{self, Http, Server};
 use crate::security;
 use crate::worker::worker;
 use anyhow::Context;
@@ -74,20 +74,14 @@ pub(super) async fn accept(
     beside: Option<http::Router>,
 ) -> anyhow::Result<()> {
     let limit = app.config.shutdown_timeout;
-    let http = Http::new(&app)?;
-    let connections = Arc::clone(&http.connections);
-    let mut router = http::router(http)?;
-    if let Some(beside) = beside {
-        router = router.merge(beside);
-    }
+    let server = Server::new(Http::new(&app)?, beside)?;
     // Before the log says that the server listens, so that its reader may send a signal immediately.
     let (stop, stop_worker) = (http::terminated(), http::terminated());
     tracing::info!("listening on http://{}/graphql", listener.local_addr()?);
     let (end, ended) = oneshot::channel::<()>();
     let serving = async {
-        let served = http::serve(listener, router, connections, stop, limit).await;
+        server.serve(listener, stop, limit).await;
         drop(end);
-        served
     };
     let ended = ended.map(drop).shared();
     let ended_or_stopped = async {
@@ -101,6 +95,6 @@ pub(super) async fn accept(
             worker().run(&app, ended_or_stopped, limit).await;
         }
     };
-    let (served, (), ()) = tokio::join!(serving, work, security::flush_until(&app, ended.clone()));
-    Ok(served?)
+    tokio::join!(serving, work, security::flush_until(&app, ended.clone()));
+    Ok(())
 }

@@ -12,14 +12,17 @@ use http_body_util::BodyExt as _;
 use super::respond::problem;
 use crate::graphql::engine::errors::code;
 
-/// Time limit for the arrival of a body.
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// The part of an oversized body that is read and discarded, as a multiple of the limit. A connection closed while the
 /// client is still sending is reset, and the client would not see the refusal.
 const DISCARD_FACTOR: usize = 16;
 
-/// Reads a body of at most `limit` bytes; fails with the response that refuses it.
-pub(super) async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Vec<u8>, Response> {
+/// Reads a body of at most `limit` bytes that arrives within `time_limit`; fails with the response that refuses it.
+pub(super) async fn read(
+    body: Body,
+    headers: &HeaderMap,
+    limit: usize,
+    time_limit: Duration,
+) -> Result<Vec<u8>, Response> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let announced = announced.unwrap_or_default();
     // A client that expects 100-continue sees the refusal before it sends anything.
@@ -27,7 +30,7 @@ pub(super) async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Resul
     if announced > limit && (asks || announced > limit.saturating_mul(DISCARD_FACTOR)) {
         return Err(too_long(limit));
     }
-    match tokio::time::timeout(TIMEOUT, collect(body, limit, announced)).await {
+    match tokio::time::timeout(time_limit, collect(body, limit, announced)).await {
         Ok(Ok(bytes)) if bytes.len() > limit => Err(too_long(limit)),
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "The body is incomplete.")),

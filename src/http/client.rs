@@ -31,12 +31,18 @@ impl Proxies {
         Some(self.behind(peer.ip().to_canonical(), &request.headers))
     }
 
+    /// Returns whether an address is that of a trusted proxy.
+    pub(super) fn is_trusted(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&address))
+    }
+
     /// Each proxy appends the address of its peer, so everything before the last untrusted address may be forged.
     fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let values: Vec<&str> = headers.get_all(&self.header).iter().filter_map(|value| value.to_str().ok()).collect();
         let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
         let mut client = peer;
-        while self.trusted.iter().any(|network| network.contains(&client)) {
+        while self.is_trusted(client) {
             match addresses.next().and_then(address) {
                 Some(before) => client = before,
                 None => break,

@@ -3,13 +3,17 @@
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
+use super::documents::{DocumentRef, SentOperation, not_supported};
 use crate::graphql::engine::{
     errors::{RequestError, code},
-    execute::{Operation, Outcome, Reply},
+    execute::{Outcome, Reply},
 };
 
 /// An operation, or the reply that describes the error.
-pub(super) type Decoded = Result<Operation, Box<Reply>>;
+pub(super) type Decoded = Result<SentOperation, Box<Reply>>;
+
+/// The version of automatic persisted queries.
+const APQ_VERSION: u64 = 1;
 
 /// The content of a request.
 pub(super) enum Payload {
@@ -40,7 +44,7 @@ pub(super) fn query_string(text: &str) -> Decoded {
     let mut object = Map::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         let value = match &*name {
-            "query" | "operationName" => Value::String(value.into_owned()),
+            "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => continue,
             "variables" | "extensions" => {
                 serde_json::from_str(&value).map_err(|_| malformed(format!("The parameter {name} is not JSON.")))?
@@ -62,23 +66,43 @@ pub(super) fn operation(value: Value) -> Decoded {
     let Value::Object(mut object) = value else {
         return Err(malformed("An operation is a JSON object with the document in \"query\"."));
     };
-    let extensions = optional_object(&mut object, "extensions")?;
+    let mut extensions = optional_object(&mut object, "extensions")?;
     let variables = optional_object(&mut object, "variables")?;
-    let operation_name = match object.remove("operationName") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name),
-        Some(_) => return Err(malformed("\"operationName\" must be a string.")),
+    let operation_name = optional_text(&mut object, "operationName")?;
+    let text = optional_text(&mut object, "query")?;
+    let id = optional_text(&mut object, "documentId")?;
+    let hash = persisted_hash(&mut extensions)?;
+    let document = match (text, id, hash) {
+        (Some(text), None, None) => DocumentRef::Text(text),
+        (None, Some(id), None) => DocumentRef::Id(id),
+        (text, None, Some(hash)) => DocumentRef::Hash(hash, text.filter(|text| !text.is_empty())),
+        (None, None, None) => return Err(malformed("The document is missing. Send it in \"query\".")),
+        (_, Some(_), _) => return Err(malformed("Send either \"query\" or \"documentId\".")),
     };
-    let query = match object.remove("query") {
-        Some(Value::String(query)) => query,
-        None | Some(Value::Null) if extensions.contains_key("persistedQuery") => {
-            let error = RequestError::new(code::PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound");
-            return Err(Box::new(Reply::rejected(vec![error])));
-        }
-        None | Some(Value::Null) => return Err(malformed("The document is missing. Send it in \"query\".")),
-        Some(_) => return Err(malformed("\"query\" must be a string.")),
-    };
-    Ok(Operation { query, operation_name, variables })
+    Ok(SentOperation { document, operation_name, variables })
+}
+
+/// Returns the hash of an automatic persisted query, if the extensions have one.
+fn persisted_hash(extensions: &mut Map<String, Value>) -> Result<Option<String>, Box<Reply>> {
+    let mut persisted = optional_object(extensions, "persistedQuery")?;
+    if persisted.is_empty() {
+        return Ok(None);
+    }
+    if persisted.get("version").is_none_or(|version| *version != APQ_VERSION) {
+        return Err(Box::new(Reply::rejected(vec![not_supported()])));
+    }
+    match optional_text(&mut persisted, "sha256Hash")? {
+        Some(hash) => Ok(Some(hash)),
+        None => Err(malformed("\"persistedQuery\" must have a \"sha256Hash\".")),
+    }
+}
+
+fn optional_text(object: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Box<Reply>> {
+    match object.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(malformed(format!("\"{name}\" must be a string."))),
+    }
 }
 
 fn optional_object(object: &mut Map<String, Value>, name: &str) -> Result<Map<String, Value>, Box<Reply>> {

@@ -1,4 +1,4 @@
-//! The GraphQL endpoint: GraphQL over HTTP as specified, with WebSockets and event streams beside it.
+//! The GraphQL endpoint: GraphQL over HTTP as specified, with WebSockets and streams beside it.
 
 use std::sync::Arc;
 
@@ -17,14 +17,20 @@ use super::{
     negotiate::{Media, is_json, negotiate},
     observe::{OperationName, id_text},
     respond::{authentication_failed, problem, status, write},
-    sse,
     state::Http,
+    streams::{self, Format, StreamRequest},
     ws,
 };
-use crate::graphql::engine::{
-    errors::code,
-    execute::{Attach, Outcome, Terms},
+use crate::{
+    auth::Viewer,
+    graphql::engine::{
+        errors::code,
+        execute::{Outcome, Terms},
+    },
 };
+
+/// The media types of replies, the default first.
+const REPLIES: [Media; 4] = [Media::Json, Media::GraphqlResponse, Media::EventStream, Media::Multipart];
 
 /// Handles every request to the endpoint except preflights.
 pub(super) async fn endpoint(
@@ -42,55 +48,65 @@ pub(super) async fn endpoint(
     if get && ws::is_upgrade(&parts.headers) {
         return ws::upgrade(http, request_id, parts).await;
     }
-    if get && wants_graphiql(&parts.headers, query_string) {
+    if get && http.settings.graphiql && wants_graphiql(&parts.headers, query_string) {
         return graphiql();
     }
-    let Some(media) = negotiate(&parts.headers, &[Media::Json, Media::GraphqlResponse, Media::EventStream]) else {
-        let message = "Accept application/graphql-response+json, application/json or text/event-stream.";
+    let Some(media) = negotiate(&parts.headers, &REPLIES) else {
+        let message = "Accept application/graphql-response+json, application/json, text/event-stream or \
+                       multipart/mixed;subscriptionSpec=1.0.";
         return problem(StatusCode::NOT_ACCEPTABLE, code::BAD_REQUEST, message);
     };
     if !get && !is_json(&parts.headers) {
         let message = "Send a body of application/json in UTF-8, and say so in Content-Type.";
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::BAD_REQUEST, message);
     }
-    let viewer = match http.sign_in(&parts.headers, http.settings.proxies.client(&parts)).await {
+    let format = match media {
+        Media::EventStream => Some(Format::Events),
+        Media::Multipart => Some(Format::Parts),
+        Media::Json | Media::GraphqlResponse | Media::Html => None,
+    };
+    let address = http.settings.proxies.client(&parts);
+    let viewer = match http.sign_in(&parts.headers, address).await {
         Ok(viewer) => viewer,
         Err(error) => {
-            let media = if media == Media::EventStream { Media::Json } else { media };
+            let media = if format.is_some() { Media::Json } else { media };
             return authentication_failed(&error, id_text(&request_id), media);
         }
     };
     let payload = if get {
         Payload::Single(decode::query_string(query_string))
     } else {
-        match body::read(sent, &parts.headers, http.settings.body_bytes).await {
+        match body::read(sent, &parts.headers, http.settings.body_bytes, http.settings.body_timeout).await {
             Ok(bytes) => decode::body(&bytes, http.settings.batch),
             Err(refusal) => return refusal,
         }
     };
-    if media == Media::EventStream {
+    if let Some(format) = format {
+        let is_anonymous = !viewer.is_signed_in();
+        let request = StreamRequest { http, headers: parts.headers, address, request_id, is_anonymous };
         return match payload {
-            Payload::Single(Ok(operation)) => sse::respond(http, request_id, parts, operation, !get).await,
+            Payload::Single(Ok(operation)) => streams::respond(request, operation, !get, format).await,
             Payload::Single(Err(reply)) => write(&reply, status(Ok(reply.outcome), Media::Json), Media::Json),
             Payload::Batch(_) => {
-                problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "A batch has no event stream. Send one operation.")
+                problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "A batch has no stream. Send one operation.")
             }
         };
     }
-    let terms = Terms { mutations: !get, introspection: http.settings.allows_introspection(&viewer) };
-    answer(&http, payload, terms, &http.attach(viewer), id_text(&request_id), media).await
+    answer(&http, payload, viewer, !get, id_text(&request_id), media).await
 }
 
 async fn answer(
     http: &Http,
     payload: Payload,
-    terms: Terms,
-    attach: &Attach,
+    viewer: Viewer,
+    mutations: bool,
     request_id: &str,
     media: Media,
 ) -> Response {
-    let execute = async |decoded: decode::Decoded| match decoded {
-        Ok(operation) => http.engine.execute(operation, terms, attach, request_id).await,
+    let terms = Terms { mutations, introspection: http.settings.allows_introspection(&viewer) };
+    let attach = http.attach(viewer.clone());
+    let execute = async |decoded: decode::Decoded| match decoded.and_then(|sent| http.documents.find(sent, &viewer)) {
+        Ok(operation) => http.engine.execute(operation, terms, &attach, request_id).await,
         Err(reply) => *reply,
     };
     match payload {
@@ -120,7 +136,8 @@ async fn answer(
 }
 
 fn wants_graphiql(headers: &HeaderMap, query_string: &str) -> bool {
-    let asks = url::form_urlencoded::parse(query_string.as_bytes()).any(|(name, _)| name == "query");
+    let names = ["query", "documentId", "extensions"];
+    let asks = url::form_urlencoded::parse(query_string.as_bytes()).any(|(name, _)| names.contains(&&*name));
     !asks && negotiate(headers, &[Media::Json, Media::GraphqlResponse, Media::Html]) == Some(Media::Html)
 }
 

@@ -1,14 +1,18 @@
-//! The HTTP server: GraphQL over GET and POST, WebSocket and event streams; webhooks, health, metrics, the schema and
-//! GraphiQL.
+//! The HTTP server: GraphQL over GET and POST, WebSocket, event streams and multipart responses; webhooks, health,
+//! metrics, the schema and GraphiQL.
 
+mod addresses;
 mod assets;
 mod body;
 mod client;
+mod connection;
 mod connections;
 mod decode;
+mod documents;
 mod graphql;
 mod health;
 mod metrics;
+mod multipart;
 mod negotiate;
 mod observe;
 mod replies;
@@ -17,6 +21,7 @@ mod router;
 mod serve;
 mod sse;
 mod state;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -26,8 +31,9 @@ pub use axum::Router;
 
 pub use self::{
     client::Proxies,
-    connections::Connections,
+    connections::{ConnectionLimits, Connections},
+    documents::StoredDocuments,
     router::router,
-    serve::{serve, terminated},
-    state::{Http, LiveSettings, Settings},
+    serve::{Server, terminated},
+    state::{Http, LiveSettings, Settings, TransportSettings},
 };

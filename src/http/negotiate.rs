@@ -11,6 +11,8 @@ pub(super) enum Media {
     GraphqlResponse,
     /// `text/event-stream`: a stream of replies.
     EventStream,
+    /// `multipart/mixed;subscriptionSpec=1.0`: a stream of replies by Apollo's protocol.
+    Multipart,
     /// `text/html`, for browsers.
     Html,
 }
@@ -21,6 +23,7 @@ impl Media {
             Media::Json => ("application", "json"),
             Media::GraphqlResponse => ("application", "graphql-response+json"),
             Media::EventStream => ("text", "event-stream"),
+            Media::Multipart => ("multipart", "mixed"),
             Media::Html => ("text", "html"),
         }
     }
@@ -31,6 +34,7 @@ impl Media {
             Media::Json => "application/json; charset=utf-8",
             Media::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Media::EventStream => "text/event-stream",
+            Media::Multipart => "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0",
             Media::Html => "text/html; charset=utf-8",
         }
     }
@@ -62,6 +66,10 @@ fn preference(accept: &str, offer: Media) -> Option<Preference> {
     let ranges = accept.split(',').enumerate().filter_map(|(order, range)| {
         let mut parts = range.split(';').map(str::trim);
         let (range_main, range_sub) = parts.next()?.split_once('/')?;
+        // Other protocols with parts, such as that of `@defer`, have another parameter.
+        if offer == Media::Multipart && !parts.clone().any(is_subscription_spec) {
+            return None;
+        }
         let specificity = match (range_main, range_sub) {
             ("*", "*") => 0,
             (range, "*") if range.eq_ignore_ascii_case(main) => 1,
@@ -74,6 +82,12 @@ fn preference(accept: &str, offer: Media) -> Option<Preference> {
     // The most specific range decides, so that `*/*, text/html;q=0` means anything but HTML.
     let (specificity, quality, order) = ranges.max_by_key(|(specificity, _, order)| (*specificity, *order))?;
     (quality > 0).then_some((quality, specificity, order))
+}
+
+/// Returns whether a parameter of a media range asks for Apollo's protocol of subscriptions.
+fn is_subscription_spec(parameter: &str) -> bool {
+    let named = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("subscriptionSpec"));
+    named.is_some_and(|(_, version)| version.trim().trim_matches('"') == "1.0")
 }
 
 /// Parses a quality value of HTTP, which has at most three decimals. Malformed values count as 0.

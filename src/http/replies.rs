@@ -10,14 +10,14 @@ use futures_util::{
 
 use tower_http::request_id::RequestId;
 
-use super::{observe::id_text, state::Http};
+use super::{documents::SentOperation, observe::id_text, state::Http};
 use crate::{
     auth::Viewer,
     changes::Watcher,
     error::Error,
     graphql::engine::{
         errors::{RequestError, code, present},
-        execute::{Accepted, Operation, Outcome, Reply, Terms},
+        execute::{Accepted, Outcome, Reply, Terms},
     },
 };
 
@@ -79,9 +79,14 @@ impl StreamClient {
     }
 
     /// Starts an operation. A subscription misses no change from now on.
-    pub(super) async fn start(self: &Arc<Self>, operation: Operation, mutations: bool) -> Result<Started, StreamEvent> {
+    pub(super) async fn start(
+        self: &Arc<Self>,
+        operation: SentOperation,
+        mutations: bool,
+    ) -> Result<Started, StreamEvent> {
         let viewer = self.sign_in().await?;
-        let Http { engine, settings, feed, .. } = &*self.http;
+        let Http { engine, settings, feed, documents, .. } = &*self.http;
+        let operation = documents.find(operation, &viewer).map_err(StreamEvent::Reply)?;
         let terms = Terms { mutations, introspection: settings.allows_introspection(&viewer) };
         let attach = self.http.attach(viewer);
         let accepted = engine.accept(operation, terms).map_err(StreamEvent::Reply)?;

@@ -10,7 +10,10 @@ use axum::{
     routing::{any, get, post},
 };
 use tower_http::{
-    compression::CompressionLayer,
+    compression::{
+        CompressionLayer, Predicate as _,
+        predicate::{DefaultPredicate, NotForContentType},
+    },
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
 };
 
@@ -26,9 +29,18 @@ use crate::graphql::engine::errors::code;
 /// Time for which browsers may cache the response to a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Responses in parts, which would wait in the compression until there are more. Event streams are excluded by default.
+const UNCOMPRESSED: NotForContentType = NotForContentType::const_new("multipart/mixed");
+
 /// Creates the router of all paths. Fails if a configured origin is not one.
 pub fn router(http: Http) -> anyhow::Result<Router> {
     let cors = cors(&http.settings)?;
+    let graphiql = match http.settings.graphiql {
+        true => Router::new()
+            .route("/assets/graphiql.js", get(assets::script))
+            .route("/assets/graphiql.css", get(assets::styles)),
+        false => Router::new(),
+    };
     let http = Arc::new(http);
     // For machines, which need neither CORS nor compression.
     let machines = Router::new()
@@ -40,14 +52,13 @@ pub fn router(http: Http) -> anyhow::Result<Router> {
     let router = Router::new()
         .route("/graphql", any(graphql::endpoint))
         .route("/schema.graphql", get(assets::schema))
-        .route("/assets/graphiql.js", get(assets::script))
-        .route("/assets/graphiql.css", get(assets::styles))
+        .merge(graphiql)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(wrong_method)
         .fallback(async || not_found())
         .with_state(http)
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(UNCOMPRESSED)))
         .layer(cors)
         .merge(machines);
     Ok(observed(router))

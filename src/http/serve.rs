@@ -1,58 +1,141 @@
 //! Serving connections, and stopping without interrupting running requests.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
-
-use axum::{Router, serve::ListenerExt as _};
-use futures_util::future::select_all;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    sync::Notify,
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
 };
 
-use super::connections::Connections;
+use axum::Router;
+use futures_util::future::select_all;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::{sleep, timeout},
+};
 
-/// Serves until `stop` completes. Then stops accepting connections, ends WebSockets and event streams and waits for running
-/// requests, for at most `limit`.
-pub async fn serve(
-    listener: TcpListener,
+use super::{
+    addresses::{AddressLimit, AddressPermit},
+    client::Proxies,
+    connection::{self, Accepted},
+    connections::Connections,
+    router::router,
+    state::{Http, TransportSettings},
+};
+
+/// Pause after a failure to accept connections, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Time limit for telling a client that its address has too many connections.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// The response to a connection beyond the limit of its address.
+const REFUSAL: &str = "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json; charset=utf-8\r\n\
+    connection: close\r\n\r\n\
+    {\"errors\":[{\"message\":\"This address has too many open connections. Close one first.\",\
+    \"extensions\":{\"code\":\"RATE_LIMITED\"}}]}";
+
+/// A server that is ready to accept connections.
+pub struct Server {
     router: Router,
     connections: Arc<Connections>,
-    stop: impl Future<Output = ()> + Send + 'static,
-    limit: Duration,
-) -> io::Result<()> {
-    // Otherwise the kernel delays the end of a response until the client's acknowledgement.
-    let listener = listener.tap_io(|stream| {
+    transport: TransportSettings,
+    proxies: Proxies,
+}
+
+impl Server {
+    /// Creates the server of `http`, with other routes beside its own. Fails if a configured origin is not one.
+    pub fn new(http: Http, beside: Option<Router>) -> anyhow::Result<Server> {
+        let connections = Arc::clone(&http.connections);
+        let (transport, proxies) = (http.settings.transport.clone(), http.settings.proxies.clone());
+        let router = router(http)?;
+        let router = match beside {
+            Some(beside) => router.merge(beside),
+            None => router,
+        };
+        Ok(Server { router, connections, transport, proxies })
+    }
+
+    /// Serves until `stop` completes. Then stops accepting connections, ends WebSockets and streams and waits for running
+    /// requests, for at most `limit`.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>, limit: Duration) {
+        let stopping = watch::Sender::new(false);
+        let addresses = AddressLimit::new(self.transport.per_address);
+        let mut stop = pin!(stop);
+        loop {
+            let (stream, peer) = tokio::select! {
+                () = &mut stop => break,
+                accepted = accept(&listener) => accepted,
+            };
+            match self.admit(&addresses, peer.ip()) {
+                Some(permit) => self.spawn(stream, peer, permit, stopping.subscribe()),
+                None => drop(tokio::spawn(timeout(REFUSAL_TIMEOUT, refuse(stream)))),
+            }
+        }
+        drop(listener);
+        tracing::info!("stopping; waiting for running requests");
+        stopping.send_replace(true);
+        let rest = async { tokio::join!(stopping.closed(), self.connections.close_all()) };
+        if timeout(limit, rest).await.is_err() {
+            tracing::warn!(limit_s = limit.as_secs(), "requests were still running at the time limit");
+        }
+    }
+
+    /// Returns the permit for a connection, unless its address has too many with requests in progress. Trusted proxies have
+    /// no limit.
+    fn admit(&self, addresses: &Arc<AddressLimit>, peer: IpAddr) -> Option<Option<AddressPermit>> {
+        if self.proxies.is_trusted(peer) {
+            return Some(None);
+        }
+        addresses.acquire(peer).map(Some)
+    }
+
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: Option<AddressPermit>,
+        stopping: watch::Receiver<bool>,
+    ) {
+        // Otherwise the kernel delays the end of a response until the client's acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not set");
         }
-    });
-    let stopping = Arc::new(Notify::new());
-    let stopped = Arc::clone(&stopping);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        stop.await;
-        stopped.notify_one();
-    });
-    let mut server = std::pin::pin!(server.into_future());
-    // The server may finish immediately: it does not count WebSockets as requests.
-    let finished = tokio::select! {
-        finished = &mut server => Some(finished),
-        () = stopping.notified() => None,
-    };
-    tracing::info!("stopping; waiting for running requests");
-    let rest = async {
-        match finished {
-            Some(finished) => finished,
-            None => server.await,
+        let place = permit.as_ref().map(AddressPermit::place);
+        let accepted = Accepted { stream, peer, place, stopping };
+        let serving = connection::serve(accepted, self.router.clone(), self.transport.clone());
+        tokio::spawn(async move {
+            serving.await;
+            drop(permit);
+        });
+    }
+}
+
+/// Returns the next connection, whatever happens to others before they are accepted.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_about_the_client(error.kind()) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
         }
-    };
-    match tokio::time::timeout(limit, async { tokio::join!(rest, connections.close_all()) }).await {
-        Ok((finished, ())) => finished,
-        Err(_) => {
-            tracing::warn!(limit_s = limit.as_secs(), "requests were still running at the time limit");
-            Ok(())
-        }
+    }
+}
+
+fn is_about_the_client(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(kind, ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn refuse(mut stream: TcpStream) {
+    if stream.write_all(REFUSAL.as_bytes()).await.is_ok() {
+        let _ = stream.shutdown().await;
     }
 }
 
@@ -76,12 +159,12 @@ pub fn terminated() -> impl Future<Output = ()> + Send + 'static {
 mod tests {
     use axum::routing::get;
     use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpStream,
-        sync::oneshot,
+        io::AsyncReadExt as _,
+        sync::{Notify, oneshot},
     };
 
     use super::*;
+    use crate::http::ConnectionLimits;
 
     async fn ask(address: std::net::SocketAddr, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect(address).await?;
@@ -90,6 +173,14 @@ mod tests {
         let mut reply = String::new();
         stream.read_to_string(&mut reply).await?;
         Ok(reply)
+    }
+
+    fn server(router: Router) -> Server {
+        let minute = Duration::from_secs(60);
+        let transport =
+            TransportSettings { head_timeout: minute, idle_timeout: minute, write_timeout: minute, per_address: 10 };
+        let connections = Arc::new(Connections::new(ConnectionLimits::all(1)));
+        Server { router, connections, transport, proxies: Proxies::default() }
     }
 
     #[tokio::test]
@@ -109,22 +200,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(serve(
-            listener,
-            router,
-            Arc::new(Connections::new(1)),
-            async {
-                let _ = stopped.await;
-            },
-            Duration::from_millis(300),
-        ));
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let server = tokio::spawn(server(router).serve(listener, stopped, Duration::from_millis(300)));
         let hanging = tokio::spawn(ask(address, "/hangs"));
         let waiting = tokio::spawn(ask(address, "/waits"));
         entered.notified().await;
         stop.send(()).unwrap();
         begun.notify_one();
         assert!(waiting.await.unwrap().unwrap().ends_with("done"));
-        server.await.unwrap().unwrap();
+        server.await.unwrap();
         assert!(ask(address, "/waits").await.is_err());
         hanging.abort();
     }

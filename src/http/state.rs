@@ -5,13 +5,17 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use axum::http::{HeaderMap, header};
 
-use super::{client::Proxies, connections::Connections};
+use super::{
+    client::Proxies,
+    connections::{ConnectionLimits, Connections},
+    documents::StoredDocuments,
+};
 use crate::{
     accounts,
     app::App,
     auth::Viewer,
     changes::Feed,
-    config::{Config, CorsOrigins, Introspection},
+    config::{Config, CorsOrigins, Introspection, TrustedDocuments},
     error::{Error, Result},
     graphql::{
         self,
@@ -22,7 +26,11 @@ use crate::{
 /// Interval of checks that the client of an open connection is still there and still authorised.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Time that a client may take to read a message.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time after which a connection ends whose client reads nothing of a response.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Number of faulty documents that are listed at the start.
+const MAX_LISTED_FAULTS: usize = 20;
 
 /// The state shared by all handlers.
 pub struct Http {
@@ -32,7 +40,9 @@ pub struct Http {
     pub engine: Engine,
     /// The changes that subscriptions watch.
     pub feed: Feed,
-    /// The open WebSockets and event streams.
+    /// The documents that clients may name instead of sending them.
+    pub documents: StoredDocuments,
+    /// The open WebSockets and streams.
     pub connections: Arc<Connections>,
     /// Limits and switches.
     pub settings: Settings,
@@ -43,21 +53,40 @@ pub struct Http {
 pub struct Settings {
     /// Maximum size of a request body, in bytes.
     pub body_bytes: usize,
+    /// Time limit for the arrival of a request body.
+    pub body_timeout: Duration,
     /// Maximum size of a webhook's body, in bytes.
     pub webhook_bytes: usize,
     /// Maximum number of operations in a request.
     pub batch: usize,
     /// The callers who may read the schema, by introspection and at `/schema.graphql`.
     pub introspection: Introspection,
+    /// True if browsers are shown GraphiQL.
+    pub graphiql: bool,
     /// The web origins that may call the API, such as `https://app.example.com`; `*` for all.
     pub origins: Vec<String>,
     /// The trusted proxies.
     pub proxies: Proxies,
-    /// Limits of WebSockets and event streams.
+    /// Limits of connections.
+    pub transport: TransportSettings,
+    /// Limits of WebSockets and streams.
     pub live: LiveSettings,
 }
 
-/// Limits of WebSockets and event streams.
+/// Limits of connections.
+#[derive(Debug, Clone)]
+pub struct TransportSettings {
+    /// Time limit for the head of a connection's first request.
+    pub head_timeout: Duration,
+    /// Time after which a connection without a request in progress is closed.
+    pub idle_timeout: Duration,
+    /// Time after which a connection ends whose client reads nothing of a response.
+    pub write_timeout: Duration,
+    /// Maximum number of open connections from one address that is not a trusted proxy.
+    pub per_address: u32,
+}
+
+/// Limits of WebSockets and streams.
 #[derive(Debug, Clone)]
 pub struct LiveSettings {
     /// Time limit for the `connection_init` message of a WebSocket.
@@ -76,12 +105,20 @@ impl Http {
         Http::with_engine(app, graphql::engine(app)?)
     }
 
-    /// Creates the state for `app` with another engine.
+    /// Creates the state for `app` with another engine. Fails if a trusted document is not valid.
     pub(super) fn with_engine(app: &Arc<App>, engine: Engine) -> anyhow::Result<Http> {
+        check_documents(&engine, &app.config.documents.trusted)?;
+        let live = &app.config.live;
+        let limits = ConnectionLimits {
+            all: live.connections,
+            anonymous: live.connections_anonymous,
+            per_address: live.connections_per_address,
+        };
         Ok(Http {
             engine,
             feed: Feed::new(app),
-            connections: Arc::new(Connections::new(app.config.live.connections)),
+            documents: StoredDocuments::new(&app.config.documents),
+            connections: Arc::new(Connections::new(limits)),
             settings: settings(&app.config)?,
             app: Arc::clone(app),
         })
@@ -122,12 +159,34 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     Ok(Some(credential.trim()))
 }
 
+/// Checks the trusted documents against the schema and the limits on documents.
+fn check_documents(engine: &Engine, documents: &TrustedDocuments) -> anyhow::Result<()> {
+    let mut faults = Vec::new();
+    for (id, text) in documents.iter() {
+        for error in engine.check(text).err().into_iter().flatten() {
+            let at = error.position.map(|at| format!(" (line {}, column {})", at.line, at.column)).unwrap_or_default();
+            faults.push(format!("{id}{at}: {}", error.message));
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let count = faults.len();
+    faults.truncate(MAX_LISTED_FAULTS);
+    anyhow::bail!(
+        "The trusted documents are not valid (errors: {count}). Correct them and start again.\n{}",
+        faults.join("\n")
+    )
+}
+
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     Ok(Settings {
         body_bytes: config.limits.body_bytes,
+        body_timeout: config.transport.body_timeout,
         webhook_bytes: config.providers.webhook_body_bytes,
         batch: config.limits.batch,
         introspection: config.introspection,
+        graphiql: config.graphiql,
         origins: match &config.cors_origins {
             CorsOrigins::Any => vec!["*".to_owned()],
             CorsOrigins::Listed(origins) => origins.clone(),
@@ -136,11 +195,17 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             trusted: config.proxies.trusted.clone(),
             header: config.proxies.client_ip_header.parse().context("client_ip_header is not the name of a header")?,
         },
+        transport: TransportSettings {
+            head_timeout: config.transport.head_timeout,
+            idle_timeout: config.transport.idle_timeout,
+            write_timeout: WRITE_TIMEOUT,
+            per_address: config.transport.connections_per_address,
+        },
         live: LiveSettings {
             init_limit: config.live.init_timeout,
             operations: config.live.operations,
             keep_alive: KEEP_ALIVE,
-            write_limit: WRITE_TIMEOUT,
+            write_limit: MESSAGE_TIMEOUT,
         },
     })
 }

@@ -34,7 +34,7 @@ pub(super) async fn paddle(State(http): State<Arc<Http>>, request: Request) -> R
 async fn receive(http: &Http, provider: Provider, request: Request) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let (parts, sent) = request.into_parts();
-    let body = match body::read(sent, &parts.headers, http.settings.webhook_bytes).await {
+    let body = match body::read(sent, &parts.headers, http.settings.webhook_bytes, http.settings.body_timeout).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };

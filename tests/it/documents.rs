@@ -102,7 +102,17 @@ fn every_operation_of_the_documentation_is_valid() {
 }
 
 /// Names of the protocol, of error extensions and of placeholders, in the style of the API.
-const FOREIGN: &[&str] = &["operationName", "requestId", "retriedLater", "retryAfterSeconds", "P_PRO"];
+const FOREIGN: &[&str] = &[
+    "documentId",
+    "operationName",
+    "persistConfig",
+    "persistedDocuments",
+    "persistedExchange",
+    "requestId",
+    "retriedLater",
+    "retryAfterSeconds",
+    "P_PRO",
+];
 
 /// Returns the words of a text that consist of letters, digits and underscores.
 fn words(text: &str) -> impl Iterator<Item = &str> {

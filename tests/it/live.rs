@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 use tollgate::changes::Change;
 use tollgate::error::Error;
-use tollgate::http::Connections;
+use tollgate::http::{ConnectionLimits, Connections};
 use uuid::Uuid;
 
 both_engines!(
@@ -222,7 +222,7 @@ async fn a_forbidden_subscription_is_an_error(test: &TestApp) {
 async fn no_more_runs_than_may(test: &TestApp) {
     let server = Server::with(test, |http| {
         http.settings.live.operations = 2;
-        http.connections = Arc::new(Connections::new(1));
+        http.connections = Arc::new(Connections::new(ConnectionLimits::all(1)));
     });
     let server = server.await;
     let mut socket = Socket::of(&server, Some(&test.user_token("alice"))).await;
@@ -301,7 +301,7 @@ async fn a_revoked_key_ends_its_socket(test: &TestApp) {
 async fn a_client_that_does_not_answer_is_disconnected(test: &TestApp) {
     let server = Server::with(test, |http| {
         http.settings.live.keep_alive = Duration::from_millis(50);
-        http.connections = Arc::new(Connections::new(1));
+        http.connections = Arc::new(Connections::new(ConnectionLimits::all(1)));
     });
     let server = server.await;
     let mut answers = Socket::of(&server, None).await;
@@ -314,7 +314,7 @@ async fn a_client_that_does_not_answer_is_disconnected(test: &TestApp) {
 async fn a_client_that_does_not_read_is_disconnected(test: &TestApp) {
     let server = Server::with(test, |http| {
         http.settings.live.write_limit = Duration::from_millis(50);
-        http.connections = Arc::new(Connections::new(1));
+        http.connections = Arc::new(Connections::new(ConnectionLimits::all(1)));
     });
     let server = server.await;
     let mut socket = Socket::of(&server, None).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tollgate::changes::Change;
-use tollgate::http::{Connections, Http};
+use tollgate::http::{ConnectionLimits, Connections, Http};
 
 both_engines!(
     each_who_watches_by_events_hears_what_they_may_see,
@@ -94,7 +94,8 @@ async fn a_stop_ends_every_stream(test: &TestApp) {
 }
 
 async fn there_are_as_many_streams_as_may_be(test: &TestApp) {
-    let server = Server::with(test, |http| http.connections = Arc::new(Connections::new(1))).await;
+    let server =
+        Server::with(test, |http| http.connections = Arc::new(Connections::new(ConnectionLimits::all(1)))).await;
     let token = test.admin_token();
     let events = Events::of(&server, Some(&token), PAYMENTS, json!({})).await;
     let refused = Events::of(&server, Some(&token), PAYMENTS, json!({})).await;

@@ -37,6 +37,11 @@ const NUMBERS: &[Number] = &[
     number("limit_aliases", (0, 10_000), |c| count(c.limits.aliases)),
     number("limit_batch", (1, 100), |c| count(c.limits.batch)),
     number("limit_selections", (10, 1_000_000), |c| count(c.limits.selections)),
+    number("apq_cache_bytes", (0, 1_073_741_824), |c| c.documents.registered_bytes.into()),
+    number("request_head_timeout_ms", (10, 600_000), |c| millis(c.transport.head_timeout)),
+    number("request_body_timeout_ms", (10, 600_000), |c| millis(c.transport.body_timeout)),
+    number("keep_alive_timeout_ms", (10, 3_600_000), |c| millis(c.transport.idle_timeout)),
+    number("connections_per_address", (1, 1_000_000), |c| c.transport.connections_per_address.into()),
     number("request_timeout_ms", (100, 600_000), |c| millis(c.limits.timeout)),
     number("stripe_webhook_tolerance_s", (1, 3_600), |c| seconds(c.providers.stripe.webhook_tolerance)),
     number("stripe_api_timeout_ms", (100, 120_000), |c| millis(c.providers.stripe.api_timeout)),
@@ -47,6 +52,8 @@ const NUMBERS: &[Number] = &[
     number("ws_init_timeout_ms", (10, 60_000), |c| millis(c.live.init_timeout)),
     number("ws_operations", (1, 10_000), |c| count(c.live.operations)),
     number("live_connections", (1, 1_000_000), |c| c.live.connections.into()),
+    number("live_connections_anonymous", (0, 1_000_000), |c| c.live.connections_anonymous.into()),
+    number("live_connections_per_address", (1, 1_000_000), |c| c.live.connections_per_address.into()),
     number("shutdown_timeout_ms", (0, 600_000), |c| millis(c.shutdown_timeout)),
 ];
 
@@ -55,6 +62,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("environment", &["development", "production"]),
     ("create_users_on_sign_in", &["true", "false"]),
     ("introspection", &["everyone", "authenticated", "nobody"]),
+    ("graphiql", &["true", "false"]),
     ("livemode", &["true", "false"]),
     ("log_format", &["text", "json"]),
 ];

@@ -13,6 +13,7 @@ both_engines!(
     a_limit_on_the_batch_counts_operations,
     a_limit_on_the_body_counts_bytes,
     the_schema_is_shown_to_the_configured_callers,
+    graphiql_is_shown_where_it_is_on,
     the_leeway_extends_a_token_at_both_ends,
     the_role_is_read_from_the_configured_claim,
     the_scopes_are_read_from_the_configured_claim,
@@ -134,6 +135,42 @@ async fn the_schema_is_shown_to_the_configured_callers(test: &TestApp) {
 /// Returns the reply to a token with these changes to the claims.
 async fn signed(app: &TestApp, changes: Value) -> crate::support::Reply {
     ask(app, &[&format!("Bearer {}", hs256(&claims(app, changes)))]).await
+}
+
+async fn graphiql_is_shown_where_it_is_on(test: &TestApp) {
+    const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let production = ("TOLLGATE_ENVIRONMENT", "production");
+    let cases: [(Variables, bool); 5] = [
+        (&[], true),
+        (&[production], false),
+        (&[("TOLLGATE_GRAPHIQL", "true"), production], true),
+        (&[("TOLLGATE_GRAPHIQL", "true")], true),
+        (&[("TOLLGATE_GRAPHIQL", "false")], false),
+    ];
+    for (settings, shown) in cases {
+        let configured = configured(test, settings).await;
+        let get = async |path: &str, accept: &str| {
+            configured.send(Request::get(path).header("accept", accept).body(Body::empty()).unwrap()).await
+        };
+        let page = get("/graphql", BROWSER).await;
+        let only_html = get("/graphql", "text/html").await;
+        if shown {
+            assert_eq!((page.status, only_html.status), (StatusCode::OK, StatusCode::OK), "{settings:?}");
+            assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+            assert!(page.body.contains("/assets/graphiql.js"), "{}", page.body);
+        } else {
+            assert_eq!(page.status, StatusCode::BAD_REQUEST, "{settings:?}");
+            assert_eq!(page.json()["errors"][0]["extensions"]["code"], "BAD_REQUEST");
+            assert_eq!(only_html.status, StatusCode::NOT_ACCEPTABLE, "{settings:?}");
+        }
+        for asset in ["/assets/graphiql.js", "/assets/graphiql.css"] {
+            let status = if shown { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            assert_eq!(get(asset, "*/*").await.status, status, "{settings:?} {asset}");
+        }
+        // A browser's query is answered in any case.
+        let query = get("/graphql?query=%7B__typename%7D", BROWSER).await;
+        assert_eq!((query.status, query.json()), (StatusCode::OK, json!({"data": {"__typename": "Query"}})));
+    }
 }
 
 async fn the_leeway_extends_a_token_at_both_ends(test: &TestApp) {

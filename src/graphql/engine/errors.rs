@@ -14,8 +14,14 @@ pub mod code {
     pub const VALIDATION: &str = "GRAPHQL_VALIDATION_FAILED";
     /// Variables or arguments do not have their declared types.
     pub const INPUT: &str = "BAD_USER_INPUT";
-    /// The caller sent a hash instead of a text, and the server stores none.
+    /// The caller sent a hash or an id instead of a text, and the server does not know it.
     pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+    /// The caller sent a hash, and the server keeps no documents by hash.
+    pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+    /// The caller sent a hash that is not that of the text.
+    pub const PERSISTED_QUERY_MISMATCH: &str = "PERSISTED_QUERY_MISMATCH";
+    /// Only trusted documents run for the caller, and this is none.
+    pub const DOCUMENT_NOT_TRUSTED: &str = "DOCUMENT_NOT_TRUSTED";
     /// The caller sends too many requests.
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
     /// The caller read a subscription too slowly and missed changes.

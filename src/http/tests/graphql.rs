@@ -86,7 +86,7 @@ async fn the_status_follows_from_how_far_the_operation_came() {
         (json!({ "query": "{viewer{id}}", "operationName": 1 }), 400, 400, "BAD_REQUEST"),
         (json!("x"), 400, 400, "BAD_REQUEST"),
         (json!([]), 400, 400, "BAD_REQUEST"),
-        (json!({ "extensions": { "persistedQuery": { "version": 1 } } }), 200, 400, "PERSISTED_QUERY_NOT_FOUND"),
+        (json!({ "extensions": { "persistedQuery": { "version": 1 } } }), 400, 400, "BAD_REQUEST"),
     ];
     for (body, json_status, graphql_status, code) in table {
         for (accept, status) in [(JSON, json_status), (GRAPHQL, graphql_status)] {

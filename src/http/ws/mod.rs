@@ -39,7 +39,10 @@ pub(super) async fn upgrade(http: Arc<Http>, request_id: RequestId, mut parts: P
         Ok(upgrade) => upgrade,
         Err(rejection) => return problem(rejection.status(), code::BAD_REQUEST, &rejection.body_text()),
     };
-    let Some(permit) = http.connections.acquire() else { return too_many_connections() };
+    let permit = match http.connections.acquire(http.settings.proxies.client(&parts)) {
+        Ok(permit) => permit,
+        Err(reached) => return too_many_connections(reached),
+    };
     let max_bytes = http.settings.body_bytes.saturating_mul(READ_FACTOR);
     upgrade
         .protocols([protocol::NAME])

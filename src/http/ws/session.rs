@@ -20,10 +20,11 @@ use crate::{
     error::Error,
     graphql::engine::{
         errors::{RequestError, code},
-        execute::{Operation, Reply},
+        execute::Reply,
     },
     http::{
         connections::ConnectionPermit,
+        documents::SentOperation,
         observe::id_text,
         replies::{Started, StreamClient, StreamEvent},
         state::Http,
@@ -104,10 +105,12 @@ impl Session {
         let live = self.http.settings.live.clone();
         let mut too_late = std::pin::pin!(sleep_until(Instant::now() + live.init_limit));
         let mut keep_alive = interval_at(Instant::now() + live.keep_alive, live.keep_alive);
+        let mut lost = std::pin::pin!(self.permit.lost());
         loop {
             tokio::select! {
                 biased;
                 () = self.permit.closing() => return self.finish().await,
+                () = &mut lost => return Err(protocol::TRY_AGAIN.into()),
                 () = &mut too_late, if self.client.is_none() => return Err(protocol::TOO_LATE.into()),
                 _ = keep_alive.tick() => self.keep_alive().await?,
                 message = self.socket.recv() => self.handle(message).await?,
@@ -187,7 +190,7 @@ impl Session {
             headers.insert(header::AUTHORIZATION, credential?);
         }
         match self.http.sign_in(&headers, self.address).await {
-            Ok(_) => {}
+            Ok(viewer) => self.permit.sign_in(viewer.is_signed_in()).map_err(|_| protocol::TRY_AGAIN)?,
             Err(Error::Unauthenticated(_) | Error::Forbidden(_)) => return Err(protocol::FORBIDDEN.into()),
             Err(error) => {
                 let cause = format!("{:#}", anyhow::Error::from(error));
@@ -200,7 +203,7 @@ impl Session {
         self.send_text(protocol::ack()).await
     }
 
-    async fn start(&mut self, client: &Arc<StreamClient>, id: String, operation: Operation) -> Result<(), End> {
+    async fn start(&mut self, client: &Arc<StreamClient>, id: String, operation: SentOperation) -> Result<(), End> {
         let max = self.http.settings.live.operations;
         if self.running.len() >= max {
             let message =

@@ -4,7 +4,6 @@ use super::TestApp;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -50,7 +49,7 @@ pub(crate) async fn record_all(test: &TestApp, all: Vec<Change>) {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
 }
 
 impl Server {
@@ -60,24 +59,28 @@ impl Server {
 
     /// With other limits than the settings say.
     pub(crate) async fn with(test: &TestApp, change: impl FnOnce(&mut Http)) -> Server {
+        Server::beside(test, change, None).await
+    }
+
+    /// With other limits than the settings say, and with further routes.
+    pub(crate) async fn beside(test: &TestApp, change: impl FnOnce(&mut Http), routes: Option<axum::Router>) -> Server {
         let mut http = Http::new(&test.app).unwrap();
         change(&mut http);
-        let connections = Arc::clone(&http.connections);
-        let router = http::router(http).unwrap();
+        let server = http::Server::new(http, routes).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             let _ = stopped.await;
         };
-        let serving = tokio::spawn(http::serve(listener, router, connections, stopped, PATIENCE));
+        let serving = tokio::spawn(server.serve(listener, stopped, PATIENCE));
         Server { address, stop, serving }
     }
 
     /// Stops it, which waits for nobody who watches.
     pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
-        soon(self.serving).await.unwrap().unwrap();
+        soon(self.serving).await.unwrap();
     }
 
     /// The status of a request for a socket that is refused.
@@ -106,6 +109,11 @@ impl Socket {
     /// A socket with these headers beside the protocol's.
     pub(crate) async fn open(server: &Server, headers: &[(&str, &str)]) -> Socket {
         Socket::dial(server, &[&[PROTOCOL], headers].concat()).await.unwrap()
+    }
+
+    /// A socket of a client that speaks several protocols.
+    pub(crate) async fn offering(server: &Server, protocols: &str) -> Socket {
+        Socket::dial(server, &[("sec-websocket-protocol", protocols)]).await.unwrap()
     }
 
     /// A socket of a client that does not say what it speaks.
@@ -143,6 +151,16 @@ impl Socket {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("no message: {other:?}"),
+            }
+        }
+    }
+
+    /// Returns true if a message is next, and false if the socket is closed.
+    pub(crate) async fn answered(&mut self) -> bool {
+        loop {
+            match soon(self.0.next()).await {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                message => return matches!(message, Some(Ok(Message::Text(_)))),
             }
         }
     }

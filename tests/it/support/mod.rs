@@ -8,6 +8,7 @@ mod introspection;
 pub(crate) mod licences;
 pub(crate) mod lists;
 pub(crate) mod live;
+pub(crate) mod parts;
 mod postgres;
 pub(crate) mod refunds;
 pub(crate) mod rows;
