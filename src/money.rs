@@ -23,6 +23,25 @@ pub fn is_currency(code: &str) -> bool {
     code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
+/// The currencies whose minor unit is not a hundredth, by the number of decimals: ISO 4217, list one
+/// (<https://www.six-group.com/en/products-services/financial-information/data-standards.html>).
+const DECIMALS: [(u32, &[&str]); 3] = [
+    (
+        0,
+        &[
+            "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+            "XOF", "XPF",
+        ],
+    ),
+    (3, &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]),
+    (4, &["CLF", "UYW"]),
+];
+
+/// Returns the number of decimals of a currency by ISO 4217: 2 for USD, 0 for ISK, 3 for KWD.
+pub fn decimals(currency: &str) -> u32 {
+    DECIMALS.iter().find(|(_, currencies)| currencies.contains(&currency)).map_or(2, |(decimals, _)| *decimals)
+}
+
 /// Returns the sum; an error if it exceeds 64 bits.
 pub fn add(a: i64, b: i64) -> Result<i64> {
     a.checked_add(b).ok_or_else(|| Error::bad_input("The amount is too large: the sum exceeds 64 bits."))
@@ -48,6 +67,14 @@ mod tests {
     fn a_currency_is_three_upper_case_letters() {
         for (code, valid) in [("USD", true), ("usd", false), ("US", false), ("US1", false), ("EURO", false)] {
             assert_eq!(is_currency(code), valid, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_minor_unit_is_that_of_iso_4217() {
+        for (currency, expected) in [("USD", 2), ("ISK", 0), ("UGX", 0), ("JPY", 0), ("MGA", 2), ("HUF", 2), ("KWD", 3)]
+        {
+            assert_eq!(decimals(currency), expected, "{currency}");
         }
     }
 

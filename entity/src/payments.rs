@@ -39,6 +39,7 @@ pub struct Model {
     pub received_minor: i64,
     pub disputed: bool,
     pub failed_attempts: i64,
+    pub returned_minor: Option<i64>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]

@@ -126,6 +126,7 @@ impl Customer<'_> {
             received_minor: if succeeds { amount_minor } else { 0 },
             disputed: false,
             failed_attempts: i64::from(attempt == Attempt::Fails),
+            returned_minor: Some(0),
         });
         let paid_at = paid_at?;
         let row = &mut self.rows.invoices[invoice];
@@ -170,7 +171,11 @@ impl Customer<'_> {
             charge_external_id: self.rows.payments[payment].charge_external_id.clone(),
             provider_status: Some(status.to_owned()),
         };
-        self.rows.payments[payment].disputed = true;
+        let disputed = &mut self.rows.payments[payment];
+        disputed.disputed = true;
+        if status == "lost" {
+            disputed.returned_minor = Some(disputed.amount_minor);
+        }
         self.rows.disputes.push(row);
     }
 
@@ -217,6 +222,7 @@ impl Customer<'_> {
         self.rows.refunds.push(row);
         if let Some(at) = processed_at {
             self.rows.payments[payment].refunded_minor += amount_minor;
+            self.rows.payments[payment].returned_minor = Some(self.rows.payments[payment].refunded_minor);
             let payment_id = self.rows.payments[payment].id;
             let (refund, share) = (self.rows.refunds.len() - 1, (amount_minor, total));
             self.credits.push(Event::Revoke { at, payment_id, refund, share });

@@ -12,7 +12,9 @@ mod values;
 
 pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
 pub use payer::{Payer, authorize_payer, authorize_payer_of, find_payer, find_payer_of};
-pub use project::{ObservedCustomer, UserAppeared, account_of_customer, account_of_user, project_customer};
+pub use project::{
+    ObservedCustomer, UserAppeared, account_of_customer, account_of_user, project_currency, project_customer,
+};
 pub use sign_in::sign_in;
 pub use store::payers::{customers_of, identities_of, lock_user, owner_of};
 pub use store::{Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists, user_by_id};

@@ -4,7 +4,7 @@ use super::store;
 use crate::db::{Mirror, Mirrored, Txn};
 use crate::error::Result;
 use chrono::{DateTime, Utc};
-use entity::provider_customers;
+use entity::{accounts, provider_customers};
 use sea_orm::ActiveValue::Set;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -57,6 +57,14 @@ pub async fn account_of_user(txn: &Txn, user: &str) -> Result<Option<Uuid>> {
 /// Returns the account of a customer that is mirrored already.
 pub async fn account_of_customer(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<Uuid>> {
     Ok(store::provider_customer(txn, provider, external_id).await?.map(|customer| customer.account_id))
+}
+
+/// Records the currency of an account's first payment.
+pub async fn project_currency(mirror: &mut Mirror<'_>, account_id: Uuid, currency: &str) -> Result<()> {
+    let Some(found) = store::payers::account_by_id(mirror.txn, account_id).await? else { return Ok(()) };
+    let wanted = accounts::ActiveModel { currency: Set(Some(currency.to_owned())), ..Default::default() };
+    mirror.write::<accounts::Entity>(&account_id.to_string(), Some(found), wanted).await?;
+    Ok(())
 }
 
 /// Mirrors a customer of `account_id`, and moves it there from another account if the provider's metadata say so.

@@ -38,7 +38,7 @@ pub struct Cash {
     pub currency: String,
     /// The stream of revenue.
     pub stream: String,
-    /// Successful payments in the period, in minor units.
+    /// Money received by payments in the period, in minor units.
     pub gross_minor: i64,
     /// Refunds processed in the period, in minor units, also of earlier payments.
     pub refunded_minor: i64,
@@ -55,14 +55,14 @@ pub(super) async fn revenue(
 ) -> Result<Vec<Cash>> {
     let backend = db.get_database_backend();
     let paid = format!(
-        "SELECT {day} AS day, currency, stream, CAST(SUM(amount_minor) AS BIGINT) AS minor, COUNT(*) AS n \
+        "SELECT {day} AS day, currency, stream, CAST(SUM(received_minor) AS BIGINT) AS minor, COUNT(*) AS n \
          FROM payments WHERE status = 'succeeded' AND paid_at >= $1 AND paid_at < $2 GROUP BY 1, 2, 3",
         day = utc_day(backend, "paid_at"),
     );
     let refunded = format!(
-        "SELECT {day} AS day, p.currency, p.stream, CAST(SUM(r.amount_minor) AS BIGINT) AS minor, COUNT(*) AS n \
+        "SELECT {day} AS day, r.currency, p.stream, CAST(SUM(r.amount_minor) AS BIGINT) AS minor, COUNT(*) AS n \
          FROM refunds r JOIN payments p ON p.id = r.payment_id \
-         WHERE r.status = 'processed' AND r.processed_at >= $1 AND r.processed_at < $2 GROUP BY 1, 2, 3",
+         WHERE p.status = 'succeeded' AND r.status = 'processed' AND r.processed_at >= $1 AND r.processed_at < $2 GROUP BY 1, 2, 3",
         day = utc_day(backend, "r.processed_at"),
     );
     let range: [Value; 2] = [from.fixed_offset().into(), to.fixed_offset().into()];

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::gifts::{self, GiftStatus, NewGift};
 use crate::outbox::{Operation, ProviderRequest};
 use crate::plans::ProductKind;
+use crate::providers::stripe::amount_of;
 use entity::gifts::Model;
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
@@ -60,12 +61,13 @@ pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Re
                     Box::pin(async move {
                         let period = period(txn, buy.gift.price_id).await?;
                         let (amount, currency) = (period.amount_minor, period.currency);
+                        let unit_amount = amount_of(amount, &currency)?;
                         let account_id = customer.account_id;
                         let gift_id = gifts::open(txn, account_id, buy.gift, amount, currency.clone()).await?;
                         let mut metadata = customer.metadata;
                         metadata["gift"] = json!(gift_id);
                         let line = json!({"quantity": 1, "price_data": {"currency": currency.to_ascii_lowercase(),
-                            "unit_amount": amount, "product": period.product}});
+                            "unit_amount": unit_amount, "product": period.product}});
                         let params = json!({
                             "mode": "payment", "customer": customer.external_id, "line_items": [line],
                             "success_url": buy.success_url, "cancel_url": buy.cancel_url,

@@ -9,6 +9,7 @@ use crate::discounts::{self, NewCoupon, NewPromoCode};
 use crate::error::{Error, Result};
 use crate::outbox::{Operation, ProviderRequest};
 use crate::plans;
+use crate::providers::stripe::amount_of;
 use entity::{coupons, promo_codes};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,7 +26,7 @@ pub async fn create_coupon(app: &App, viewer: &Viewer, new: NewCoupon, key: &str
     let answer = action.execute_once(move |txn, _| {
         Box::pin(async move {
             new.check_unused(txn).await?;
-            let params = coupon_params(&new, &products(txn, &new.plans).await?);
+            let params = coupon_params(&new, &products(txn, &new.plans).await?)?;
             Ok(ProviderRequest::post(CREATE_COUPON, "coupons").params(params).persistent())
         })
     });
@@ -103,13 +104,13 @@ async fn products(txn: &Txn, codes: &[String]) -> Result<Vec<String>> {
     Ok(products)
 }
 
-fn coupon_params(new: &NewCoupon, products: &[String]) -> Value {
+fn coupon_params(new: &NewCoupon, products: &[String]) -> Result<Value> {
     let mut params = json!({"id": new.code, "name": new.name, "duration": new.duration});
     if let Some(points) = new.percent_basis_points {
         params["percent_off"] = json!(percent(points));
     }
     if let Some(off) = &new.amount_off {
-        params["amount_off"] = json!(off.minor);
+        params["amount_off"] = json!(amount_of(off.minor, &off.currency)?);
         params["currency"] = json!(off.currency.to_lowercase());
     }
     if let Some(months) = new.duration_months {
@@ -127,7 +128,7 @@ fn coupon_params(new: &NewCoupon, products: &[String]) -> Value {
     if !products.is_empty() {
         params["applies_to"] = json!({"products": products});
     }
-    params
+    Ok(params)
 }
 
 /// Returns hundredths of a percent as a decimal number.

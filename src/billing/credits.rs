@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::outbox::{self, Operation, ProviderRequest};
 use crate::payments::PaymentStatus;
 use crate::plans::ProductKind;
+use crate::providers::stripe::amount_of;
 use entity::payments::Model;
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
@@ -103,7 +104,7 @@ async fn request(
         metadata["credit_unit"] = json!(unit);
     }
     let params = json!({
-        "amount": amount,
+        "amount": amount_of(amount, &offer.price.currency)?,
         "currency": offer.price.currency.to_lowercase(),
         "customer": customer.external_id,
         "payment_method": card,

@@ -6,6 +6,7 @@ use super::subscription::find_billable_subscription;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
+use crate::providers::stripe::minor_of;
 use chrono::{DateTime, Utc};
 use entity::subscriptions;
 use serde_json::{Value, json};
@@ -45,18 +46,20 @@ pub async fn preview_plan_change(app: &App, viewer: &Viewer, change: PlanChange)
     let subscription = find_billable_subscription(app.db.read(), viewer, change.subscription_id).await?;
     let replacement = Replacement::find(app.db.read(), &subscription, &change).await?;
     let renewal = ask(app, PATH, &invoice(&subscription, &replacement, None)).await?;
+    let currency = &replacement.offer.price.currency;
     let mut preview = Preview {
-        currency: replacement.offer.price.currency.clone(),
+        currency: currency.clone(),
         due_now_minor: 0,
-        due_at_renewal_minor: amount(&renewal, "amount_due")?,
+        due_at_renewal_minor: amount(&renewal, "amount_due", currency)?,
         renews_at: subscription.current_period_end.map(|end| end.to_utc()),
         proration_at: at,
         lines: Vec::new(),
     };
     if change.now {
         let due = ask(app, PATH, &invoice(&subscription, &replacement, Some(at))).await?;
-        preview.due_now_minor = amount(&due, "total")?;
-        preview.lines = due["lines"]["data"].as_array().into_iter().flatten().filter_map(line).collect();
+        preview.due_now_minor = amount(&due, "total", currency)?;
+        let lines = due["lines"]["data"].as_array().into_iter().flatten();
+        preview.lines = lines.filter_map(|each| line(each, currency)).collect();
     }
     Ok(preview)
 }
@@ -75,11 +78,12 @@ fn invoice(
     json!({"subscription": subscription.external_id, "subscription_details": details})
 }
 
-fn amount(invoice: &Value, name: &str) -> Result<i64> {
-    invoice[name].as_i64().ok_or_else(|| Error::internal(anyhow::anyhow!("A preview at Stripe has no {name}.")))
+fn amount(invoice: &Value, name: &str, currency: &str) -> Result<i64> {
+    let amount = invoice[name].as_i64().and_then(|amount| minor_of(amount, currency));
+    amount.ok_or_else(|| Error::internal(anyhow::anyhow!("A preview at Stripe has no {name}.")))
 }
 
-fn line(line: &Value) -> Option<PreviewLine> {
+fn line(line: &Value, currency: &str) -> Option<PreviewLine> {
     let description = line["description"].as_str().map(str::to_owned);
-    Some(PreviewLine { description, amount_minor: line["amount"].as_i64()? })
+    Some(PreviewLine { description, amount_minor: minor_of(line["amount"].as_i64()?, currency)? })
 }

@@ -3,9 +3,10 @@
 use super::kernel::{StripeAction, metadata_of};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outbox::{Operation, ProviderRequest};
 use crate::payments;
+use crate::providers::stripe::amount_of;
 use entity::refunds::Model;
 use serde::Serialize;
 use serde_json::json;
@@ -31,9 +32,11 @@ pub async fn approve_refund(app: &App, viewer: &Viewer, approval: Approval, key:
         Box::pin(async move {
             let Approval { refund_id, amount_minor } = approval;
             let (payment, refund) = payments::approve_refund(txn, viewer.actor(), refund_id, amount_minor).await?;
+            let amount = amount_of(refund.amount_minor, &refund.currency)
+                .map_err(|error| Error::refused("AMOUNT_INVALID", &["amount"], error.to_string()))?;
             let mut metadata = metadata_of(txn, refund.account_id).await?;
             metadata["tollgate_refund"] = json!(refund.id);
-            let mut params = json!({"amount": refund.amount_minor, "metadata": metadata, "expand": ["charge"]});
+            let mut params = json!({"amount": amount, "metadata": metadata, "expand": ["charge"]});
             // The payment of a charge without an intent has the charge's id.
             let has_intent = payment.charge_external_id.as_ref() != Some(&payment.external_id);
             params[if has_intent { "payment_intent" } else { "charge" }] = json!(payment.external_id);

@@ -5,6 +5,7 @@ use super::values::GiftStatus;
 use crate::db::Mirror;
 use crate::error::Result;
 use crate::payments::{self, Standing};
+use chrono::{DateTime, Utc};
 use entity::gifts::{ActiveModel, Entity};
 use sea_orm::ActiveValue::{NotSet, Set};
 use uuid::Uuid;
@@ -18,6 +19,8 @@ pub struct ObservedGift {
     pub session_external_id: String,
     /// True if the checkout ended without a payment.
     pub session_expired: bool,
+    /// Time of the checkout if it was completed and needed no payment.
+    pub free_since: Option<DateTime<Utc>>,
     /// Our payment; `None` if there is none yet.
     pub payment_id: Option<Uuid>,
 }
@@ -35,12 +38,13 @@ pub async fn project(mirror: &mut Mirror<'_>, observed: &ObservedGift) -> Result
         _ if GiftStatus::parse(&gift.status)? == GiftStatus::Redeemed => GiftStatus::Redeemed,
         Standing::Returned(_) => GiftStatus::Refunded,
         Standing::Paid(_) => GiftStatus::Paid,
+        Standing::Unpaid if observed.free_since.is_some() => GiftStatus::Paid,
         Standing::Unpaid if observed.session_expired => GiftStatus::Abandoned,
         Standing::Unpaid => GiftStatus::Open,
     };
     let paid_at = match payment {
         Standing::Paid(at) | Standing::Returned(at) => Set(Some(at)),
-        Standing::Unpaid => NotSet,
+        Standing::Unpaid => observed.free_since.map_or(NotSet, |at| Set(Some(at.fixed_offset()))),
     };
     let wanted = ActiveModel {
         status: Set(status.to_string()),

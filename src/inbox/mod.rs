@@ -17,6 +17,7 @@ mod kinds;
 mod newest;
 mod object;
 mod paddle;
+mod past;
 mod projectors;
 mod provider;
 mod rebuild;

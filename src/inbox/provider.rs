@@ -2,6 +2,7 @@
 
 use super::kinds::{KindEntry, ObjectKind, kind_named};
 use super::object::{Object, References, SubscriptionState};
+use super::past::Past;
 use super::{paddle, stripe};
 use crate::accounts::ObservedCustomer;
 use crate::credits::ObservedPurchase;
@@ -143,11 +144,19 @@ impl Provider {
         }
     }
 
-    /// Reads a payment from all objects that refer to it.
-    pub(super) fn read_payment(self, external_id: &str, related: &[Object]) -> Option<ObservedPayment> {
+    /// Returns the types of events that tell when something happened to a payment or an invoice.
+    pub(super) fn telling_events(self) -> &'static [&'static str] {
+        match self {
+            Provider::Stripe => &stripe::TELLING_EVENTS,
+            Provider::Paddle => &[],
+        }
+    }
+
+    /// Reads a payment from all objects that refer to it, and their past.
+    pub(super) fn read_payment(self, external_id: &str, related: &[Object], past: &Past) -> Option<ObservedPayment> {
         let of_kind = |kind| related.iter().filter(move |object| object.kind == kind);
         match self {
-            Provider::Stripe => stripe::payment(external_id, related),
+            Provider::Stripe => stripe::payment(external_id, related, past),
             Provider::Paddle => {
                 let adjustments: Vec<_> = of_kind(ObjectKind::Adjustment).collect();
                 paddle::payment(of_kind(ObjectKind::Transaction).next()?, &adjustments)

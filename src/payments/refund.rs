@@ -193,7 +193,8 @@ fn refundable_rest(payment: &payments::Model, refunds: &[refunds::Model], except
         ));
     }
     let (mut all, mut ours) = (0_i64, 0_i64);
-    for refund in refunds.iter().filter(|refund| Some(refund.id) != except) {
+    let counted = refunds.iter().filter(|refund| refund.currency == payment.currency);
+    for refund in counted.filter(|refund| Some(refund.id) != except) {
         // The money has gone back or may still go back.
         if let RefundStatus::Requested | RefundStatus::Approved | RefundStatus::Processed =
             RefundStatus::parse(&refund.status)?

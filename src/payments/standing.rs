@@ -24,7 +24,7 @@ pub async fn standing(txn: &Txn, payment_id: Option<Uuid>) -> Result<Standing> {
     let Some(payment) = store::payment_by_id(txn, id).await? else { return Ok(Standing::Unpaid) };
     let succeeded = PaymentStatus::parse(&payment.status)? == PaymentStatus::Succeeded;
     let Some(paid_at) = payment.paid_at.filter(|_| succeeded) else { return Ok(Standing::Unpaid) };
-    let lost = store::lost_in_disputes(txn, id).await?;
-    let returned = payment.refunded_minor.saturating_add(lost) >= payment.received_minor;
+    // A part that is unknown is not taken for the whole.
+    let returned = payment.returned_minor.is_some_and(|returned| returned >= payment.received_minor);
     Ok(if returned { Standing::Returned(paid_at) } else { Standing::Paid(paid_at) })
 }

@@ -45,6 +45,13 @@ text_enum! {
     }
 }
 
+impl RefundStatus {
+    /// Returns true while the provider returns the money, or has returned it.
+    pub fn returns_money(self) -> bool {
+        matches!(self, RefundStatus::Approved | RefundStatus::Processed)
+    }
+}
+
 text_enum! {
     /// The status of a dispute.
     DisputeStatus {

@@ -58,13 +58,13 @@ async fn revenue(
     for payment in payments.iter().filter(|payment| payment.status == "succeeded") {
         let Some(at) = inside(payment.paid_at) else { continue };
         let sum = sums.entry((start(at, period), payment.currency.clone(), payment.stream.to_uppercase())).or_default();
-        sum.0 += payment.amount_minor;
+        sum.0 += payment.received_minor;
         sum.2 += 1;
     }
     for refund in refunds.iter().filter(|refund| refund.status == "processed") {
         let Some(at) = inside(refund.processed_at) else { continue };
         let payment = payments.iter().find(|payment| payment.id == refund.payment_id).unwrap();
-        let key = (start(at, period), payment.currency.clone(), payment.stream.to_uppercase());
+        let key = (start(at, period), refund.currency.clone(), payment.stream.to_uppercase());
         sums.entry(key).or_default().1 += refund.amount_minor;
     }
     sums

@@ -47,6 +47,7 @@ mod live_streams;
 mod metrics;
 mod migrations;
 mod mirror;
+mod money;
 mod nodes;
 mod outage;
 mod plan_rules;

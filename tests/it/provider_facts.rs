@@ -131,7 +131,11 @@ async fn money_and_discounts_are_read_by_their_owner_and_by_admins(test: &TestAp
     assert!(codes.as_array().unwrap().iter().all(|coupon| coupon["promoCodes"][0]["timesRedeemed"] == 1));
 
     // Once all of it went back.
-    sql::execute(test.app.db.schema(), "UPDATE payments SET refunded_minor = received_minor").await;
+    sql::execute(
+        test.app.db.schema(),
+        "UPDATE payments SET refunded_minor = received_minor, returned_minor = received_minor",
+    )
+    .await;
     let payments = "{ payments { nodes { fullyRefunded } } }";
     let payments = test.admin().data(payments, json!({})).await["payments"]["nodes"].take();
     assert!(payments.as_array().unwrap().iter().all(|payment| payment["fullyRefunded"] == true));

@@ -74,6 +74,8 @@ const WRONG: &[&str] = &[
     "SELECT 1 FROM ledger_txns t WHERE NOT EXISTS (SELECT 1 FROM ledger_entries e WHERE e.txn_id = t.id)",
     "SELECT 1 FROM payments p WHERE refunded_minor <> COALESCE((SELECT SUM(amount_minor) FROM refunds r \
      WHERE r.payment_id = p.id AND r.status = 'processed'), 0)",
+    "SELECT 1 FROM payments p WHERE returned_minor IS DISTINCT FROM refunded_minor + COALESCE((SELECT SUM(amount_minor) \
+     FROM disputes d WHERE d.payment_id = p.id AND d.status = 'lost'), 0)",
     "SELECT 1 FROM invoices i WHERE paid_minor <> COALESCE((SELECT SUM(amount_minor) FROM payments p \
      WHERE p.invoice_id = i.id AND p.status = 'succeeded'), 0)",
     "SELECT 1 FROM invoices WHERE (status = 'paid') <> (paid_minor = total_minor) OR total_minor < 0",

@@ -8,6 +8,7 @@ use crate::billing::kernel::{create_if_missing, daily_key, error_of_refusal, try
 use crate::error::Result;
 use crate::outbox::{Operation, Outcome};
 use crate::plans::{PriceInterval, Sold};
+use crate::providers::stripe::amount_of;
 use crate::{inbox, outbox};
 use entity::prices;
 use serde_json::{Value, json};
@@ -49,7 +50,8 @@ pub(super) async fn ensure(
 ) -> Result<()> {
     let lookup_key = format!("tollgate_{}", price.id.simple());
     let mut params = json!({
-        "product": product, "currency": price.currency.to_lowercase(), "unit_amount": price.unit_amount_minor,
+        "product": product, "currency": price.currency.to_lowercase(),
+        "unit_amount": amount_of(price.unit_amount_minor, &price.currency)?,
         "lookup_key": lookup_key, "metadata": price_metadata(sold, price)?,
     });
     if PriceInterval::parse(&price.interval)? != PriceInterval::OneTime {

@@ -83,17 +83,17 @@ impl Invoice {
         self.0.billing_reason.as_deref()
     }
 
-    /// The sum before discounts and tax.
+    /// The sum before discounts and tax, whether prices include the tax or not; negative for a credit.
     async fn subtotal(&self) -> Money {
         Money::new(self.0.subtotal_minor, &self.0.currency)
     }
 
-    /// The sum of the discounts.
+    /// The sum of the discounts, without the tax on them.
     async fn discount(&self) -> Money {
         Money::new(self.0.discount_minor, &self.0.currency)
     }
 
-    /// The tax.
+    /// The tax, both included in prices and added to them.
     async fn tax(&self) -> Money {
         Money::new(self.0.tax_minor, &self.0.currency)
     }

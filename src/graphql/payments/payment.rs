@@ -115,7 +115,7 @@ impl Payment {
         self.0.provider_status.as_deref()
     }
 
-    /// The amount.
+    /// The amount: what was captured once it succeeded, until then what is to be paid.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
     }
@@ -130,9 +130,15 @@ impl Payment {
         self.0.fee_minor.map(|fee| Money::new(fee, &self.0.currency))
     }
 
-    /// The amount refunded so far.
+    /// The amount refunded so far, without refunds that failed.
     async fn refunded(&self) -> Money {
         Money::new(self.0.refunded_minor, &self.0.currency)
+    }
+
+    /// The part that is gone again, by refunds and lost disputes; null if some of it went in another currency, and the
+    /// provider does not state the amount in this one.
+    async fn returned(&self) -> Option<Money> {
+        self.0.returned_minor.map(|returned| Money::new(returned, &self.0.currency))
     }
 
     /// True if money was received and all of it was refunded.

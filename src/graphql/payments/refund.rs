@@ -181,7 +181,7 @@ impl Dispute {
         self.0.provider_status.as_deref()
     }
 
-    /// The disputed amount.
+    /// The disputed amount, in the currency of the dispute, which may differ from that of the payment.
     async fn amount(&self) -> Money {
         Money::new(self.0.amount_minor, &self.0.currency)
     }

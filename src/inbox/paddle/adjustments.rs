@@ -3,11 +3,25 @@
 //! Paddle reverses an adjustment in two ways, and may do both: it sets its status to `reversed`, or adds another
 //! adjustment whose action ends in `_reverse`. The latter does not name the adjustment that it reverses.
 
-use super::fields::{created_at, natural, updated_at};
+use super::fields::{created_at, currency, natural, updated_at};
 use crate::inbox::json::{at, minor, text};
 use crate::inbox::object::Object;
 use crate::payments::{DisputeStatus, ObservedDispute, ObservedRefund, RefundStatus};
 use serde_json::Value;
+
+/// Returns the part of a transaction with this total and currency that an adjustment gives back, in that currency;
+/// `None` where the adjustment is of a part, and in another currency.
+pub(super) fn part_of(adjustment: &Value, (total_minor, paid_in): (i64, &str)) -> Option<i64> {
+    if is_in(adjustment, paid_in) {
+        return Some(total(adjustment));
+    }
+    (text(adjustment, "type") == Some("full")).then_some(total_minor)
+}
+
+/// Returns true for an adjustment in this currency.
+pub(super) fn is_in(adjustment: &Value, paid_in: &str) -> bool {
+    currency(adjustment, "currency_code").is_none_or(|currency| paid_in.is_empty() || currency == paid_in)
+}
 
 /// Returns the amount that adjustments with one of `actions` gave back to the customer, net of reversals; `amount`
 /// returns the amount of one that counts.
@@ -44,8 +58,8 @@ fn action_of(adjustment: &Object) -> Option<(&str, bool)> {
     Some(action.strip_suffix("_reverse").map_or((action, false), |reversed| (reversed, true)))
 }
 
-/// Returns the refunds among the adjustments of a transaction that was paid by `charge`.
-pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<ObservedRefund> {
+/// Returns the refunds among the adjustments of a transaction that was paid by `charge` in the currency `paid_in`.
+pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>, paid_in: &str) -> Vec<ObservedRefund> {
     let refund = |(refund, reversal): (&Object, Option<&Object>)| {
         let provider_status = text(&refund.payload, "status")?;
         let status = match provider_status {
@@ -62,6 +76,7 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
             status,
             provider_status: provider_status.to_owned(),
             amount_minor: Some(total(&refund.payload)).filter(|amount| *amount > 0)?,
+            currency: currency(&refund.payload, "currency_code").unwrap_or_else(|| paid_in.to_owned()),
             reason: text(&refund.payload, "reason").map(str::to_owned),
             created_at: created_at(refund),
             processed_at: (status == RefundStatus::Processed).then(|| updated_at(refund)),
@@ -71,9 +86,9 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obse
     with_reversals(adjustments, "refund").into_iter().filter_map(refund).collect()
 }
 
-/// Returns the disputes among the adjustments. Paddle answers banks itself and reports a chargeback when the money is
+/// Returns the disputes among the adjustments of a transaction with this total and currency. Paddle answers banks itself and reports a chargeback when the money is
 /// gone, so it is lost until it is reversed; a warning has taken nothing yet.
-pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<ObservedDispute> {
+pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>, paid: (i64, &str)) -> Vec<ObservedDispute> {
     let dispute = |action: &str, (dispute, reversal): (&Object, Option<&Object>)| {
         let provider_status = text(&dispute.payload, "status")?;
         let status = match (provider_status, action) {
@@ -91,6 +106,8 @@ pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>) -> Vec<Obs
             status,
             provider_status: provider_status.to_owned(),
             amount_minor: Some(total(&dispute.payload)).filter(|amount| *amount > 0)?,
+            currency: currency(&dispute.payload, "currency_code").unwrap_or_else(|| paid.1.to_owned()),
+            lost_minor: if status == DisputeStatus::Lost { part_of(&dispute.payload, paid) } else { Some(0) },
             reason: text(&dispute.payload, "reason").map(str::to_owned),
             created_at: created_at(dispute),
             closed_at: matches!(status, DisputeStatus::Won | DisputeStatus::Lost).then_some(closed_at),

@@ -1,7 +1,7 @@
 //! Reads the licences and credits that a transaction sold, and those that went back with the money.
 
-use super::adjustments::{amount, given_back, total};
-use super::fields::PADDLE;
+use super::adjustments::{amount, given_back, is_in, total};
+use super::fields::{PADDLE, currency};
 use super::lines::{Line, lines};
 use super::offer::Kind;
 use super::transactions::{is_paid, paid_at};
@@ -34,9 +34,10 @@ pub(in crate::inbox) fn licences(transaction: &Object, adjustments: &[&Object]) 
         return all;
     }
     let lines = lines(&transaction.payload);
+    let paid_in = &paid_in(&transaction.payload);
     for line in lines.iter().filter(|line| line.offer.kind() == Some(Kind::Licence) && line.quantity > 0) {
         let Some(product) = line.offer.product_id() else { continue };
-        let revoked = revoked(line, adjustments);
+        let revoked = revoked(line, adjustments, paid_in);
         match all.iter_mut().find(|licences| licences.product_external_id == product) {
             Some(licences) => {
                 licences.units = licences.units.saturating_add(line.quantity);
@@ -54,8 +55,8 @@ pub(in crate::inbox) fn licences(transaction: &Object, adjustments: &[&Object]) 
 
 /// Returns the number of whole units that was paid back for a line. Where the price of a unit is rounded, the larger of
 /// both readings counts, so that neither a refund of one unit nor one of all falls short.
-fn revoked(line: &Line<'_>, adjustments: &[&Object]) -> i64 {
-    let returned = returned(line, adjustments);
+fn revoked(line: &Line<'_>, adjustments: &[&Object], paid_in: &str) -> i64 {
+    let returned = returned(line, adjustments, paid_in);
     let by_unit = if line.unit_total > 0 { returned / line.unit_total } else { 0 };
     let by_share = i128::from(returned) * i128::from(line.quantity) / i128::from(line.total.max(1));
     by_unit.max(i64::try_from(by_share).unwrap_or(i64::MAX)).min(line.quantity)
@@ -77,11 +78,12 @@ pub(in crate::inbox) fn purchase(
     let unit_of = |line: &Line<'_>| line.offer.word("credit_unit").unwrap_or(default_unit).to_owned();
     let packs = || lines.iter().filter(|line| line.offer.credits().is_some() && line.quantity > 0);
     let unit = packs().next().map(unit_of)?;
+    let paid_in = paid_in(&transaction.payload);
     let (mut credits, mut amount_minor, mut returned_minor) = (0_i64, 0_i64, 0_i64);
     for line in packs().filter(|line| unit_of(line) == unit) {
         credits = credits.checked_add(line.offer.credits()?.checked_mul(line.quantity)?)?;
         amount_minor = amount_minor.checked_add(line.total)?;
-        returned_minor = returned_minor.checked_add(returned(line, adjustments))?;
+        returned_minor = returned_minor.checked_add(returned(line, adjustments, &paid_in))?;
     }
     Some(ObservedPurchase {
         business_key: format!("{PADDLE}:{}", transaction.external_id),
@@ -94,13 +96,23 @@ pub(in crate::inbox) fn purchase(
     })
 }
 
-/// Returns the amount paid back for a line, at most its cost.
-fn returned(line: &Line<'_>, adjustments: &[&Object]) -> i64 {
-    given_back(adjustments, &RETURNS, |adjustment| adjusted(line, adjustment)).min(line.total)
+/// Returns the currency of a transaction; empty where it has none.
+fn paid_in(payload: &Value) -> String {
+    let paths = ["details.totals.currency_code", "currency_code"];
+    paths.into_iter().find_map(|path| currency(payload, path)).unwrap_or_default()
 }
 
-/// Returns the amount of one adjustment for a line.
-fn adjusted(line: &Line<'_>, adjustment: &Value) -> i64 {
+/// Returns the amount paid back for a line, at most its cost.
+fn returned(line: &Line<'_>, adjustments: &[&Object], paid_in: &str) -> i64 {
+    given_back(adjustments, &RETURNS, |adjustment| adjusted(line, adjustment, paid_in)).min(line.total)
+}
+
+/// Returns the amount of one adjustment for a line. A part that was given back in another currency is unknown, and not
+/// taken from the goods.
+fn adjusted(line: &Line<'_>, adjustment: &Value, paid_in: &str) -> i64 {
+    if !is_in(adjustment, paid_in) {
+        return if text(adjustment, "type") == Some("full") { line.total } else { 0 };
+    }
     let action = text(adjustment, "action").unwrap_or_default();
     let items = list(adjustment, "items");
     if items.is_empty() {

@@ -1,6 +1,6 @@
 //! Reads transactions. Each is both an invoice and the payment of it, under one id.
 
-use super::adjustments::{disputes, given_back, is_disputed, refunds, total};
+use super::adjustments::{disputes, given_back, is_disputed, part_of, refunds};
 use super::fields::{PADDLE, created_at, currency, natural, span, updated_at};
 use super::lines::{Line, lines};
 use super::offer::Kind;
@@ -69,7 +69,7 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
     if !is_payment(payload) {
         return None;
     }
-    let Totals { currency, due, received, .. } = totals(payload)?;
+    let Totals { currency, due, total, received, .. } = totals(payload)?;
     let provider_status = text(payload, "status")?;
     let attempts = list(payload, "payments");
     let failed = attempts.iter().filter(|attempt| text(attempt, "status") == Some("error"));
@@ -88,7 +88,8 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
     let failure = latest(failed.clone(), "created_at").and_then(|attempt| text(attempt, "error_code"));
     // Credits are left out: they lower the debt or go to a balance, and no money returns. So are chargebacks, which
     // count as disputes.
-    let refunded = given_back(adjustments, &["refund"], total).clamp(0, due);
+    let part = |adjustment: &Value| part_of(adjustment, (total, &currency)).unwrap_or(0);
+    let refunded = given_back(adjustments, &["refund"], part).clamp(0, due);
     let lines = lines(payload);
     Some(ObservedPayment {
         provider: PADDLE,
@@ -100,7 +101,6 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
         stream: stream(payload, &lines),
         status,
         provider_status: Some(provider_status.to_owned()),
-        currency,
         amount_minor: due,
         received_minor: received,
         refunded_minor: if succeeded { refunded } else { 0 },
@@ -111,8 +111,9 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
         description: description(&lines),
         paid_at: succeeded.then(|| paid_at(transaction)),
         created_at: created_at(transaction),
-        refunds: refunds(adjustments, charge),
-        disputes: disputes(adjustments, charge),
+        refunds: refunds(adjustments, charge, &currency),
+        disputes: disputes(adjustments, charge, (total, &currency)),
+        currency,
     })
 }
 

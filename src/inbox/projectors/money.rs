@@ -6,10 +6,11 @@ use crate::error::Result;
 use crate::gifts::{self, ObservedGift};
 use crate::inbox::kinds::{ObjectKind, RecordKind, Reference};
 use crate::inbox::object::Object;
+use crate::inbox::past::Past;
 use crate::inbox::wait_key::WaitKey;
 use crate::inbox::{paddle, stripe};
 use crate::licences::{self, ObservedLicences};
-use crate::payments::{self, ObservedPayment};
+use crate::payments::{self, InvoiceStatus, ObservedPayment};
 use uuid::Uuid;
 
 /// The code of the credit unit that is bought where a purchase names none.
@@ -34,7 +35,12 @@ const KINDS_OF_PAYMENT: [ObjectKind; 9] = [
 pub(super) async fn project_invoice(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
     let payments = ctx.store.referencing(Reference::Invoice, id, &[ObjectKind::InvoicePayment]).await?;
-    let Some(invoice) = ctx.store.provider.read_invoice(&object, &payments) else { return Ok(()) };
+    let Some(mut invoice) = ctx.store.provider.read_invoice(&object, &payments) else { return Ok(()) };
+    if invoice.status == InvoiceStatus::Paid && invoice.paid_at.is_none() {
+        let past = ctx.store.past(&[id.to_owned()], ctx.store.provider.telling_events(), &[]).await?;
+        let times = ["invoice.paid", "invoice.payment_succeeded"].map(|event_type| past.first(id, event_type));
+        invoice.paid_at = times.into_iter().flatten().min();
+    }
     let subscription = ctx.store.objects_of(object.references.subscription.as_slice()).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
@@ -54,7 +60,8 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     let invoices = related.iter().filter_map(|object| object.references.invoice.clone());
     let missing: Vec<String> = invoices.filter(|id| related.iter().all(|object| object.external_id != *id)).collect();
     related.extend(ctx.store.objects_of(&missing).await?);
-    let Some(payment) = ctx.store.provider.read_payment(id, &related) else {
+    let past = past_of(ctx, &related).await?;
+    let Some(payment) = ctx.store.provider.read_payment(id, &related, &past) else {
         // Either there is nothing to pay, or the object of the payment has not arrived yet.
         let known = related.iter().any(|object| PAYMENT_KINDS.contains(&object.kind));
         return if known { Ok(()) } else { Err(Blocked::object(id)) };
@@ -80,6 +87,18 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     }
     ctx.payments.insert(id.to_owned(), (mirrored.row.id, payment));
     Ok(())
+}
+
+/// Returns the past of the objects of a payment.
+async fn past_of(ctx: &Projection<'_, '_>, related: &[Object]) -> Result<Past> {
+    let ids_of = |kinds: &[ObjectKind]| -> Vec<String> {
+        let these = related.iter().filter(|object| kinds.contains(&object.kind));
+        these.map(|object| object.external_id.clone()).collect()
+    };
+    let ids = ids_of(&[ObjectKind::PaymentIntent, ObjectKind::Charge, ObjectKind::Dispute]);
+    let failed = related.iter().any(|object| object.kind == ObjectKind::Refund && stripe::has_failed(&object.payload));
+    let charges = if failed { ids_of(&[ObjectKind::Charge]) } else { Vec::new() };
+    ctx.store.past(&ids, ctx.store.provider.telling_events(), &charges).await
 }
 
 /// Returns the payment that an object belongs to, with our id of it; projects it first if that was not done yet.
@@ -139,7 +158,9 @@ pub(super) async fn project_gift(ctx: &mut Projection<'_, '_>, id: &str) -> Resu
     let Some(gift_id) = stripe::gift(&object) else { return Ok(()) };
     let payment_id = payment_of(ctx, &object).await?.map(|(id, _)| id);
     let session_expired = stripe::is_expired(&object);
-    let observed = ObservedGift { gift_id, session_external_id: id.to_owned(), session_expired, payment_id };
+    let free_since = stripe::free_since(&object);
+    let observed =
+        ObservedGift { gift_id, session_external_id: id.to_owned(), session_expired, free_since, payment_id };
     gifts::project(ctx.mirror, &observed).await?;
     Ok(())
 }

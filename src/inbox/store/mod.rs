@@ -2,6 +2,7 @@
 
 mod apply;
 mod list;
+mod past;
 mod replay;
 
 pub use list::{Backlog, Events};

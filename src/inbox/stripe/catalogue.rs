@@ -1,6 +1,6 @@
 //! Reads customers and prices.
 
-use super::fields::{currency, id, interval};
+use super::fields::{currency, id, interval, own_amount};
 use crate::accounts::ObservedCustomer;
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::kinds::ObjectKind;
@@ -55,7 +55,7 @@ pub(in crate::inbox) fn price(object: &Object, product: Option<&Object>) -> Opti
             kind,
         },
         currency: currency(price)?,
-        unit_amount_minor: minor(at(price, "unit_amount")).filter(|amount| *amount >= 0),
+        unit_amount_minor: own_amount(price, "unit_amount").filter(|amount| *amount >= 0),
         interval,
         interval_count: count.unwrap_or(1),
         trial_days: minor(at(price, "recurring.trial_period_days")).filter(|days| *days > 0),

@@ -1,6 +1,6 @@
 //! Reads coupons, promotion codes, and the discounts that they gave.
 
-use super::fields::{currency, id};
+use super::fields::{currency, id, own_amount};
 use crate::discounts::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::kinds::ObjectKind;
@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(in crate::inbox) fn coupon(object: &Object) -> Option<ObservedCoupon> {
     let coupon = &object.payload;
     let percent_basis_points = percent_basis_points(coupon);
-    let amount_off = minor(at(coupon, "amount_off")).filter(|amount| *amount > 0).zip(currency(coupon));
+    let amount_off = own_amount(coupon, "amount_off").filter(|amount| *amount > 0).zip(currency(coupon));
     if percent_basis_points.is_some() == amount_off.is_some() {
         return None;
     }
@@ -96,7 +96,7 @@ fn discount(discount: &Value, related: &[Object]) -> Option<ObservedDiscount> {
     let coupon = inline.or_else(|| related.iter().find(same).map(|object| &object.payload))?;
     Some(ObservedDiscount {
         percent_basis_points: percent_basis_points(coupon),
-        amount_off_minor: minor(at(coupon, "amount_off")).filter(|amount| *amount > 0),
+        amount_off_minor: own_amount(coupon, "amount_off").filter(|amount| *amount > 0),
         duration: duration(coupon)?,
         starts_at: seconds(at(discount, "start")),
         ends_at: seconds(at(discount, "end")),

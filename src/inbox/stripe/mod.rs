@@ -12,11 +12,14 @@
 
 mod catalogue;
 mod discount;
+mod disputes;
 mod fields;
 mod invoice;
 mod kinds;
 mod objects;
 mod payment;
+mod purchase;
+mod refunds;
 mod subscription;
 
 pub(super) use catalogue::{customer, embedded_prices, price};
@@ -24,6 +27,10 @@ pub(super) use discount::{coupon, coupon_of, promo_code, redemption};
 pub(super) use invoice::invoice;
 pub use kinds::collection_of;
 pub(super) use kinds::{KINDS, entry, kind};
-pub(super) use objects::{BARE_DELETIONS, account, gift, is_deletion, is_expired, progress, references, user};
-pub(super) use payment::{buys_credits, payment, purchase};
+pub(super) use objects::{
+    BARE_DELETIONS, TELLING_EVENTS, account, gift, is_deletion, is_expired, progress, references, user,
+};
+pub(super) use payment::{buys_credits, payment};
+pub(super) use purchase::{free_since, purchase};
+pub(super) use refunds::has_failed;
 pub(super) use subscription::{state, subscription};

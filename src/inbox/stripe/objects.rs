@@ -11,6 +11,16 @@ use uuid::Uuid;
 pub(in crate::inbox) const BARE_DELETIONS: [&str; 4] =
     ["customer.deleted", "product.deleted", "price.deleted", "coupon.deleted"];
 
+/// The types of events that tell when something happened that the objects do not date.
+pub(in crate::inbox) const TELLING_EVENTS: [&str; 6] = [
+    "charge.captured",
+    "charge.succeeded",
+    "charge.dispute.closed",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "payment_intent.succeeded",
+];
+
 /// Returns true for a type of event that reports a deletion.
 pub(in crate::inbox) fn is_deletion(event_type: &str) -> bool {
     BARE_DELETIONS.contains(&event_type) || event_type == "customer.discount.deleted"

@@ -1,7 +1,7 @@
 //! Reads subscriptions, their schedules, and their past states.
 
 use super::discount::discounts;
-use super::fields::{currency, id, interval};
+use super::fields::{currency, id, interval, own_amount};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::{Object, SubscriptionState};
@@ -86,7 +86,7 @@ fn item(item: &Value, whole: Option<Period>) -> Option<ObservedItem> {
         metered: text(price, "recurring.usage_type") == Some("metered"),
         period: period(item).or(whole),
         currency: currency(price)?,
-        unit_amount_minor: minor(at(price, "unit_amount")).filter(|amount| *amount >= 0),
+        unit_amount_minor: own_amount(price, "unit_amount").filter(|amount| *amount >= 0),
         interval,
         interval_count: minor(at(price, "recurring.interval_count")).filter(|count| *count > 0).unwrap_or(1),
     })

@@ -21,9 +21,6 @@ pub async fn project_invoice(
         None => None,
     };
     let known = found.as_ref();
-    // The table refuses negative amounts, which no provider sends: then the total decides.
-    let discount = invoice.discount_minor.max(0);
-    let tax = invoice.tax_minor.max(0);
     let wanted = invoices::ActiveModel {
         id: Set(mirror.txn.new_id()),
         account_id: Set(account_id),
@@ -33,9 +30,13 @@ pub async fn project_invoice(
         number: Set(invoice.number.clone()),
         status: Set(invoice.status.to_string()),
         currency: Set(invoice.currency.clone()),
-        subtotal_minor: Set(invoice.total_minor.saturating_add(discount).saturating_sub(tax)),
-        discount_minor: Set(discount),
-        tax_minor: Set(tax),
+        // Derived from the other three, so that the four add up whatever was sent.
+        subtotal_minor: Set(invoice
+            .total_minor
+            .saturating_add(invoice.discount_minor)
+            .saturating_sub(invoice.tax_minor)),
+        discount_minor: Set(invoice.discount_minor),
+        tax_minor: Set(invoice.tax_minor),
         total_minor: Set(invoice.total_minor),
         paid_minor: Set(invoice.paid_minor.max(0)),
         period_start: Set(invoice.period.map(|(start, _)| start.fixed_offset())),
@@ -50,5 +51,10 @@ pub async fn project_invoice(
         attempt_count: Set(invoice.attempt_count.max(0)),
         hosted_url: Set(invoice.hosted_url.clone()),
     };
-    mirror.write::<invoices::Entity>(&invoice.external_id, found, wanted).await
+    let written = mirror.write::<invoices::Entity>(&invoice.external_id, found, wanted).await?;
+    // An invoice may be paid without a payment at the provider.
+    if let Some(subscription_id) = written.row.subscription_id.filter(|_| written.row.paid_at.is_some()) {
+        subscriptions::note_first_payment(mirror, subscription_id).await?;
+    }
+    Ok(written)
 }

@@ -25,11 +25,11 @@ pub struct ObservedInvoice {
     pub billing_reason: Option<String>,
     /// ISO 4217 code in upper case.
     pub currency: String,
-    /// Amount before discounts, without separately stated tax.
+    /// Amount before discounts and tax; negative for a credit, like the following three.
     pub subtotal_minor: i64,
-    /// Sum of the discounts.
+    /// Sum of the discounts, without the tax on them.
     pub discount_minor: i64,
-    /// Tax, such that total = subtotal - discount + tax.
+    /// Tax, both included in prices and added to them, such that total = subtotal - discount + tax.
     pub tax_minor: i64,
     /// Total.
     pub total_minor: i64,
@@ -74,11 +74,11 @@ pub struct ObservedPayment {
     pub provider_status: Option<String>,
     /// ISO 4217 code in upper case.
     pub currency: String,
-    /// Amount requested.
+    /// Amount: what was captured of a payment that succeeded, else the amount requested.
     pub amount_minor: i64,
     /// Amount received.
     pub received_minor: i64,
-    /// Amount returned so far: the provider's cumulative figure, which can go down again.
+    /// Amount refunded so far, in the payment's currency; it goes down again when a refund fails.
     pub refunded_minor: i64,
     /// The provider's fee; `None` if it is not stated.
     pub fee_minor: Option<i64>,
@@ -100,6 +100,26 @@ pub struct ObservedPayment {
     pub disputes: Vec<ObservedDispute>,
 }
 
+impl ObservedPayment {
+    /// Returns the part that is gone again, by refunds and lost disputes, in the payment's currency; `None` if some of it
+    /// went in another currency and the provider does not state it in this one.
+    pub fn returned_minor(&self) -> Option<i64> {
+        let live = || self.refunds.iter().filter(|refund| refund.status.returns_money());
+        let own = live().filter(|refund| refund.currency == self.currency);
+        let own = own.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount_minor));
+        // The provider's figure is in the payment's currency, and holds the others if it is larger.
+        let is_known = self.refunded_minor > own || live().all(|refund| refund.currency == self.currency);
+        let are_known = self.disputes.iter().all(|dispute| dispute.lost_minor.is_some());
+        (is_known && are_known).then(|| self.known_returned_minor())
+    }
+
+    /// Returns the part that is known to be gone.
+    pub fn known_returned_minor(&self) -> i64 {
+        let lost = self.disputes.iter().filter_map(|dispute| dispute.lost_minor);
+        lost.fold(self.refunded_minor, i64::saturating_add).clamp(0, self.received_minor.max(0))
+    }
+}
+
 /// A refund at a payment provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedRefund {
@@ -113,8 +133,10 @@ pub struct ObservedRefund {
     pub status: RefundStatus,
     /// The provider's own status.
     pub provider_status: String,
-    /// Amount in minor units of the payment's currency.
+    /// Amount in minor units of its own currency.
     pub amount_minor: i64,
+    /// ISO 4217 code in upper case.
+    pub currency: String,
     /// The provider's reason.
     pub reason: Option<String>,
     /// Time of creation at the provider.
@@ -136,8 +158,12 @@ pub struct ObservedDispute {
     pub status: DisputeStatus,
     /// The provider's own status.
     pub provider_status: String,
-    /// Amount in minor units of the payment's currency.
+    /// Amount in minor units of its own currency.
     pub amount_minor: i64,
+    /// ISO 4217 code in upper case.
+    pub currency: String,
+    /// The part of the payment that was lost with it, in the payment's currency; `None` if it is unknown.
+    pub lost_minor: Option<i64>,
     /// The provider's reason.
     pub reason: Option<String>,
     /// Time of creation at the provider.

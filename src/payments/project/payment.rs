@@ -2,6 +2,7 @@
 
 use super::observed::{ObservedDispute, ObservedPayment, or_known};
 use super::refund::project_refund;
+use crate::accounts;
 use crate::changes::{self, Change};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
@@ -40,6 +41,9 @@ pub async fn project_payment(
     }
     if let Some(subscription_id) = written.row.subscription_id {
         subscriptions::note_first_payment(mirror, subscription_id).await?;
+    }
+    if let Some(first) = store::first_payment(mirror.txn, account_id).await? {
+        accounts::project_currency(mirror, account_id, &first.currency).await?;
     }
     Ok(written)
 }
@@ -84,6 +88,7 @@ fn row(
         amount_minor: Set(amount),
         fee_minor: Set(fee.or(known.and_then(|known| known.fee_minor))),
         refunded_minor: Set(refunded),
+        returned_minor: Set(if succeeded { payment.returned_minor() } else { Some(0) }),
         description: Set(payment.description.clone()),
         failure_code: Set(payment.failure_code.clone()),
         paid_at: Set(paid_at),
@@ -118,7 +123,7 @@ async fn project_dispute(
         provider: Set(payment.provider.clone()),
         external_id: Set(dispute.external_id.clone()),
         status: Set(dispute.status.to_string()),
-        currency: Set(payment.currency.clone()),
+        currency: Set(dispute.currency.clone()),
         amount_minor: Set(dispute.amount_minor),
         reason: Set(dispute.reason.clone()),
         created_at: Set(dispute.created_at.fixed_offset()),

@@ -44,7 +44,7 @@ pub(super) async fn project_refund(
         provider: Set(payment.provider.clone()),
         external_id: Set(Some(refund.external_id.clone())),
         status: Set(refund.status.to_string()),
-        currency: Set(payment.currency.clone()),
+        currency: Set(refund.currency.clone()),
         amount_minor: Set(refund.amount_minor),
         // The reason given here says more than the provider's.
         reason: if asked_here { NotSet } else { Set(refund.reason.clone()) },
@@ -80,6 +80,7 @@ pub async fn note_credits_taken_back(
     amount_minor: i64,
     business_key: &str,
 ) -> Result<()> {
+    let Some(payment) = store::payment_by_id(mirror.txn, payment_id).await? else { return Ok(()) };
     let Some(purchase) = credits::find_purchase(mirror.txn, business_key).await? else { return Ok(()) };
     let mut rest = purchase.revoked.max(0);
     let mut returned: i64 = 0;
@@ -88,7 +89,7 @@ pub async fn note_credits_taken_back(
     refunds.sort_by_key(|refund| (returned_at(refund), refund.external_id.clone()));
     for refund in refunds {
         let mut share = 0;
-        if matches!(RefundStatus::parse(&refund.status)?, RefundStatus::Approved | RefundStatus::Processed) {
+        if RefundStatus::parse(&refund.status)?.returns_money() && refund.currency == payment.currency {
             let before = credits::credits_kept(purchase.granted, amount_minor, returned);
             returned = returned.saturating_add(refund.amount_minor);
             share = (before - credits::credits_kept(purchase.granted, amount_minor, returned)).min(rest);

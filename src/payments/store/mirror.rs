@@ -3,8 +3,10 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
+use crate::payments::values::PaymentStatus;
 use entity::{disputes, invoices, payments, refunds};
 use sea_orm::{ColumnTrait, DatabaseConnection, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
 
 /// Defines a function that locks the row mirroring a provider's object.
 macro_rules! mirrored {
@@ -44,6 +46,18 @@ pub async fn by_external_id(
     use payments::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
     Ok(rows.filter(Column::ExternalId.eq(external_id)).one(db).await?)
+}
+
+/// Returns the first payment of an account that brought money.
+pub(crate) async fn first_payment(txn: &Txn, account_id: Uuid) -> Result<Option<payments::Model>> {
+    use payments::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything)
+        .filter(Column::AccountId.eq(account_id))
+        .filter(Column::Status.eq(PaymentStatus::Succeeded))
+        .filter(Column::ReceivedMinor.gt(0))
+        .order_by_asc(Column::PaidAt)
+        .order_by_asc(Column::ExternalId);
+    Ok(rows.one(txn).await?)
 }
 
 /// Returns the mirror of an invoice.

@@ -4,8 +4,6 @@ pub(super) mod mirror;
 mod money;
 mod refunds;
 
-pub(super) use refunds::{
-    lock_payment_by_id, lock_refund_by_id, lost_in_disputes, payment_by_id, refund_by_id, refunds_of,
-};
+pub(super) use refunds::{lock_payment_by_id, lock_refund_by_id, payment_by_id, refund_by_id, refunds_of};
 
 pub use money::{Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, Refunds, RefundsOf};

@@ -3,22 +3,13 @@
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
-use crate::payments::values::DisputeStatus;
-use entity::{disputes, payments, refunds};
+use entity::{payments, refunds};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// Returns the payment with this id.
 pub(in crate::payments) async fn payment_by_id(txn: &Txn, id: Uuid) -> Result<Option<payments::Model>> {
     Ok(payments::Entity::visible(Scope::Everything).filter(payments::Column::Id.eq(id)).one(txn).await?)
-}
-
-/// Sums the lost disputes of a payment, in minor units.
-pub(in crate::payments) async fn lost_in_disputes(txn: &Txn, payment_id: Uuid) -> Result<i64> {
-    use disputes::Column;
-    let rows = disputes::Entity::visible(Scope::Everything).filter(Column::PaymentId.eq(payment_id));
-    let lost = rows.filter(Column::Status.eq(DisputeStatus::Lost)).all(txn).await?;
-    Ok(lost.iter().fold(0, |sum: i64, dispute| sum.saturating_add(dispute.amount_minor)))
 }
 
 /// Locks the payment with this id until the commit.

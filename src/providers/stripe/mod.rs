@@ -1,11 +1,13 @@
 //! Stripe: verification of webhooks, and the client of the API.
 
+mod amounts;
 mod change;
 mod client;
 mod connection;
 mod refused;
 pub mod signature;
 
+pub use amounts::{amount_of, minor_of};
 pub use change::{Change, Changed};
 pub use client::{Answer, Client, Page};
 pub use connection::{CallError, VERSION};

@@ -4,9 +4,9 @@ use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::{Error, Result};
 use crate::subscriptions::values::SubscriptionStatus;
-use entity::{payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
+use entity::{invoices, payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
 use sea_orm::prelude::DateTimeWithTimeZone;
-use sea_orm::sea_query::ExprTrait;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
     RelationTrait, Select,
@@ -81,16 +81,38 @@ pub(crate) async fn lock_by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptio
     Ok(rows.lock_exclusive().one(txn).await?)
 }
 
-/// Returns the time of the first successful payment above zero for a subscription.
+/// Returns the time at which more than zero was first paid for a subscription: by a payment, or for an invoice that was
+/// paid in another way, such as out of band.
 pub(crate) async fn first_paid_at(txn: &Txn, subscription_id: Uuid) -> Result<Option<DateTimeWithTimeZone>> {
-    use payments::{Column, Entity};
+    use payments::Column;
     // unscoped: no caller is involved
-    let rows = Entity::find()
+    let rows = payments::Entity::find()
         .filter(Column::SubscriptionId.eq(subscription_id))
         .filter(Column::PaidAt.is_not_null())
-        .filter(Column::AmountMinor.gt(0))
+        .filter(Column::ReceivedMinor.gt(0))
         .order_by_asc(Column::PaidAt);
-    Ok(rows.one(txn).await?.and_then(|payment| payment.paid_at))
+    let by_payment = rows.one(txn).await?.and_then(|payment| payment.paid_at);
+    let invoice = first_paid_invoice(txn, subscription_id).await?.and_then(|invoice| invoice.paid_at);
+    Ok(by_payment.into_iter().chain(invoice).min())
+}
+
+/// Returns the first invoice of a subscription that was paid with more than zero and has no payment.
+async fn first_paid_invoice(txn: &Txn, subscription_id: Uuid) -> Result<Option<invoices::Model>> {
+    use invoices::Column;
+    let payment = Query::select()
+        .column(payments::Column::Id)
+        .from(payments::Entity)
+        .and_where(payments::Column::InvoiceId.into_expr().equals((invoices::Entity, Column::Id)))
+        .and_where(payments::Column::PaidAt.is_not_null())
+        .to_owned();
+    // unscoped: no caller is involved
+    let rows = invoices::Entity::find()
+        .filter(Column::SubscriptionId.eq(subscription_id))
+        .filter(Column::PaidAt.is_not_null())
+        .filter(Column::PaidMinor.gt(0))
+        .filter(Expr::exists(payment).not())
+        .order_by_asc(Column::PaidAt);
+    Ok(rows.one(txn).await?)
 }
 
 /// Locks the items of a subscription, and those with one of these ids.

@@ -315,6 +315,7 @@ async fn money(app: &App, account: Uuid, subscription: Uuid) -> Vec<(&'static st
         currency: text("USD"),
         amount_minor: Set(900),
         refunded_minor: Set(100),
+        returned_minor: Set(Some(100)),
         received_minor: Set(900),
         disputed: Set(true),
         failed_attempts: Set(1),
