@@ -1,9 +1,13 @@
 //! Every mutation at Stripe: each of its refusals, and the repetition of its requests.
 
+mod audit;
 mod cast;
+mod keys;
+mod messages;
 mod operators;
 mod refusals;
 mod repeated;
+mod states;
 
 use crate::support::{Client, Shop};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Each user error of the mutations at Stripe is given by some input.
 
 use super::cast::{Cast, unknown};
-use super::{Request, operators};
+use super::{Request, messages, operators};
 use crate::support::{Schema, Shop, both_engines, sql};
 use sandbox::Card;
 use serde_json::{Value, json};
@@ -28,12 +28,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     // checkouts.rs: the page confirms the first payment of a subscription
     ("createSubscription", "CARD_DECLINED"),
     ("resumeSubscription", "CARD_DECLINED"),
-    // Checked by the function that the other changes of a subscription call, too.
+    // stripe_mutations/states.rs
     ("removeAddon", "NOT_AT_STRIPE"),
     ("removeAddon", "SUBSCRIPTION_OVER"),
-    // A subscription without a plan is only made at the provider.
     ("changePlan", "NO_PLAN"),
-    // gifts.rs
+    // gifts.rs, stripe_mutations/states.rs
     ("redeemGift", "GIFT_REFUNDED"),
     ("redeemGift", "GIFT_EXPIRED"),
     ("redeemGift", "PRICE_NOT_AT_STRIPE"),
@@ -316,6 +315,7 @@ async fn every_user_error_of_a_mutation_at_stripe_is_given(shop: &Shop) {
         if error["code"] != code || error["message"].as_str().is_none_or(str::is_empty) {
             wrong.push(format!("{code}: {mutation} {}: {reply}", request.input));
         }
+        wrong.extend(messages::difference(mutation, code, error));
         if let Some(field) = error["field"][0].as_str() {
             let root = schema.fields("Mutation").into_iter().find(|field| field.name == mutation).unwrap();
             let known = schema.inputs(root.args[0].named()).iter().any(|slot| slot.name == field);

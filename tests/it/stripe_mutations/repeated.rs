@@ -16,8 +16,8 @@ both_engines!(
 );
 
 /// A request that succeeds, and the fields that make it another one.
-struct Valid {
-    request: Request,
+pub(super) struct Valid {
+    pub(super) request: Request,
     other: Value,
 }
 
@@ -27,7 +27,7 @@ fn valid(mutation: &'static str, caller: &'static str, mut input: Value, other: 
 }
 
 /// Returns a valid request for each mutation at Stripe, each on objects of its own.
-async fn requests(cast: &Cast<'_>) -> Vec<Valid> {
+pub(super) async fn requests(cast: &Cast<'_>) -> Vec<Valid> {
     // Buyers who are customers at Stripe already, so that a request needs no prerequisite.
     for subject in ["yan", "ann", "zoe"] {
         buy(cast.shop, subject, "price_credits", &format!("{subject} begins")).await;
@@ -122,7 +122,7 @@ async fn refunds(cast: &Cast<'_>) -> Vec<Valid> {
 }
 
 /// Returns the number of requests to Stripe that are stored, and of those that Stripe has seen.
-async fn made(shop: &Shop) -> (i64, usize) {
+pub(super) async fn made(shop: &Shop) -> (i64, usize) {
     let stored = sql::number(shop.test.app.db.read(), "SELECT COUNT(*) FROM outbox_calls").await;
     let changes = shop.stripe.requests().into_iter().filter(|request| request.method != "GET").count();
     (stored, changes)
