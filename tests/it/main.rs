@@ -62,6 +62,7 @@ mod publishing;
 mod prometheus;
 mod promo_caps;
 mod reconcile;
+mod refund_model;
 mod refunds_made;
 mod refusal_table;
 mod refusals;

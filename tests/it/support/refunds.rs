@@ -20,7 +20,8 @@ pub(crate) async fn bought(shop: &Shop, name: &str) -> (String, String) {
     const START: &str = "mutation($input: StartCheckoutInput!) { startCheckout(input: $input) {
         checkout { sessionExternalId } userErrors { code message } } }";
     let price = shop.price("price_credits").await;
-    let input = json!({"priceId": price, "successUrl": "https://a.example/", "idempotencyKey": format!("{name} buys")});
+    let key = format!("{name} buys {}", shop.test.app.new_id());
+    let input = json!({"priceId": price, "successUrl": "https://a.example/", "idempotencyKey": key});
     let begun = shop.ask(&shop.test.user(name), START, input).await;
     let session = begun["checkout"]["sessionExternalId"].as_str().unwrap_or_else(|| panic!("{begun}"));
     shop.stripe.pay(session, Card::Good).unwrap();
