@@ -118,6 +118,19 @@ impl List {
         self.asked(&format!("filter: {filter}"))
     }
 
+    /// Returns the document for a page of the filtered list in a direction.
+    pub(crate) fn filtered_by(&self, filter: &str, descending: Option<bool>) -> String {
+        let direction = descending.map(|descending| if descending { "DESC" } else { "ASC" });
+        let order =
+            direction.zip(self.order.1).map(|(way, word)| format!("orderBy: {{field: {word}, direction: {way}}}"));
+        self.asked(&format!("filter: {filter} {}", order.unwrap_or_default()))
+    }
+
+    /// Returns the condition for the rows of a parent, `$1`; the lists at the root hold every row.
+    pub(crate) fn scope(&self) -> &'static str {
+        if self.field.0 == "Query" { "TRUE" } else { self.belong }
+    }
+
     fn asked(&self, arguments: &str) -> String {
         let (owner, field) = self.field;
         let list = format!(
@@ -143,7 +156,8 @@ impl List {
         self.select(db, parent, condition, self.descending).await
     }
 
-    async fn select(
+    /// Returns the ids of the rows that a condition keeps, in a direction.
+    pub(crate) async fn select(
         &self,
         db: &DatabaseConnection,
         parent: Option<Uuid>,
