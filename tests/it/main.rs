@@ -73,6 +73,7 @@ mod refusal_table;
 mod refusals;
 mod replay;
 mod sandbox_webhooks;
+mod schema_words;
 mod security;
 mod seed;
 mod setting_bounds;
