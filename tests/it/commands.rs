@@ -27,7 +27,7 @@ both_engines!(
 );
 
 /// Returns the URL of a test's database.
-fn url(test: &TestApp) -> String {
+pub(crate) fn url(test: &TestApp) -> String {
     match &test.app.config.database.url {
         DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
         DatabaseUrl::Postgres(url) => url.expose().to_owned(),
@@ -35,12 +35,12 @@ fn url(test: &TestApp) -> String {
 }
 
 /// Runs the program on the database of a test, with these variables.
-fn on(test: &TestApp, args: &[&str], env: &[(&str, &str)]) -> Run {
+pub(crate) fn on(test: &TestApp, args: &[&str], env: &[(&str, &str)]) -> Run {
     tollgate(args, &[&[("TOLLGATE_DATABASE_URL", url(test).as_str())], env].concat())
 }
 
 /// Runs the program, which must succeed, and returns what it printed.
-fn done(test: &TestApp, args: &[&str], env: &[(&str, &str)]) -> String {
+pub(crate) fn done(test: &TestApp, args: &[&str], env: &[(&str, &str)]) -> String {
     let run = on(test, args, env);
     assert_eq!(run.status, 0, "{args:?}: {}", run.err);
     run.out
