@@ -1,7 +1,7 @@
 //! Lists under many parents in one document: each parent has its own rows, page and count.
 
 use crate::support::company::{global_id, local_id};
-use crate::support::lists::{LISTS, List, ids, root_list};
+use crate::support::lists::{LISTS, List, ids};
 use crate::support::{Company, both_engines, gifts, licences, sql};
 use sea_orm::Value as SqlValue;
 use serde_json::{Value, json};
@@ -23,10 +23,7 @@ fn children() -> impl Iterator<Item = &'static List> {
 
 /// Returns the parents with most rows, and some with few or none.
 async fn parents(test: &Company<60>, list: &List) -> Vec<Uuid> {
-    let table = root_list(list.field.0).unwrap().rows.1;
-    let count = format!("SELECT COUNT(*) FROM {} WHERE {}", list.rows.1, list.scope().replace("$1", "parent.id"));
-    let select = format!("SELECT parent.id FROM {table} AS parent ORDER BY ({count}) DESC, parent.id");
-    let all = sql::ids(test.db(), &select, []).await;
+    let all = list.all_parents(test.db()).await;
     let last = all.iter().rev().take(12).filter(|id| !all[..all.len().min(18)].contains(id));
     all.iter().take(18).chain(last).copied().collect()
 }

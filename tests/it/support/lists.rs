@@ -29,8 +29,6 @@ macro_rules! accounts_of_user {
     };
 }
 
-pub(crate) use accounts_of_user;
-
 macro_rules! lists {
     ($($owner:ident.$field:ident $(($arguments:literal))? -> $name:ident $table:ident
         where $belong:expr, by $direction:ident $column:ident $(as $word:ident)?;)*) => {
@@ -151,11 +149,6 @@ impl List {
         self.select(db, parent, self.belong, descending).await
     }
 
-    /// The ids of the rows that a condition keeps, in the order of the list.
-    pub(crate) async fn kept(&self, db: &DatabaseConnection, parent: Option<Uuid>, condition: &str) -> Vec<Uuid> {
-        self.select(db, parent, condition, self.descending).await
-    }
-
     /// Returns the ids of the rows that a condition keeps, in a direction.
     pub(crate) async fn select(
         &self,
@@ -170,20 +163,27 @@ impl List {
         sql::ids(db, &sql, parent.map(SqlValue::from)).await
     }
 
+    /// Returns every object that has the list, those with most rows first.
+    pub(crate) async fn all_parents(&self, db: &DatabaseConnection) -> Vec<Uuid> {
+        let owner = self.field.0;
+        let table = root_list(owner).unwrap_or_else(|| panic!("no root lists {owner}")).rows.1;
+        let belong = self.belong.replace("$1", "parent.id");
+        let count = format!("SELECT COUNT(*) FROM {} WHERE {belong}", self.rows.1);
+        let sql = format!("SELECT parent.id FROM {table} AS parent ORDER BY ({count}) DESC, parent.id");
+        sql::ids(db, &sql, []).await
+    }
+
     /// Parents with many rows, with few, and with none.
     pub(crate) async fn parents(&self, db: &DatabaseConnection) -> Vec<Option<Uuid>> {
-        let table = match self.field.0 {
+        match self.field.0 {
             "Query" => return vec![None],
             "Viewer" => {
                 let user = "SELECT user_id FROM user_identities WHERE subject = 'user_1'";
                 return sql::ids(db, user, []).await.into_iter().map(Some).collect();
             }
-            other => root_list(other).unwrap_or_else(|| panic!("no root lists {other}")).rows.1,
-        };
-        let belong = self.belong.replace("$1", "parent.id");
-        let count = format!("SELECT COUNT(*) FROM {} WHERE {belong}", self.rows.1);
-        let sql = format!("SELECT parent.id FROM {table} AS parent ORDER BY ({count}) DESC, parent.id");
-        let all = sql::ids(db, &sql, []).await;
+            _ => {}
+        }
+        let all = self.all_parents(db).await;
         let mut picked: Vec<_> = all.iter().take(2).chain(all.last()).copied().map(Some).collect();
         picked.dedup();
         picked
