@@ -48,6 +48,7 @@ impl<'a> Books<'a> {
             status: Set("succeeded".to_owned()),
             currency: Set(currency.to_owned()),
             amount_minor: Set(amount),
+            received_minor: Set(amount),
             refunded_minor: Set(0),
             paid_at: Set(Some(instant(at))),
             created_at: Set(instant(at)),
