@@ -13,7 +13,8 @@ mod values;
 pub use api_keys::{NewApiKey, create_api_key, revoke_api_key};
 pub use payer::{Payer, authorize_payer, authorize_payer_of, find_payer, find_payer_of};
 pub use project::{
-    ObservedCustomer, UserAppeared, account_of_customer, account_of_user, project_currency, project_customer,
+    ObservedCustomer, UserAppeared, account_of_customer, account_of_user, currency_of, project_currency,
+    project_customer,
 };
 pub use sign_in::sign_in;
 pub use store::payers::{customers_of, identities_of, lock_user, owner_of};

@@ -59,6 +59,11 @@ pub async fn account_of_customer(txn: &Txn, provider: &str, external_id: &str) -
     Ok(store::provider_customer(txn, provider, external_id).await?.map(|customer| customer.account_id))
 }
 
+/// Returns the currency of an account's payments; `None` before the first.
+pub async fn currency_of(txn: &Txn, account_id: Uuid) -> Result<Option<String>> {
+    Ok(store::payers::account_by_id(txn, account_id).await?.and_then(|account| account.currency))
+}
+
 /// Records the currency of an account's first payment.
 pub async fn project_currency(mirror: &mut Mirror<'_>, account_id: Uuid, currency: &str) -> Result<()> {
     let Some(found) = store::payers::account_by_id(mirror.txn, account_id).await? else { return Ok(()) };

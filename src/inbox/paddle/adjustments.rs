@@ -9,13 +9,22 @@ use crate::inbox::object::Object;
 use crate::payments::{DisputeStatus, ObservedDispute, ObservedRefund, RefundStatus};
 use serde_json::Value;
 
-/// Returns the part of a transaction with this total and currency that an adjustment gives back, in that currency;
-/// `None` where the adjustment is of a part, and in another currency.
-pub(super) fn part_of(adjustment: &Value, (total_minor, paid_in): (i64, &str)) -> Option<i64> {
-    if is_in(adjustment, paid_in) {
-        return Some(total(adjustment));
+/// The total of a transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paid<'a> {
+    pub(super) total_minor: i64,
+    pub(super) currency: &'a str,
+}
+
+impl Paid<'_> {
+    /// Returns the part that an adjustment gives back, in the currency of the transaction; `None` where the adjustment is
+    /// of a part, and in another currency.
+    pub(super) fn part_of(self, adjustment: &Value) -> Option<i64> {
+        if is_in(adjustment, self.currency) {
+            return Some(total(adjustment));
+        }
+        (text(adjustment, "type") == Some("full")).then_some(self.total_minor)
     }
-    (text(adjustment, "type") == Some("full")).then_some(total_minor)
 }
 
 /// Returns true for an adjustment in this currency.
@@ -86,9 +95,9 @@ pub(super) fn refunds(adjustments: &[&Object], charge: Option<&str>, paid_in: &s
     with_reversals(adjustments, "refund").into_iter().filter_map(refund).collect()
 }
 
-/// Returns the disputes among the adjustments of a transaction with this total and currency. Paddle answers banks itself and reports a chargeback when the money is
+/// Returns the disputes among the adjustments of a transaction. Paddle answers banks itself and reports a chargeback when the money is
 /// gone, so it is lost until it is reversed; a warning has taken nothing yet.
-pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>, paid: (i64, &str)) -> Vec<ObservedDispute> {
+pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>, paid: Paid<'_>) -> Vec<ObservedDispute> {
     let dispute = |action: &str, (dispute, reversal): (&Object, Option<&Object>)| {
         let provider_status = text(&dispute.payload, "status")?;
         let status = match (provider_status, action) {
@@ -106,8 +115,8 @@ pub(super) fn disputes(adjustments: &[&Object], charge: Option<&str>, paid: (i64
             status,
             provider_status: provider_status.to_owned(),
             amount_minor: Some(total(&dispute.payload)).filter(|amount| *amount > 0)?,
-            currency: currency(&dispute.payload, "currency_code").unwrap_or_else(|| paid.1.to_owned()),
-            lost_minor: if status == DisputeStatus::Lost { part_of(&dispute.payload, paid) } else { Some(0) },
+            currency: currency(&dispute.payload, "currency_code").unwrap_or_else(|| paid.currency.to_owned()),
+            lost_minor: if status == DisputeStatus::Lost { paid.part_of(&dispute.payload) } else { Some(0) },
             reason: text(&dispute.payload, "reason").map(str::to_owned),
             created_at: created_at(dispute),
             closed_at: matches!(status, DisputeStatus::Won | DisputeStatus::Lost).then_some(closed_at),

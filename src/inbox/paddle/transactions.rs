@@ -1,6 +1,6 @@
 //! Reads transactions. Each is both an invoice and the payment of it, under one id.
 
-use super::adjustments::{disputes, given_back, is_disputed, part_of, refunds};
+use super::adjustments::{Paid, disputes, given_back, is_disputed, refunds};
 use super::fields::{PADDLE, created_at, currency, natural, span, updated_at};
 use super::lines::{Line, lines};
 use super::offer::Kind;
@@ -88,7 +88,8 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
     let failure = latest(failed.clone(), "created_at").and_then(|attempt| text(attempt, "error_code"));
     // Credits are left out: they lower the debt or go to a balance, and no money returns. So are chargebacks, which
     // count as disputes.
-    let part = |adjustment: &Value| part_of(adjustment, (total, &currency)).unwrap_or(0);
+    let paid = Paid { total_minor: total, currency: &currency };
+    let part = |adjustment: &Value| paid.part_of(adjustment).unwrap_or(0);
     let refunded = given_back(adjustments, &["refund"], part).clamp(0, due);
     let lines = lines(payload);
     Some(ObservedPayment {
@@ -112,7 +113,7 @@ pub(in crate::inbox) fn payment(transaction: &Object, adjustments: &[&Object]) -
         paid_at: succeeded.then(|| paid_at(transaction)),
         created_at: created_at(transaction),
         refunds: refunds(adjustments, charge, &currency),
-        disputes: disputes(adjustments, charge, (total, &currency)),
+        disputes: disputes(adjustments, charge, paid),
         currency,
     })
 }

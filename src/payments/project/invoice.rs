@@ -53,7 +53,8 @@ pub async fn project_invoice(
     };
     let written = mirror.write::<invoices::Entity>(&invoice.external_id, found, wanted).await?;
     // An invoice may be paid without a payment at the provider.
-    if let Some(subscription_id) = written.row.subscription_id.filter(|_| written.row.paid_at.is_some()) {
+    let is_news = written.changed && written.row.paid_at.is_some();
+    if let Some(subscription_id) = written.row.subscription_id.filter(|_| is_news) {
         subscriptions::note_first_payment(mirror, subscription_id).await?;
     }
     Ok(written)

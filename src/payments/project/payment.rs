@@ -42,7 +42,10 @@ pub async fn project_payment(
     if let Some(subscription_id) = written.row.subscription_id {
         subscriptions::note_first_payment(mirror, subscription_id).await?;
     }
-    if let Some(first) = store::first_payment(mirror.txn, account_id).await? {
+    let known = accounts::currency_of(mirror.txn, account_id).await?;
+    if (written.changed || known.as_ref() != Some(&written.row.currency))
+        && let Some(first) = store::first_payment(mirror.txn, account_id).await?
+    {
         accounts::project_currency(mirror, account_id, &first.currency).await?;
     }
     Ok(written)
