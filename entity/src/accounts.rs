@@ -51,6 +51,10 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub scheduled_changes: HasMany<super::scheduled_changes::Entity>,
     #[sea_orm(has_many)]
+    pub subscription_arr_changes: HasMany<super::subscription_arr_changes::Entity>,
+    #[sea_orm(has_many)]
+    pub subscription_discounts: HasMany<super::subscription_discounts::Entity>,
+    #[sea_orm(has_many)]
     pub subscription_items: HasMany<super::subscription_items::Entity>,
     #[sea_orm(has_many)]
     pub subscription_versions: HasMany<super::subscription_versions::Entity>,

@@ -36,6 +36,8 @@ pub mod provider_prices;
 pub mod refunds;
 pub mod scheduled_changes;
 pub mod security_events;
+pub mod subscription_arr_changes;
+pub mod subscription_discounts;
 pub mod subscription_items;
 pub mod subscription_versions;
 pub mod subscriptions;

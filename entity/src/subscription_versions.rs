@@ -22,8 +22,8 @@ pub struct Model {
     pub discount: Option<Json>,
     #[sea_orm(column_type = "Text", nullable)]
     pub currency: Option<String>,
-    pub arr_minor: i64,
-    pub discounted_arr_minor: i64,
+    pub arr_minor: Option<i64>,
+    pub discounted_arr_minor: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub cause: String,
     pub inbox_event_id: Option<Uuid>,
@@ -33,6 +33,8 @@ pub struct Model {
     pub inbox_events: BelongsTo<Option<super::inbox_events::Entity>>,
     #[sea_orm(belongs_to, from = "product_version_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub product_versions: BelongsTo<Option<super::product_versions::Entity>>,
+    #[sea_orm(has_many)]
+    pub subscription_arr_changes: HasMany<super::subscription_arr_changes::Entity>,
     #[sea_orm(belongs_to, from = "subscription_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub subscriptions: BelongsTo<super::subscriptions::Entity>,
 }

@@ -40,6 +40,8 @@ pub struct Model {
     pub next_billed_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub metadata: Option<Json>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub currency: Option<String>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]
@@ -56,6 +58,8 @@ pub struct Model {
     pub product_versions: BelongsTo<Option<super::product_versions::Entity>>,
     #[sea_orm(has_many)]
     pub scheduled_changes: HasMany<super::scheduled_changes::Entity>,
+    #[sea_orm(has_many)]
+    pub subscription_discounts: HasMany<super::subscription_discounts::Entity>,
     #[sea_orm(has_many)]
     pub subscription_items: HasMany<super::subscription_items::Entity>,
     #[sea_orm(has_many)]

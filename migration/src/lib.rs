@@ -21,6 +21,7 @@ mod m0014_refunds;
 mod m0015_coupon_rules;
 mod m0016_outbox_param;
 mod m0017_gifts;
+mod m0018_discounts;
 mod m0020_exact_money;
 mod runner;
 mod table;
@@ -62,6 +63,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0015_coupon_rules),
         change!(m0016_outbox_param),
         change!(m0017_gifts),
+        change!(m0018_discounts),
         change!(m0020_exact_money),
     ]
 }

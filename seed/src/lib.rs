@@ -13,6 +13,7 @@ mod credit_events;
 mod credits;
 mod customer;
 mod dice;
+mod discount;
 mod personas;
 mod ledger;
 mod lifecycle;

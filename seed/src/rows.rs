@@ -28,6 +28,7 @@ macro_rules! with_tables {
             scheduled_changes,
             subscription_items,
             subscription_versions,
+            subscription_discounts,
             invoices,
             payments,
             discount_redemptions,

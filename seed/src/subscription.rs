@@ -4,7 +4,7 @@ use super::arr::arr_minor;
 use super::calendar::{At, months_after, seconds};
 use super::catalogue::{Catalogue, Coupon, Duration, Interval, Price, Version};
 use super::customer::Customer;
-use ::entity::{discount_redemptions, subscription_items, subscription_versions, subscriptions};
+use ::entity::{subscription_items, subscription_versions, subscriptions};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,8 +25,8 @@ pub(super) struct Discount {
     pub(super) coupon: Coupon,
     /// The end of the discount. Unknown at first if the first paid invoice ends it.
     pub(super) ends_at: Option<At>,
-    redemption: Uuid,
-    redeemed_at: At,
+    pub(super) redemption: Uuid,
+    pub(super) redeemed_at: At,
 }
 
 /// The current state of a subscription.
@@ -49,6 +49,7 @@ impl<'w> Subscription<'w> {
             price_id: Some(price.id),
             provider: provider.to_owned(),
             external_id,
+            currency: Some(customer.currency.to_owned()),
             status: "active".to_owned(),
             started_at: at,
             trial_start: None,
@@ -188,10 +189,10 @@ impl<'w> Subscription<'w> {
             paused: self.row.paused_at.is_some(),
             product_version_id: self.row.product_version_id,
             items: self.items.iter().map(item_json).collect(),
-            discount: self.discount.as_ref().map(discount_json),
+            discount: self.discount.as_ref().map(|discount| json!([discount_json(discount)])),
             currency: Some(customer.currency.to_owned()),
-            arr_minor: arr,
-            discounted_arr_minor: discounted,
+            arr_minor: Some(arr),
+            discounted_arr_minor: Some(discounted),
             cause: cause.to_owned(),
             inbox_event_id,
         });
@@ -225,20 +226,6 @@ impl<'w> Subscription<'w> {
             });
         }
         customer.rows.subscriptions.push(self.row);
-    }
-
-    fn write_redemption(&self, customer: &mut Customer<'_>) {
-        if let Some(discount) = &self.discount {
-            customer.rows.discount_redemptions.push(discount_redemptions::Model {
-                id: discount.redemption,
-                account_id: self.row.account_id,
-                coupon_id: discount.coupon.id,
-                promo_code_id: Some(discount.coupon.promo_code_id),
-                subscription_id: Some(self.row.id),
-                redeemed_at: discount.redeemed_at,
-                ends_at: discount.ends_at,
-            });
-        }
     }
 
     /// Returns the provider's object, with prices in full. The history is read from it when the subscription changes.

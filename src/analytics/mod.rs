@@ -5,7 +5,7 @@
 
 mod store;
 
-pub use store::{ActiveCount, Cash, DiscountPolicy, Period, Recurring};
+pub use store::{ActiveCount, Cash, DiscountPolicy, Period, Recurring, Unknown};
 
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
@@ -41,6 +41,17 @@ pub async fn recurring(
 ) -> Result<Vec<Recurring>> {
     viewer.require(Permission::AnalyticsRead)?;
     store::recurring(app.db.read(), as_of, policy).await
+}
+
+/// Returns the numbers of subscriptions that count at `as_of` but whose amounts are unknown, by currency.
+pub async fn unknown_recurring(
+    app: &App,
+    viewer: &Viewer,
+    as_of: DateTime<Utc>,
+    policy: DiscountPolicy,
+) -> Result<Vec<Unknown>> {
+    viewer.require(Permission::AnalyticsRead)?;
+    store::unknown(app.db.read(), as_of, policy).await
 }
 
 /// Counts the subscriptions in each status at `as_of`.

@@ -124,28 +124,51 @@ pub struct Recurring {
     pub customers: i64,
 }
 
+/// The number of subscriptions in one currency that count as recurring revenue of an unknown amount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// ISO 4217 code; `None` if the currency is unknown too.
+    pub currency: Option<String>,
+    /// Number of subscriptions.
+    pub subscriptions: i64,
+}
+
 /// The state of every subscription at `$1`: its newest version in force at that time.
-const STATE: &str = "WITH state AS (SELECT subscription_id, account_id, status, paused, currency, arr_minor, \
+const STATE: &str = "WITH state AS (SELECT id, subscription_id, account_id, status, paused, currency, arr_minor, \
      discounted_arr_minor, row_number() OVER (PARTITION BY subscription_id \
      ORDER BY effective_at DESC, recorded_at DESC, id DESC) AS newest \
      FROM subscription_versions WHERE effective_at <= $1)";
 
-/// Sums recurring revenue: active or past-due subscriptions that are not paused and were paid at least once by then.
+/// The annual value at `$1` of every subscription that counts then: active or past due, not paused, and paid at least
+/// once by then. While a state lasts, its value changes when a discount begins or ends.
+fn counted(policy: DiscountPolicy) -> String {
+    let arr = match policy {
+        DiscountPolicy::ForeverOnly => "arr_minor",
+        DiscountPolicy::AllActive => "discounted_arr_minor",
+    };
+    format!(
+        "{STATE}, change AS (SELECT subscription_version_id, {arr} AS arr, row_number() OVER (PARTITION BY \
+         subscription_version_id ORDER BY effective_at DESC) AS newest \
+         FROM subscription_arr_changes WHERE effective_at <= $1), \
+         counted AS (SELECT state.currency AS currency, state.account_id AS account_id, \
+         CASE WHEN change.subscription_version_id IS NULL THEN state.{arr} ELSE change.arr END AS arr \
+         FROM state JOIN subscriptions ON subscriptions.id = state.subscription_id \
+         LEFT JOIN change ON change.subscription_version_id = state.id AND change.newest = 1 \
+         WHERE state.newest = 1 AND state.status IN ('active', 'past_due') AND NOT state.paused \
+         AND subscriptions.first_paid_at <= $1)"
+    )
+}
+
+/// Sums recurring revenue. Subscriptions of an unknown amount are left out; see [`unknown`].
 pub(super) async fn recurring(
     db: &DatabaseConnection,
     as_of: DateTime<Utc>,
     policy: DiscountPolicy,
 ) -> Result<Vec<Recurring>> {
-    let arr = match policy {
-        DiscountPolicy::ForeverOnly => "state.arr_minor",
-        DiscountPolicy::AllActive => "state.discounted_arr_minor",
-    };
     let sql = format!(
-        "{STATE} SELECT state.currency AS currency, CAST(SUM({arr}) AS BIGINT) AS arr_minor, \
-         COUNT(*) AS subscriptions, COUNT(DISTINCT state.account_id) AS customers \
-         FROM state JOIN subscriptions ON subscriptions.id = state.subscription_id \
-         WHERE state.newest = 1 AND state.status IN ('active', 'past_due') AND NOT state.paused \
-         AND subscriptions.first_paid_at <= $1 AND {arr} > 0 GROUP BY 1 ORDER BY 1"
+        "{} SELECT currency, CAST(SUM(arr) AS BIGINT) AS arr_minor, COUNT(*) AS subscriptions, \
+         COUNT(DISTINCT account_id) AS customers FROM counted WHERE arr > 0 GROUP BY 1 ORDER BY 1",
+        counted(policy)
     );
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [as_of.fixed_offset().into()]);
     let rows = db.query_all_raw(statement).await?;
@@ -156,6 +179,24 @@ pub(super) async fn recurring(
             subscriptions: row.try_get("", "subscriptions")?,
             customers: row.try_get("", "customers")?,
         })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Counts the subscriptions that [`recurring`] leaves out because their amount is unknown.
+pub(super) async fn unknown(
+    db: &DatabaseConnection,
+    as_of: DateTime<Utc>,
+    policy: DiscountPolicy,
+) -> Result<Vec<Unknown>> {
+    let sql = format!(
+        "{} SELECT currency, COUNT(*) AS subscriptions FROM counted WHERE arr IS NULL GROUP BY 1 ORDER BY 1",
+        counted(policy)
+    );
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [as_of.fixed_offset().into()]);
+    let rows = db.query_all_raw(statement).await?;
+    let read = |row: &QueryResult| {
+        Ok(Unknown { currency: row.try_get("", "currency")?, subscriptions: row.try_get("", "subscriptions")? })
     };
     rows.iter().map(read).collect()
 }

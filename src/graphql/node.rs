@@ -23,6 +23,7 @@ use crate::graphql::payments::refund::{Dispute, Refund};
 use crate::graphql::plans::parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::graphql::plans::provider_price::ProviderPrice;
+use crate::graphql::subscriptions::discount::{SubscriptionArrChange, SubscriptionDiscount};
 use crate::graphql::subscriptions::parts::{ScheduledChange, SubscriptionItem};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::graphql::subscriptions::version::SubscriptionVersion;
@@ -110,6 +111,8 @@ records! {
     Refund => refunds,
     SecurityEvent => security_events,
     ScheduledChange => scheduled_changes,
+    SubscriptionArrChange => subscription_arr_changes,
+    SubscriptionDiscount => subscription_discounts,
     Subscription => subscriptions,
     SubscriptionItem => subscription_items,
     SubscriptionVersion => subscription_versions,

@@ -4,11 +4,12 @@
 //! that depends on the object is then derived anew from the newest versions of all objects that it depends on. So every
 //! order of deliveries ends in the same rows, and applying anything again changes nothing.
 
+use super::fold::Folded;
 use super::projectors::{Outcome, Projection, project};
 use super::state::{EventSource, EventState};
 use super::store::Store;
 use super::version::ObjectVersion;
-use super::{failure, fetch, fold, receive};
+use super::{failure, fetch, fold, receive, waiting};
 use crate::app::App;
 use crate::db::{Difference, Mirror, Txn};
 use crate::error::{Error, Result};
@@ -122,11 +123,17 @@ impl Apply {
         let kind = versions.first().and_then(|version| version.kind);
         store.lock(&fold::ids_to_lock(store, &self.object_id, &versions).await?).await?;
         let mut mirror = Mirror::new(txn);
-        let object = match kind {
+        let folded = match kind {
             Some(kind) => fold::fold(store, &mut mirror, &self.object_id, kind, &versions).await?,
-            None => store.object(&self.object_id).await?,
+            None => {
+                let object = store.object(&self.object_id).await?;
+                object.map(|object| Folded { object, changes_amounts: false })
+            }
         };
-        let Some(object) = object else { return Ok(Vec::new()) };
+        let Some(Folded { object, changes_amounts }) = folded else { return Ok(Vec::new()) };
+        if changes_amounts {
+            waiting::reapply_amounts(store, &object).await?;
+        }
         let projection = Projection::new(store, &mut mirror, self.max_devices);
         let outcome = project(projection, &object).await?;
         // Events that were applied before stay so, unless they have to wait now.

@@ -13,13 +13,16 @@ use crate::providers::Provider;
 use crate::providers::stripe::{CallError, VERSION};
 use chrono::{DateTime, Timelike, Utc};
 use entity::inbox_events::Model;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The type of an event that holds a fetched object.
 const FETCHED: &str = "tollgate.fetched";
 
 /// Fields that differ each time that an object is fetched, and say nothing of its state.
 const VOLATILE_FIELDS: [&str; 4] = ["hosted_invoice_url", "invoice_pdf", "receipt_url", "url"];
+
+/// Fields that Stripe returns only where they are expanded.
+const EXPANDED_ONLY: [&str; 3] = ["applies_to", "currency_options", "tiers"];
 
 /// Returns the newest version of an object that has pending events; empty where it cannot be fetched or Stripe does not
 /// answer.
@@ -36,8 +39,9 @@ pub(super) async fn latest(app: &App, provider: Provider, object_id: &str) -> Ve
 async fn fetch(app: &App, provider: Provider, object_id: &str) -> Result<Option<Model>> {
     let (Provider::Stripe, Some(client)) = (provider, &app.stripe) else { return Ok(None) };
     let Some(event) = store::pending_event(app.db.read(), provider, object_id).await? else { return Ok(None) };
-    let Some(collection) = stripe::collection_of(&event.payload["data"]["object"]) else { return Ok(None) };
-    let answer = match client.get(collection, object_id, &[]).await {
+    let sent = &event.payload["data"]["object"];
+    let Some(collection) = stripe::collection_of(sent) else { return Ok(None) };
+    let answer = match client.get(collection, object_id, &stripe::expansions(sent)).await {
         Ok(answer) => answer,
         Err(CallError::NotFound) => {
             app.metrics.count_fetch(FetchOutcome::Missing);
@@ -100,13 +104,34 @@ pub(super) fn event_of(app: &App, mut object: Value, at: Option<DateTime<Utc>>, 
     })
 }
 
-/// Returns true if two versions of an object show the same state.
-pub(super) fn is_same(one: &Value, other: &Value) -> bool {
-    let (Value::Object(one), Value::Object(other)) = (one, other) else { return one == other };
-    let lasting = |fields: &Map<String, Value>, name: &str| {
-        (!VOLATILE_FIELDS.contains(&name)).then(|| fields.get(name).cloned()).flatten()
-    };
-    one.keys().chain(other.keys()).all(|name| lasting(one, name) == lasting(other, name))
+/// Returns true if a known version of an object shows the state of a fetched one, and all that was expanded in it.
+pub(super) fn is_same(known: &Value, fetched: &Value) -> bool {
+    let (Value::Object(known), Value::Object(fetched)) = (known, fetched) else { return known == fetched };
+    let is_lasting = |name: &&String| !VOLATILE_FIELDS.contains(&name.as_str());
+    let mut names = known.keys().chain(fetched.keys()).filter(is_lasting);
+    names.all(|name| shows_field(known.get(name), fetched.get(name), name))
+}
+
+fn shows_field(known: Option<&Value>, fetched: Option<&Value>, name: &str) -> bool {
+    match (known, fetched) {
+        (Some(known), Some(fetched)) => shows(known, fetched),
+        (Some(_), None) | (None, Some(Value::Null)) if EXPANDED_ONLY.contains(&name) => true,
+        (known, fetched) => known == fetched,
+    }
+}
+
+/// Returns true if `known` says all that `fetched` says, which may have ids in place of objects.
+fn shows(known: &Value, fetched: &Value) -> bool {
+    match (known, fetched) {
+        (Value::Object(known), Value::Object(fetched)) => {
+            known.keys().chain(fetched.keys()).all(|name| shows_field(known.get(name), fetched.get(name), name))
+        }
+        (Value::Array(known), Value::Array(fetched)) => {
+            known.len() == fetched.len() && known.iter().zip(fetched).all(|(known, fetched)| shows(known, fetched))
+        }
+        (Value::Object(known), Value::String(id)) => known.get("id").and_then(Value::as_str) == Some(id),
+        (known, fetched) => known == fetched,
+    }
 }
 
 #[cfg(test)]
@@ -120,5 +145,16 @@ mod tests {
         assert!(is_same(&one, &json!({"id": "in_1", "status": "open"})));
         assert!(!is_same(&one, &json!({"id": "in_1", "status": "paid", "invoice_pdf": "https://a.example/1"})));
         assert!(!is_same(&one, &json!({"id": "in_1", "status": "open", "number": "1"})));
+    }
+
+    #[test]
+    fn what_is_expanded_is_news_and_what_is_not_is_none() {
+        let price = |fields: Value| json!({"id": "sub_1", "items": {"data": [{"price": fields}]}});
+        let (bare, expanded) =
+            (price(json!({"id": "p"})), price(json!({"id": "p", "currency_options": {"eur": {"unit_amount": 1}}})));
+        assert!(is_same(&expanded, &bare) && !is_same(&bare, &expanded));
+        let (named, whole) = (json!({"discounts": ["di_1"]}), json!({"discounts": [{"id": "di_1", "end": null}]}));
+        assert!(is_same(&whole, &named) && !is_same(&named, &whole));
+        assert!(!is_same(&whole, &json!({"discounts": ["di_2"]})) && !is_same(&whole, &json!({"discounts": []})));
     }
 }

@@ -1,6 +1,7 @@
 //! Folds the versions of an object into its row of `provider_objects`.
 
 use super::fetch;
+use super::json::at;
 use super::kinds::ObjectKind;
 use super::newest::newest;
 use super::object::{Object, References};
@@ -10,7 +11,16 @@ use crate::db::Mirror;
 use crate::error::Result;
 use entity::{inbox_events, provider_objects};
 use sea_orm::ActiveValue::Set;
+use serde_json::Value;
 use std::collections::BTreeSet;
+
+/// An object in its newest version.
+#[derive(Debug)]
+pub(super) struct Folded {
+    pub(super) object: Object,
+    /// True if the amounts that depend on it may be others than before.
+    pub(super) changes_amounts: bool,
+}
 
 /// Stores the newest version of an object and returns the object; `None` if there is no version.
 pub(super) async fn fold(
@@ -19,13 +29,20 @@ pub(super) async fn fold(
     object_id: &str,
     kind: ObjectKind,
     versions: &[ObjectVersion],
-) -> Result<Option<Object>> {
+) -> Result<Option<Folded>> {
     let known = store.row(object_id).await?;
     let stored = stored_newest(store, object_id).await?;
     // An object of which only the deletion is known is kept as the deletion shows it.
     let Some(winner) = newest(&stored).or_else(|| newest(versions)) else {
-        return Ok(known.map(|row| Object::from_row(kind, row)));
+        let known = known.map(|row| Object::from_row(kind, row));
+        return Ok(known.map(|object| Folded { object, changes_amounts: false }));
     };
+    let payload = with_expansions(store, object_id, kind, winner).await?;
+    let terms = |payload: &Value| {
+        let fields = store.provider.terms(kind).iter();
+        fields.map(|field| at(payload, field).clone()).collect::<Vec<_>>()
+    };
+    let changes_amounts = known.as_ref().is_none_or(|known| terms(&known.payload) != terms(&payload));
     let of_version = |version: &ObjectVersion| store.provider.references(kind, &version.object);
     let of_known = known.clone().map(|row| Object::from_row(kind, row).references);
     let older = versions.iter().rev().map(of_version).chain(of_known);
@@ -43,7 +60,7 @@ pub(super) async fn fold(
         external_id: Set(object_id.to_owned()),
         kind: Set(name),
         api_version: Set(winner.api_version.clone()),
-        payload: Set(winner.object.clone()),
+        payload: Set(payload),
         deleted: Set(deleted),
         occurred_at: Set(winner.occurred_at.fixed_offset()),
         inbox_event_id: Set(winner.event_id),
@@ -56,10 +73,30 @@ pub(super) async fn fold(
         updated_at: Set(store.txn.now().fixed_offset()),
     };
     let kept = mirror.write::<provider_objects::Entity>(object_id, known, row).await?;
-    Ok(Some(Object::from_row(kind, kept.row)))
+    Ok(Some(Folded { object: Object::from_row(kind, kept.row), changes_amounts }))
 }
 
-/// Returns the ids of the object and of all objects that it refers to.
+/// Returns the newest version of an object, with the fields that come only where they were expanded from the newest
+/// version that has them.
+async fn with_expansions(store: Store<'_>, object_id: &str, kind: ObjectKind, winner: &ObjectVersion) -> Result<Value> {
+    let mut payload = winner.object.clone();
+    let fields = store.provider.expanded_fields(kind);
+    let is_missing = |payload: &Value, field: &str| payload.get(field).is_none();
+    if fields.iter().all(|field| !is_missing(&payload, field)) {
+        return Ok(payload);
+    }
+    let events = store.history(object_id).await?.into_iter().rev();
+    let versions: Vec<_> = events.map(|event| ObjectVersion::read(store.provider, event)).collect();
+    for field in fields.iter().filter(|field| is_missing(&winner.object, field)) {
+        let of_kind = versions.iter().filter(|version| version.kind == Some(kind));
+        if let Some(value) = of_kind.filter_map(|version| version.object.get(field)).next() {
+            payload[field] = value.clone();
+        }
+    }
+    Ok(payload)
+}
+
+/// Returns the ids of the object, of all objects that it refers to, and of those that decide on its amounts.
 pub(super) async fn ids_to_lock(
     store: Store<'_>,
     object_id: &str,
@@ -69,7 +106,11 @@ pub(super) async fn ids_to_lock(
     let of_version =
         |version: &ObjectVersion| version.kind.map(|kind| store.provider.references(kind, &version.object));
     let references = known.into_iter().chain(versions.iter().filter_map(of_version));
-    Ok(references.flat_map(References::into_ids).chain([object_id.to_owned()]).collect())
+    // An object that decides on amounts and is not here yet is not applied before the commit, and so finds the others.
+    let deciding =
+        versions.iter().filter(|version| matches!(version.kind, Some(ObjectKind::Subscription | ObjectKind::Discount)));
+    let deciding = deciding.flat_map(|version| store.provider.needed_by(&version.object));
+    Ok(references.flat_map(References::into_ids).chain(deciding).chain([object_id.to_owned()]).collect())
 }
 
 /// Returns true if the newest known version shows the same state as a fetched one.

@@ -95,8 +95,10 @@ pub(super) struct SubscriptionState {
     pub(super) status: SubscriptionStatus,
     /// True while nothing is collected.
     pub(super) paused: bool,
+    /// The currency that it bills in.
+    pub(super) currency: Option<String>,
     /// The items that it bills for.
     pub(super) items: Vec<ObservedItem>,
-    /// The discounts on it.
+    /// The discounts that count for it, also those of its customer.
     pub(super) discounts: Vec<ObservedDiscount>,
 }

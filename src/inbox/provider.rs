@@ -11,6 +11,7 @@ use crate::plans::ObservedPrice;
 use crate::providers::Provider;
 use crate::subscriptions::ObservedSubscription;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl Provider {
@@ -120,6 +121,41 @@ impl Provider {
         }
     }
 
+    /// Returns the discounts, coupons and prices inside a version of a subscription or a customer.
+    pub(super) fn embedded(self, holder: &Object) -> Vec<Object> {
+        match self {
+            Provider::Stripe => stripe::embedded(holder),
+            Provider::Paddle => Vec::new(),
+        }
+    }
+
+    /// Returns the fields of an object that decide on the amounts of subscriptions; none for most kinds.
+    pub(super) fn terms(self, kind: ObjectKind) -> &'static [&'static str] {
+        match (self, kind) {
+            (Provider::Stripe, ObjectKind::Price) => &["currency_options", "tiers"],
+            (Provider::Stripe, ObjectKind::Coupon) => &stripe::COUPON_TERMS,
+            (Provider::Paddle, ObjectKind::Discount) => &paddle::DISCOUNT_TERMS,
+            _ => &[],
+        }
+    }
+
+    /// Returns the fields of an object that are sent only where they were expanded; none for most kinds.
+    pub(super) fn expanded_fields(self, kind: ObjectKind) -> &'static [&'static str] {
+        match self {
+            Provider::Stripe => stripe::expanded_fields(kind),
+            Provider::Paddle => &[],
+        }
+    }
+
+    /// Returns the ids of the objects that decide on the amounts of a version of a subscription, as far as it does not
+    /// contain them: discounts, coupons, prices.
+    pub(super) fn needed_by(self, subscription: &Value) -> BTreeSet<String> {
+        match self {
+            Provider::Stripe => stripe::needed(subscription),
+            Provider::Paddle => paddle::needed(subscription).into_iter().collect(),
+        }
+    }
+
     /// Reads a subscription; `related` are its schedules, its discounts and their coupons.
     pub(super) fn read_subscription(self, object: &Object, related: &[Object]) -> Option<ObservedSubscription> {
         match self {
@@ -132,7 +168,16 @@ impl Provider {
     pub(super) fn read_state(self, object: &Object, related: &[Object]) -> Option<SubscriptionState> {
         match self {
             Provider::Stripe => stripe::state(&object.payload, related),
-            Provider::Paddle => paddle::state(object),
+            Provider::Paddle => paddle::state(object, related),
+        }
+    }
+
+    /// Returns the ids of the prices that the lines of an invoice, or the items of a subscription, sell for money.
+    pub(super) fn prices_sold(self, payload: &Value) -> Vec<String> {
+        match self {
+            Provider::Stripe => stripe::prices_sold(payload),
+            // A transaction says itself what its lines are.
+            Provider::Paddle => Vec::new(),
         }
     }
 

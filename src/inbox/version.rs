@@ -1,6 +1,7 @@
 //! The versions of an object, each as one event shows it.
 
 use super::kinds::ObjectKind;
+use super::object::{Object, References};
 use super::state::{EventSource, EventState};
 use crate::providers::Provider;
 use chrono::{DateTime, Utc};
@@ -69,6 +70,19 @@ impl ObjectVersion {
             progress: kind.map_or(0, |kind| provider.progress(kind, &object)),
             object,
             previous,
+        }
+    }
+
+    /// Returns the object as this version shows it.
+    pub(super) fn to_object(&self, kind: ObjectKind, external_id: &str) -> Object {
+        Object {
+            kind,
+            external_id: external_id.to_owned(),
+            api_version: self.api_version.clone(),
+            payload: self.object.clone(),
+            deleted: false,
+            occurred_at: self.occurred_at,
+            references: References::default(),
         }
     }
 }

@@ -5,7 +5,10 @@
 //! exists.
 
 use super::jobs::{ApplyObject, ReapplyPrice};
-use super::store;
+use super::json::at;
+use super::kinds::ObjectKind;
+use super::object::Object;
+use super::store::{self, Store};
 use super::wait_key::WaitKey;
 use crate::app::App;
 use crate::db::Txn;
@@ -25,6 +28,21 @@ pub(super) async fn wake(txn: &Txn, key: &WaitKey) -> Result<()> {
 /// Enqueues the job that reapplies the subscriptions to a price.
 pub(super) async fn enqueue_price(txn: &Txn, provider: Provider, external_id: &str) -> Result<()> {
     txn.enqueue(&ReapplyPrice { provider, price: external_id.to_owned() }).await
+}
+
+/// Enqueues the subscriptions whose amounts depend on an object: a price that is sold in several currencies or in tiers,
+/// a coupon, a discount of Paddle.
+pub(super) async fn reapply_amounts(store: Store<'_>, object: &Object) -> Result<()> {
+    let (txn, provider) = (store.txn, store.provider);
+    let terms = provider.terms(object.kind);
+    if terms.iter().all(|field| at(&object.payload, field).is_null()) {
+        return Ok(());
+    }
+    if object.kind == ObjectKind::Price {
+        return enqueue_price(txn, provider, &object.external_id).await;
+    }
+    let discounted = subscriptions::discounted_by(txn, provider.name(), &object.external_id).await?;
+    enqueue(txn, discounted.into_iter().map(|object_id| ApplyObject { provider, object_id }).collect()).await
 }
 
 /// Enqueues the objects that wait for this user of the host application.

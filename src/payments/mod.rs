@@ -15,6 +15,6 @@ pub use project::{
 };
 pub use refund::{Denial, RefundRequest, approve_refund, deny_refund, fail_refund, refund, request_refund};
 pub use standing::{Standing, standing};
-pub use store::mirror::by_external_id;
+pub use store::mirror::{by_external_id, for_subscription};
 pub use store::{Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, Refunds, RefundsOf};
 pub use values::{DisputeStatus, InvoiceStatus, PaymentStatus, RefundStatus, RevenueStream};

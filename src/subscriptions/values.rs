@@ -43,3 +43,12 @@ text_enum! {
         Forever,
     }
 }
+
+text_enum! {
+    /// The part of the bill that a discount is given on.
+    DiscountScope {
+        Customer,
+        Subscription,
+        Item,
+    }
+}

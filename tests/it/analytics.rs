@@ -134,7 +134,7 @@ async fn in_force(db: &DatabaseConnection, at: Instant, every_discount: bool) ->
     let mut counts = BTreeMap::new();
     for (subscription, state) in states {
         *counts.entry(state.status.to_uppercase()).or_default() += 1;
-        let arr = if every_discount { state.discounted_arr_minor } else { state.arr_minor };
+        let arr = if every_discount { state.discounted_arr_minor } else { state.arr_minor }.unwrap();
         let recurs = matches!(&*state.status, "active" | "past_due") && !state.paused && arr > 0;
         if recurs && paid.contains(&subscription) {
             let sum = sums.entry(state.currency.clone().unwrap()).or_default();

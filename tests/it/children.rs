@@ -199,6 +199,13 @@ const WHOLE: &[(&str, &str, &str, &str, &str)] = &[
         "ScheduledChange",
         "scheduled_changes WHERE subscription_id = $1 ORDER BY effective_at, id",
     ),
+    (
+        "Subscription",
+        "subscriptions",
+        "discounts",
+        "SubscriptionDiscount",
+        "subscription_discounts WHERE subscription_id = $1 ORDER BY id",
+    ),
     ("Account", "accounts", "creditBalances", "CreditBalance", "balances WHERE account_id = $1 ORDER BY id"),
 ];
 

@@ -88,6 +88,7 @@ mod stripe_mutations;
 mod stripe_requests;
 mod subscription_changes;
 mod subscription_life;
+mod subscription_money;
 mod transactions;
 mod viewer_plan;
 mod visibility;

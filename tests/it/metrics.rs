@@ -111,8 +111,8 @@ impl<'a> Books<'a> {
             paused: Set(paused),
             items: Set(json!([])),
             currency: Set(Some("EUR".to_owned())),
-            arr_minor: Set(arr.0),
-            discounted_arr_minor: Set(arr.1),
+            arr_minor: Set(Some(arr.0)),
+            discounted_arr_minor: Set(Some(arr.1)),
             cause: Set("test".to_owned()),
             ..Default::default()
         };

@@ -29,6 +29,10 @@ const LIVES: [&str; 6] = [
     "20-paddle-lifecycle",
 ];
 
+/// The states that count: of those of one time the last one. The others tell what was known before.
+const VALID_VERSIONS: &str = "subscription_versions v WHERE NOT EXISTS (SELECT 1 FROM subscription_versions l \
+    WHERE l.subscription_id = v.subscription_id AND l.effective_at = v.effective_at AND l.id > v.id)";
+
 /// Returns the mirrored rows, without our ids and the times of recording.
 const MIRRORED: [(&str, &str); 14] = [
     ("provider_objects", "provider, external_id, kind, deleted, payload"),
@@ -36,7 +40,7 @@ const MIRRORED: [(&str, &str); 14] = [
     ("provider_prices", "provider, external_id"),
     ("subscriptions", "provider, external_id, status, cancel_at, ended_at, current_period_end, metadata"),
     ("subscription_items", "external_id, price_external_id, quantity"),
-    ("subscription_versions", "status, effective_at, arr_minor"),
+    (VALID_VERSIONS, "status, effective_at, arr_minor"),
     ("invoices", "provider, external_id, number, status, total_minor, paid_minor, payment_external_id"),
     ("payments", "provider, external_id, status, amount_minor, refunded_minor, currency, paid_at"),
     ("refunds", "provider, external_id, status, amount_minor, currency"),

@@ -52,6 +52,7 @@ enum_columns! {
     Subscription.status: SubscriptionStatus in subscriptions.status;
     SubscriptionItem.purpose: SubscriptionItemPurpose in subscription_items.kind;
     ScheduledChange.changeKind: ScheduledChangeKind in scheduled_changes.kind;
+    SubscriptionDiscount.scope: DiscountScope in subscription_discounts.scope;
     Payment.chargeStatus: PaymentStatus in payments.status
         with "refunded_minor = 0, paid_at = CASE WHEN 'VALUE' = 'succeeded' THEN created_at END";
     Payment.stream: RevenueStream in payments.stream;

@@ -97,6 +97,8 @@ const RULES: &[Rule] = &[
     rule("SubscriptionItem", "subscription_items", OfAccounts),
     rule("SubscriptionVersion", "subscription_versions", OfAccounts),
     rule("ScheduledChange", "scheduled_changes", OfAccounts),
+    rule("SubscriptionDiscount", "subscription_discounts", OfAccounts),
+    rule("SubscriptionArrChange", "subscription_arr_changes", OfAccounts),
     rule("Payment", "payments", OfAccounts),
     rule("Refund", "refunds", OfAccounts),
     rule("Dispute", "disputes", OfAccounts),

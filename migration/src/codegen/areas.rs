@@ -63,6 +63,16 @@ pub(super) const AREAS: &[Area] = &[
             table("subscriptions", "subscriptions", "the subscription as it is now"),
             table("subscription_items", "subscriptions", "plan and add-ons that a subscription bills for"),
             table("subscription_versions", "subscriptions", "each state of a subscription, with its ARR; append-only"),
+            table(
+                "subscription_arr_changes",
+                "subscriptions",
+                "later changes of a state's ARR, because a discount begins or ends; append-only",
+            ),
+            table(
+                "subscription_discounts",
+                "subscriptions",
+                "discounts that a subscription has or had, with their scope",
+            ),
             table("scheduled_changes", "subscriptions", "changes that take effect later"),
             table("trial_claims", "subscriptions", "keyed hashes of people who had a trial; they outlive an erasure"),
         ],

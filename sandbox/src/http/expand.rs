@@ -61,6 +61,17 @@ fn virtual_field(store: &Store, object: &Value, name: &str) -> Option<Value> {
             Some(json!({"object": "list", "data": lines, "has_more": false,
                 "url": format!("/v1/checkout/sessions/{id}/line_items")}))
         }
+        ("price", "currency_options") => {
+            let amounts = json!({"custom_unit_amount": null, "tax_behavior": object["tax_behavior"],
+                "unit_amount": object["unit_amount"], "unit_amount_decimal": object["unit_amount_decimal"]});
+            Some(json!({text(object, "currency"): amounts}))
+        }
+        ("price", "tiers") => Some(Value::Null),
+        ("coupon", "applies_to") => Some(object["applies_to"].clone()),
+        ("coupon", "currency_options") => Some(match object["currency"].as_str() {
+            Some(currency) => json!({currency: {"amount_off": object["amount_off"]}}),
+            None => json!({}),
+        }),
         ("charge", "refunds") => Some(json!({"object": "list", "data": store.find_all("refund", "charge", id),
             "has_more": false, "url": format!("/v1/charges/{id}/refunds")})),
         _ => None,

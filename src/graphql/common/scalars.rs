@@ -132,4 +132,9 @@ impl Money {
     pub fn new(amount_minor: i64, currency: &str) -> Self {
         Money { amount: BigInt(amount_minor), currency: Currency(currency.to_owned()) }
     }
+
+    /// Returns an amount, or `None` if it or its currency is not known.
+    pub fn known(amount_minor: Option<i64>, currency: Option<&str>) -> Option<Self> {
+        Some(Money::new(amount_minor?, currency?))
+    }
 }

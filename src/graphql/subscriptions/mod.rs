@@ -1,5 +1,6 @@
 //! Subscriptions, their history and changes to them.
 
+pub mod discount;
 pub mod events;
 pub mod list;
 pub mod mutations;

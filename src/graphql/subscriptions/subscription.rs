@@ -1,12 +1,13 @@
 //! Subscriptions.
 
+use super::discount::SubscriptionDiscount;
 use super::parts::{ScheduledChange, SubscriptionItem};
 use super::status::SubscriptionStatus;
 use super::version::{SubscriptionVersion, SubscriptionVersionOrder};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
-    AllChildren, ChildrenOf, Connection, ContextExt, CurrentSubscription, Instant, Json, Row, StoredEnum, all_children,
-    child_page, global_id, page_args, to_exactly_one, to_one,
+    AllChildren, ChildrenOf, Connection, ContextExt, Currency, CurrentSubscription, Instant, Json, Row, StoredEnum,
+    all_children, child_page, global_id, page_args, to_exactly_one, to_one,
 };
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
 use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder, Provider};
@@ -14,7 +15,7 @@ use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::payments::{InvoicesOf, PaymentsOf};
 use crate::plans::PlanOfVersion;
-use crate::subscriptions::{History, Holder, Items, ScheduledChanges};
+use crate::subscriptions::{Discounts, History, Holder, Items, ScheduledChanges};
 use async_graphql::{Context, ID, Object, Result};
 use entity::subscriptions;
 use uuid::Uuid;
@@ -85,6 +86,11 @@ impl Subscription {
     /// The status.
     async fn status(&self) -> Result<SubscriptionStatus> {
         Ok(SubscriptionStatus::read(&self.0.status)?)
+    }
+
+    /// The currency that it bills in, which can differ from that of `price`; null if it is unknown here.
+    async fn currency(&self) -> Option<Currency> {
+        self.0.currency.clone().map(Currency)
     }
 
     /// The start of the subscription.
@@ -171,6 +177,11 @@ impl Subscription {
     /// The items that it bills for.
     async fn items(&self, ctx: &Context<'_>) -> Result<Vec<SubscriptionItem>> {
         all_children(ctx, (), self.0.id, Items).await
+    }
+
+    /// The discounts that it has or had, also those of its customer and of single items.
+    async fn discounts(&self, ctx: &Context<'_>) -> Result<Vec<SubscriptionDiscount>> {
+        all_children(ctx, (), self.0.id, Discounts).await
     }
 
     /// Scheduled changes, soonest first; empty if none is scheduled.

@@ -1,10 +1,12 @@
 //! The history of subscriptions.
 
+use super::discount::SubscriptionArrChange;
 use super::status::SubscriptionStatus;
-use crate::graphql::common::{Instant, Json, Money, Row, StoredEnum, global_id, to_one};
+use crate::graphql::common::{Currency, Instant, Json, Money, Row, StoredEnum, all_children, global_id, to_one};
 use crate::graphql::operations::webhook_events::WebhookEvent;
 use crate::graphql::plans::plan::PlanVersion;
 use crate::order_input;
+use crate::subscriptions::ArrChanges;
 use async_graphql::{Context, ID, Object, Result};
 use entity::subscription_versions;
 
@@ -43,25 +45,37 @@ impl SubscriptionVersion {
         to_one(ctx, self.0.product_version_id).await
     }
 
-    /// The items it billed for: a list of price, quantity and interval.
+    /// The currency it billed in; null if it is unknown.
+    async fn currency(&self) -> Option<Currency> {
+        self.0.currency.clone().map(Currency)
+    }
+
+    /// The items it billed for: a list with, among others, the price, quantity, interval, and the amount for one
+    /// interval in minor units, which is null if it is unknown.
     async fn items_in_force(&self) -> Json {
         Json(self.0.items.clone())
     }
 
-    /// The discount in force; null for none.
+    /// Its discounts: a list with, among others, the scope (`customer`, `subscription` or `item`), the restriction to
+    /// products, the percentage or amount with its currency, start and end; null for none.
     async fn discount_in_force(&self) -> Option<Json> {
         self.0.discount.clone().map(Json)
     }
 
-    /// Annual recurring revenue after discounts that last forever; null if nothing was billed in any currency. It
+    /// Annual recurring revenue at `effectiveAt` after discounts that last forever; null if an amount is unknown here. It
     /// counts as recurring revenue depending on the status.
     async fn arr(&self) -> Option<Money> {
-        self.0.currency.as_deref().map(|currency| Money::new(self.0.arr_minor, currency))
+        Money::known(self.0.arr_minor, self.0.currency.as_deref())
     }
 
-    /// Annual recurring revenue after all discounts in force; null if nothing was billed in any currency.
+    /// Annual recurring revenue at `effectiveAt` after all discounts in force; null if an amount is unknown here.
     async fn discounted_arr(&self) -> Option<Money> {
-        self.0.currency.as_deref().map(|currency| Money::new(self.0.discounted_arr_minor, currency))
+        Money::known(self.0.discounted_arr_minor, self.0.currency.as_deref())
+    }
+
+    /// Changes of the annual recurring revenue while this state lasts, because a discount begins or ends; earliest first.
+    async fn arr_changes(&self, ctx: &Context<'_>) -> Result<Vec<SubscriptionArrChange>> {
+        all_children(ctx, (), self.0.id, ArrChanges).await
     }
 
     /// The cause of the change, such as the type of the provider's event.

@@ -6,6 +6,7 @@
 
 mod adjustments;
 mod catalogue;
+mod discounts;
 mod fields;
 mod goods;
 mod kinds;
@@ -25,6 +26,7 @@ mod shape_tests;
 mod tests;
 
 pub(super) use catalogue::{embedded_prices, price};
+pub(super) use discounts::{DISCOUNT_TERMS, needed};
 pub(super) use goods::{licences, purchase};
 pub(super) use kinds::{KINDS, kind};
 pub(super) use objects::{customer, is_terminal, references, user};

@@ -31,7 +31,7 @@ fn read(object: &Object, others: &[&Object]) {
     for (embedded, product) in embedded_prices(payload) {
         price(&embedded, product.as_ref());
     }
-    assert_eq!(state(object).is_some(), subscription(object).is_some());
+    assert_eq!(state(object, &[]).is_some(), subscription(object).is_some());
     if let Some(subscription) = subscription(object) {
         assert!(subscription.trial.is_none_or(|(start, end)| start <= end));
         assert_eq!(subscription.status == SubscriptionStatus::Canceled, subscription.ended_at.is_some());

@@ -5,6 +5,7 @@ use super::{customer, invoice, is_terminal, kind, price, references, state, subs
 use crate::inbox::json::instant;
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::{Object, References};
+use crate::subscriptions::{DiscountDuration, DiscountOff, DiscountTerms, Exact, Pricing};
 use serde_json::{Value, json};
 
 fn several() -> Object {
@@ -40,11 +41,16 @@ fn several() -> Object {
 fn a_subscription_may_have_several_items_and_a_pause_to_come() {
     let mut object = several();
     let observed = subscription(&object).unwrap();
-    let items = observed.items.iter().map(|item| (item.external_id.as_str(), item.quantity, item.unit_amount_minor));
-    let expected =
-        [("sub_1:pri_a", Some(1), Some(90)), ("sub_1:pri_b", Some(7), Some(90)), ("sub_1:pri_c", Some(1), None)];
+    let items = observed.items.iter().map(|item| (item.external_id.as_str(), item.quantity, item.pricing.clone()));
+    let ninety = Pricing::PerUnit(90.into());
+    let expected = [
+        ("sub_1:pri_a", Some(1), ninety.clone()),
+        ("sub_1:pri_b", Some(7), ninety),
+        ("sub_1:pri_c", Some(1), Pricing::Unknown),
+    ];
     assert_eq!(items.collect::<Vec<_>>(), expected);
-    assert!(observed.items.iter().all(|item| (item.currency.as_str(), item.interval.as_str()) == ("EUR", "year")));
+    assert!(observed.items.iter().all(|item| item.interval.as_str() == "year"));
+    assert_eq!(observed.currency.as_deref(), Some("EUR"));
     let planned = observed.scheduled.iter().map(|change| (change.kind.as_str(), change.effective_at.to_rfc3339()));
     let (pause, resume) = ("2026-04-01T00:00:00+00:00".to_owned(), "2026-06-01T00:00:00+00:00".to_owned());
     assert_eq!(planned.collect::<Vec<_>>(), [("pause", pause), ("resume", resume)]);
@@ -52,17 +58,24 @@ fn a_subscription_may_have_several_items_and_a_pause_to_come() {
     assert_eq!(observed.paused_at, instant(&json!("2026-02-01T00:00:00Z")));
     assert_eq!((user(&object.payload), observed.metadata), (Some("42".to_owned()), json!({"user_id": 42})));
 
-    let actual = state(&object).unwrap();
+    let actual = state(&object, &[]).unwrap();
     assert_eq!((actual.status.as_str(), actual.paused, actual.items), ("paused", true, observed.items));
-    assert_eq!(
-        (actual.discounts[0].coupon_external_id.as_str(), actual.discounts[0].duration.as_str()),
-        ("dsc_1", "forever")
-    );
+    let [discount] = &actual.discounts[..] else { panic!("{:?}", actual.discounts) };
+    assert_eq!((discount.external_id.as_str(), &discount.terms), ("dsc_1", &None), "its terms are not known yet");
+    let known = Object {
+        kind: ObjectKind::Discount,
+        external_id: "dsc_1".to_owned(),
+        payload: json!({"type": "percentage", "amount": "12.5", "recur": true, "restrict_to": ["pro_1"]}),
+        ..object.clone()
+    };
+    let discount = state(&object, &[known]).unwrap().discounts.remove(0);
+    let terms = DiscountTerms { duration: DiscountDuration::Forever, off: DiscountOff::Part(Exact::new(1, 8)) };
+    assert_eq!((discount.terms, discount.products), (Some(terms), Some(vec!["pro_1".to_owned()])));
 
     object.payload["scheduled_change"] = json!({"action": "resume", "effective_at": "2026-06-01T00:00:00Z"});
     assert_eq!(subscription(&object).unwrap().scheduled[0].kind.as_str(), "resume");
     object.payload["status"] = json!("hibernating");
-    assert_eq!((subscription(&object), state(&object)), (None, None));
+    assert_eq!((subscription(&object), state(&object, &[])), (None, None));
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Reads subscriptions.
 
 use super::catalogue::interval;
+use super::discounts::discounts;
 use super::fields::{PADDLE, created_at, currency, natural, span};
 use crate::inbox::json::{at, instant, list, text};
 use crate::inbox::object::{Object, SubscriptionState};
 use crate::subscriptions::{
-    DiscountDuration, ObservedChange, ObservedDiscount, ObservedItem, ObservedSubscription, ScheduledChangeKind,
-    SubscriptionStatus,
+    Exact, ObservedChange, ObservedItem, ObservedSubscription, Pricing, ScheduledChangeKind, SubscriptionStatus,
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -27,6 +27,7 @@ pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscrip
         external_id: object.external_id.clone(),
         customer_external_id: text(payload, "customer_id").map(str::to_owned),
         status,
+        currency: paid_in(payload),
         started_at: time("started_at").or_else(|| time("first_billed_at")).unwrap_or_else(|| created_at(object)),
         trial: trial(payload),
         cancel_at,
@@ -47,14 +48,16 @@ pub(in crate::inbox) fn subscription(object: &Object) -> Option<ObservedSubscrip
     })
 }
 
-/// Reads the state of a subscription for its history; `None` for an unknown status.
-pub(in crate::inbox) fn state(object: &Object) -> Option<SubscriptionState> {
+/// Reads the state of a subscription for its history; `None` for an unknown status. `related` has its discounts, as far
+/// as they are known.
+pub(in crate::inbox) fn state(object: &Object, related: &[Object]) -> Option<SubscriptionState> {
     let status = status(&object.payload)?;
     Some(SubscriptionState {
         status,
         paused: status == SubscriptionStatus::Paused,
         items: items(object),
-        discounts: discounts(&object.payload),
+        discounts: discounts(&object.payload, related),
+        currency: paid_in(&object.payload),
     })
 }
 
@@ -72,7 +75,7 @@ fn trial(payload: &Value) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
 
 /// Reads the scheduled changes. A pause may have its end scheduled too.
 fn scheduled(change: &Value) -> Vec<ObservedChange> {
-    let planned = |kind, effective_at| ObservedChange { kind, effective_at, price_external_id: None, quantity: None };
+    let planned = |kind, effective_at| ObservedChange { kind, effective_at, items: Vec::new() };
     let kind = text(change, "action").and_then(|action| action.parse().ok());
     let kind = kind.filter(|kind| *kind != ScheduledChangeKind::PlanChange);
     let change_at = instant(at(change, "effective_at"));
@@ -81,6 +84,11 @@ fn scheduled(change: &Value) -> Vec<ObservedChange> {
         all.extend(instant(at(change, "resume_at")).map(|resume_at| planned(ScheduledChangeKind::Resume, resume_at)));
     }
     all
+}
+
+/// Returns the currency that a subscription bills in; where it is not stated, that of its first price.
+fn paid_in(payload: &Value) -> Option<String> {
+    currency(payload, "currency_code").or_else(|| currency(payload, "items.0.price.unit_price.currency_code"))
 }
 
 /// Reads the items, each price once, as Paddle has it.
@@ -96,21 +104,18 @@ fn items(object: &Object) -> Vec<ObservedItem> {
         };
         let cycles = [at(price, "billing_cycle"), at(payload, "billing_cycle")];
         let cycle = cycles.into_iter().find(|cycle| cycle.is_object()).unwrap_or(&Value::Null);
-        let own = currency(price, "unit_price.currency_code");
-        let (Some((interval, interval_count)), Some(currency)) =
-            (interval(cycle), currency(payload, "currency_code").or(own))
-        else {
-            continue;
-        };
+        let (Some((interval, interval_count)), Some(currency)) = (interval(cycle), paid_in(payload)) else { continue };
         items.push(ObservedItem {
             external_id: format!("{}:{price_id}", object.external_id),
             price_external_id: price_id.to_owned(),
+            product_external_id: text(price, "product_id").map(str::to_owned),
             // Paddle has no metered items.
             quantity: Some(natural(at(item, "quantity")).unwrap_or(1)),
             metered: false,
             period,
-            unit_amount_minor: unit_amount(price, &currency),
-            currency,
+            pricing: unit_amount(price, &currency)
+                .map_or(Pricing::Unknown, |amount| Pricing::PerUnit(Exact::from_integer(amount.into()))),
+            package: None,
             interval,
             interval_count,
         });
@@ -131,19 +136,4 @@ fn unit_amount(price: &Value, paid_in: &str) -> Option<i64> {
         others.dedup();
         if let [only] = others[..] { Some(only) } else { None }
     })
-}
-
-/// Reads the discounts. Their amounts are only in the discounts themselves, which are objects of their own.
-fn discounts(payload: &Value) -> Vec<ObservedDiscount> {
-    let discount = at(payload, "discount");
-    let Some(id) = text(discount, "id") else { return Vec::new() };
-    let ends_at = instant(at(discount, "ends_at"));
-    vec![ObservedDiscount {
-        coupon_external_id: id.to_owned(),
-        percent_basis_points: None,
-        amount_off_minor: None,
-        duration: if ends_at.is_some() { DiscountDuration::Repeating } else { DiscountDuration::Forever },
-        starts_at: instant(at(discount, "starts_at")),
-        ends_at,
-    }]
 }

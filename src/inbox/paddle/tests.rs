@@ -7,6 +7,7 @@ use crate::inbox::json::{at, instant, list, minor, text};
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::Object;
 use crate::providers::Provider;
+use crate::subscriptions::Pricing;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -109,7 +110,10 @@ fn subscriptions_are_as_the_corpus_expects() {
         assert_eq!(json!(item.quantity), fact["quantity"]);
         assert_eq!(item.period.map(|(start, _)| start), instant(&fact["period_start"]));
         assert_eq!(item.period.map(|(_, end)| end), instant(&fact["period_end"]));
-        assert_eq!((item.unit_amount_minor, item.interval.as_str(), item.interval_count), (Some(9_900), "month", 1));
+        assert_eq!(
+            (&item.pricing, item.interval.as_str(), item.interval_count),
+            (&Pricing::PerUnit(9_900.into()), "month", 1)
+        );
         assert_eq!(observed.next_billed_at, instant(&fact["next_billed_at"]));
         assert_eq!((observed.scheduled.len(), observed.cancel_at), (0, None));
         assert_eq!(observed.canceled_at, instant(&fact["canceled_at"]));
@@ -124,7 +128,7 @@ fn a_subscription_goes_through_the_states_that_it_was_in() {
     let (mut actual, mut scheduled) = (Vec::new(), 0);
     for object in states(SEQUENCES[0]).iter().filter(|object| object.kind == ObjectKind::Subscription) {
         let observed = subscription(object).unwrap();
-        let state = state(object).unwrap();
+        let state = state(object, &[]).unwrap();
         assert_eq!((state.status, &state.items, state.paused), (observed.status, &observed.items, false));
         let days = observed.trial.map(|(start, end)| (end - start).num_days());
         assert_eq!((days, observed.observed_at), (Some(14), object.occurred_at));

@@ -1,7 +1,7 @@
 //! Projects every record that depends on an object.
 
 use super::context::{Blocked, NAMING_KINDS, Outcome, Projection};
-use super::{catalogue, money, subscriptions};
+use super::{catalogue, discounts, money, subscriptions};
 use crate::accounts::account_of_customer;
 use crate::error::Result;
 use crate::inbox::kinds::{DependentId, ObjectKind, RecordKey, RecordKind, Reference};
@@ -19,6 +19,7 @@ pub(in crate::inbox) async fn project(mut ctx: Projection<'_, '_>, object: &Obje
     let own = dependents(&ctx, object).await?;
     ctx.queue.extend(own.iter().cloned());
     ctx.queue.extend(customer_to_name(&ctx, object).await?);
+    ctx.queue.extend(discounts::discounted(&ctx, object).await?);
     let mut waits_for = None;
     while let Some(record) = ctx.queue.pop_first() {
         match project_record(&mut ctx, &record).await {

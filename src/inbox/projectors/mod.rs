@@ -5,9 +5,11 @@
 
 mod catalogue;
 mod context;
+mod discounts;
 mod dispatch;
 mod money;
 mod owner;
+mod stream;
 mod subscriptions;
 
 pub(super) use context::{Outcome, Projection};

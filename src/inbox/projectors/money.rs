@@ -1,6 +1,7 @@
 //! Projects invoices, payments, and the goods that were bought with them.
 
 use super::context::{Blocked, Projection};
+use super::stream;
 use crate::credits;
 use crate::error::Result;
 use crate::gifts::{self, ObservedGift};
@@ -10,7 +11,7 @@ use crate::inbox::past::Past;
 use crate::inbox::wait_key::WaitKey;
 use crate::inbox::{paddle, stripe};
 use crate::licences::{self, ObservedLicences};
-use crate::payments::{self, InvoiceStatus, ObservedPayment};
+use crate::payments::{self, InvoiceStatus, ObservedPayment, RevenueStream};
 use uuid::Uuid;
 
 /// The code of the credit unit that is bought where a purchase names none.
@@ -61,13 +62,16 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     let missing: Vec<String> = invoices.filter(|id| related.iter().all(|object| object.external_id != *id)).collect();
     related.extend(ctx.store.objects_of(&missing).await?);
     let past = past_of(ctx, &related).await?;
-    let Some(payment) = ctx.store.provider.read_payment(id, &related, &past) else {
+    let Some(mut payment) = ctx.store.provider.read_payment(id, &related, &past) else {
         // Either there is nothing to pay, or the object of the payment has not arrived yet.
         let known = related.iter().any(|object| PAYMENT_KINDS.contains(&object.kind));
         return if known { Ok(()) } else { Err(Blocked::object(id)) };
     };
     let subscription = related.iter().find_map(|object| object.references.subscription.clone());
     let subscription = ctx.store.objects_of(subscription.as_slice()).await?;
+    if payment.stream == RevenueStream::Subscription {
+        payment.stream = stream::sold(ctx, &related, subscription.first()).await?;
+    }
     let objects: Vec<&Object> = related.iter().chain(&subscription).collect();
     let unnamed = WaitKey::Owner(id.to_owned());
     let account_id = ctx.owner(&objects, payment.customer_external_id.as_deref(), unnamed).await?;

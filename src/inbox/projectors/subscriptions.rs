@@ -1,33 +1,42 @@
 //! Projects subscriptions with their whole history.
 
 use super::context::{Blocked, Projection};
+use super::discounts;
+use crate::db::Difference;
 use crate::error::Result;
 use crate::inbox::kinds::{ObjectKind, RecordKind, Reference};
 use crate::inbox::newest::newest;
-use crate::inbox::object::{Object, References};
+use crate::inbox::object::Object;
 use crate::inbox::stripe;
 use crate::inbox::version::ObjectVersion;
-use crate::subscriptions::ObservedState;
-use crate::{gifts, plans, subscriptions};
+use crate::subscriptions::{ObservedState, ObservedSubscription};
+use crate::{gifts, payments, plans, subscriptions};
 
 pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
-    let related = related(ctx, id).await?;
+    let versions = versions(ctx, id).await?;
+    let related = discounts::related(ctx, &object, &versions).await?;
     let Some(mut subscription) = ctx.store.provider.read_subscription(&object, &related) else { return Ok(()) };
     let sessions = ctx.store.referencing(Reference::Subscription, id, &[ObjectKind::CheckoutSession]).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&sessions).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
     project_embedded_prices(ctx, &object).await?;
-    let history = history(ctx, id, &related).await?;
+    let history = history(ctx, id, &versions, &related);
     let since = history.iter().rev().take_while(|state| state.paused).last().map(|state| state.effective_at);
     subscription.paused_at = subscription.paused_at.or(since);
+    let before = ctx.mirror.differences().len();
     let mirrored = subscriptions::project_subscription(ctx.mirror, account_id, &subscription, &history).await?;
     if let Some(gift_id) = stripe::gift(&object) {
         gifts::note_subscription(ctx.mirror, gift_id, account_id, (mirrored.row.id, id)).await?;
     }
-    if mirrored.row.product_version_id.is_none() {
-        let prices = subscription.items.iter().map(|item| item.price_external_id.as_str()).collect::<Vec<_>>();
-        ctx.note = Some(format!("No plan is known for the price {}, so nothing is granted.", prices.join(", ")));
+    if let Some(note) = note(ctx, &mirrored.row, &subscription, history.last()).await? {
+        ctx.note = Some(note);
+    }
+    // The goods of the prices decide on the stream of the payments.
+    if ctx.mirror.differences()[before..].iter().any(is_of_price) {
+        for payment in payments::for_subscription(ctx.store.txn, mirrored.row.id).await? {
+            ctx.enqueue(RecordKind::Payment, &payment);
+        }
     }
     if mirrored.new {
         let kinds = [ObjectKind::Invoice, ObjectKind::Transaction];
@@ -39,13 +48,30 @@ pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str)
     Ok(())
 }
 
-/// Returns the schedules and discounts of a subscription, and the coupons of these.
-async fn related(ctx: &Projection<'_, '_>, id: &str) -> Result<Vec<Object>> {
-    let kinds = [ObjectKind::SubscriptionSchedule, ObjectKind::Discount];
-    let mut related = ctx.store.referencing(Reference::Subscription, id, &kinds).await?;
-    let coupons: Vec<String> = related.iter().filter_map(|object| stripe::coupon_of(&object.payload)).collect();
-    related.extend(ctx.store.objects_of(&coupons).await?);
-    Ok(related)
+/// Returns true for a difference in what an item of a subscription sells.
+fn is_of_price(difference: &Difference) -> bool {
+    let changed = difference.after.as_ref().is_some_and(|after| after.contains_key("price_id"));
+    difference.table == "subscription_items" && changed
+}
+
+/// Returns a remark for admins on what is not known of a subscription.
+async fn note(
+    ctx: &Projection<'_, '_>,
+    row: &entity::subscriptions::Model,
+    observed: &ObservedSubscription,
+    present: Option<&ObservedState>,
+) -> Result<Option<String>> {
+    if row.product_version_id.is_none() {
+        let prices: Vec<String> = observed.items.iter().map(|item| item.price_external_id.clone()).collect();
+        let known = plans::known_prices(ctx.store.txn, ctx.store.provider.name(), &prices).await?;
+        // One that sells nothing but add-ons has no plan to be known.
+        if prices.is_empty() || prices.iter().any(|price| !known.contains_key(price)) {
+            let prices = prices.join(", ");
+            return Ok(Some(format!("No plan is known for the price {prices}, so nothing is granted.")));
+        }
+    }
+    let unknown = present.and_then(ObservedState::unknown_amount);
+    Ok(unknown.map(|what| format!("{what}, so its recurring revenue is unknown.")))
 }
 
 /// Projects the prices inside an object that have not arrived as objects of their own.
@@ -61,36 +87,32 @@ async fn project_embedded_prices(ctx: &mut Projection<'_, '_>, object: &Object) 
     Ok(())
 }
 
-/// Returns every state that a subscription was in: the last of each instant.
-async fn history(ctx: &Projection<'_, '_>, id: &str, related: &[Object]) -> Result<Vec<ObservedState>> {
-    let provider = ctx.store.provider;
+/// Returns every version of a subscription, oldest first.
+async fn versions(ctx: &Projection<'_, '_>, id: &str) -> Result<Vec<ObjectVersion>> {
     let events = ctx.store.history(id).await?.into_iter();
-    let versions: Vec<_> = events.map(|event| ObjectVersion::read(provider, event)).collect();
+    Ok(events.map(|event| ObjectVersion::read(ctx.store.provider, event)).collect())
+}
+
+/// Returns every state that a subscription was in: the last of each instant.
+fn history(ctx: &Projection<'_, '_>, id: &str, versions: &[ObjectVersion], related: &[Object]) -> Vec<ObservedState> {
     let states = versions.chunk_by(|one, other| one.occurred_at == other.occurred_at).filter_map(|chunk| {
         let last = newest(chunk)?;
-        let state = provider.read_state(&object_of(id, last), related)?;
+        let state = ctx.store.provider.read_state(&last.to_object(ObjectKind::Subscription, id), related)?;
         Some(ObservedState {
             effective_at: last.occurred_at,
             status: state.status,
             paused: state.paused,
+            currency: state.currency,
             items: state.items,
             discounts: state.discounts,
             cause: last.event_type.clone(),
             inbox_event_id: last.event_id,
         })
     });
-    Ok(states.collect())
-}
-
-/// Returns a subscription as an event shows it.
-fn object_of(id: &str, version: &ObjectVersion) -> Object {
-    Object {
-        kind: ObjectKind::Subscription,
-        external_id: id.to_owned(),
-        api_version: version.api_version.clone(),
-        payload: version.object.clone(),
-        deleted: false,
-        occurred_at: version.occurred_at,
-        references: References::default(),
+    let mut states: Vec<ObservedState> = states.collect();
+    for index in 0..states.len() {
+        let next = states.get(index + 1).map(|next| next.effective_at);
+        discounts::keep_in_force(&mut states[index], next);
     }
+    states
 }

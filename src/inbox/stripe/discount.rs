@@ -1,11 +1,10 @@
-//! Reads coupons, promotion codes, and the discounts that they gave.
+//! Reads coupons, promotion codes, and their redemptions.
 
 use super::fields::{currency, id, own_amount};
 use crate::discounts::{ObservedCoupon, ObservedPromoCode, ObservedRedemption};
-use crate::inbox::json::{at, list, minor, seconds, text};
-use crate::inbox::kinds::ObjectKind;
+use crate::inbox::json::{at, minor, seconds, text};
 use crate::inbox::object::Object;
-use crate::subscriptions::{DiscountDuration, ObservedDiscount};
+use crate::subscriptions::{DiscountDuration, Exact, decimal};
 use serde_json::Value;
 
 /// Reads a coupon.
@@ -69,56 +68,25 @@ pub(in crate::inbox) fn redemption(object: &Object) -> Option<ObservedRedemption
     })
 }
 
-/// Reads the discounts of a subscription, without those whose coupon is not known yet.
-pub(super) fn discounts(subscription: &Value, related: &[Object]) -> Vec<ObservedDiscount> {
-    // Before basil one discount is expanded in `discount`; since 2024 the ids of all are in `discounts`.
-    let whole = at(subscription, "discount");
-    let named = list(subscription, "discounts");
-    let first = Some(whole).filter(|whole| !whole.is_null() && !named.iter().any(|named| id(named) == id(whole)));
-    let known = |named: &Value| {
-        if named.is_object() {
-            return discount(named, related);
-        }
-        let same = |object: &&Object| {
-            object.kind == ObjectKind::Discount && Some(object.external_id.as_str()) == named.as_str()
-        };
-        let stored = related.iter().find(same).map(|object| &object.payload);
-        let inline = Some(whole).filter(|whole| id(whole).as_deref() == named.as_str());
-        discount(inline.or(stored)?, related)
-    };
-    first.into_iter().chain(named).filter_map(known).collect()
-}
-
-fn discount(discount: &Value, related: &[Object]) -> Option<ObservedDiscount> {
-    let coupon_external_id = coupon_of(discount)?;
-    let inline = ["coupon", "source.coupon"].into_iter().map(|path| at(discount, path)).find(|value| value.is_object());
-    let same = |object: &&Object| object.kind == ObjectKind::Coupon && object.external_id == coupon_external_id;
-    let coupon = inline.or_else(|| related.iter().find(same).map(|object| &object.payload))?;
-    Some(ObservedDiscount {
-        percent_basis_points: percent_basis_points(coupon),
-        amount_off_minor: own_amount(coupon, "amount_off").filter(|amount| *amount > 0),
-        duration: duration(coupon)?,
-        starts_at: seconds(at(discount, "start")),
-        ends_at: seconds(at(discount, "end")),
-        coupon_external_id,
-    })
-}
-
 /// Returns the id of the coupon of a discount; since clover it is below `source`.
 pub(in crate::inbox) fn coupon_of(discount: &Value) -> Option<String> {
     id(at(discount, "coupon")).or_else(|| id(at(discount, "source.coupon")))
 }
 
-fn duration(coupon: &Value) -> Option<DiscountDuration> {
+/// Reads the duration of the discounts of a coupon.
+pub(super) fn duration(coupon: &Value) -> Option<DiscountDuration> {
     text(coupon, "duration")?.parse().ok()
 }
 
-/// Reads `percent_off` in hundredths of a percent, rounded half up: Stripe sends a number with up to four decimals.
-fn percent_basis_points(coupon: &Value) -> Option<i64> {
+/// Reads `percent_off`, a number with up to four decimals, exactly.
+pub(super) fn percent_off(coupon: &Value) -> Option<Exact> {
     let percent = at(coupon, "percent_off");
     let written = percent.as_str().map_or_else(|| percent.to_string(), str::to_owned);
-    let (whole, part) = written.split_once('.').unwrap_or((&written, ""));
-    let digits: String = part.chars().chain("000".chars()).take(3).collect();
-    let thousandths = whole.parse::<i64>().ok()?.checked_mul(1000)?.checked_add(digits.parse().ok()?)?;
-    Some((thousandths + 5) / 10).filter(|points| (1..=10_000).contains(points))
+    decimal(&written).filter(|percent| *percent > Exact::from_integer(0) && *percent <= Exact::from_integer(100))
+}
+
+/// Reads `percent_off` in hundredths of a percent, rounded half up.
+fn percent_basis_points(coupon: &Value) -> Option<i64> {
+    let points = (percent_off(coupon)? * Exact::from_integer(100)).round().to_integer();
+    i64::try_from(points).ok().filter(|points| (1..=10_000).contains(points))
 }

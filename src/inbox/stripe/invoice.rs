@@ -1,6 +1,6 @@
 //! Reads invoices.
 
-use super::fields::{amount, currency};
+use super::fields::{amount, currency, id};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::object::Object;
 use crate::payments::{InvoiceStatus, ObservedInvoice};
@@ -145,4 +145,20 @@ fn period(invoice: &Value) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     };
     let line = lines.last().and_then(|line| bounds(line, "period.start", "period.end"));
     line.or_else(|| bounds(invoice, "period_start", "period_end"))
+}
+
+/// Returns the ids of the prices that the lines of an invoice, or the items of a subscription, sell; those of lines
+/// without an amount only where there are no others.
+pub(in crate::inbox) fn prices_sold(payload: &Value) -> Vec<String> {
+    let price = |line: &Value| {
+        // Since basil the price of a line is below `pricing`; before 2020 it was the `plan`.
+        let paths = ["price", "pricing.price_details.price", "plan"];
+        paths.into_iter().find_map(|path| id(at(line, path)))
+    };
+    let lines = [list(payload, "lines.data"), list(payload, "items.data")].concat();
+    // A line has its own amount, an item that of its price.
+    let amount = |line: &Value| minor(at(line, "amount")).or_else(|| minor(at(line, "price.unit_amount")));
+    let is_free = |line: &&Value| amount(line) == Some(0);
+    let paid: Vec<String> = lines.iter().filter(|line| !is_free(line)).filter_map(price).collect();
+    if paid.is_empty() { lines.iter().filter_map(price).collect() } else { paid }
 }

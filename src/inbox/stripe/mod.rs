@@ -10,6 +10,7 @@
 //!
 //! Values that are missing or malformed are read as `None`, and never fail.
 
+mod applied;
 mod catalogue;
 mod discount;
 mod disputes;
@@ -18,13 +19,15 @@ mod invoice;
 mod kinds;
 mod objects;
 mod payment;
+mod pricing;
 mod purchase;
 mod refunds;
 mod subscription;
 
+pub(super) use applied::{COUPON_TERMS, embedded, expanded_fields, expansions, is_of_customer, needed};
 pub(super) use catalogue::{customer, embedded_prices, price};
 pub(super) use discount::{coupon, coupon_of, promo_code, redemption};
-pub(super) use invoice::invoice;
+pub(super) use invoice::{invoice, prices_sold};
 pub use kinds::collection_of;
 pub(super) use kinds::{KINDS, entry, kind};
 pub(super) use objects::{

@@ -1,12 +1,14 @@
 //! Reads subscriptions, their schedules, and their past states.
 
-use super::discount::discounts;
-use super::fields::{currency, id, interval, own_amount};
+use super::applied::discounts;
+use super::fields::{currency, id, interval};
+use super::pricing::{package, pricing};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::{Object, SubscriptionState};
 use crate::subscriptions::{
-    ObservedChange, ObservedItem, ObservedSubscription, ScheduledChangeKind, SubscriptionStatus,
+    ObservedChange, ObservedItem, ObservedPlannedItem, ObservedSubscription, Pricing, ScheduledChangeKind,
+    SubscriptionStatus,
 };
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -23,11 +25,10 @@ pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Opt
     let ended_at = instant("ended_at");
     let mut scheduled: Vec<ObservedChange> = Vec::new();
     if ended_at.is_none() && !matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired) {
-        scheduled.extend(instant("cancel_at").map(|effective_at| ObservedChange {
-            kind: ScheduledChangeKind::Cancel,
-            effective_at,
-            price_external_id: None,
-            quantity: None,
+        let resumes_at = seconds(at(subscription, "pause_collection.resumes_at"));
+        let ends = [(ScheduledChangeKind::Cancel, instant("cancel_at")), (ScheduledChangeKind::Resume, resumes_at)];
+        scheduled.extend(ends.into_iter().filter_map(|(kind, effective_at)| {
+            Some(ObservedChange { kind, effective_at: effective_at?, items: Vec::new() })
         }));
         let schedules = related.iter().filter(|object| object.kind == ObjectKind::SubscriptionSchedule);
         scheduled.extend(schedules.filter_map(|schedule| next_phase(&schedule.payload)));
@@ -37,6 +38,7 @@ pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Opt
         external_id: object.external_id.clone(),
         customer_external_id: id(at(subscription, "customer")),
         status,
+        currency: paid_in(subscription),
         started_at: instant("start_date").unwrap_or(created_at),
         trial: instant("trial_start").zip(instant("trial_end")).filter(|(start, end)| start <= end),
         cancel_at: instant("cancel_at"),
@@ -48,7 +50,7 @@ pub(in crate::inbox) fn subscription(object: &Object, related: &[Object]) -> Opt
         schedule_external_id,
         latest_invoice_external_id: id(at(subscription, "latest_invoice")),
         metadata: at(subscription, "metadata").clone(),
-        items: items(subscription),
+        items: items(subscription, related),
         scheduled,
         created_at,
         observed_at: object.occurred_at,
@@ -61,8 +63,9 @@ pub(in crate::inbox) fn state(subscription: &Value, related: &[Object]) -> Optio
     Some(SubscriptionState {
         status,
         paused: status == SubscriptionStatus::Paused || !at(subscription, "pause_collection").is_null(),
-        items: items(subscription),
-        discounts: discounts(subscription, related),
+        items: items(subscription, related),
+        discounts: discounts(subscription, paid_in(subscription).as_deref(), related),
+        currency: paid_in(subscription),
     })
 }
 
@@ -70,24 +73,32 @@ fn status(subscription: &Value) -> Option<SubscriptionStatus> {
     text(subscription, "status")?.parse().ok()
 }
 
-fn items(subscription: &Value) -> Vec<ObservedItem> {
-    // Before basil the period of all items is on the subscription.
-    let whole = period(subscription);
-    list(subscription, "items.data").iter().filter_map(|each| item(each, whole)).collect()
+/// Returns the currency that a subscription bills in, which need not be that of its prices; where an old version of the
+/// API does not state it, that of its first price.
+pub(super) fn paid_in(subscription: &Value) -> Option<String> {
+    currency(subscription).or_else(|| currency(at(subscription, "items.data.0.price")))
 }
 
-fn item(item: &Value, whole: Option<Period>) -> Option<ObservedItem> {
+fn items(subscription: &Value, related: &[Object]) -> Vec<ObservedItem> {
+    // Before basil the period of all items is on the subscription.
+    let whole = period(subscription);
+    let paid_in = paid_in(subscription);
+    let items = list(subscription, "items.data").iter();
+    items.filter_map(|each| item(each, whole, paid_in.as_deref(), related)).collect()
+}
+
+fn item(item: &Value, whole: Option<Period>, paid_in: Option<&str>, related: &[Object]) -> Option<ObservedItem> {
     let price = at(item, "price");
-    let interval = interval(price);
     Some(ObservedItem {
         external_id: text(item, "id")?.to_owned(),
         price_external_id: id(price)?,
+        product_external_id: id(at(price, "product")),
         quantity: minor(at(item, "quantity")).filter(|quantity| *quantity >= 0),
         metered: text(price, "recurring.usage_type") == Some("metered"),
         period: period(item).or(whole),
-        currency: currency(price)?,
-        unit_amount_minor: own_amount(price, "unit_amount").filter(|amount| *amount >= 0),
-        interval,
+        pricing: paid_in.map_or(Pricing::Unknown, |paid_in| pricing(price, paid_in, related)),
+        package: package(price),
+        interval: interval(price),
         interval_count: minor(at(price, "recurring.interval_count")).filter(|count| *count > 0).unwrap_or(1),
     })
 }
@@ -109,11 +120,12 @@ fn next_phase(schedule: &Value) -> Option<ObservedChange> {
         current_end.is_none_or(|end| start >= end).then_some((phase, start))
     });
     let (phase, effective_at) = next?;
-    let item = at(phase, "items.0");
-    Some(ObservedChange {
-        kind: ScheduledChangeKind::PlanChange,
-        effective_at,
-        price_external_id: Some(id(at(item, "price"))?),
-        quantity: minor(at(item, "quantity")).filter(|quantity| *quantity >= 0),
-    })
+    let items = list(phase, "items").iter().filter_map(|item| {
+        let quantity = minor(at(item, "quantity")).filter(|quantity| *quantity >= 0);
+        // Before 2020-08-27 the price of a phase is its `plan`.
+        let price_external_id = id(at(item, "price")).or_else(|| id(at(item, "plan")))?;
+        Some(ObservedPlannedItem { price_external_id, quantity })
+    });
+    let items: Vec<_> = items.collect();
+    (!items.is_empty()).then_some(ObservedChange { kind: ScheduledChangeKind::PlanChange, effective_at, items })
 }

@@ -60,6 +60,14 @@ pub(crate) async fn first_payment(txn: &Txn, account_id: Uuid) -> Result<Option<
     Ok(rows.one(txn).await?)
 }
 
+/// Returns the ids at the provider of the payments for a subscription.
+pub async fn for_subscription(txn: &Txn, subscription_id: Uuid) -> Result<Vec<String>> {
+    use payments::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(Column::SubscriptionId.eq(subscription_id));
+    let rows = rows.select_only().column(Column::ExternalId).order_by_asc(Column::ExternalId);
+    Ok(rows.into_tuple().all(txn).await?)
+}
+
 /// Returns the mirror of an invoice.
 pub(crate) async fn invoice(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<invoices::Model>> {
     use invoices::{Column, Entity};

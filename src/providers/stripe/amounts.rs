@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::money::decimals;
+use num_rational::Ratio;
 use std::cmp::Ordering;
 
 /// The currencies that Stripe writes with other decimals than ISO 4217:
@@ -27,6 +28,13 @@ pub fn minor_of(amount: i64, currency: &str) -> Option<i64> {
             (amount / factor).checked_add(up)
         }
     }
+}
+
+/// Returns the minor units in a unit of Stripe's amounts, for amounts with fractions.
+pub fn minor_units(currency: &str) -> Ratio<i128> {
+    let (of_stripe, of_iso) = exponents(currency);
+    let factor = Ratio::from_integer(10_i128.pow(of_stripe.abs_diff(of_iso)));
+    if of_stripe > of_iso { factor.recip() } else { factor }
 }
 
 /// Returns an amount in minor units as Stripe takes it; an error if Stripe has no such amount.

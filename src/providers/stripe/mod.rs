@@ -7,7 +7,7 @@ mod connection;
 mod refused;
 pub mod signature;
 
-pub use amounts::{amount_of, minor_of};
+pub use amounts::{amount_of, minor_of, minor_units};
 pub use change::{Change, Changed};
 pub use client::{Answer, Client, Page};
 pub use connection::{CallError, VERSION};

@@ -1,16 +1,17 @@
 //! The history of a subscription's states. Rows are never changed: a correction is a later row with the same effective
 //! time.
 
-use super::arr::yearly;
-use super::observed::{ObservedDiscount, ObservedItem, ObservedState};
+use super::arr::{Yearly, yearly};
+use super::json::{discounts_json, items_json};
+use super::observed::ObservedState;
 use super::plan::plan_item;
 use crate::db::Mirror;
 use crate::error::Result;
 use crate::plans::KnownPrice;
+use crate::subscriptions::store::discounts::arr_changes;
 use crate::subscriptions::store::mirror as store;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use entity::{subscription_versions, subscriptions};
-use serde_json::{Value, json};
+use entity::{subscription_arr_changes, subscription_versions, subscriptions};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -24,11 +25,19 @@ pub(super) async fn project_history(
     let written = store::versions(mirror.txn, subscription.id).await?;
     // The rows come in the order of recording, so that the valid one of each effective time stays in the map.
     let valid: HashMap<_, _> = written.iter().map(|version| (version.effective_at, version)).collect();
+    // Only discounts change the value of a state.
+    let is_discounted = written.iter().any(|version| version.discount.is_some());
+    let known_changes = if is_discounted { arr_changes(mirror.txn, subscription.id).await? } else { HashMap::new() };
     let mut changed = false;
     for state in history {
-        let wanted = version(mirror, subscription, state, known);
+        let worth = yearly(state, known);
+        let wanted = version(mirror, subscription, state, known, &worth);
         let before = valid.get(&wanted.effective_at).copied();
-        if before.is_some_and(|before| says_the_same(before, &wanted)) {
+        let is_same = |before: &subscription_versions::Model| {
+            let changes = known_changes.get(&before.id).map_or(&[][..], Vec::as_slice);
+            says_the_same(before, &wanted) && changes_the_same(changes, &worth)
+        };
+        if before.is_some_and(is_same) {
             continue;
         }
         let row = match before {
@@ -42,10 +51,43 @@ pub(super) async fn project_history(
             None => wanted,
         };
         let name = format!("{}@{}", subscription.external_id, state.effective_at.to_rfc3339());
+        let id = row.id;
         mirror.add::<subscription_versions::Entity>(&name, row).await?;
+        add_changes(mirror, subscription, id, &name, state.currency.as_ref(), &worth).await?;
         changed = true;
     }
     Ok(changed)
+}
+
+/// Adds the later values of the state that the version `id` records.
+async fn add_changes(
+    mirror: &mut Mirror<'_>,
+    subscription: &subscriptions::Model,
+    id: Uuid,
+    name: &str,
+    currency: Option<&String>,
+    worth: &Yearly,
+) -> Result<()> {
+    for (at, worth) in &worth.changes {
+        let row = subscription_arr_changes::Model {
+            id: mirror.txn.new_id(),
+            account_id: subscription.account_id,
+            subscription_version_id: id,
+            effective_at: microseconds(*at).fixed_offset(),
+            currency: currency.cloned(),
+            arr_minor: worth.arr_minor,
+            discounted_arr_minor: worth.discounted_arr_minor,
+        };
+        let name = format!("{name}:{}", at.to_rfc3339());
+        mirror.add::<subscription_arr_changes::Entity>(&name, row).await?;
+    }
+    Ok(())
+}
+
+fn changes_the_same(written: &[subscription_arr_changes::Model], worth: &Yearly) -> bool {
+    let written = written.iter().map(|row| (row.effective_at.to_utc(), row.arr_minor, row.discounted_arr_minor));
+    let wanted = worth.changes.iter();
+    written.eq(wanted.map(|(at, worth)| (microseconds(*at), worth.arr_minor, worth.discounted_arr_minor)))
 }
 
 fn says_the_same(one: &subscription_versions::Model, other: &subscription_versions::Model) -> bool {
@@ -64,9 +106,9 @@ fn version(
     subscription: &subscriptions::Model,
     state: &ObservedState,
     known: &HashMap<String, KnownPrice>,
+    worth: &Yearly,
 ) -> subscription_versions::Model {
     let plan = plan_item(&state.items, known);
-    let worth = yearly(state, plan.map(|(item, _)| item), known);
     subscription_versions::Model {
         id: mirror.txn.new_id(),
         account_id: subscription.account_id,
@@ -76,11 +118,11 @@ fn version(
         status: state.status.to_string(),
         paused: state.paused,
         product_version_id: plan.map(|(_, price)| price.product_version_id),
-        items: state.items.iter().map(|item| item_json(item, known)).collect(),
-        discount: discount_json(&state.discounts),
-        currency: worth.currency,
-        arr_minor: worth.arr_minor,
-        discounted_arr_minor: worth.discounted_arr_minor,
+        items: items_json(state, known),
+        discount: discounts_json(&state.discounts),
+        currency: state.currency.clone(),
+        arr_minor: worth.at_start.arr_minor,
+        discounted_arr_minor: worth.at_start.discounted_arr_minor,
         cause: state.cause.clone(),
         inbox_event_id: Some(state.inbox_event_id),
     }
@@ -89,37 +131,4 @@ fn version(
 /// Truncates to microseconds, as both engines store them.
 fn microseconds(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
-}
-
-fn item_json(item: &ObservedItem, known: &HashMap<String, KnownPrice>) -> Value {
-    json!({
-        "externalId": item.external_id,
-        "priceId": known.get(&item.price_external_id).and_then(|price| price.price_id),
-        "priceExternalId": item.price_external_id,
-        "quantity": item.quantity,
-        "metered": item.metered,
-        "currency": item.currency,
-        "unitAmountMinor": item.unit_amount_minor,
-        "interval": item.interval,
-        "intervalCount": item.interval_count,
-    })
-}
-
-/// Returns the discount, a list of several, or `None` if there is none.
-fn discount_json(discounts: &[ObservedDiscount]) -> Option<Value> {
-    let one = |discount: &ObservedDiscount| {
-        json!({
-            "couponExternalId": discount.coupon_external_id,
-            "duration": discount.duration,
-            "percentBasisPoints": discount.percent_basis_points,
-            "amountOffMinor": discount.amount_off_minor,
-            "startsAt": discount.starts_at,
-            "endsAt": discount.ends_at,
-        })
-    };
-    match discounts {
-        [] => None,
-        [discount] => Some(one(discount)),
-        several => Some(several.iter().map(one).collect()),
-    }
 }

@@ -1,10 +1,19 @@
 //! Projects subscriptions at the payment providers, present and past, to our rows.
 
 mod arr;
+#[cfg(test)]
+mod arr_tests;
+mod discount;
+mod discounts;
 mod history;
+mod json;
 mod observed;
 mod plan;
 mod present;
+mod pricing;
+mod scheduled;
 
-pub use observed::{ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription};
+pub use discount::{DiscountOff, DiscountTerms, ObservedDiscount};
+pub use observed::{ObservedChange, ObservedItem, ObservedPlannedItem, ObservedState, ObservedSubscription};
 pub use present::{note_first_payment, project_subscription};
+pub use pricing::{Package, Pricing, Tier};

@@ -1,7 +1,10 @@
 //! A subscription as a payment provider has it, independent of the provider.
 
+use super::discount::ObservedDiscount;
+use super::pricing::{Package, Pricing};
 use crate::plans::PriceInterval;
-use crate::subscriptions::values::{DiscountDuration, ScheduledChangeKind, SubscriptionStatus};
+use crate::subscriptions::exact::Exact;
+use crate::subscriptions::values::{ScheduledChangeKind, SubscriptionStatus};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -17,6 +20,8 @@ pub struct ObservedSubscription {
     pub customer_external_id: Option<String>,
     /// Its status; `Paused` while the provider collects nothing.
     pub status: SubscriptionStatus,
+    /// The currency that it bills in: ISO 4217 code in upper case.
+    pub currency: Option<String>,
     /// Time of its start.
     pub started_at: DateTime<Utc>,
     /// Start and end of its trial.
@@ -56,20 +61,29 @@ pub struct ObservedItem {
     pub external_id: String,
     /// The price's id at the provider.
     pub price_external_id: String,
+    /// The id at the provider of the price's product.
+    pub product_external_id: Option<String>,
     /// Quantity; `None` if usage is metered.
     pub quantity: Option<i64>,
     /// True if usage is metered.
     pub metered: bool,
     /// Its current billing period.
     pub period: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// ISO 4217 code in upper case.
-    pub currency: String,
-    /// The price of one unit in minor units; `None` if it is not one whole amount.
-    pub unit_amount_minor: Option<i64>,
+    /// The price, in the subscription's currency.
+    pub pricing: Pricing,
+    /// The package in which units are sold; `None` if each unit is sold by itself.
+    pub package: Option<Package>,
     /// Unit of the billing period.
     pub interval: PriceInterval,
     /// Number of intervals in one period.
     pub interval_count: i64,
+}
+
+impl ObservedItem {
+    /// Returns its amount in one period, before discounts; `None` if it is not known.
+    pub(super) fn amount(&self) -> Option<Exact> {
+        self.pricing.amount(self.quantity.unwrap_or(1), self.package)
+    }
 }
 
 /// A scheduled change of a subscription.
@@ -79,9 +93,16 @@ pub struct ObservedChange {
     pub kind: ScheduledChangeKind,
     /// Time of the change.
     pub effective_at: DateTime<Utc>,
-    /// The id of the new price at the provider.
-    pub price_external_id: Option<String>,
-    /// The new quantity.
+    /// The items after the change; empty if they stay.
+    pub items: Vec<ObservedPlannedItem>,
+}
+
+/// An item of a subscription after a scheduled change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedPlannedItem {
+    /// The price's id at the provider.
+    pub price_external_id: String,
+    /// Quantity; `None` if the schedule does not state one.
     pub quantity: Option<i64>,
 }
 
@@ -94,9 +115,11 @@ pub struct ObservedState {
     pub status: SubscriptionStatus,
     /// True while nothing is collected.
     pub paused: bool,
+    /// The currency that it billed in: ISO 4217 code in upper case.
+    pub currency: Option<String>,
     /// Its items at that time.
     pub items: Vec<ObservedItem>,
-    /// Its discounts at that time.
+    /// Its discounts at that time, and those of its customer that begin while it is in force.
     pub discounts: Vec<ObservedDiscount>,
     /// The type of the event that caused it, such as `customer.subscription.updated`.
     pub cause: String,
@@ -104,19 +127,15 @@ pub struct ObservedState {
     pub inbox_event_id: Uuid,
 }
 
-/// A discount of a subscription.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedDiscount {
-    /// The coupon's id at the provider.
-    pub coupon_external_id: String,
-    /// Percentage off, in hundredths of a percent.
-    pub percent_basis_points: Option<i64>,
-    /// Amount off, in minor units.
-    pub amount_off_minor: Option<i64>,
-    /// Its duration.
-    pub duration: DiscountDuration,
-    /// Time of its start.
-    pub starts_at: Option<DateTime<Utc>>,
-    /// Time of its end.
-    pub ends_at: Option<DateTime<Utc>>,
+impl ObservedState {
+    /// Returns a sentence without its end on the first amount that is not known; `None` if all are.
+    pub fn unknown_amount(&self) -> Option<String> {
+        let item = self.items.iter().find(|item| !item.metered && item.amount().is_none());
+        let currency = self.currency.as_deref().unwrap_or("the subscription's currency");
+        let price =
+            item.map(|item| format!("The amount of the price {} in {currency} is not known", item.price_external_id));
+        let is_unknown = |discount: &&ObservedDiscount| !discount.is_known_in(currency);
+        let discount = self.discounts.iter().find(is_unknown).map(|discount| &discount.external_id);
+        price.or_else(|| Some(format!("The amount of the discount {} in {currency} is not known", discount?)))
+    }
 }

@@ -1,17 +1,19 @@
 //! The present state of a subscription.
 
+use super::discounts::project_discounts;
 use super::history::project_history;
 use super::observed::{ObservedState, ObservedSubscription};
 use super::plan::plan_item;
+use super::scheduled::project_scheduled;
 use crate::changes::{self, Change};
 use crate::db::{Mirror, Mirrored};
 use crate::error::Result;
 use crate::plans::{self, KnownPrice, ProductKind};
 use crate::subscriptions::store::mirror as store;
 use crate::subscriptions::trials::claim_trial;
-use crate::subscriptions::values::{ItemKind, ScheduledChangeKind};
+use crate::subscriptions::values::ItemKind;
 use chrono::{DateTime, Utc};
-use entity::{scheduled_changes, subscription_items, subscriptions};
+use entity::{subscription_items, subscriptions};
 use sea_orm::ActiveValue::Set;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -38,6 +40,7 @@ pub async fn project_subscription(
     let mut written = mirror.write::<subscriptions::Entity>(external_id, found, wanted).await?;
     written.changed |= project_items(mirror, &written.row, subscription, &known).await?;
     written.changed |= project_scheduled(mirror, &written.row, subscription, &known).await?;
+    written.changed |= project_discounts(mirror, &written.row, history).await?;
     written.changed |= project_history(mirror, &written.row, history, &known).await?;
     if written.row.trial_start.is_some() {
         claim_trial(mirror, &written.row).await?;
@@ -64,7 +67,8 @@ pub async fn note_first_payment(mirror: &mut Mirror<'_>, subscription_id: Uuid) 
 
 fn price_ids(subscription: &ObservedSubscription, history: &[ObservedState]) -> Vec<String> {
     let items = subscription.items.iter().chain(history.iter().flat_map(|state| &state.items));
-    let scheduled = subscription.scheduled.iter().filter_map(|change| change.price_external_id.as_ref());
+    let scheduled = subscription.scheduled.iter().flat_map(|change| &change.items);
+    let scheduled = scheduled.map(|item| &item.price_external_id);
     let mut ids: Vec<_> = items.map(|item| &item.price_external_id).chain(scheduled).cloned().collect();
     ids.sort_unstable();
     ids.dedup();
@@ -96,6 +100,7 @@ fn row(
         provider: Set(subscription.provider.to_owned()),
         external_id: Set(subscription.external_id.clone()),
         status: Set(subscription.status.to_string()),
+        currency: Set(or_known(&subscription.currency, |found| &found.currency)),
         started_at: Set(subscription.started_at.fixed_offset()),
         trial_start: Set(at(trial.map(|(start, _)| start))),
         trial_end: Set(at(trial.map(|(_, end)| end))),
@@ -173,55 +178,6 @@ async fn project_items(
     for (external_id, row) in before {
         store::delete_item(mirror.txn, row.id).await?;
         mirror.removed::<subscription_items::Entity>(&external_id, &row);
-        changed = true;
-    }
-    Ok(changed)
-}
-
-/// Updates the scheduled changes to those observed, and returns whether anything changed.
-async fn project_scheduled(
-    mirror: &mut Mirror<'_>,
-    subscription: &subscriptions::Model,
-    observed: &ObservedSubscription,
-    known: &HashMap<String, KnownPrice>,
-) -> Result<bool> {
-    let mut before = HashMap::new();
-    for row in store::scheduled(mirror.txn, subscription.id).await? {
-        before.insert((ScheduledChangeKind::parse(&row.kind)?, row.effective_at.to_utc()), row);
-    }
-    let name = |kind: ScheduledChangeKind, at: &DateTime<Utc>| {
-        format!("{}:{kind}@{}", subscription.external_id, at.to_rfc3339())
-    };
-    let mut changed = false;
-    let mut seen = Vec::new();
-    for change in &observed.scheduled {
-        let key = (change.kind, change.effective_at);
-        // The first of two changes with one kind and time counts.
-        if seen.contains(&key) {
-            continue;
-        }
-        let found = before.remove(&key);
-        let created_at = found.as_ref().map_or(mirror.txn.now().fixed_offset(), |found| found.created_at);
-        let price = change.price_external_id.as_ref().and_then(|id| known.get(id));
-        let wanted = scheduled_changes::ActiveModel {
-            id: Set(mirror.txn.new_id()),
-            account_id: Set(subscription.account_id),
-            subscription_id: Set(subscription.id),
-            kind: Set(change.kind.to_string()),
-            effective_at: Set(change.effective_at.fixed_offset()),
-            product_version_id: Set(price.map(|price| price.product_version_id)),
-            price_id: Set(price.and_then(|price| price.price_id)),
-            price_external_id: Set(change.price_external_id.clone()),
-            quantity: Set(change.quantity.map(|quantity| quantity.max(0))),
-            created_at: Set(created_at),
-        };
-        let name = name(change.kind, &change.effective_at);
-        changed |= mirror.write::<scheduled_changes::Entity>(&name, found, wanted).await?.changed;
-        seen.push(key);
-    }
-    for ((kind, at), row) in before {
-        store::delete_scheduled(mirror.txn, row.id).await?;
-        mirror.removed::<scheduled_changes::Entity>(&name(kind, &at), &row);
         changed = true;
     }
     Ok(changed)

@@ -1,5 +1,6 @@
 //! Every query on subscriptions and their history.
 
+pub(super) mod discounts;
 pub(super) mod mirror;
 pub(super) mod trials;
 

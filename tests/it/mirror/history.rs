@@ -75,7 +75,7 @@ async fn an_unknown_price_gives_nothing_until_it_is_known(test: &TestApp) {
     let found = row().await;
     assert_eq!((found.product_version_id, found.price_id), (None, None));
     // Its amount is known all the same.
-    assert_eq!(versions(test).await.last().unwrap().arr_minor, 69_600);
+    assert_eq!(versions(test).await.last().unwrap().arr_minor, Some(69_600));
     for price in prices("") {
         apply(test, account, &Observed::Price(price)).await;
     }
@@ -93,6 +93,7 @@ async fn an_unknown_price_gives_nothing_until_it_is_known(test: &TestApp) {
     let expected = [
         ("scheduled_changes", "sub:cancel@2025-08-30T00:00:00.123456+00:00"),
         ("scheduled_changes", "sub:plan_change@2025-07-31T00:00:00.123456+00:00"),
+        ("subscription_discounts", "sub:di"),
         ("subscription_items", "si_1"),
         ("subscription_items", "si_3"),
     ];

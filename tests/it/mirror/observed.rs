@@ -11,8 +11,8 @@ use tollgate::payments::{
 };
 use tollgate::plans::{ObservedPrice, ObservedProduct, PriceInterval, ProductKind};
 use tollgate::subscriptions::{
-    DiscountDuration, ObservedChange, ObservedDiscount, ObservedItem, ObservedState, ObservedSubscription,
-    ScheduledChangeKind, SubscriptionStatus,
+    DiscountDuration, DiscountOff, DiscountScope, DiscountTerms, Exact, ObservedChange, ObservedDiscount, ObservedItem,
+    ObservedPlannedItem, ObservedState, ObservedSubscription, Pricing, ScheduledChangeKind, SubscriptionStatus,
 };
 use uuid::Uuid;
 
@@ -152,15 +152,16 @@ pub(crate) fn prices(name: &str) -> impl Iterator<Item = ObservedPrice> {
     .into_iter()
 }
 
-fn item(name: &str, id: &str, price: &str, amount: Option<i64>, month: i64) -> ObservedItem {
+fn item(name: &str, id: &str, price: &str, amount: i128, month: i64) -> ObservedItem {
     ObservedItem {
         external_id: format!("{id}{name}"),
         price_external_id: format!("{price}{name}"),
         quantity: Some(2),
         metered: false,
         period: Some((at(month * 720), at(month * 720 + 720))),
-        currency: "USD".to_owned(),
-        unit_amount_minor: amount,
+        product_external_id: Some(format!("prod_{price}{name}")),
+        pricing: Pricing::PerUnit(Exact::from_integer(amount)),
+        package: None,
         interval: PriceInterval::Month,
         interval_count: 1,
     }
@@ -170,19 +171,22 @@ fn item(name: &str, id: &str, price: &str, amount: Option<i64>, month: i64) -> O
 pub(crate) fn subscription(name: &str, event: Uuid) -> Observed {
     let id = |id: &str| format!("{id}{name}");
     let discount = ObservedDiscount {
-        coupon_external_id: id("coupon"),
-        percent_basis_points: Some(2_000),
-        amount_off_minor: None,
-        duration: DiscountDuration::Repeating,
+        external_id: id("di"),
+        scope: DiscountScope::Subscription,
+        item_external_id: None,
+        products: None,
+        coupon_external_id: Some(id("coupon")),
+        terms: Some(DiscountTerms { duration: DiscountDuration::Repeating, off: DiscountOff::Part(Exact::new(1, 5)) }),
         starts_at: Some(at(1)),
         ends_at: Some(at(60)),
     };
-    let before = vec![item(name, "si_1", "basic", Some(900), 0), item(name, "si_2", "unheard", Some(50), 0)];
-    let now = vec![item(name, "si_3", "seats", None, 1), item(name, "si_1", "pro_new", Some(2_900), 1)];
+    let before = vec![item(name, "si_1", "basic", 900, 0), item(name, "si_2", "unheard", 50, 0)];
+    let now = vec![item(name, "si_3", "seats", 0, 1), item(name, "si_1", "pro_new", 2_900, 1)];
     let state = |hours: i64, status, items: &Vec<ObservedItem>, cause: &str| ObservedState {
         effective_at: at(hours),
         status,
         paused: false,
+        currency: Some("USD".to_owned()),
         items: items.clone(),
         discounts: vec![discount.clone()],
         cause: cause.to_owned(),
@@ -198,6 +202,7 @@ pub(crate) fn subscription(name: &str, event: Uuid) -> Observed {
         external_id: id("sub"),
         customer_external_id: Some(id("cus")),
         status: SubscriptionStatus::Active,
+        currency: Some("USD".to_owned()),
         started_at: at(1),
         trial: Some((at(1), at(50))),
         cancel_at: Some(at(2_160)),
@@ -211,17 +216,11 @@ pub(crate) fn subscription(name: &str, event: Uuid) -> Observed {
         metadata: json!({"user_id": "someone", "note": "a\0b"}),
         items: now,
         scheduled: vec![
-            ObservedChange {
-                kind: ScheduledChangeKind::Cancel,
-                effective_at: at(2_160),
-                price_external_id: None,
-                quantity: None,
-            },
+            ObservedChange { kind: ScheduledChangeKind::Cancel, effective_at: at(2_160), items: Vec::new() },
             ObservedChange {
                 kind: ScheduledChangeKind::PlanChange,
                 effective_at: at(1_440),
-                price_external_id: Some(id("basic")),
-                quantity: Some(1),
+                items: vec![ObservedPlannedItem { price_external_id: id("basic"), quantity: Some(1) }],
             },
         ],
         created_at: at(1),
@@ -349,12 +348,8 @@ pub(crate) fn earlier(newest: &Observed) -> Option<Observed> {
         Observed::Subscription(it, history) => {
             let mut items = history[0].items.clone();
             items[0].quantity = Some(9);
-            let scheduled = vec![ObservedChange {
-                kind: ScheduledChangeKind::Pause,
-                effective_at: at(1_440),
-                price_external_id: None,
-                quantity: None,
-            }];
+            let scheduled =
+                vec![ObservedChange { kind: ScheduledChangeKind::Pause, effective_at: at(1_440), items: Vec::new() }];
             let wrong =
                 ObservedState { status: SubscriptionStatus::Incomplete, items: items.clone(), ..history[0].clone() };
             let before = ObservedSubscription {

@@ -37,6 +37,7 @@ pub(super) async fn rows(db: &DatabaseConnection, name: &str, (account, event): 
         provider_prices,
         subscriptions,
         subscription_items,
+        subscription_discounts,
         scheduled_changes,
         coupons,
         promo_codes,
@@ -61,8 +62,15 @@ pub(super) async fn rows(db: &DatabaseConnection, name: &str, (account, event): 
     for (table, rows) in tables {
         for mut row in rows {
             row.retain(|column, _| !RECORDED.contains(&column.as_str()));
-            if ["products", "product_versions", "subscription_items", "scheduled_changes", "credit_grants"]
-                .contains(&table)
+            if [
+                "products",
+                "product_versions",
+                "subscription_items",
+                "subscription_discounts",
+                "scheduled_changes",
+                "credit_grants",
+            ]
+            .contains(&table)
             {
                 row.retain(|column, _| !["created_at", "published_at"].contains(&column.as_str()));
             }

@@ -3,6 +3,7 @@
 mod app;
 pub(crate) mod chores;
 pub(crate) mod company;
+mod discounts;
 pub(crate) mod gifts;
 mod introspection;
 pub(crate) mod licences;

@@ -1,5 +1,6 @@
 //! Rows that no mutation makes yet, as the providers' events will make them.
 
+use super::discounts;
 use chrono::TimeDelta;
 use entity::*;
 use sea_orm::ActiveValue::Set;
@@ -151,7 +152,7 @@ async fn subscription(
     event: Uuid,
 ) -> Vec<(&'static str, Uuid)> {
     let (db, at) = (app.db.schema(), app.now().fixed_offset());
-    let [subscription, item, state] = std::array::from_fn(|_| app.new_id());
+    let [subscription, item] = std::array::from_fn(|_| app.new_id());
     let end = at + TimeDelta::days(30);
     let row = subscriptions::ActiveModel {
         id: Set(subscription),
@@ -190,6 +191,22 @@ async fn subscription(
         created_at: Set(at),
     };
     subscription_items::Entity::insert(row).exec_without_returning(db).await.unwrap();
+    let state = state(app, account, subscription, (version, event)).await;
+    let change = scheduled(app, account, subscription).await;
+    let discounted = discounts::rows(app, account, subscription, state).await;
+    let mut rows = vec![
+        ("Subscription", subscription),
+        ("SubscriptionItem", item),
+        ("SubscriptionVersion", state),
+        ("ScheduledChange", change),
+    ];
+    rows.extend(discounted);
+    rows
+}
+
+/// Its only state.
+async fn state(app: &App, account: Uuid, subscription: Uuid, (version, event): (Uuid, Uuid)) -> Uuid {
+    let (state, db, at) = (app.new_id(), app.db.schema(), app.now().fixed_offset());
     let row = subscription_versions::ActiveModel {
         id: Set(state),
         account_id: Set(account),
@@ -201,20 +218,14 @@ async fn subscription(
         product_version_id: Set(Some(version)),
         items: Set(json!([])),
         currency: Set(Some("USD".to_owned())),
-        arr_minor: Set(10_800),
-        discounted_arr_minor: Set(10_800),
+        arr_minor: Set(Some(10_800)),
+        discounted_arr_minor: Set(Some(9_720)),
         cause: text("created"),
         inbox_event_id: Set(Some(event)),
         ..Default::default()
     };
     subscription_versions::Entity::insert(row).exec_without_returning(db).await.unwrap();
-    let change = scheduled(app, account, subscription).await;
-    vec![
-        ("Subscription", subscription),
-        ("SubscriptionItem", item),
-        ("SubscriptionVersion", state),
-        ("ScheduledChange", change),
-    ]
+    state
 }
 
 /// Its end, which is to come.
