@@ -8,6 +8,8 @@ pub(crate) mod ending;
 pub(crate) mod payments;
 pub(crate) mod pending;
 pub(crate) mod periods;
+pub(crate) mod phase_effects;
+pub(crate) mod phases;
 pub(crate) mod portal;
 pub(crate) mod previews;
 pub(crate) mod schedules;

@@ -2,14 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::changes::{ChangeOptions, change_items};
-use crate::billing::ending;
-use crate::error::{StripeResult, invalid_request, missing_parameter, not_found};
-use crate::objects::items;
-use crate::objects::subscriptions::{find_price, first_item, new_item, parse_items_keeping};
-use crate::params::{Params, bracketed};
+use crate::billing::{ending, phase_effects, phases};
+use crate::error::{StripeResult, invalid_request};
+use crate::params::Params;
 use crate::store::{Store, list, number, text};
-use crate::terms::period_end;
 
 /// Handles `POST /v1/subscription_schedules`.
 pub(crate) fn create(store: &mut Store, params: &Params) -> StripeResult<Value> {
@@ -24,21 +20,22 @@ pub(crate) fn create(store: &mut Store, params: &Params) -> StripeResult<Value> 
         let message = "You cannot migrate a subscription that is not active to a schedule.";
         return Err(invalid_request("", "from_subscription", message));
     }
-    let first = first_item(&subscription);
-    let (start, end) = (number(first, "current_period_start"), number(first, "current_period_end"));
-    let items: Vec<Value> = list(&subscription["items"]["data"])
-        .iter()
-        .map(|item| phase_item(item["price"]["id"].as_str().unwrap_or_default(), number(item, "quantity")))
-        .collect();
+    let phase = phases::of_subscription(&subscription);
     let schedule = json!({
         "id": store.new_id("sub_sched_"), "object": "subscription_schedule", "application": null,
         "billing_mode": {"type": "classic", "updated_at": null}, "canceled_at": null, "completed_at": null,
-        "created": store.now, "current_phase": {"end_date": end, "start_date": start},
+        "created": store.now,
+        "current_phase": {"end_date": phase["end_date"], "start_date": phase["start_date"]},
         "customer": subscription["customer"],
-        "default_settings": {"billing_cycle_anchor": "automatic", "collection_method": "charge_automatically",
-            "default_payment_method": null, "description": null},
+        "default_settings": {"application_fee_percent": null,
+            "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null},
+            "billing_cycle_anchor": "automatic", "billing_thresholds": null,
+            "collection_method": subscription["collection_method"],
+            "default_payment_method": subscription["default_payment_method"], "description": subscription["description"],
+            "invoice_settings": {"account_tax_ids": null, "days_until_due": null, "issuer": {"type": "self"}},
+            "on_behalf_of": null, "transfer_data": null},
         "end_behavior": "release", "livemode": false, "metadata": params.metadata("metadata"),
-        "phases": [phase(&subscription, &json!(items), start, end, "create_prorations")], "released_at": null,
+        "phases": [phase], "released_at": null,
         "released_subscription": null, "status": "active", "subscription": id, "test_clock": null,
     });
     let schedule = store.create("subscription_schedule.created", schedule);
@@ -47,95 +44,32 @@ pub(crate) fn create(store: &mut Store, params: &Params) -> StripeResult<Value> 
     Ok(schedule)
 }
 
-fn phase_item(price: &str, quantity: i64) -> Value {
-    json!({"billing_thresholds": null, "discounts": [], "metadata": {}, "plan": price, "price": price,
-        "quantity": quantity, "tax_rates": []})
-}
-
-fn phase(subscription: &Value, items: &Value, start: i64, end: i64, proration: &str) -> Value {
-    json!({
-        "add_invoice_items": [], "application_fee_percent": null, "billing_cycle_anchor": null,
-        "billing_thresholds": null, "collection_method": null, "currency": subscription["currency"],
-        "default_payment_method": null, "default_tax_rates": [], "description": null, "discounts": [],
-        "end_date": end, "invoice_settings": null, "items": items, "metadata": {}, "on_behalf_of": null,
-        "proration_behavior": proration, "start_date": start, "transfer_data": null, "trial_end": null,
-    })
-}
-
 /// Handles `POST /v1/subscription_schedules/{id}`.
 pub(crate) fn update(store: &mut Store, id: &str, params: &Params) -> StripeResult<Value> {
-    params.allow_only(&[
-        "phases.*.items.*.price",
-        "phases.*.items.*.quantity",
-        "phases.*.start_date",
-        "phases.*.end_date",
-        "phases.*.iterations",
-        "phases.*.proration_behavior",
-        "phases.*.metadata.*",
-        "end_behavior",
-        "proration_behavior",
-        "metadata.*",
-    ])?;
+    let mut known: Vec<String> = phases::PARAMS.iter().map(|name| format!("phases.*.{name}")).collect();
+    known.extend(["end_behavior", "proration_behavior", "metadata.*"].map(str::to_owned));
+    params.allow_only(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
     let schedule = find_running(store, id)?;
     let end_behavior = params.one_of("end_behavior", &["release", "cancel"])?;
-    let phases = if params.has("phases") { Some(phases(store, &schedule, params)?) } else { None };
+    let phases = if params.has("phases") { Some(phases::parse(store, &schedule, params)?) } else { None };
     let now = store.now;
-    Ok(store.update(id, "subscription_schedule.updated", |schedule| {
+    let current =
+        phases.as_ref().and_then(|phases| phases.iter().find(|phase| number(phase, "end_date") > now)).cloned();
+    store.update(id, "subscription_schedule.updated", |schedule| {
         params.write_metadata("metadata", &mut schedule["metadata"]);
         if let Some(end_behavior) = end_behavior {
             schedule["end_behavior"] = json!(end_behavior);
         }
         if let Some(phases) = phases {
-            let current = phases.iter().find(|phase| number(phase, "end_date") > now).cloned().unwrap_or_default();
+            let current = current.clone().unwrap_or_default();
             schedule["current_phase"] = json!({"end_date": current["end_date"], "start_date": current["start_date"]});
             schedule["phases"] = json!(phases);
         }
-    }))
-}
-
-fn phases(store: &Store, schedule: &Value, params: &Params) -> StripeResult<Vec<Value>> {
-    let subscription = store.get(text(schedule, "subscription")).clone();
-    let kept: Vec<&Value> = list(&schedule["phases"][0]["items"]).iter().map(|item| &item["price"]).collect();
-    let count = params.list("phases").len();
-    let mut start = number(&schedule["phases"][0], "start_date");
-    let mut phases = Vec::new();
-    for at in 0..count {
-        let begin = format!("phases.{at}.start_date");
-        match (params.number(&begin)?, at) {
-            (Some(own), 0) if list(&schedule["phases"]).iter().all(|phase| number(phase, "start_date") != own) => {
-                let message = "You can not modify the start date of the current phase.";
-                return Err(invalid_request("", &bracketed(&begin), message));
-            }
-            (None, 0) => return Err(missing_parameter(&bracketed(&begin))),
-            (Some(own), 1..) if own != start => {
-                let message = "The start date of a phase has to be the end date of the phase before.";
-                return Err(invalid_request("", &bracketed(&begin), message));
-            }
-            (own, _) => start = own.unwrap_or(start),
-        }
-        let items = parse_items_keeping(store, params, &format!("phases.{at}.items"), &kept)?;
-        let ends = format!("phases.{at}.end_date");
-        let end = match (params.number(&ends)?, params.number(&format!("phases.{at}.iterations"))?) {
-            (Some(end), _) => end,
-            (None, iterations) if iterations.is_some() || at + 1 == count => {
-                (0..iterations.unwrap_or(1)).fold(start, |end, _| period_end(end, end, &items[0].0["recurring"]))
-            }
-            _ => return Err(missing_parameter(&bracketed(&ends))),
-        };
-        if end <= start {
-            return Err(invalid_request(
-                "",
-                &bracketed(&ends),
-                "The end date of a phase has to be after its start date.",
-            ));
-        }
-        let prorations = ["create_prorations", "always_invoice", "none"];
-        let proration = params.one_of(&format!("phases.{at}.proration_behavior"), &prorations)?;
-        let items = items.iter().map(|(price, quantity)| phase_item(text(price, "id"), *quantity)).collect();
-        phases.push(phase(&subscription, &items, start, end, proration.unwrap_or("create_prorations")));
-        start = end;
+    });
+    if let Some(current) = current {
+        phase_effects::bring_into_force(store, text(&schedule, "subscription"), &current)?;
     }
-    Ok(phases)
+    Ok(store.get(id).clone())
 }
 
 fn find_running(store: &Store, id: &str) -> StripeResult<Value> {
@@ -196,49 +130,7 @@ pub(crate) fn advance(store: &mut Store, id: &str) {
     store.update(id, "subscription_schedule.updated", |schedule| {
         schedule["current_phase"] = json!({"end_date": next["end_date"], "start_date": next["start_date"]});
     });
-    if let Err(refusal) = begin_phase(store, &subscription, &next) {
+    if let Err(refusal) = phase_effects::begin(store, &subscription, &next) {
         tracing::warn!(id, reason = refusal.message(), "a phase could not begin");
     }
-}
-
-fn begin_phase(store: &mut Store, id: &str, phase: &Value) -> StripeResult<()> {
-    let before = store.get(id).clone();
-    if before.is_null() {
-        return Err(not_found("subscription", id, ""));
-    }
-    let old = list(&before["items"]["data"]).to_vec();
-    let mut changed = Vec::new();
-    for (at, entry) in list(&phase["items"]).iter().enumerate() {
-        let price = find_price(store, text(entry, "price"), "price")?;
-        let kept = old.get(at).map(|item| text(item, "id").to_owned());
-        let item_id = kept.unwrap_or_else(|| store.new_id("si_"));
-        changed.push(new_item(store, &item_id, id, &price, number(entry, "quantity")));
-    }
-    let now = store.now;
-    if number(&old[0], "current_period_end") == now {
-        // The renewal that follows bills the new items in full.
-        replace_before_renewal(store, id, changed, &old);
-        store.emit_update("customer.subscription.updated", id, &before);
-        return Ok(());
-    }
-    let proration = match text(phase, "proration_behavior") {
-        "none" => "none",
-        "always_invoice" => "always_invoice",
-        _ => "create_prorations",
-    };
-    let options = ChangeOptions { proration, behavior: "allow_incomplete", at: now, off_session: true };
-    change_items(store, &before, changed, &options).map(|_| ())
-}
-
-fn replace_before_renewal(store: &mut Store, id: &str, new: Vec<Value>, old: &[Value]) {
-    let now = store.now;
-    let (start, end) = (old[0]["current_period_start"].clone(), old[0]["current_period_end"].clone());
-    items::replace(store, id, new, now, false);
-    // If the interval differs, a new period has begun, which is the renewal's task.
-    store.edit(id, |subscription| {
-        items::for_each(subscription, |item| {
-            item["current_period_start"] = start.clone();
-            item["current_period_end"] = end.clone();
-        });
-    });
 }

@@ -37,6 +37,8 @@ pub(crate) fn reply(world: &mut World, request: &SeenRequest) -> Reply {
 /// Returns the reply for a failure at Stripe.
 pub(crate) fn server_error(world: &mut World, status: u16) -> Reply {
     let (kind, code) = match status {
+        401 => ("invalid_request_error", "api_key_expired"),
+        403 => ("invalid_request_error", "more_permissions_required"),
         409 => ("invalid_request_error", "lock_timeout"),
         429 => ("invalid_request_error", "rate_limit"),
         _ => ("api_error", ""),

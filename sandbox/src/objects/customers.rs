@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::error::StripeResult;
+use crate::error::{StripeResult, invalid_request};
 use crate::objects::cards;
 use crate::params::Params;
 use crate::store::Store;
@@ -20,6 +20,7 @@ pub(crate) fn create(store: &mut Store, params: &Params) -> StripeResult<Value> 
         "payment_method",
         "invoice_settings.default_payment_method",
     ])?;
+    check_email(params)?;
     let id = insert(store, params.metadata("metadata"), |customer| set_fields(customer, params));
     if let Some(name) = params.text("payment_method") {
         cards::resolve(store, name, Some(&id), "payment_method")?;
@@ -45,6 +46,19 @@ pub(crate) fn insert(store: &mut Store, metadata: Value, adjust: impl FnOnce(&mu
     adjust(&mut customer);
     store.insert(customer);
     id
+}
+
+/// Rejects an address that is none.
+fn check_email(params: &Params) -> StripeResult<()> {
+    let Some(email) = params.text("email") else { return Ok(()) };
+    let is_address = email.len() <= 512
+        && email.is_ascii()
+        && !email.contains(char::is_whitespace)
+        && email
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
+    let rejected = || invalid_request("email_invalid", "email", &format!("Invalid email address: {email}"));
+    if is_address { Ok(()) } else { Err(rejected()) }
 }
 
 fn set_fields(customer: &mut Value, params: &Params) {
@@ -77,6 +91,7 @@ pub(crate) fn update(store: &mut Store, id: &str, params: &Params) -> StripeResu
         "invoice_settings.default_payment_method",
     ])?;
     let before = store.find("customer", id, "")?;
+    check_email(params)?;
     set_method(store, id, params)?;
     store.edit(id, |customer| {
         set_fields(customer, params);

@@ -157,6 +157,15 @@ pub(crate) fn void(store: &mut Store, id: &str) {
         invoice["status_transitions"]["voided_at"] = json!(now);
     });
     store.emit("invoice.voided", id);
+    // A subscription that waits for this payment ends with it.
+    let subscription = subscription_of(store.get(id)).to_owned();
+    let waiting = store.get(&subscription);
+    if waiting["status"] == "incomplete" && waiting["latest_invoice"] == id {
+        store.update(&subscription, "customer.subscription.updated", |subscription| {
+            subscription["status"] = json!("incomplete_expired");
+            subscription["ended_at"] = json!(now);
+        });
+    }
 }
 
 /// Ends the retries of a subscription's open invoices.

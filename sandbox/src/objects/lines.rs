@@ -5,12 +5,21 @@ use serde_json::{Value, json};
 use crate::store::{Store, list, number, text};
 use crate::terms::{amount_off, prorate};
 
-/// Returns the discounts of a subscription that have not ended, each with its coupon.
+/// Returns the discounts of a subscription and of its items that have not ended, each with its coupon. In the coupon of an
+/// item's discount, `subscription_item` names the item.
 pub(crate) fn active_discounts(store: &Store, subscription: &Value) -> Vec<(String, Value)> {
-    let ids = list(&subscription["discounts"]).iter().filter_map(Value::as_str);
+    let of_items = list(&subscription["items"]["data"]).iter().flat_map(|item| list(&item["discounts"]));
+    let ids = of_items.chain(list(&subscription["discounts"])).filter_map(Value::as_str);
     let running =
         ids.map(|id| store.get(id)).filter(|discount| discount["end"].as_i64().is_none_or(|end| end > store.now));
-    running.map(|discount| (text(discount, "id").to_owned(), store.get(text(discount, "coupon")).clone())).collect()
+    let with_coupon = running.map(|discount| {
+        let mut coupon = store.get(text(discount, "coupon")).clone();
+        if !discount["subscription_item"].is_null() {
+            coupon["subscription_item"] = discount["subscription_item"].clone();
+        }
+        (text(discount, "id").to_owned(), coupon)
+    });
+    with_coupon.collect()
 }
 
 /// Returns the price of an item for one period before discounts.
@@ -18,16 +27,17 @@ pub(crate) fn full_amount(item: &Value) -> i64 {
     number(&item["price"], "unit_amount").saturating_mul(item["quantity"].as_i64().unwrap_or(1))
 }
 
-fn applies_to(coupon: &Value, product: &Value) -> bool {
+fn applies_to(coupon: &Value, product: &Value, item: &Value) -> bool {
     let products = list(&coupon["applies_to"]["products"]);
-    products.is_empty() || products.contains(product)
+    let only = &coupon["subscription_item"];
+    (products.is_empty() || products.contains(product)) && (only.is_null() || only == item)
 }
 
 /// Returns the price of an item for one period less lasting percentage discounts, the base of prorations.
 fn net_amount(store: &Store, subscription: &Value, item: &Value) -> i64 {
     let lasting = active_discounts(store, subscription).into_iter().map(|(_, coupon)| coupon);
     let lasting = lasting.filter(|coupon| coupon["amount_off"].is_null() && coupon["duration"] != "once");
-    let lasting = lasting.filter(|coupon| applies_to(coupon, &item["price"]["product"]));
+    let lasting = lasting.filter(|coupon| applies_to(coupon, &item["price"]["product"], &item["id"]));
     lasting.fold(full_amount(item), |amount, coupon| amount - amount_off(&coupon, amount))
 }
 
@@ -105,7 +115,8 @@ pub(crate) fn apply_discounts(lines: &mut [Value], discounts: &[(String, Value)]
     for (id, coupon) in discounts {
         let mut sum = 0;
         for line in lines.iter_mut().filter(|line| line["discountable"] == true) {
-            if !applies_to(coupon, &line["pricing"]["price_details"]["product"]) {
+            let item = &line["parent"]["subscription_item_details"]["subscription_item"];
+            if !applies_to(coupon, &line["pricing"]["price_details"]["product"], item) {
                 continue;
             }
             let off = list(&line["discount_amounts"]).iter().map(|off| number(off, "amount")).sum::<i64>();

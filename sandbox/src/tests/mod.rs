@@ -4,6 +4,7 @@ mod billing;
 mod changes;
 mod checkout;
 mod pages;
+mod phases;
 mod requests;
 
 use std::collections::HashMap;
