@@ -8,6 +8,8 @@ pub mod config;
 pub mod money;
 
 // Infrastructure: knows no feature.
+pub mod detached;
+
 pub mod providers;
 pub mod auth;
 pub mod db;

@@ -6,7 +6,7 @@ use crate::changes::PurgeChanges;
 use crate::credits::ExpireCredits;
 use crate::inbox::{ApplyObject, ReapplyPrice, ReconcileEvents, ReconcileList, SweepObjects, WakeWaiting};
 use crate::jobs::{PurgeIdempotencyKeys, Worker};
-use crate::outbox::FinishCall;
+use crate::outbox::FinishCalls;
 use chrono::TimeDelta;
 
 /// Returns the worker of `tollgate serve`.
@@ -16,12 +16,12 @@ pub fn worker() -> Worker {
         .on_demand::<ReapplyPrice>()
         .on_demand::<UserAppeared>()
         .on_demand::<ReconcileList>()
-        .on_demand::<FinishCall>()
         .on_demand::<PublishPlan>()
         .on_demand::<PushPlan>()
         .every::<ReconcileEvents>(TimeDelta::hours(1))
         .every::<SweepObjects>(TimeDelta::days(1))
         .every::<WakeWaiting>(TimeDelta::minutes(1))
+        .every::<FinishCalls>(TimeDelta::minutes(1))
         .every::<ExpireCredits>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
         .every::<PurgeChanges>(TimeDelta::hours(1))

@@ -40,6 +40,7 @@ pub struct Model {
     pub settled_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(column_type = "Text", nullable)]
     pub error_param: Option<String>,
+    pub due_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<Option<super::accounts::Entity>>,
 }

@@ -23,6 +23,7 @@ mod m0016_outbox_param;
 mod m0017_gifts;
 mod m0018_discounts;
 mod m0020_exact_money;
+mod m0022_outbox_due;
 mod runner;
 mod table;
 
@@ -65,6 +66,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0017_gifts),
         change!(m0018_discounts),
         change!(m0020_exact_money),
+        change!(m0022_outbox_due),
     ]
 }
 

@@ -41,7 +41,7 @@ pub use pause::{Pause, pause_subscription, resume_subscription};
 pub use preview::{Preview, PreviewLine, preview_plan_change};
 pub use promo_code::{PromoCodeUse, apply_promo_code};
 pub use redeem_gift::{Redeemed, redeem_gift};
-pub use refund::{Approval, approve_refund};
+pub use refund::{Approval, approve_refund, deny_refund};
 pub use replacement::PlanChange;
 pub use schedule::undo_scheduled_change;
 pub use subscribe::{Confirmable, NewSubscription, create_subscription};

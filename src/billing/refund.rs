@@ -1,11 +1,11 @@
-//! Approving a refund, which Stripe carries out.
+//! Approving a refund, which Stripe carries out, and denying one.
 
 use super::kernel::{StripeAction, metadata_of};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
-use crate::outbox::{Operation, ProviderRequest};
-use crate::payments;
+use crate::outbox::{self, Operation, ProviderRequest};
+use crate::payments::{self, Denial};
 use crate::providers::stripe::amount_of;
 use entity::refunds::Model;
 use serde::Serialize;
@@ -46,4 +46,13 @@ pub async fn approve_refund(app: &App, viewer: &Viewer, approval: Approval, key:
     });
     answer.await?;
     payments::refund(app, approval.refund_id).await
+}
+
+/// Denies a requested refund, or fails an approved one that Stripe has not carried out: one whose request was given up or
+/// has no known outcome, or is kept because Stripe does not answer.
+pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) -> Result<Model> {
+    let withdraw: payments::Withdraw = |txn, refund| {
+        Box::pin(outbox::withdraw(txn, refund.account_id, Operation::CreateRefund, "tollgate_refund", refund.id))
+    };
+    payments::deny_refund(app, viewer, denial, key, withdraw).await
 }

@@ -81,6 +81,8 @@ pub(super) async fn accept(
     let (end, ended) = oneshot::channel::<()>();
     let serving = async {
         server.serve(listener, stop, limit).await;
+        // Mutations whose clients are gone are no running requests.
+        app.detached.finish(limit).await;
         drop(end);
     };
     let ended = ended.map(drop).shared();

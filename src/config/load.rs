@@ -97,7 +97,7 @@ impl Config {
 /// Reads all settings, with placeholders for those that are wrong.
 fn read(reader: &mut Reader) -> Config {
     let environment = values::environment(reader);
-    Config {
+    let config = Config {
         environment,
         listen: network::listen(reader),
         database: database::database(reader),
@@ -115,6 +115,23 @@ fn read(reader: &mut Reader) -> Config {
         live: serving::live(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),
         log: serving::log(reader),
+    };
+    check_patience(reader, &config);
+    config
+}
+
+/// Refuses a wait for mutations that ends before Stripe's answer can be known, so that no caller is told of a failure
+/// while the change is made.
+fn check_patience(reader: &mut Reader, config: &Config) {
+    let (stripe, wait) = (&config.providers.stripe, config.limits.mutation_timeout);
+    let longest = stripe.longest_request();
+    if stripe.api_key.is_some() && wait <= longest {
+        let rule = format!(
+            "A change at Stripe takes up to {} ms: three tries of stripe_api_timeout_ms, and two pauses. Set it to more \
+             than that, or lower stripe_api_timeout_ms.",
+            longest.as_millis(),
+        );
+        reader.mistake("mutation_timeout_ms", Some(&wait.as_millis().to_string()), rule);
     }
 }
 

@@ -24,6 +24,6 @@ pub use jwt::{JwksSource, JwtAlgorithm, JwtConfig, JwtKeys};
 pub use load::{Config, ConfigErrors};
 pub(crate) use network::is_loopback;
 pub use network::{CorsOrigins, OutgoingConfig, ProxyConfig};
-pub use providers::{PaddleConfig, Providers, StripeConfig};
+pub use providers::{PaddleConfig, Providers, STRIPE_MAX_PAUSE, STRIPE_TRIES, StripeConfig};
 pub use serving::{Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat, TransportConfig};
 pub use values::{Environment, Secret};

@@ -1,5 +1,6 @@
 //! The settings of the payment providers.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use url::Url;
@@ -7,6 +8,11 @@ use url::Url;
 use super::network::is_loopback;
 use super::read::Reader;
 use super::values::{Environment, Secret};
+
+/// The number of times that a request to Stripe is tried.
+pub const STRIPE_TRIES: u32 = 3;
+/// The longest pause between two tries that Stripe may ask for.
+pub const STRIPE_MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Minimum length of a webhook secret; the providers issue longer ones.
 const SECRET_MIN_BYTES: usize = 16;
@@ -37,8 +43,21 @@ pub struct StripeConfig {
     pub api_key: Option<Secret>,
     /// The URL of Stripe's API, without a path.
     pub api_base: Url,
-    /// Time limit for one request.
+    /// Time limit for one try of a request.
     pub api_timeout: Duration,
+    /// Operations that reach Stripe in a minute, for each caller.
+    pub operations_per_minute: NonZeroU32,
+    /// Like `operations_per_minute`, for callers who act for many customers.
+    pub service_operations_per_minute: NonZeroU32,
+    /// The longest pause of a subscription that customers may ask for, in days.
+    pub max_pause_days: i64,
+}
+
+impl StripeConfig {
+    /// Returns the longest time that a request takes: every try and the pauses between them.
+    pub fn longest_request(&self) -> Duration {
+        self.api_timeout * STRIPE_TRIES + self.api_timeout.min(STRIPE_MAX_PAUSE) * (STRIPE_TRIES - 1)
+    }
 }
 
 /// Paddle: the accepted webhooks.
@@ -64,12 +83,19 @@ pub(super) fn providers(reader: &mut Reader, environment: Environment) -> Provid
             api_key: api_key(reader, livemode),
             api_base: api_base(reader),
             api_timeout: Duration::from_millis(reader.number("stripe_api_timeout_ms", 100..=120_000)),
+            operations_per_minute: per_minute(reader, "stripe_operations_per_minute"),
+            service_operations_per_minute: per_minute(reader, "stripe_service_operations_per_minute"),
+            max_pause_days: reader.number("max_pause_days", 0..=730),
         },
         paddle: PaddleConfig {
             webhook_secrets: webhook_secrets(reader, "paddle_webhook_secrets"),
             webhook_tolerance: Duration::from_secs(reader.number("paddle_webhook_tolerance_s", 1..=3600)),
         },
     }
+}
+
+fn per_minute(reader: &mut Reader, name: &'static str) -> NonZeroU32 {
+    reader.number(name, NonZeroU32::MIN..=NonZeroU32::MIN.saturating_add(99_999))
 }
 
 fn webhook_secrets(reader: &mut Reader, name: &'static str) -> Vec<Secret> {

@@ -35,8 +35,10 @@ pub struct LimitsConfig {
     pub batch: usize,
     /// Maximum number of fields in an operation after its fragments are expanded.
     pub selections: usize,
-    /// Time limit for an operation.
+    /// Time limit for a query, and for an event of a subscription.
     pub timeout: Duration,
+    /// Time that the caller of a mutation waits; the mutation itself goes on to its end.
+    pub mutation_timeout: Duration,
 }
 
 /// Licence keys of a desktop application.
@@ -133,6 +135,7 @@ pub(super) fn limits(reader: &mut Reader) -> LimitsConfig {
         batch: reader.number("limit_batch", 1..=100),
         selections: reader.number("limit_selections", 10..=1_000_000),
         timeout: Duration::from_millis(reader.number("request_timeout_ms", 100..=600_000)),
+        mutation_timeout: Duration::from_millis(reader.number("mutation_timeout_ms", 100..=600_000)),
     }
 }
 

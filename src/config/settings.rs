@@ -129,7 +129,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         "5000",
         "Maximum number of fields in a GraphQL operation after its fragments are expanded, 10 to 1000000.",
     ),
-    plain("request_timeout_ms", "10000", "Time limit for a GraphQL operation, in milliseconds, 100 to 600000."),
+    plain(
+        "request_timeout_ms",
+        "10000",
+        "Time limit for a GraphQL query and for an event of a subscription, in milliseconds, 100 to 600000.",
+    ),
+    plain(
+        "mutation_timeout_ms",
+        "60000",
+        "Time that the caller of a mutation waits, in milliseconds, 100 to 600000. The mutation goes on to its end; a charge \
+         that was not sent to Stripe by then is given up. With stripe_api_key it must exceed the time of one change at \
+         Stripe: three tries of stripe_api_timeout_ms, and two pauses.",
+    ),
     plain(
         "request_head_timeout_ms",
         "10000",
@@ -181,9 +192,25 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     plain(
         "stripe_api_timeout_ms",
-        "20000",
-        "Time limit for one request to Stripe, in milliseconds, 100 to 120000. A request that may be repeated is tried up \
-         to three times.",
+        "10000",
+        "Time limit for one try of a request to Stripe, in milliseconds, 100 to 120000. A request is tried up to three \
+         times.",
+    ),
+    plain(
+        "stripe_operations_per_minute",
+        "60",
+        "Mutations and previews in a minute that reach Stripe, for each caller, on each node, 1 to 100000.",
+    ),
+    plain(
+        "stripe_service_operations_per_minute",
+        "1200",
+        "The same for admins, and for services and API keys with billing:write or catalogue:write, 1 to 100000.",
+    ),
+    plain(
+        "max_pause_days",
+        "90",
+        "Longest pause of a subscription that a customer may ask for, in days, 0 to 730; 0 allows none. Callers with \
+         billing:write have no limit.",
     ),
     secret(
         "paddle_webhook_secrets",

@@ -180,5 +180,6 @@ pub fn engine(app: &App) -> anyhow::Result<Engine> {
         selections: limits.selections,
         ..Limits::default()
     };
-    Ok(Engine::new(schema(), &document_limits, limits.timeout)?.publishing(sdl()))
+    let engine = Engine::new(schema(), &document_limits, limits.timeout)?.publishing(sdl());
+    Ok(engine.with_mutations(limits.mutation_timeout, &app.detached))
 }

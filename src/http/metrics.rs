@@ -86,9 +86,10 @@ async fn add_gauges(registry: &mut Registry, app: &App, viewer: &Viewer) -> Resu
     by_state(
         registry,
         "tollgate_provider_calls",
-        "Requests to Stripe that are pending, and those of the last day that failed, by state",
+        "Requests to Stripe that are pending (blocked: refused because of the API key), and those of the last day that failed, by state",
         [
             ("pending", outbox.pending),
+            ("blocked", outbox.blocked),
             ("abandoned", outbox.abandoned),
             ("refused", outbox.refused),
             ("unresolved", outbox.unresolved),

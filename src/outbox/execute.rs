@@ -2,9 +2,10 @@
 
 use super::operation::{CallState, Initiator};
 use super::outcome::Outcome;
-use super::record::{defer, finish, record_refusal, record_success};
+use super::record::{abandon, block, defer, finish, record_refusal, record_success};
 use super::store;
 use crate::app::App;
+use crate::detached;
 use crate::error::{Error, Result};
 use crate::inbox;
 use crate::providers::stripe::{CallError, Change, Changed, RefusalCode, Refused};
@@ -25,11 +26,19 @@ pub async fn execute(app: &App, call_id: Uuid) -> Result<Outcome> {
 }
 
 /// Executes a call for `initiator`. Returns `None` to the worker for a call that it must not send.
+///
+/// Of several executions of one call in this process, each waits for the one before, and finds its outcome.
 pub(super) async fn resume(app: &App, call_id: Uuid, initiator: Initiator) -> Result<Option<Outcome>> {
+    let _alone = app.detached.lock(call_id).await;
     let call = store::call(app.db.read(), call_id).await?;
     match (CallState::of(&call)?, initiator) {
-        (CallState::Done, _) => return Outcome::done(&call, None).map(Some),
+        (CallState::Done, _) => return Outcome::done(&call).map(Some),
         (CallState::Refused, _) => return Ok(Some(Outcome::refused(&call))),
+        (CallState::Pending, Initiator::Worker) if !call.persistent => {
+            // Its caller is gone, and nobody is charged behind their back.
+            abandon(app, &call).await?;
+            return Ok(None);
+        }
         (CallState::Pending, _) | (CallState::Abandoned, Initiator::Caller) => {}
         (CallState::Abandoned | CallState::Unresolved, Initiator::Worker) => return Ok(None),
         (CallState::Unresolved, Initiator::Caller) => return Err(Error::Unresolved),
@@ -46,11 +55,21 @@ pub(super) async fn resume(app: &App, call_id: Uuid, initiator: Initiator) -> Re
             record_refusal(app, call, refused).await.map(Some)
         }
         Err(CallError::Refused(refused)) if refused.is_final() => record_refusal(app, call, refused).await.map(Some),
-        Err(CallError::Refused(refused)) => {
-            finish(app, &call, CallState::Abandoned).await?;
-            Err(Error::internal(anyhow::anyhow!("Stripe refuses this installation: {refused}")))
-        }
-        Err(CallError::Unavailable(reason)) => Err(defer(app, call, initiator, &reason).await?),
+        Err(CallError::Refused(refused)) => Err(block(app, call, &refused).await?),
+        Err(CallError::Unavailable(reason)) => match settled_elsewhere(app, call_id).await? {
+            Some(outcome) => Ok(Some(outcome)),
+            None => Err(defer(app, call, &reason).await?),
+        },
+    }
+}
+
+/// Returns the outcome of a call that another node finished in the meantime.
+async fn settled_elsewhere(app: &App, call_id: Uuid) -> Result<Option<Outcome>> {
+    let call = store::call(app.db.read(), call_id).await?;
+    match CallState::of(&call)? {
+        CallState::Done => Outcome::done(&call).map(Some),
+        CallState::Refused => Ok(Some(Outcome::refused(&call))),
+        CallState::Pending | CallState::Abandoned | CallState::Unresolved => Ok(None),
     }
 }
 
@@ -62,6 +81,8 @@ async fn send(app: &App, call: &Model) -> Result<Changed, CallError> {
         path: call.path.clone(),
         params: call.params.clone(),
         idempotency_key: call.idempotency_key.clone(),
+        // Nobody is charged after their caller was told that it failed.
+        answer_before: if call.persistent { None } else { detached::deadline() },
     };
     let changed = client.change(&change).await?;
     let collection = inbox::collection_of(&changed.object).filter(|_| changed.replayed);

@@ -1,28 +1,19 @@
 //! Calls that nobody finished.
 
-use super::execute::resume;
-use super::operation::Initiator;
+use super::finish::finish_due;
 use crate::app::App;
 use crate::error::Result;
 use crate::jobs::Job;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-/// Finishes a call that its caller did not, because the process ended or Stripe was unavailable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FinishCall {
-    /// The id of the call.
-    pub call_id: Uuid,
-}
+/// Finishes calls that their callers did not, because the process ended or Stripe was unavailable.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct FinishCalls {}
 
-impl Job for FinishCall {
-    const KIND: &'static str = "finish_call";
-
-    fn unique_key(&self) -> Option<String> {
-        Some(self.call_id.to_string())
-    }
+impl Job for FinishCalls {
+    const KIND: &'static str = "finish_calls";
 
     async fn run(self, app: &App) -> Result<()> {
-        resume(app, self.call_id, Initiator::Worker).await.map(drop)
+        finish_due(app).await
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Invariants: a call is committed before it is sent; it is sent under one idempotency key, however often; Stripe's answer
 //! goes through the inbox like a webhook; what Stripe refuses is reverted here in the transaction that records the
-//! refusal; the worker finishes a call that its caller did not. No transaction is open while a request is under way.
+//! refusal; the worker finishes a call that its caller did not, and never makes a charge. No transaction is open while a
+//! request is under way.
 
 mod backlog;
 mod execute;
 mod fetch;
+mod finish;
 mod jobs;
 mod operation;
 mod outcome;
@@ -14,12 +16,14 @@ mod record;
 mod request;
 mod store;
 mod undo;
+mod withdraw;
 
 pub use backlog::backlog;
 pub use execute::execute;
 pub use fetch::{client, fetch_object};
-pub use jobs::FinishCall;
+pub use jobs::FinishCalls;
 pub use operation::{CallState, Operation};
 pub use outcome::{Done, Outcome};
 pub use request::{OutboxEntry, ProviderRequest, takeover_after};
 pub use store::{Backlog, OutboxCalls, calls_of_person, is_settled, recent_calls};
+pub use withdraw::withdraw;

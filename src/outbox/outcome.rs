@@ -26,11 +26,11 @@ pub struct Done {
 }
 
 impl Outcome {
-    /// Reads the outcome of a call that is done, with the object of the answer if it has just come.
-    pub(super) fn done(call: &Model, object: Option<Value>) -> Result<Outcome> {
+    /// Reads the outcome of a call that is done, without the object of the answer.
+    pub(super) fn done(call: &Model) -> Result<Outcome> {
         let object_id = call.object_id.clone();
         let object_id = object_id.ok_or_else(|| Error::internal(anyhow::anyhow!("Stripe answered without an id.")))?;
-        Ok(Outcome::Done(Done { object_id, url: call.url.clone(), object }))
+        Ok(Outcome::Done(Done { object_id, url: call.url.clone(), object: None }))
     }
 
     /// Reads the outcome of a call that was refused. The HTTP status is not stored, and reads 0.

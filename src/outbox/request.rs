@@ -1,6 +1,5 @@
 //! Requests to Stripe, and their entries in the outbox.
 
-use super::jobs::FinishCall;
 use super::operation::{CallState, Operation};
 use super::store;
 use crate::app::App;
@@ -11,10 +10,11 @@ use entity::outbox_calls::{ActiveModel, Column, Entity};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
+use std::time::Duration;
 use uuid::Uuid;
 
-/// Timeouts of one try that pass before the worker takes over a call from its caller.
-const TIMEOUTS_BEFORE_TAKEOVER: u32 = 6;
+/// The time after the longest wait of a caller until the worker sees to the call.
+const TAKEOVER_MARGIN: Duration = Duration::from_secs(30);
 
 /// A change to ask of Stripe.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl ProviderRequest {
     }
 
     /// Makes the worker send the request later if Stripe is unavailable, although the caller was told of the failure.
-    /// Not for a request that would surprise a customer who has left, such as a charge.
+    /// Not for a request that would surprise a customer who has left, such as a charge: that is given up.
     pub fn persistent(self) -> ProviderRequest {
         ProviderRequest { persistent: true, ..self }
     }
@@ -90,8 +90,8 @@ impl ProviderRequest {
 
 /// Returns the time after which the worker takes over a call from its caller.
 pub fn takeover_after(app: &App) -> TimeDelta {
-    let patience = app.config.providers.stripe.api_timeout * TIMEOUTS_BEFORE_TAKEOVER;
-    TimeDelta::from_std(patience).unwrap_or(TimeDelta::hours(1))
+    let patience = app.config.limits.mutation_timeout.max(app.config.providers.stripe.longest_request());
+    TimeDelta::from_std(patience + TAKEOVER_MARGIN).unwrap_or(TimeDelta::hours(1))
 }
 
 /// A request on its way into the outbox.
@@ -106,8 +106,8 @@ pub struct OutboxEntry<'a> {
 }
 
 impl OutboxEntry<'_> {
-    /// Inserts the call as `pending`, with the job that finishes it if its caller does not. Returns the id of the call,
-    /// which is an earlier one if there is one under the key of the request.
+    /// Inserts the call as `pending`, due for the worker if its caller does not finish it. Returns the id of the call, which
+    /// is an earlier one if there is one under the key of the request.
     pub async fn insert(self, txn: &Txn) -> Result<Uuid> {
         let OutboxEntry { actor, takeover_after, request } = self;
         let id = txn.new_id();
@@ -133,12 +133,12 @@ impl OutboxEntry<'_> {
             created_at: Set(txn.now().fixed_offset()),
             tried_at: Set(None),
             settled_at: Set(None),
+            due_at: Set(Some((txn.now() + takeover_after).fixed_offset())),
         };
         let unless_known = OnConflict::column(Column::IdempotencyKey).do_nothing().to_owned();
         if Entity::insert(row).on_conflict(unless_known).exec_without_returning(txn).await? == 0 {
             return store::id_of_key(txn, &key).await;
         }
-        txn.enqueue_at(&FinishCall { call_id: id }, txn.now() + takeover_after).await?;
         Ok(id)
     }
 }

@@ -9,7 +9,9 @@ use chrono::{DateTime, Utc};
 use entity::accounts;
 use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{ExprTrait as _, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect as _, Select,
+};
 use uuid::Uuid;
 
 impl Visible for Entity {
@@ -103,6 +105,24 @@ pub(super) async fn update_open(txn: &Txn, id: Uuid, change: ActiveModel) -> Res
     Ok(changed.rows_affected == 1)
 }
 
+/// Returns up to `limit` calls that the worker has to see to by `now`, the longest due first.
+pub(super) async fn due_calls(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: u64) -> Result<Vec<Model>> {
+    let due = Entity::visible(Scope::Everything).filter(Column::DueAt.lte(now.fixed_offset()));
+    Ok(due.order_by_asc(Column::DueAt).order_by_asc(Column::Id).limit(limit).all(db).await?)
+}
+
+/// Updates a call in any state.
+pub(super) async fn update(txn: &Txn, id: Uuid, change: ActiveModel) -> Result<()> {
+    Entity::update_many().set(change).filter(Column::Id.eq(id)).exec(txn).await?;
+    Ok(())
+}
+
+/// Returns the calls of an operation for an account.
+pub(super) async fn calls_of_account(txn: &Txn, account_id: Uuid, operation: Operation) -> Result<Vec<Model>> {
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    Ok(rows.filter(Column::Operation.eq(operation.as_str())).all(txn).await?)
+}
+
 /// Returns the calls for an account that are pending, or are done and were made after `since`.
 pub async fn recent_calls(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> Result<Vec<Model>> {
     let done = Column::State.eq(CallState::Done).and(Column::CreatedAt.gt(since.fixed_offset()));
@@ -113,8 +133,10 @@ pub async fn recent_calls(txn: &Txn, account_id: Uuid, since: DateTime<Utc>) -> 
 /// Counts of calls that somebody may have to look after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// Calls that are to be sent.
+    /// Calls that are to be sent, the blocked ones included.
     pub pending: u64,
+    /// Pending calls that Stripe refuses because of the API key.
+    pub blocked: u64,
     /// Calls of the last day that are sent again only if their caller asks for it.
     pub abandoned: u64,
     /// Calls of the last day that Stripe refused.
@@ -134,6 +156,7 @@ pub(super) async fn backlog(db: &impl ConnectionTrait, day: DateTime<Utc>) -> Re
     let unresolved = in_state(CallState::Unresolved).filter(Column::SettledAt.gt(day.fixed_offset()));
     Ok(Backlog {
         pending: in_state(CallState::Pending).count(db).await?,
+        blocked: in_state(CallState::Pending).filter(Column::ErrorCode.is_not_null()).count(db).await?,
         abandoned: of_day(CallState::Abandoned).count(db).await?,
         refused: of_day(CallState::Refused).count(db).await?,
         unresolved: unresolved.count(db).await?,

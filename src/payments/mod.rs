@@ -13,7 +13,7 @@ pub use project::{
     ObservedDispute, ObservedInvoice, ObservedPayment, ObservedRefund, note_credits_taken_back, project_invoice,
     project_payment,
 };
-pub use refund::{Denial, RefundRequest, approve_refund, deny_refund, fail_refund, refund, request_refund};
+pub use refund::{Denial, RefundRequest, Withdraw, approve_refund, deny_refund, fail_refund, refund, request_refund};
 pub use standing::{Standing, standing};
 pub use store::mirror::{by_external_id, for_subscription};
 pub use store::{Disputes, Invoices, InvoicesOf, Payments, PaymentsOf, Refunds, RefundsOf};

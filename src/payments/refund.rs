@@ -14,11 +14,14 @@ use crate::error::{Error, Result};
 use crate::providers::Provider;
 use entity::refunds::{ActiveModel, Entity, Model};
 use entity::{payments, refunds};
+use futures_util::future::BoxFuture;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+/// The failure code of an approved refund that was denied before the provider carried it out.
+const WITHDRAWN: &str = "withdrawn";
 /// Maximum length of a reason.
 const MAX_REASON_CHARS: usize = 500;
 
@@ -85,13 +88,26 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
     refund(app, id).await
 }
 
-/// Denies a requested refund.
-pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str) -> Result<Model> {
+/// Gives up the request to carry out an approved refund. Returns false if its outcome is known or about to be.
+pub type Withdraw = for<'c> fn(&'c Txn, &'c Model) -> BoxFuture<'c, Result<bool>>;
+
+/// Denies a requested refund, or fails an approved one whose request `withdraw` gives up.
+pub async fn deny_refund(app: &App, viewer: &Viewer, denial: Denial, key: &str, withdraw: Withdraw) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
     check_reason(denial.reason.as_deref())?;
     let key = IdempotencyKey::new(viewer.actor(), key, "refunds.deny", &denial)?;
     let actor = viewer.actor().to_owned();
     let work = async move |txn: &Txn| {
+        let found = lock(txn, denial.refund_id).await?;
+        let is_approved = |refund: &Model| refund.status == RefundStatus::Approved.as_str();
+        if let Some((_, approved)) = found.filter(|(_, refund)| is_approved(refund) && refund.external_id.is_none())
+            && withdraw(txn, &approved).await?
+        {
+            fail_refund(txn, approved.id, WITHDRAWN).await?;
+            let failed = store::lock_refund_by_id(txn, approved.id).await?.unwrap_or_else(|| approved.clone());
+            record_change(txn, &actor, "refunds.deny", Some(&approved), &failed).await?;
+            return Ok(approved.id);
+        }
         let (_, asked) = lock_requested(txn, denial.refund_id).await?;
         let change = ActiveModel {
             id: Set(asked.id),

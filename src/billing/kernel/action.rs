@@ -1,5 +1,6 @@
 //! A change at Stripe that a caller asks for under an idempotency key.
 
+use super::admission::admit;
 use super::answer::Answer;
 use super::pending_purchases::PendingPurchases;
 use super::refusal::{error_of_refusal, error_without_card};
@@ -32,7 +33,7 @@ pub(in crate::billing) struct StripeAction<'a> {
 }
 
 impl<'a> StripeAction<'a> {
-    /// Creates the action `operation` with `input`, asked for by `viewer` under `key`.
+    /// Creates the action `operation` with `input`, asked for by `viewer` under `key`, and counts it as one of the caller's.
     pub(in crate::billing) fn new(
         app: &'a App,
         viewer: &'a Viewer,
@@ -41,6 +42,7 @@ impl<'a> StripeAction<'a> {
         input: &impl Serialize,
     ) -> Result<StripeAction<'a>> {
         let idempotency_key = IdempotencyKey::new(viewer.actor(), key, operation.as_str(), input)?;
+        admit(app, viewer)?;
         Ok(StripeAction { app, viewer, key, idempotency_key, involves_card: true })
     }
 

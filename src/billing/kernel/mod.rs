@@ -9,6 +9,7 @@
 //! 4. The [`Answer`] is in our records by then, and returns the row of it.
 
 mod action;
+mod admission;
 mod answer;
 mod customer;
 mod pending_purchases;
@@ -16,6 +17,7 @@ mod prerequisite;
 mod refusal;
 
 pub(super) use action::StripeAction;
+pub(super) use admission::admit;
 pub(super) use answer::Answer;
 pub(super) use customer::{Customer, customer_at_stripe, metadata_of};
 pub(super) use pending_purchases::{CHECKOUT_LIFETIME, PURCHASES, PURCHASES_BEFORE_GIFTS};

@@ -19,6 +19,7 @@ use super::{
     errors::{RequestError, code, internal, present_all},
 };
 use crate::changes::{Change, Interest};
+use crate::detached::Detached;
 
 pub use super::reply::{Outcome, Reply};
 
@@ -43,7 +44,14 @@ pub struct Engine {
     stream: Stream,
     sdl: String,
     time_limit: Duration,
+    mutations: Mutations,
     errors_limit: usize,
+}
+
+/// The way in which mutations run.
+struct Mutations {
+    time_limit: Duration,
+    detached: Arc<Detached>,
 }
 
 /// A request of a client.
@@ -87,7 +95,13 @@ impl Engine {
             async move { schema.execute(request).await }.boxed()
         });
         let stream: Stream = Box::new(move |request| streamed.execute_stream(request));
-        Ok(Engine { documents, run, stream, sdl, time_limit, errors_limit: limits.errors })
+        let mutations = Mutations { time_limit, detached: Arc::default() };
+        Ok(Engine { documents, run, stream, sdl, time_limit, mutations, errors_limit: limits.errors })
+    }
+
+    /// Runs mutations as part of `detached`, with a time limit of their own for the wait.
+    pub fn with_mutations(self, time_limit: Duration, detached: &Arc<Detached>) -> Self {
+        Engine { mutations: Mutations { time_limit, detached: Arc::clone(detached) }, ..self }
     }
 
     /// Publishes another schema than the one that is executed, which has roots that clients do not use.
@@ -137,7 +151,15 @@ impl Engine {
     pub async fn run(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
         let request = attach(accepted.0.request());
         let scheduler = scheduler(&request);
-        let ran = self.run_guarded(&accepted.0, drive(scheduler, (self.run)(request)), request_id).await;
+        let running = drive(scheduler, (self.run)(request));
+        let ran = match accepted.0.operation_type() {
+            // What it changes must not end half-way, whoever waits.
+            OperationType::Mutation => {
+                let running = self.mutations.detached.run(self.mutations.time_limit, running);
+                self.run_guarded(&accepted.0, running, request_id).await
+            }
+            _ => self.run_guarded(&accepted.0, running, request_id).await,
+        };
         let reply = ran.map(|response| self.reply(&accepted.0, response, request_id)).unwrap_or_else(|failed| *failed);
         accepted.with_name(reply)
     }
@@ -188,7 +210,7 @@ impl Engine {
         request_id: &str,
     ) -> Result<T, Box<Reply>> {
         let running = AssertUnwindSafe(running).catch_unwind();
-        let failed = match tokio::time::timeout(self.time_limit, running).await {
+        let failed = match tokio::time::timeout(self.time_limit(prepared), running).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(panic)) => {
                 tracing::error!(request_id, cause = panic_message(&*panic), "resolver panicked");
@@ -206,6 +228,13 @@ impl Engine {
         Reply { outcome: Outcome::Executed, operation_name: None, data: Some(data), errors, extensions }
     }
 
+    fn time_limit(&self, prepared: &Prepared) -> Duration {
+        match prepared.operation_type() {
+            OperationType::Mutation => self.mutations.time_limit,
+            _ => self.time_limit,
+        }
+    }
+
     fn timeout(&self, prepared: &Prepared) -> RequestError {
         let advice = match prepared.operation_type() {
             OperationType::Mutation => {
@@ -213,7 +242,7 @@ impl Engine {
             }
             _ => "Request less at once, or try again.",
         };
-        let seconds = self.time_limit.as_secs();
+        let seconds = self.time_limit(prepared).as_secs();
         RequestError::new(code::TIMEOUT, format!("The operation took longer than {seconds} s. {advice}"))
     }
 }

@@ -50,7 +50,9 @@ impl RefundMutation {
         Ok(Some(ApproveRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }
 
-    /// Denies a requested refund. Requires the scope `billing:write`.
+    /// Denies a requested refund. An approved one fails, with the `failureCode` `withdrawn`, if Stripe has not carried it
+    /// out: check at Stripe first, since a request without an answer may have been carried out. Requires the scope
+    /// `billing:write`.
     async fn deny_refund(
         &self,
         ctx: &Context<'_>,
@@ -58,7 +60,7 @@ impl RefundMutation {
     ) -> Result<Option<DenyRefundPayload>> {
         let denial =
             Denial { refund_id: local_id::<Refund>(&input.refund_id)?, reason: optional_text("reason", input.reason)? };
-        let denied = payments::deny_refund(ctx.app(), ctx.viewer(), denial, &input.idempotency_key).await;
+        let denied = billing::deny_refund(ctx.app(), ctx.viewer(), denial, &input.idempotency_key).await;
         let (row, user_errors) = split_refusal(denied)?;
         Ok(Some(DenyRefundPayload { refund: row.map(|row| Refund(Arc::new(row))), user_errors }))
     }

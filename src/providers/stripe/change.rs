@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::Value;
+use std::time::Instant;
 use url::form_urlencoded::Serializer;
 
 /// A change at Stripe.
@@ -20,6 +21,8 @@ pub struct Change {
     pub params: Value,
     /// The idempotency key, of at most 255 characters.
     pub idempotency_key: String,
+    /// The instant before which every try must have ended; `None` for any time.
+    pub answer_before: Option<Instant>,
 }
 
 /// The response to a change.
@@ -44,6 +47,7 @@ impl Client {
             url: self.0.url(&format!("v1/{}", change.path), None, &[]),
             form: Some(form(&change.params)),
             idempotency_key: Some(key),
+            answer_before: change.answer_before,
         };
         let reply = self.0.call(&call).await?;
         Ok(Changed { object: reply.value, at: reply.at, replayed: reply.replayed })
@@ -53,7 +57,11 @@ impl Client {
     pub async fn ask(&self, path: &str, params: &Value) -> Result<Value, CallError> {
         let url = self.0.url(&format!("v1/{path}"), None, &[]);
         let form = Some(form(params));
-        Ok(self.0.call(&Call { method: Method::POST, url, form, idempotency_key: None }).await?.value)
+        Ok(self
+            .0
+            .call(&Call { method: Method::POST, url, form, idempotency_key: None, answer_before: None })
+            .await?
+            .value)
     }
 }
 

@@ -83,7 +83,7 @@ impl Client {
     }
 
     async fn read(&self, url: Url) -> Result<Reply, CallError> {
-        self.0.call(&Call { method: Method::GET, url, form: None, idempotency_key: None }).await
+        self.0.call(&Call { method: Method::GET, url, form: None, idempotency_key: None, answer_before: None }).await
     }
 }
 

@@ -1,10 +1,9 @@
 //! Requests to Stripe's API with retries.
 //!
 //! Stripe may be slow, busy or unreachable. A request that may be repeated is tried up to three times with growing
-//! pauses. If that does not help, the connection fails immediately for a while, so that callers do not all wait for
-//! responses that will not come.
+//! pauses. If that does not help for several different objects, the connection fails immediately for a while, so that
+//! callers do not all wait for responses that will not come.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -13,21 +12,21 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
+use super::health::Health;
 use super::refused::{RefusalCode, Refused};
-use crate::config::Secret;
+use crate::config::{STRIPE_MAX_PAUSE, STRIPE_TRIES, Secret};
 use crate::providers::http;
 
 /// The version of Stripe's API in requests, so that the account's default does not decide the shape of responses. It has
 /// billing periods on items and several payments for an invoice; newer versions only rename.
 pub const VERSION: &str = "2025-08-27.basil";
 
-const MAX_ATTEMPTS: u32 = 3;
 /// Maximum size of a response; a hundred invoices with their lines are far smaller.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 /// The pause before the second attempt is this fraction of the time limit for a request; it doubles with each attempt.
 const FIRST_PAUSE_DIVISOR: u32 = 50;
-/// Maximum pause that Stripe may ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The parameters that name the object that a new one is for.
+const PARENTS: [&str; 5] = ["customer", "subscription", "from_subscription", "payment_intent", "charge"];
 /// The time for which requests fail immediately after Stripe was unavailable, as a multiple of the time limit.
 const COOL_DOWN_FACTOR: u32 = 3;
 
@@ -52,6 +51,22 @@ pub(super) struct Call {
     /// The parameters of a change, form-encoded.
     pub(super) form: Option<String>,
     pub(super) idempotency_key: Option<HeaderValue>,
+    /// The instant before which every try must have ended; `None` for any time.
+    pub(super) answer_before: Option<Instant>,
+}
+
+impl Call {
+    /// Returns the object that the call is about: the one that it belongs to or changes, or for a new one its key.
+    fn subject(&self) -> String {
+        let form = self.form.as_deref().unwrap_or_default();
+        let parent = url::form_urlencoded::parse(form.as_bytes()).find(|(name, _)| PARENTS.contains(&&**name));
+        let path = self.url.path();
+        match (parent, &self.idempotency_key) {
+            (Some((_, id)), _) => id.into_owned(),
+            (None, Some(key)) if path.matches('/').count() <= 2 => format!("{path} {key:?}"),
+            (None, _) => path.to_owned(),
+        }
+    }
 }
 
 /// A successful response.
@@ -67,8 +82,9 @@ pub(super) struct Reply {
 struct Failure {
     error: CallError,
     retry: Retry,
-    /// True if only this request is affected, as when a concurrent request has the same idempotency key.
-    is_isolated: bool,
+    /// True if Stripe is there and answers, as when a concurrent request has the same idempotency key, or too many requests
+    /// were sent.
+    is_answer: bool,
 }
 
 /// The rule on repeating an attempt.
@@ -87,12 +103,12 @@ pub(super) struct Connection {
     pub(super) base: Url,
     key: Secret,
     timeout: Duration,
-    unavailable_until: Mutex<Option<Instant>>,
+    health: Health,
 }
 
 impl Connection {
     pub(super) fn new(http: reqwest::Client, base: Url, key: Secret, timeout: Duration) -> Self {
-        Connection { http, base, key, timeout, unavailable_until: Mutex::new(None) }
+        Connection { http, base, key, timeout, health: Health::default() }
     }
 
     /// Builds the URL of a path, with an id as its last segment.
@@ -109,41 +125,45 @@ impl Connection {
 
     /// Sends a request and repeats it if that may help.
     pub(super) async fn call(&self, call: &Call) -> Result<Reply, CallError> {
-        if self.unavailable_until().is_some_and(|until| Instant::now() < until) {
+        if self.health.is_tripped() {
             return Err(CallError::Unavailable("it did not answer a moment ago".to_owned()));
         }
         let mut pause = self.timeout / FIRST_PAUSE_DIVISOR;
         let mut attempt = 1;
         loop {
+            if call.answer_before.is_some_and(|end| Instant::now() + self.timeout > end) {
+                return Err(CallError::Unavailable("the caller does not wait for another try".to_owned()));
+            }
             let outcome = match tokio::time::timeout(self.timeout, self.attempt(call)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::unavailable(format!("no answer within {:?}", self.timeout))),
             };
             let failure = match outcome {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    self.health.note_answer();
+                    return Ok(reply);
+                }
                 Err(failure) => failure,
             };
+            if failure.is_answer {
+                self.health.note_answer();
+            }
             let wait = match failure.retry {
                 Retry::Never => return Err(failure.error),
-                _ if attempt == MAX_ATTEMPTS => {
-                    if !failure.is_isolated {
-                        let until = Instant::now() + self.timeout * COOL_DOWN_FACTOR;
-                        *self.unavailable_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+                _ if attempt == STRIPE_TRIES => {
+                    if !failure.is_answer {
+                        self.health.note_failure(call.subject(), self.timeout * COOL_DOWN_FACTOR);
                     }
                     return Err(failure.error);
                 }
                 // Between half of the pause and all of it, so that callers that failed together do not return together.
                 Retry::Usual => pause / 2 + pause / 16 * rand::random_range(0..=8),
-                Retry::After(asked) => asked.min(MAX_PAUSE).min(self.timeout),
+                Retry::After(asked) => asked.min(STRIPE_MAX_PAUSE).min(self.timeout),
             };
             sleep(wait).await;
             pause *= 2;
             attempt += 1;
         }
-    }
-
-    fn unavailable_until(&self) -> Option<Instant> {
-        *self.unavailable_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn attempt(&self, call: &Call) -> Result<Reply, Failure> {
@@ -183,12 +203,12 @@ async fn sleep(length: Duration) {
 
 impl Failure {
     fn unavailable(reason: String) -> Failure {
-        Failure { error: CallError::Unavailable(reason), retry: Retry::Usual, is_isolated: false }
+        Failure { error: CallError::Unavailable(reason), retry: Retry::Usual, is_answer: false }
     }
 
     fn final_with(reason: &str) -> Failure {
         let refused = Refused { code: RefusalCode::Other(reason.to_owned()), ..Refused::default() };
-        Failure { error: CallError::Refused(refused), retry: Retry::Never, is_isolated: true }
+        Failure { error: CallError::Refused(refused), retry: Retry::Never, is_answer: false }
     }
 
     /// Reads an error response. Its header about retries takes precedence over its status.
@@ -211,7 +231,7 @@ impl Failure {
             _ if is_temporary => CallError::Unavailable(format!("it answers {status}")),
             _ => CallError::Refused(Refused::read(status.as_u16(), body)),
         };
-        Failure { error, retry, is_isolated: status == StatusCode::CONFLICT }
+        Failure { error, retry, is_answer: !status.is_server_error() }
     }
 }
 

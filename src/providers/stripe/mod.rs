@@ -4,6 +4,7 @@ mod amounts;
 mod change;
 mod client;
 mod connection;
+mod health;
 mod refused;
 pub mod signature;
 

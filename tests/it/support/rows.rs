@@ -85,6 +85,7 @@ pub(crate) async fn calls(app: &App, count: i64) -> Vec<Uuid> {
             created_at: Set(at),
             tried_at: Set(Some(at)),
             settled_at: Set(is_settled.then_some(at)),
+            due_at: Set((!is_settled).then(|| (app.now() + TimeDelta::days(1)).fixed_offset())),
         }
     });
     let rows: Vec<_> = rows.collect();

@@ -56,6 +56,7 @@ impl Subject for Shop {
     }
 
     async fn finish(self) {
+        self.test.app.detached.idle().await;
         let left: Vec<String> = self.stripe.take_events().iter().map(|event| event["type"].to_string()).collect();
         assert!(left.is_empty(), "what happened at Stripe was not delivered: {left:?}");
     }
@@ -103,6 +104,30 @@ impl Shop {
     /// A second Tollgate over the same database and the same Stripe.
     pub(crate) async fn another_node(&self) -> TestApp {
         self.test.beside_at(Arc::clone(&self.test.app.clock), &settings(&self.url)).await
+    }
+
+    /// Like the function above, with more settings.
+    pub(crate) async fn node_with(&self, more: &[(&str, &str)]) -> TestApp {
+        let settings = [&settings(&self.url)[..], more].concat();
+        self.test.beside_at(Arc::clone(&self.test.app.clock), &settings).await
+    }
+
+    /// Sends a request, and hangs up as soon as Stripe has got another one. What goes on is ended by the caller.
+    pub(crate) async fn hang_up(&self, caller: &Client<'_>, query: &str, input: Value) {
+        let seen = self.stripe.requests().len();
+        let asked = caller.post(query, json!({"input": input}));
+        tokio::pin!(asked);
+        loop {
+            tokio::select! {
+                biased;
+                reply = &mut asked => panic!("answered before the caller hung up: {}", reply.body),
+                () = tokio::task::yield_now() => {
+                    if self.stripe.requests().len() > seen {
+                        return;
+                    }
+                }
+            }
+        }
     }
 
     /// Tells of all that happened at Stripe, in order, and does the work that follows.
