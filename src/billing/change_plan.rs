@@ -3,7 +3,7 @@
 use super::cancel::release_schedule;
 use super::kernel::StripeAction;
 use super::replacement::{PlanChange, Replacement};
-use super::schedule::{phases, schedule};
+use super::schedule::{schedule, scheduled_change};
 use super::subscription::{find_billable_subscription, lock_billable_subscription, update};
 use crate::app::App;
 use crate::auth::Viewer;
@@ -66,7 +66,7 @@ async fn change_later(app: &App, viewer: &Viewer, action: &StripeAction<'_>, cha
         Box::pin(async move {
             let subscription = lock_billable_subscription(txn, viewer, id).await?;
             let replacement = Replacement::find(txn, &subscription, &change).await?.check()?;
-            let (path, params) = phases(&schedule, &replacement)?;
+            let (path, params) = scheduled_change(&schedule, &replacement)?;
             let request = ProviderRequest::post(CHANGE_PLAN, path).account(subscription.account_id);
             Ok(request.params(params).persistent())
         })

@@ -1,6 +1,7 @@
 //! Schedules at Stripe, which carry out a change at the end of the paid period.
 
 use super::kernel::{StripeAction, call_prerequisite};
+use super::phase::phases;
 use super::replacement::Replacement;
 use super::subscription::lock_billable_subscription;
 use crate::app::App;
@@ -14,10 +15,11 @@ use uuid::Uuid;
 
 const UNDO_SCHEDULED_CHANGE: Operation = Operation::Named("subscriptions.undo_scheduled_change");
 
-/// Returns the schedule of a subscription, and creates it if there is none. A new schedule changes nothing by itself.
+/// Returns the schedule of a subscription, with the subscription as a whole object, and creates it if there is none. A new
+/// schedule changes nothing by itself.
 pub(super) async fn schedule(app: &App, viewer: &Viewer, subscription: Model, key: String) -> Result<Value> {
     if let Some(known) = &subscription.schedule_external_id {
-        return outbox::fetch_object(app, "subscription_schedules", known, &[]).await;
+        return outbox::fetch_object(app, "subscription_schedules", known, &["subscription"]).await;
     }
     if subscription.cancel_at.is_some() {
         let message = "The subscription is about to end. Resume it first with resumeSubscription.";
@@ -28,35 +30,17 @@ pub(super) async fn schedule(app: &App, viewer: &Viewer, subscription: Model, ke
     let request = request.account(subscription.account_id).params(params).key(key).persistent();
     let created = call_prerequisite(app, viewer, request).await?;
     match created.object {
-        Some(object) => Ok(object),
-        None => outbox::fetch_object(app, "subscription_schedules", &created.object_id, &[]).await,
+        Some(object) if object["subscription"].is_object() => Ok(object),
+        _ => outbox::fetch_object(app, "subscription_schedules", &created.object_id, &["subscription"]).await,
     }
 }
 
-/// Returns the path and the parameters that keep the present items until the period ends, and then replace one.
-pub(super) fn phases(schedule: &Value, replacement: &Replacement) -> Result<(String, Value)> {
-    let phase = &schedule["phases"][0];
-    let invalid = || Error::internal(anyhow::anyhow!("A schedule at Stripe has no present phase."));
+/// Returns the path and the parameters that keep the present phase until the period ends, and then replace one item.
+pub(super) fn scheduled_change(schedule: &Value, replacement: &Replacement) -> Result<(String, Value)> {
+    let invalid = || Error::internal(anyhow::anyhow!("A schedule at Stripe has no id."));
     let id = schedule["id"].as_str().ok_or_else(invalid)?;
-    let start = phase["start_date"].as_i64().ok_or_else(invalid)?;
-    let end = phase["end_date"].as_i64().ok_or_else(invalid)?;
-    let items = phase["items"].as_array().ok_or_else(invalid)?;
-    let item = |item: &Value| {
-        let price = item["price"].as_str().or_else(|| item["price"]["id"].as_str());
-        json!({"price": price, "quantity": item["quantity"]})
-    };
-    let present: Vec<Value> = items.iter().map(item).collect();
-    let is_plan = |item: &Value| item["price"].as_str() == replacement.item.price_external_id.as_deref();
-    let replace = |item: &Value| if is_plan(item) { replacement.offer.item() } else { item.clone() };
-    let next: Vec<Value> = present.iter().map(replace).collect();
-    let params = json!({
-        "end_behavior": "release",
-        "phases": [
-            {"items": present, "start_date": start, "end_date": end},
-            {"items": next, "start_date": end, "iterations": 1, "proration_behavior": "none"},
-        ],
-        "expand": ["subscription"],
-    });
+    let phases = phases(schedule, replacement)?;
+    let params = json!({"end_behavior": "release", "phases": phases, "expand": ["subscription"]});
     Ok((format!("subscription_schedules/{id}"), params))
 }
 

@@ -77,6 +77,7 @@ mod refusals;
 mod replay;
 mod replay_filters;
 mod sandbox_webhooks;
+mod scheduled_phases;
 mod security;
 mod schema_words;
 mod seed;
