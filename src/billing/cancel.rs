@@ -4,7 +4,7 @@ use super::kernel::{StripeAction, call_prerequisite, daily_key};
 use super::subscription::{find_billable_subscription, lock_billable_subscription, path};
 use crate::app::App;
 use crate::auth::Viewer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outbox::{Operation, ProviderRequest};
 use entity::subscriptions::Model;
 use serde::Serialize;
@@ -12,9 +12,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 const CANCEL_SUBSCRIPTION: Operation = Operation::Named("subscriptions.cancel");
-
-/// The longest comment that Stripe stores.
-const MAX_COMMENT_CHARS: usize = 5_000;
 
 /// A cancellation of a subscription.
 #[derive(Debug, Clone, Serialize)]
@@ -25,7 +22,7 @@ pub struct Cancel {
     pub now: bool,
     /// The reason, as one of Stripe's words.
     pub feedback: Option<Feedback>,
-    /// The reason in the customer's words.
+    /// The reason in the customer's words. Texts of inputs are shorter than the longest that Stripe stores.
     pub comment: Option<String>,
 }
 
@@ -53,10 +50,6 @@ pub enum Feedback {
 
 /// Cancels a subscription, now or at the end of the paid period.
 pub async fn cancel_subscription(app: &App, viewer: &Viewer, cancel: Cancel, key: &str) -> Result<Model> {
-    if cancel.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
-        let message = "`comment` must have at most 5,000 characters.";
-        return Err(Error::refused("COMMENT_TOO_LONG", &["comment"], message));
-    }
     let action = StripeAction::new(app, viewer, CANCEL_SUBSCRIPTION, key, &cancel)?;
     if let Some(answer) = action.previous_result().await? {
         return answer.subscription().await;

@@ -18,6 +18,7 @@ mod buy_gift;
 mod kernel;
 mod offer;
 mod pause;
+mod pause_limit;
 mod phase;
 mod preview;
 mod promo_code;

@@ -19,6 +19,7 @@ pub use define::{
 pub use observed::{KnownPrice, ObservedPrice, ObservedProduct};
 pub use project::{known_credit_unit, known_prices, project_price};
 pub use spec::{AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec};
+pub(crate) use store::mirror::price;
 pub use store::{
     Allowances, Features, PlanOfVersion, Plans, Prices, ProviderPrices, ProviderPricesOf, Sold, SoldThere, Versions,
     credit_unit, credits_of_pack, on_sale, products_there, sold, sold_as, version_by_id, versions_of_plans,

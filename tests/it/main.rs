@@ -59,6 +59,7 @@ mod outage;
 mod payers;
 mod plan_rules;
 mod persisted_queries;
+mod pauses;
 mod plans;
 mod privacy;
 mod purchase_forms;

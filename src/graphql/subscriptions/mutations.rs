@@ -103,7 +103,7 @@ pub struct CancelSubscriptionInput {
     timing: CancellationTiming,
     /// The reason; null if the customer gave none.
     feedback: Option<CancellationFeedback>,
-    /// A comment in the customer's own words, up to 5,000 characters.
+    /// A comment in the customer's own words, up to 2,000 bytes like every text.
     comment: Option<String>,
     /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
     /// does nothing else.
@@ -125,7 +125,8 @@ pub struct ResumeSubscriptionInput {
 pub struct PauseSubscriptionInput {
     /// The id of the subscription.
     subscription_id: ID,
-    /// The instant at which the subscription resumes by itself; null to pause until it is resumed.
+    /// The instant at which the subscription resumes by itself; null to pause until it is resumed. A customer's pause has a
+    /// maximum, which null means too, and ends at the latest an hour before the period in which `until` lies.
     until: Option<Instant>,
     /// Idempotency key, 1 to 255 bytes. Repeating a key with the same input within 30 days returns the first answer and
     /// does nothing else.
@@ -170,8 +171,6 @@ user_error! {
         NotAtStripe = "NOT_AT_STRIPE",
         /// The subscription has ended.
         SubscriptionOver = "SUBSCRIPTION_OVER",
-        /// The comment is longer than 5,000 characters.
-        CommentTooLong = "COMMENT_TOO_LONG",
         /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }
@@ -212,8 +211,10 @@ user_error! {
         SubscriptionOver = "SUBSCRIPTION_OVER",
         /// The subscription is already paused.
         AlreadyPaused = "ALREADY_PAUSED",
-        /// `until` is not in the future.
+        /// `until` is not in the future, or later than a customer may pause.
         UntilInvalid = "UNTIL_INVALID",
+        /// The subscription was paused at customers' requests for as long as a year allows.
+        PauseLimitReached = "PAUSE_LIMIT_REACHED",
         /// Stripe refused; the message gives its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }

@@ -11,8 +11,6 @@ both_engines!(every_user_error_of_a_mutation_at_stripe_is_given);
 
 /// Mutations and codes that only follow from an interruption or from the state at Stripe, with the tests that have them.
 const ELSEWHERE: &[(&str, &str)] = &[
-    // No text of an input is as long as a comment may be.
-    ("cancelSubscription", "COMMENT_TOO_LONG"),
     // stripe_mutations/repeated.rs
     ("*", "PROVIDER_REFUSED"),
     // coupons.rs: a code that cannot be used is refused with the reason
