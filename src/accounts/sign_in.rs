@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use chrono::TimeDelta;
 use entity::{account_members, accounts, api_keys, user_identities, users};
 use sea_orm::{ActiveValue::Set, EntityTrait};
+use uuid::Uuid;
 
 /// Time for which a caller's user is cached; a removed role ends after it at the latest.
 const CACHE_TIME: TimeDelta = TimeDelta::seconds(30);
@@ -61,10 +62,33 @@ async fn identify(app: &App, claims: &Claims) -> Result<Option<CachedCaller>> {
     if user.erased_at.is_some() {
         return Err(Error::Unauthenticated("The user of this token was erased.".into()));
     }
+    if let Some(email) = claims.email.as_ref().filter(|email| user.email.as_ref() != Some(email))
+        && let Err(error) = refresh_email(app, user.id, email.clone()).await
+    {
+        // The caller is known all the same.
+        tracing::warn!(user = %user.id, error = format!("{error:#}"), "the address of a user is not refreshed");
+    }
     let caller =
         CachedCaller { user_id: user.id, admin: UserRole::parse(&user.role)? == UserRole::Admin, loaded_at: app.now() };
     app.callers.insert((claims.issuer.clone(), claims.subject.clone()), caller.clone());
     Ok(Some(caller))
+}
+
+/// Brings the address of a user to the one that the identity provider states now.
+async fn refresh_email(app: &App, id: Uuid, email: String) -> Result<()> {
+    let change = users::ActiveModel {
+        id: Set(id),
+        email_normalized: Set(Some(store::normalize_email(&email))),
+        email: Set(Some(email)),
+        ..Default::default()
+    };
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            users::Entity::update(change).exec(txn).await?;
+            Ok(())
+        })
+    });
+    write.await
 }
 
 /// Creates the user of a new token's subject, with an individual account.

@@ -46,13 +46,13 @@ pub struct Bought {
 /// is paid.
 pub async fn buy_gift(app: &App, viewer: &Viewer, buy: BuyGift, key: &str) -> Result<Bought> {
     viewer.require_signed_in()?;
-    buy.gift.check(app.now())?;
-    check_return_url(&buy.success_url, &["successUrl"])?;
-    check_return_url(&buy.cancel_url, &["cancelUrl"])?;
     let action = StripeAction::new(app, viewer, Operation::BuyGift, key, &buy)?.without_card();
     let answer = match action.previous_result().await? {
         Some(answer) => answer,
         None => {
+            buy.gift.check(app.now())?;
+            check_return_url(&buy.success_url, &["successUrl"])?;
+            check_return_url(&buy.cancel_url, &["cancelUrl"])?;
             let payer = find_payer(app.db.read(), viewer, buy.account_id).await?;
             period(app.db.read(), buy.gift.price_id).await?;
             let customer = customer_at_stripe(app, viewer, payer).await?;

@@ -1,8 +1,8 @@
 //! Buying in a checkout at Stripe, and Stripe's billing portal.
 
-use super::kernel::{Answer, CHECKOUT_LIFETIME, Customer, PURCHASES, StripeAction, ask, customer_at_stripe};
+use super::kernel::{Answer, CHECKOUT_LIFETIME, Customer, PURCHASES, StripeAction, admit, ask, customer_at_stripe};
 use super::offer::{Offer, offer};
-use super::promo_code::discounts;
+use super::promo_code::{check_redeemable, discounts};
 use super::return_url::check_return_url;
 use crate::accounts::{authorize_payer, find_payer};
 use crate::app::App;
@@ -48,16 +48,18 @@ pub struct Checkout {
 
 /// Starts a checkout. A person has one open checkout for a plan: the next one expires it.
 pub async fn start_checkout(app: &App, viewer: &Viewer, purchase: Purchase, key: &str) -> Result<Checkout> {
-    check_return_url(&purchase.success_url, &["successUrl"])?;
-    if let Some(url) = &purchase.cancel_url {
-        check_return_url(url, &["cancelUrl"])?;
-    }
     let action = StripeAction::new(app, viewer, Operation::Named("checkout.start"), key, &purchase)?;
     if let Some(answer) = action.previous_result().await? {
         return session(&answer);
     }
+    check_return_url(&purchase.success_url, &["successUrl"])?;
+    if let Some(url) = &purchase.cancel_url {
+        check_return_url(url, &["cancelUrl"])?;
+    }
     let payer = find_payer(app.db.read(), viewer, purchase.account_id).await?;
-    let is_recurring = purchasable(app.db.read(), &purchase).await?.is_recurring();
+    let offer = purchasable(app.db.read(), &purchase).await?;
+    let is_recurring = offer.is_recurring();
+    check_before_customer(app, payer.account.id, offer, purchase.promo_code.clone()).await?;
     let customer = customer_at_stripe(app, viewer, payer).await?;
     let person = customer.person;
     let answer = if is_recurring {
@@ -131,13 +133,27 @@ fn session_metadata(metadata: &Value, offer: &Offer) -> Value {
     metadata
 }
 
+/// Refuses what is refused whatever else is pending, so that such a purchase leaves no customer behind and ends no checkout.
+pub(super) async fn check_before_customer(
+    app: &App,
+    account_id: Uuid,
+    offer: Offer,
+    promo_code: Option<String>,
+) -> Result<()> {
+    if offer.is_recurring() {
+        check_may_subscribe(app.db.read(), &offer, account_id).await?;
+    }
+    let Some(code) = promo_code else { return Ok(()) };
+    check_redeemable(app, account_id, code).await
+}
+
 /// Refuses a recurring price that is not a plan, and a second plan for an account.
-pub(super) async fn check_may_subscribe(txn: &Txn, offer: &Offer, account_id: Uuid) -> Result<()> {
+pub(super) async fn check_may_subscribe(db: &impl ConnectionTrait, offer: &Offer, account_id: Uuid) -> Result<()> {
     if offer.kind != ProductKind::Plan {
         let message = "A recurring add-on belongs to a subscription. Add it with addAddon.";
         return Err(Error::refused("PRICE_NOT_FOUND", &["priceId"], message));
     }
-    if subscriptions::has_plan(txn, account_id).await? {
+    if subscriptions::has_plan(db, account_id).await? {
         let message = "The account already has a plan. Change it with changePlan.";
         return Err(Error::refused("ALREADY_SUBSCRIBED", &["accountId"], message));
     }
@@ -159,6 +175,7 @@ pub async fn open_billing_portal(
     return_url: &str,
 ) -> Result<String> {
     check_return_url(return_url, &["returnUrl"])?;
+    admit(app, viewer)?;
     let payer = find_payer(app.db.read(), viewer, account_id).await?;
     let customer = customer_at_stripe(app, viewer, payer).await?;
     let params = json!({"customer": customer.external_id, "return_url": return_url});

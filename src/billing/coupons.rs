@@ -1,7 +1,7 @@
 //! Creating coupons and promotion codes at Stripe.
 
 use super::kernel::{StripeAction, customer_at_stripe};
-use crate::accounts::find_payer;
+use crate::accounts::{customers_of, find_payer};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::db::Txn;
@@ -21,8 +21,11 @@ const DEACTIVATE_PROMO_CODE: Operation = Operation::Named("promo_codes.deactivat
 /// Creates a coupon.
 pub async fn create_coupon(app: &App, viewer: &Viewer, new: NewCoupon, key: &str) -> Result<coupons::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    new.check(app.now())?;
     let action = StripeAction::new(app, viewer, CREATE_COUPON, key, &new)?;
+    if let Some(answer) = action.previous_result().await? {
+        return answer.coupon().await;
+    }
+    new.check(app.now())?;
     let answer = action.execute_once(move |txn, _| {
         Box::pin(async move {
             new.check_unused(txn).await?;
@@ -36,14 +39,15 @@ pub async fn create_coupon(app: &App, viewer: &Viewer, new: NewCoupon, key: &str
 /// Creates a promotion code.
 pub async fn create_promo_code(app: &App, viewer: &Viewer, new: NewPromoCode, key: &str) -> Result<promo_codes::Model> {
     viewer.require(Permission::CatalogueWrite)?;
-    new.check(app.now())?;
     let action = StripeAction::new(app, viewer, CREATE_PROMO_CODE, key, &new)?;
     if let Some(answer) = action.previous_result().await? {
         return answer.promo_code().await;
     }
+    new.check(app.now())?;
     let customer = match new.account_id {
         Some(account_id) => {
             let payer = find_payer(app.db.read(), viewer, Some(account_id)).await?;
+            check_before_customer(app, &new, account_id).await?;
             Some(customer_at_stripe(app, viewer, payer).await?.external_id)
         }
         None => None,
@@ -68,6 +72,14 @@ pub async fn create_promo_code(app: &App, viewer: &Viewer, new: NewPromoCode, ke
         })
     });
     answer.await?.promo_code().await
+}
+
+/// Refuses a code that cannot be created, so that it leaves no customer behind.
+async fn check_before_customer(app: &App, new: &NewPromoCode, account_id: Uuid) -> Result<()> {
+    let known = customers_of(app.db.read(), "stripe", account_id).await?;
+    let known = known.into_iter().find(|known| !known.deleted).map(|known| known.external_id);
+    let (new, customer) = (new.clone(), known.unwrap_or_else(|| "a customer to be created".to_owned()));
+    app.db.write(move |txn| Box::pin(async move { new.coupon(txn, Some(&customer)).await.map(drop) })).await
 }
 
 /// Deactivates a promotion code. Customers who have its discount keep it.

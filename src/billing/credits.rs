@@ -3,7 +3,7 @@
 use super::kernel::{Customer, StripeAction, customer_at_stripe, error_of_call};
 use super::offer::{Offer, PackCredits, offer};
 use super::subscribe::Confirmable;
-use crate::accounts::{authorize_payer, find_payer};
+use crate::accounts::{authorize_payer, customers_of, find_payer};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::db::Txn;
@@ -44,7 +44,11 @@ pub async fn purchase_credits(
         Some(answer) => answer,
         None => {
             let payer = find_payer(app.db.read(), viewer, purchase.account_id).await?;
-            pack(app.db.read(), &purchase).await?;
+            let offer = pack(app.db.read(), &purchase).await?.0;
+            amount(&offer)?;
+            if !customers_of(app.db.read(), "stripe", payer.account.id).await?.iter().any(|known| !known.deleted) {
+                return Err(no_card());
+            }
             let customer = customer_at_stripe(app, viewer, payer).await?;
             let card = card_of(app, &customer.external_id).await?;
             action.execute_once(move |txn, viewer| Box::pin(request(txn, viewer, customer, card, purchase))).await?
@@ -67,10 +71,21 @@ async fn card_of(app: &App, customer: &str) -> Result<String> {
     }
     let saved = outbox::client(app)?.read_below("customers", customer, "payment_methods").await;
     let newest = saved.map_err(error_of_call)?["data"][0]["id"].as_str().map(str::to_owned);
-    newest.ok_or_else(|| {
-        let message = "No payment method on file: sell the pack in a checkout with startCheckout, which collects one.";
-        Error::refused("NO_PAYMENT_METHOD", &[], message)
-    })
+    newest.ok_or_else(no_card)
+}
+
+fn no_card() -> Error {
+    let message = "No payment method on file: sell the pack in a checkout with startCheckout, which collects one.";
+    Error::refused("NO_PAYMENT_METHOD", &[], message)
+}
+
+/// Returns the price of all packs.
+fn amount(offer: &Offer) -> Result<i64> {
+    offer
+        .price
+        .unit_amount_minor
+        .checked_mul(offer.quantity)
+        .ok_or_else(|| Error::refused("QUANTITY_INVALID", &["quantity"], "`quantity` is too large for this price."))
 }
 
 /// Returns the offer of the pack, and the credits that it holds.
@@ -94,10 +109,7 @@ async fn request(
 ) -> Result<ProviderRequest> {
     authorize_payer(txn, viewer, Some(customer.account_id)).await?;
     let (offer, credits) = pack(txn, &purchase).await?;
-    let amount =
-        offer.price.unit_amount_minor.checked_mul(offer.quantity).ok_or_else(|| {
-            Error::refused("QUANTITY_INVALID", &["quantity"], "`quantity` is too large for this price.")
-        })?;
+    let amount = amount(&offer)?;
     let mut metadata = customer.metadata;
     metadata["tollgate_credits"] = json!(credits.amount);
     if let Some(unit) = &credits.unit {

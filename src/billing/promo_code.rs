@@ -78,6 +78,13 @@ pub(super) async fn discounts(txn: &Txn, account_id: Uuid, code: &str) -> Result
     Ok(json!([{"promotion_code": external_id}]))
 }
 
+/// Refuses a promotion code that an account cannot use, whatever its requests under way.
+pub(super) async fn check_redeemable(app: &App, account_id: Uuid, code: String) -> Result<()> {
+    let check =
+        app.db.write(move |txn| Box::pin(async move { discounts::redeemable(txn, account_id, &code).await.map(drop) }));
+    check.await
+}
+
 fn uses_code(call: &outbox_calls::Model, external_id: &str) -> bool {
     let discounts = call.params["discounts"].as_array();
     discounts.is_some_and(|discounts| discounts.iter().any(|discount| discount["promotion_code"] == external_id))

@@ -36,17 +36,24 @@ pub async fn redeem_gift(
     key: &str,
 ) -> Result<Redeemed> {
     viewer.require_signed_in()?;
-    let code = GiftCode::parse(code).ok_or_else(gifts::unknown)?;
-    // A malformed code is no guess, so only well-formed ones count towards the limit.
-    app.gift_attempts.check(&viewer.actor())?;
-    let input = (code.hash(), account_id);
+    let code = GiftCode::parse(code);
+    if code.is_some() {
+        // A malformed code is no guess, so only well-formed ones count towards the limit.
+        app.gift_attempts.check(&viewer.actor())?;
+    }
+    let input = (code.as_ref().map(GiftCode::hash), account_id);
     let action = StripeAction::new(app, viewer, Operation::RedeemGift, key, &input)?.without_card();
-    let answer = match action.previous_result().await? {
+    let previous = action.previous_result().await?;
+    let code = code.ok_or_else(gifts::unknown)?;
+    let answer = match previous {
         Some(answer) => answer,
         None => {
             let gift = gifts::by_code(app.db.read(), &code).await?.ok_or_else(gifts::unknown)?;
             let payer = find_payer(app.db.read(), viewer, account_id).await?;
             gifts::check_redeemable(&gift, payer.account.id, app.now())?;
+            if subscriptions::has_plan(app.db.read(), payer.account.id).await? {
+                return Err(already_subscribed());
+            }
             let customer = customer_at_stripe(app, viewer, payer).await?;
             ensure_coupon(app, viewer).await?;
             let (person, code) = (customer.person, code.clone());
@@ -67,8 +74,7 @@ async fn request(txn: &Txn, viewer: &Viewer, customer: Customer, code: GiftCode)
     let account_id = authorize_payer(txn, viewer, Some(customer.account_id)).await?.account.id;
     let has_plan = subscriptions::has_plan(txn, account_id).await?;
     if has_plan || gifts::is_redeeming(txn, account_id, gift.id).await? {
-        let message = "The account already has a plan. Redeem the gift when that has ended.";
-        return Err(Error::refused("ALREADY_SUBSCRIBED", &["accountId"], message));
+        return Err(already_subscribed());
     }
     let sold_as = plans::sold_as(txn, "stripe", gift.price_id).await?.ok_or_else(|| {
         let message = "Stripe does not sell the price of the gift any more. Ask the seller to publish it again.";
@@ -85,6 +91,11 @@ async fn request(txn: &Txn, viewer: &Viewer, customer: Customer, code: GiftCode)
     let key = format!("gift-{}-{redeemed_at}", gift.id);
     let request = ProviderRequest::post(Operation::RedeemGift, "subscriptions");
     Ok(request.account(account_id).params(params).key(key).persistent())
+}
+
+fn already_subscribed() -> Error {
+    let message = "The account already has a plan. Redeem the gift when that has ended.";
+    Error::refused("ALREADY_SUBSCRIBED", &["accountId"], message)
 }
 
 /// Creates the coupon that pays for gifts, unless our records show it.

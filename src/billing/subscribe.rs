@@ -1,6 +1,6 @@
 //! Subscribing without a checkout: the application's own page asks for the card.
 
-use super::checkout::{check_may_subscribe, trial_days};
+use super::checkout::{check_before_customer, check_may_subscribe, trial_days};
 use super::kernel::{Customer, PURCHASES, StripeAction, customer_at_stripe};
 use super::offer::{Offer, offer};
 use super::promo_code::discounts;
@@ -59,7 +59,8 @@ pub async fn create_subscription(
         Some(answer) => answer,
         None => {
             let payer = find_payer(app.db.read(), viewer, new.account_id).await?;
-            plan_offer(app.db.read(), &new).await?;
+            let offer = plan_offer(app.db.read(), &new).await?;
+            check_before_customer(app, payer.account.id, offer, new.promo_code.clone()).await?;
             let customer = customer_at_stripe(app, viewer, payer).await?;
             let person = customer.person;
             let executed = action.execute_exclusively(person, PURCHASES, move |txn, viewer| {

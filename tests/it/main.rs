@@ -30,6 +30,7 @@ mod durability;
 mod explain;
 mod federation;
 mod filters;
+mod first_payments;
 mod gifts;
 mod identity_providers;
 mod interruptions;

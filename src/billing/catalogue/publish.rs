@@ -5,6 +5,7 @@ use super::sell::{PublishPlan, sell_at_stripe};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
+use crate::billing::kernel::admit;
 use crate::db::IdempotencyKey;
 use crate::error::{Error, Result};
 use crate::outbox;
@@ -51,22 +52,25 @@ pub async fn publish_plan_to_stripe(
     viewer.require(Permission::CatalogueWrite)?;
     outbox::client(app)?;
     let unknown = || Error::refused("NOT_FOUND", &["planVersionId"], "Plan version not found.");
-    let version = plans::version_by_id(app.db.read(), version_id).await?.ok_or_else(unknown)?;
-    if VersionStatus::parse(&version.status)? != VersionStatus::Published {
-        let message = "The version is not published. Publish a draft first with publishPlanVersion.";
-        return Err(Error::refused("NOT_ON_SALE", &["planVersionId"], message));
-    }
     let key = IdempotencyKey::new(viewer.actor(), key, "plan_versions.publish_to_stripe", &version_id)?;
-    let (plan_id, actor) = (version.product_id, viewer.actor().to_owned());
+    let actor = viewer.actor().to_owned();
     let claim = app.db.run_idempotent(key, move |txn| {
         Box::pin(async move {
+            let version = plans::version_by_id(txn, version_id).await?.ok_or_else(unknown)?;
+            if VersionStatus::parse(&version.status)? != VersionStatus::Published {
+                let message = "The version is not published. Publish a draft first with publishPlanVersion.";
+                return Err(Error::refused("NOT_ON_SALE", &["planVersionId"], message));
+            }
+            let plan_id = version.product_id;
             txn.enqueue_at(&PublishPlan { plan_id }, txn.now() + TAKEOVER_AFTER).await?;
             let entry = AuditEntry::new("plan_versions.publish_to_stripe", "PlanVersion", version_id);
             txn.audit(&actor, entry.after(json!({"provider": "stripe"}))).await?;
             Ok(plan_id)
         })
     });
-    claim.await?;
+    admit(app, viewer)?;
+    let plan_id = claim.await?;
     let product_external_id = sell_at_stripe(app, viewer, plan_id).await?;
+    let version = plans::version_by_id(app.db.read(), version_id).await?.ok_or_else(unknown)?;
     Ok(PublishedVersion { version, product_external_id })
 }

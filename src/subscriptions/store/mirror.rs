@@ -21,7 +21,7 @@ pub async fn find_id(txn: &Txn, provider: &str, external_id: &str) -> Result<Opt
 
 /// Returns the mirror of a provider's subscription.
 pub async fn by_external_id(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     provider: &str,
     external_id: &str,
 ) -> Result<Option<subscriptions::Model>> {
@@ -53,11 +53,11 @@ pub async fn by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<subscri
 }
 
 /// Returns whether an account has a subscription that has not ended and does not wait for its first payment.
-pub async fn has_plan(txn: &Txn, account_id: Uuid) -> Result<bool> {
+pub async fn has_plan(db: &impl ConnectionTrait, account_id: Uuid) -> Result<bool> {
     use subscriptions::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     let over = [SubscriptionStatus::Canceled, SubscriptionStatus::IncompleteExpired, SubscriptionStatus::Incomplete];
-    Ok(rows.filter(Column::Status.is_not_in(over)).one(txn).await?.is_some())
+    Ok(rows.filter(Column::Status.is_not_in(over)).one(db).await?.is_some())
 }
 
 /// Locks the mirror of a provider's subscription until the commit.
