@@ -1,4 +1,5 @@
-//! The requests to Stripe as files, which `tests/stripe-sdk/check.mjs` compares with the types of Stripe's SDK.
+//! The requests to Stripe, and the objects that the stand-in returns, as files, which `tests/stripe-sdk/check.mjs` compares
+//! with the types of Stripe's SDK.
 //!
 //! The files are written anew with `TOLLGATE_TEST_UPDATE=1`.
 
@@ -36,7 +37,33 @@ fn what_stripe_is_asked_for_is_what_the_file_says() {
         };
         let requests: Vec<Value> = requests.iter().map(&mut told).collect();
         is_in_file("requests.json", &json!({"version": version, "requests": requests}));
+        let objects = samples(shop);
+        let objects: Vec<Value> = objects.iter().map(|object| names.value(object)).collect();
+        is_in_file("objects.json", &Value::Array(objects));
     });
+}
+
+/// One object of each kind that Tollgate has Stripe write, in each state that it has in the story.
+fn samples(shop: &Shop) -> Vec<Value> {
+    let kinds = [
+        "customer",
+        "checkout.session",
+        "subscription",
+        "subscription_schedule",
+        "invoice",
+        "payment_intent",
+        "refund",
+    ];
+    let mut samples: Vec<Value> = Vec::new();
+    for kind in kinds {
+        for object in shop.stripe.objects(kind) {
+            let known = |sample: &&Value| sample["object"] == kind && sample["status"] == object["status"];
+            if !samples.iter().any(|sample| known(&sample)) {
+                samples.push(object);
+            }
+        }
+    }
+    samples
 }
 
 #[test]

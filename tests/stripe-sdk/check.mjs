@@ -36,6 +36,17 @@ const TYPES = {
   'POST promotion_codes/*': 'PromotionCodeUpdateParams',
 };
 
+// The kinds of objects, and their types.
+const OBJECTS = {
+  customer: 'Customer',
+  'checkout.session': 'Checkout.Session',
+  subscription: 'Subscription',
+  subscription_schedule: 'SubscriptionSchedule',
+  invoice: 'Invoice',
+  payment_intent: 'PaymentIntent',
+  refund: 'Refund',
+};
+
 // Words of paths that are no ids.
 const WORDS = new Set(Object.keys(TYPES).flatMap((path) => path.split(/[ /]/)));
 
@@ -62,11 +73,25 @@ function typed(value, name = '') {
 
 // The types of `requests` are checked; gives what the compiler says, which is nothing where all are right.
 function complaints(requests) {
+  return told(requests.map((request) => ({
+    title: `${request.method} ${request.path}`, literal: typed(request.params), type: typeOf(request),
+  })));
+}
+
+// The same for objects of the stand-in: each has every field that Stripe's has, and no other.
+function complaintsAboutObjects(objects) {
+  return told(objects.map((object) => {
+    if (!OBJECTS[object.object]) throw new Error(`no type is known for ${object.object}; add it to check.mjs`);
+    return { title: `${object.object} ${object.status ?? ''}`, literal: object, type: OBJECTS[object.object] };
+  }));
+}
+
+function told(values) {
   const directory = mkdtempSync(join(here, 'node_modules', '.check-'));
   try {
-    const lines = requests.map((request, at) => {
-      const literal = JSON.stringify(typed(request.params), null, 2);
-      return `// ${request.method} ${request.path}\nexport const request${at} = ${literal} satisfies Stripe.${typeOf(request)};\n`;
+    const lines = values.map(({ title, literal, type }, at) => {
+      const text = JSON.stringify(literal, null, 2);
+      return `// ${title}\nexport const request${at} = ${text} satisfies Stripe.${type};\n`;
     });
     const file = join(directory, 'requests.ts');
     writeFileSync(file, `import type { Stripe } from 'stripe';\n\n${lines.join('\n')}`);
@@ -98,8 +123,18 @@ if (version !== Stripe.API_VERSION && version !== new Stripe('sk_test_1').getApi
   fail(`Tollgate asks in version ${version}, and this SDK in ${new Stripe('sk_test_1').getApiField('version')}`);
 }
 
-const told = complaints(requests);
-if (told) fail(`What is sent is not what Stripe's SDK would send:\n${told}`);
+const wrongRequests = complaints(requests);
+if (wrongRequests) fail(`What is sent is not what Stripe's SDK would send:\n${wrongRequests}`);
+
+const objects = read('objects.json');
+const wrongObjects = complaintsAboutObjects(objects);
+if (wrongObjects) fail(`What the stand-in returns is not what Stripe's SDK expects:\n${wrongObjects}`);
+const { discounts, ...incomplete } = objects.find(({ object }) => object === 'subscription');
+const faulty = [incomplete, { ...incomplete, discounts, status: 'sleeping' }, { ...incomplete, discounts, colour: 'red' }];
+const blamedObjects = complaintsAboutObjects(faulty);
+faulty.forEach((object, at) => {
+  if (!blamedObjects.includes(`[request${at}]`)) fail(`the check lets pass an object that is wrong: ${Object.keys(object)}`);
+});
 
 // A check that cannot fail is none: each of these is wrong in one way.
 const sessions = { method: 'POST', path: '/v1/checkout/sessions' };
@@ -132,4 +167,4 @@ try {
   if (error.type !== 'StripeSignatureVerificationError') throw error;
 }
 
-if (!process.exitCode) console.log(`${requests.length} requests and a signature are as Stripe's SDK has them`);
+if (!process.exitCode) console.log(`${requests.length} requests, ${objects.length} objects and a signature are as Stripe's SDK has them`);
