@@ -43,8 +43,14 @@ const NUMBERS: &[Number] = &[
     number("keep_alive_timeout_ms", (10, 3_600_000), |c| millis(c.transport.idle_timeout)),
     number("connections_per_address", (1, 1_000_000), |c| c.transport.connections_per_address.into()),
     number("request_timeout_ms", (100, 600_000), |c| millis(c.limits.timeout)),
+    number("mutation_timeout_ms", (100, 600_000), |c| millis(c.limits.mutation_timeout)),
     number("stripe_webhook_tolerance_s", (1, 3_600), |c| seconds(c.providers.stripe.webhook_tolerance)),
     number("stripe_api_timeout_ms", (100, 120_000), |c| millis(c.providers.stripe.api_timeout)),
+    number("stripe_operations_per_minute", (1, 100_000), |c| c.providers.stripe.operations_per_minute.get().into()),
+    number("stripe_service_operations_per_minute", (1, 100_000), |c| {
+        c.providers.stripe.service_operations_per_minute.get().into()
+    }),
+    number("max_pause_days", (0, 730), |c| c.providers.stripe.max_pause_days.into()),
     number("paddle_webhook_tolerance_s", (1, 3_600), |c| seconds(c.providers.paddle.webhook_tolerance)),
     number("webhook_body_limit_bytes", (1_024, 104_857_600), |c| count(c.providers.webhook_body_bytes)),
     number("license_checks_per_minute", (1, 100_000), |c| c.licences.checks_per_minute.get().into()),
@@ -140,6 +146,37 @@ fn the_help_tells_the_range_of_every_number() {
             assert!(about.contains(word), "{name}: {about}");
         }
     }
+}
+
+#[test]
+fn callers_of_mutations_wait_longer_than_a_request_to_stripe_takes() {
+    let key = ("stripe_api_key", "sk_test_1");
+    let longest =
+        |timeout: &str| from_env(&[("stripe_api_timeout_ms", timeout)]).unwrap().providers.stripe.longest_request();
+    // Three tries, and two pauses that Stripe may ask for: as long as a try, and five seconds at most.
+    assert_eq!((millis(longest("1000")), millis(longest("10000"))), (5_000, 40_000));
+    for (timeout, wait, starts) in [
+        ("1000", "5001", true),
+        ("1000", "5000", false),
+        ("10000", "40000", false),
+        ("10000", "40001", true),
+        ("20000", "60000", false),
+    ] {
+        let settings = [key, ("stripe_api_timeout_ms", timeout), ("mutation_timeout_ms", wait)];
+        let config = from_env(&settings);
+        assert_eq!(config.is_ok(), starts, "{timeout} {wait}");
+        if let Err(error) = config {
+            let rule = format!(
+                "mutation_timeout_ms (TOLLGATE_MUTATION_TIMEOUT_MS) is {wait:?}. A change at Stripe takes up to {} ms: three \
+                 tries of stripe_api_timeout_ms, and two pauses. Set it to more than that, or lower stripe_api_timeout_ms.",
+                longest(timeout).as_millis(),
+            );
+            assert_eq!(error, rule);
+        }
+        // Without a key nothing is asked of Stripe.
+        assert!(from_env(&settings[1..]).is_ok());
+    }
+    assert!(from_env(&[key]).is_ok(), "the defaults fit each other");
 }
 
 #[test]
