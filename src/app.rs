@@ -42,10 +42,10 @@ pub struct App {
     pub license_checks: RateLimit,
     /// The limit on attempts with gift codes, by caller.
     pub gift_attempts: RateLimit,
-    /// The limit on operations that reach Stripe, by caller.
-    pub stripe_operations: RateLimit,
-    /// Like `stripe_operations`, for callers who act for many customers.
-    pub stripe_service_operations: RateLimit,
+    /// The limit on requests to Stripe, by caller.
+    pub stripe_requests: Arc<RateLimit>,
+    /// Like `stripe_requests`, for callers who act for many customers.
+    pub stripe_service_requests: Arc<RateLimit>,
     /// Security events not yet in the database, by kind and subject, each with the latest detail; see `security`.
     pub pending_security_events: EventAggregator<(&'static str, String), String>,
     /// Counters since the start of the process.
@@ -76,9 +76,9 @@ impl App {
         let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
         let gift_attempts = RateLimit::per_minute(GIFT_ATTEMPTS_PER_MINUTE, Arc::clone(&clock));
         let stripe_limits = &config.providers.stripe;
-        let stripe_operations = RateLimit::per_minute(stripe_limits.operations_per_minute, Arc::clone(&clock));
-        let stripe_service_operations =
-            RateLimit::per_minute(stripe_limits.service_operations_per_minute, Arc::clone(&clock));
+        let stripe_requests = Arc::new(RateLimit::per_minute(stripe_limits.requests_per_minute, Arc::clone(&clock)));
+        let stripe_service_requests =
+            Arc::new(RateLimit::per_minute(stripe_limits.service_requests_per_minute, Arc::clone(&clock)));
         let callers = Cache::new(MAX_CACHED_CALLERS);
         let pending_security_events =
             EventAggregator::new(MAX_SECURITY_EVENTS_PER_MINUTE, MAX_PENDING_SECURITY_EVENTS, TimeDelta::minutes(1));
@@ -92,8 +92,8 @@ impl App {
             callers,
             license_checks,
             gift_attempts,
-            stripe_operations,
-            stripe_service_operations,
+            stripe_requests,
+            stripe_service_requests,
             pending_security_events,
             metrics,
             detached: Arc::default(),

@@ -153,9 +153,13 @@ impl Store {
         }));
     }
 
-    /// Returns an object in the form in which it is sent: with its coupon in full instead of the id.
+    /// Returns an object in the form in which it is sent: with its coupon in full instead of the id, and the items of a
+    /// subscription with their prices as plans, too.
     pub(crate) fn render(&self, object: &Value) -> Value {
         let mut rendered = object.clone();
+        if let Some(Value::Array(items)) = rendered.pointer_mut("/items/data") {
+            items.iter_mut().for_each(|item| item["plan"] = plan_of(&item["price"]));
+        }
         if let Some(coupon) = object["coupon"].as_str().filter(|_| object["object"] != "checkout.session") {
             rendered["coupon"] = self.get(coupon).clone();
         }
@@ -197,6 +201,20 @@ impl Store {
     pub(crate) fn commit(&mut self) {
         self.journal.clear();
     }
+}
+
+/// Returns a recurring price in the form of a plan, which it was before there were prices.
+fn plan_of(price: &Value) -> Value {
+    let recurring = &price["recurring"];
+    json!({
+        "id": price["id"], "object": "plan", "active": price["active"], "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"], "billing_scheme": price["billing_scheme"],
+        "created": price["created"], "currency": price["currency"], "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"], "livemode": false, "metadata": price["metadata"],
+        "meter": recurring["meter"], "nickname": price["nickname"], "product": price["product"],
+        "tiers_mode": price["tiers_mode"], "transform_usage": null,
+        "trial_period_days": recurring["trial_period_days"], "usage_type": recurring["usage_type"],
+    })
 }
 
 /// Returns the value of `request` in events that no request caused.

@@ -2,12 +2,13 @@
 
 use super::cancel::release_schedule;
 use super::kernel::StripeAction;
+use super::promo_code::is_being_discounted;
 use super::replacement::{PlanChange, Replacement};
 use super::schedule::{schedule, scheduled_change};
 use super::subscription::{find_billable_subscription, lock_billable_subscription, update};
 use crate::app::App;
 use crate::auth::Viewer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outbox::{Operation, ProviderRequest};
 use crate::subscriptions;
 use entity::subscriptions::Model;
@@ -66,6 +67,10 @@ async fn change_later(app: &App, viewer: &Viewer, action: &StripeAction<'_>, cha
         Box::pin(async move {
             let subscription = lock_billable_subscription(txn, viewer, id).await?;
             let replacement = Replacement::find(txn, &subscription, &change).await?.check()?;
+            if is_being_discounted(txn, &subscription).await? {
+                let message = "A promotion code is being applied to the subscription. Try again when it is applied.";
+                return Err(Error::refused("CHANGE_UNDER_WAY", &["subscriptionId"], message));
+            }
             let (path, params) = scheduled_change(&schedule, &replacement)?;
             let request = ProviderRequest::post(CHANGE_PLAN, path).account(subscription.account_id);
             Ok(request.params(params).persistent())

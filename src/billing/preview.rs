@@ -1,6 +1,6 @@
 //! Previewing the cost of a change of plan.
 
-use super::kernel::{admit, ask};
+use super::kernel::ask;
 use super::replacement::{PlanChange, Replacement};
 use super::subscription::find_billable_subscription;
 use crate::app::App;
@@ -45,8 +45,7 @@ pub async fn preview_plan_change(app: &App, viewer: &Viewer, change: PlanChange)
     let at = change.proration_at.unwrap_or_else(|| app.now());
     let subscription = find_billable_subscription(app.db.read(), viewer, change.subscription_id).await?;
     let replacement = Replacement::find(app.db.read(), &subscription, &change).await?;
-    admit(app, viewer)?;
-    let renewal = ask(app, PATH, &invoice(&subscription, &replacement, None)).await?;
+    let renewal = ask(app, viewer, PATH, &invoice(&subscription, &replacement, None)).await?;
     let currency = &replacement.offer.price.currency;
     let mut preview = Preview {
         currency: currency.clone(),
@@ -57,8 +56,7 @@ pub async fn preview_plan_change(app: &App, viewer: &Viewer, change: PlanChange)
         lines: Vec::new(),
     };
     if change.now {
-        admit(app, viewer)?;
-        let due = ask(app, PATH, &invoice(&subscription, &replacement, Some(at))).await?;
+        let due = ask(app, viewer, PATH, &invoice(&subscription, &replacement, Some(at))).await?;
         preview.due_now_minor = amount(&due, "total", currency)?;
         let lines = due["lines"]["data"].as_array().into_iter().flatten();
         preview.lines = lines.filter_map(|each| line(each, currency)).collect();

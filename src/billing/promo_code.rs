@@ -8,6 +8,7 @@ use crate::db::Txn;
 use crate::discounts;
 use crate::error::{Error, Result};
 use crate::outbox::{self, CallState, Operation};
+use crate::subscriptions::{self, ScheduledChangeKind};
 use chrono::TimeDelta;
 use entity::outbox_calls;
 use entity::subscriptions::Model;
@@ -42,6 +43,12 @@ pub async fn apply_promo_code(app: &App, viewer: &Viewer, new: PromoCodeUse, key
                 let message = "The subscription already has a discount. Apply the code when that has ended.";
                 return Err(Error::refused("DISCOUNT_ALREADY_APPLIED", &["subscriptionId"], message));
             }
+            if has_scheduled_change(txn, &subscription).await? {
+                // The next phase of a schedule has only the discounts that it was made with.
+                let message = "A change of plan is scheduled. Apply the code when it is made, or undo it first with \
+                    undoScheduledChange.";
+                return Err(Error::refused("CHANGE_UNDER_WAY", &["subscriptionId"], message));
+            }
             let params = json!({"discounts": discounts, "expand": ["discounts"]});
             Ok(update(&subscription, APPLY_PROMO_CODE).params(params).persistent())
         })
@@ -49,8 +56,24 @@ pub async fn apply_promo_code(app: &App, viewer: &Viewer, new: PromoCodeUse, key
     answer.await?.subscription().await
 }
 
+/// Returns whether a change of plan is scheduled for a subscription, or by a request without an answer yet for its account,
+/// which is locked.
+async fn has_scheduled_change(txn: &Txn, subscription: &Model) -> Result<bool> {
+    let scheduled = subscriptions::scheduled(txn, subscription.id).await?;
+    if scheduled.iter().any(|change| change.kind == ScheduledChangeKind::PlanChange.as_str()) {
+        return Ok(true);
+    }
+    for call in outbox::recent_calls(txn, subscription.account_id, txn.now() - RECENT).await? {
+        let schedules = call.path.starts_with("subscription_schedules/") && call.params["phases"].is_array();
+        if schedules && CallState::of(&call)? == CallState::Pending {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Returns whether a request without an answer yet gives a subscription a discount. Its account is locked.
-async fn is_being_discounted(txn: &Txn, subscription: &Model) -> Result<bool> {
+pub(super) async fn is_being_discounted(txn: &Txn, subscription: &Model) -> Result<bool> {
     let path = path(subscription);
     for call in outbox::recent_calls(txn, subscription.account_id, txn.now() - RECENT).await? {
         let gives_discount = call.path == path && !call.params["discounts"].is_null();

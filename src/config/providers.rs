@@ -46,9 +46,9 @@ pub struct StripeConfig {
     /// Time limit for one try of a request.
     pub api_timeout: Duration,
     /// Operations that reach Stripe in a minute, for each caller.
-    pub operations_per_minute: NonZeroU32,
-    /// Like `operations_per_minute`, for callers who act for many customers.
-    pub service_operations_per_minute: NonZeroU32,
+    pub requests_per_minute: NonZeroU32,
+    /// Like `requests_per_minute`, for callers who act for many customers.
+    pub service_requests_per_minute: NonZeroU32,
     /// The longest pause of a subscription that customers may ask for, in days.
     pub max_pause_days: i64,
 }
@@ -83,8 +83,8 @@ pub(super) fn providers(reader: &mut Reader, environment: Environment) -> Provid
             api_key: api_key(reader, livemode),
             api_base: api_base(reader),
             api_timeout: Duration::from_millis(reader.number("stripe_api_timeout_ms", 100..=120_000)),
-            operations_per_minute: per_minute(reader, "stripe_operations_per_minute"),
-            service_operations_per_minute: per_minute(reader, "stripe_service_operations_per_minute"),
+            requests_per_minute: per_minute(reader, "stripe_requests_per_minute"),
+            service_requests_per_minute: per_minute(reader, "stripe_service_requests_per_minute"),
             max_pause_days: reader.number("max_pause_days", 0..=730),
         },
         paddle: PaddleConfig {

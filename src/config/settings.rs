@@ -197,12 +197,12 @@ pub(super) const SETTINGS: &[Setting] = &[
          times.",
     ),
     plain(
-        "stripe_operations_per_minute",
-        "60",
-        "Mutations and previews in a minute that reach Stripe, for each caller, on each node, 1 to 100000.",
+        "stripe_requests_per_minute",
+        "120",
+        "Requests to Stripe in a minute that a caller may cause, on each node, 1 to 100000.",
     ),
     plain(
-        "stripe_service_operations_per_minute",
+        "stripe_service_requests_per_minute",
         "1200",
         "The same for admins, and for services and API keys with billing:write or catalogue:write, 1 to 100000.",
     ),

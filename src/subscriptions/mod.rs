@@ -17,6 +17,7 @@ pub use project::{
     ObservedSubscription, Package, Pricing, Tier, note_first_payment, project_subscription,
 };
 pub use store::discounts::{ArrChanges, Discounts, discounted_by};
+pub(crate) use store::mirror::scheduled;
 pub use store::mirror::{billing_for, by_external_id, by_id, find, find_id, has_plan, item, items_of};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};
 pub use trials::{had_trial, trial_available};

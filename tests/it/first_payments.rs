@@ -87,7 +87,7 @@ async fn an_unpaid_subscription_of_a_late_request_ends_too(shop: &Shop) {
     buy(shop, "ann", "price_credits", "zero").await;
     (0..3).for_each(|_| shop.stripe.fail_next(Fault::RefuseBefore));
     assert_eq!(ann.code(CREATE, json!({"input": one})).await, "PROVIDER_UNAVAILABLE");
-    // The same request succeeds most of a day later, and Stripe waits for its payment for as long again.
+    // It succeeds most of a day later, and Stripe waits for its payment for as long again.
     shop.advance(TimeDelta::hours(22)).await;
     assert_eq!(codes(&shop.ask(&shop.test.user("ann"), CREATE, one).await), [""; 0]);
     shop.deliver().await;

@@ -4,6 +4,7 @@
 use crate::checkouts::buy;
 use crate::support::{Client, Shop, both_engines};
 use chrono::TimeDelta;
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 both_engines! {
@@ -14,6 +15,7 @@ both_engines! {
     a_change_in_a_later_phase_keeps_that_phase,
     an_undone_change_leaves_the_discount,
     add_ons_and_their_discounts_stay,
+    a_code_and_a_scheduled_change_do_not_lose_each_other,
 }
 
 const CHANGE: &str = "mutation Go($input: ChangePlanInput!) { changePlan(input: $input) {
@@ -212,4 +214,43 @@ async fn add_ons_and_their_discounts_stay(shop: &Shop) {
     let (pro, seats) = (json!("price_pro"), json!("price_seats"));
     assert_eq!(sold, [(&pro, &json!(1), &json!([])), (&seats, &json!(2), &json!(["di_seats"]))]);
     assert_eq!(billed(shop), (2900 + 500, 2900 + 1000));
+}
+
+async fn a_code_and_a_scheduled_change_do_not_lose_each_other(shop: &Shop) {
+    let (_, id) = ann(shop, "price_basic").await;
+    offer(shop, "HALF", json!({})).await;
+    let promo = |key: &str| json!({"subscriptionId": id, "promoCode": "HALF", "idempotencyKey": key});
+    let change = json!({"subscriptionId": id, "priceId": shop.price("price_pro").await, "timing": "PERIOD_END",
+        "idempotencyKey": "change"});
+    let away = Fault::Answer { status: 503, should_retry: None, acted: false, saved: false };
+    // A code whose request is kept: the phases would not have its discount.
+    shop.stripe.fail_among(100, 1, &[away]);
+    assert_eq!(shop.test.user("ann").code(PROMO, json!({"input": promo("one")})).await, "PROVIDER_UNAVAILABLE");
+    shop.stripe.clear_faults();
+    let refused = shop.ask(&shop.test.user("ann"), CHANGE, change.clone()).await;
+    assert_eq!(refused["userErrors"][0]["code"], "CHANGE_UNDER_WAY", "{refused}");
+    shop.advance(TimeDelta::minutes(5)).await;
+    shop.deliver().await;
+    let discounts = at_stripe(shop)["discounts"].clone();
+    assert_eq!(discounts.as_array().map(Vec::len), Some(1));
+    let scheduled = shop.ask(&shop.test.user("ann"), CHANGE, change).await;
+    assert_eq!(scheduled["userErrors"], json!([]), "the refusal was not kept: {scheduled}");
+    shop.deliver().await;
+    shop.advance(TimeDelta::days(32)).await;
+    assert_eq!((&at_stripe(shop)["discounts"], billed(shop)), (&discounts, (1450, 2900)));
+    // A scheduled change: its next phase would not have the discount.
+    buy(shop, "bob", "price_basic", "bob").await;
+    let bob = shop.test.user("bob");
+    let found = bob.data("{ viewer { subscription { id } } }", json!({})).await;
+    let id = &found["viewer"]["subscription"]["id"];
+    let change = json!({"subscriptionId": id, "priceId": shop.price("price_pro").await, "timing": "PERIOD_END",
+        "idempotencyKey": "change"});
+    assert_eq!(shop.ask(&bob, CHANGE, change).await["userErrors"], json!([]));
+    shop.deliver().await;
+    let promo = json!({"subscriptionId": id, "promoCode": "HALF", "idempotencyKey": "two"});
+    assert_eq!(shop.ask(&bob, PROMO, promo.clone()).await["userErrors"][0]["code"], "CHANGE_UNDER_WAY");
+    shop.ask(&bob, UNDO, json!({"subscriptionId": id, "idempotencyKey": "undo"})).await;
+    shop.deliver().await;
+    assert_eq!(shop.ask(&bob, PROMO, promo).await["userErrors"], json!([]));
+    shop.deliver().await;
 }

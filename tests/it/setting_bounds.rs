@@ -46,9 +46,9 @@ const NUMBERS: &[Number] = &[
     number("mutation_timeout_ms", (100, 600_000), |c| millis(c.limits.mutation_timeout)),
     number("stripe_webhook_tolerance_s", (1, 3_600), |c| seconds(c.providers.stripe.webhook_tolerance)),
     number("stripe_api_timeout_ms", (100, 120_000), |c| millis(c.providers.stripe.api_timeout)),
-    number("stripe_operations_per_minute", (1, 100_000), |c| c.providers.stripe.operations_per_minute.get().into()),
-    number("stripe_service_operations_per_minute", (1, 100_000), |c| {
-        c.providers.stripe.service_operations_per_minute.get().into()
+    number("stripe_requests_per_minute", (1, 100_000), |c| c.providers.stripe.requests_per_minute.get().into()),
+    number("stripe_service_requests_per_minute", (1, 100_000), |c| {
+        c.providers.stripe.service_requests_per_minute.get().into()
     }),
     number("max_pause_days", (0, 730), |c| c.providers.stripe.max_pause_days.into()),
     number("paddle_webhook_tolerance_s", (1, 3_600), |c| seconds(c.providers.paddle.webhook_tolerance)),

@@ -268,7 +268,7 @@ async fn an_outage_for_several_objects_spares_the_callers_the_wait(shop: &Shop) 
 async fn one_caller_has_so_many_requests_in_a_minute(shop: &Shop) {
     let (ann, bob) = (subscriber(shop, "ann").await, subscriber(shop, "bob").await);
     let price = shop.price("price_pro").await;
-    let node = shop.node_with(&[("TOLLGATE_STRIPE_OPERATIONS_PER_MINUTE", "6")]).await;
+    let node = shop.node_with(&[("TOLLGATE_STRIPE_REQUESTS_PER_MINUTE", "6")]).await;
     let variables = json!({"id": ann, "price": price});
     for _ in 0..3 {
         // Two requests to Stripe each.

@@ -23,7 +23,7 @@ pub(crate) fn create(store: &mut Store, params: &Params) -> StripeResult<Value> 
     let phase = phases::of_subscription(&subscription);
     let schedule = json!({
         "id": store.new_id("sub_sched_"), "object": "subscription_schedule", "application": null,
-        "billing_mode": {"type": "classic", "updated_at": null}, "canceled_at": null, "completed_at": null,
+        "billing_mode": {"type": "classic"}, "canceled_at": null, "completed_at": null,
         "created": store.now,
         "current_phase": {"end_date": phase["end_date"], "start_date": phase["start_date"]},
         "customer": subscription["customer"],

@@ -21,12 +21,23 @@ pub(crate) fn draft(store: &mut Store, subscription: &Value, reason: &str, mut l
     let due = if total > 0 { (total + balance.min(0)).max(0) } else { 0 };
     let start = subscription["items"]["data"][0]["current_period_start"].as_i64().unwrap_or(store.now).min(store.now);
     let amounts: Vec<Value> = off.iter().map(|(id, amount)| json!({"amount": amount, "discount": id})).collect();
-    merge(
+    let unused = json!({
+        "account_tax_ids": null, "custom_fields": null, "customer_address": null, "customer_phone": customer["phone"],
+        "customer_shipping": null, "customer_tax_exempt": "none", "default_source": null,
+        "default_tax_rates": subscription["default_tax_rates"], "from_invoice": null, "issuer": {"type": "self"},
+        "last_finalization_error": null, "latest_revision": null, "on_behalf_of": null,
+        "payment_settings":
+            {"default_mandate": null, "payment_method_options": null, "payment_method_types": null},
+        "rendering": null, "shipping_cost": null, "shipping_details": null,
+    });
+    let draft = merge(
         json!({
         "id": id, "object": "invoice", "account_country": "US", "account_name": "Example Inc", "amount_due": due,
         "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": due, "amount_shipping": 0, "application": null,
         "attempt_count": 0, "attempted": false, "auto_advance": true,
-        "automatic_tax": {"enabled": false, "status": null}, "automatically_finalizes_at": null,
+        "automatic_tax":
+            {"disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null},
+        "automatically_finalizes_at": null,
         "billing_reason": reason, "collection_method": "charge_automatically", "created": store.now,
         "currency": subscription["currency"], "customer": subscription["customer"],
         "customer_email": customer["email"], "customer_name": customer["name"], "default_payment_method": null,
@@ -51,7 +62,8 @@ pub(crate) fn draft(store: &mut Store, subscription: &Value, reason: &str, mut l
             "total_discount_amounts": amounts, "total_excluding_tax": total, "total_pretax_credit_amounts": [],
             "total_taxes": [], "webhooks_delivered_at": null,
         }),
-    )
+    );
+    merge(draft, unused)
 }
 
 /// Stores and finalizes a draft. Returns its id. An invoice with nothing due is paid at once.

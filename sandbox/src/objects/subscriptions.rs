@@ -133,7 +133,7 @@ fn blank(store: &mut Store, id: &str, new: &NewSubscription) -> Value {
         "id": id, "object": "subscription", "application": null, "application_fee_percent": null,
         "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null},
         "billing_cycle_anchor": anchor, "billing_cycle_anchor_config": null,
-        "billing_mode": {"type": "classic", "updated_at": null}, "billing_thresholds": null, "cancel_at": null,
+        "billing_mode": {"type": "classic"}, "billing_thresholds": null, "cancel_at": null,
         "cancel_at_period_end": false, "canceled_at": null,
         "cancellation_details": {"comment": null, "feedback": null, "reason": null},
         "collection_method": "charge_automatically", "created": now, "currency": new.items[0].0["currency"],

@@ -5,7 +5,6 @@ use super::sell::{PublishPlan, sell_at_stripe};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::billing::kernel::admit;
 use crate::db::IdempotencyKey;
 use crate::error::{Error, Result};
 use crate::outbox;
@@ -68,7 +67,6 @@ pub async fn publish_plan_to_stripe(
             Ok(plan_id)
         })
     });
-    admit(app, viewer)?;
     let plan_id = claim.await?;
     let product_external_id = sell_at_stripe(app, viewer, plan_id).await?;
     let version = plans::version_by_id(app.db.read(), version_id).await?.ok_or_else(unknown)?;

@@ -1,6 +1,6 @@
 //! A change at Stripe that a caller asks for under an idempotency key.
 
-use super::admission::admit;
+use super::admission::Admission;
 use super::answer::Answer;
 use super::pending_purchases::PendingPurchases;
 use super::refusal::{error_of_refusal, error_without_card};
@@ -33,7 +33,7 @@ pub(in crate::billing) struct StripeAction<'a> {
 }
 
 impl<'a> StripeAction<'a> {
-    /// Creates the action `operation` with `input`, asked for by `viewer` under `key`, and counts it as one of the caller's.
+    /// Creates the action `operation` with `input`, asked for by `viewer` under `key`.
     pub(in crate::billing) fn new(
         app: &'a App,
         viewer: &'a Viewer,
@@ -42,7 +42,6 @@ impl<'a> StripeAction<'a> {
         input: &impl Serialize,
     ) -> Result<StripeAction<'a>> {
         let idempotency_key = IdempotencyKey::new(viewer.actor(), key, operation.as_str(), input)?;
-        admit(app, viewer)?;
         Ok(StripeAction { app, viewer, key, idempotency_key, involves_card: true })
     }
 
@@ -122,6 +121,7 @@ impl<'a> StripeAction<'a> {
     /// Claims the caller's key and commits the request that `rules` decide. Returns the id of the call.
     async fn commit(&self, rules: Rules) -> Result<Uuid> {
         let viewer = self.viewer.clone();
+        let admission = Admission::of(self.app, self.viewer);
         let (is_configured, takeover_after) = (self.app.stripe.is_some(), outbox::takeover_after(self.app));
         let committed = self.app.db.run_idempotent(self.idempotency_key.clone(), move |txn| {
             Box::pin(async move {
@@ -130,6 +130,7 @@ impl<'a> StripeAction<'a> {
                 if !is_configured {
                     return Err(Error::NotConfigured("stripe_api_key"));
                 }
+                admission.admit(&viewer)?;
                 let (operation, account_id, params) = (request.operation, request.account_id, request.params.clone());
                 let id = OutboxEntry { actor: viewer.actor(), request, takeover_after }.insert(txn).await?;
                 let entry = AuditEntry::new(operation.as_str(), "ProviderCall", id).account(account_id).after(params);

@@ -17,7 +17,6 @@ mod prerequisite;
 mod refusal;
 
 pub(super) use action::StripeAction;
-pub(super) use admission::admit;
 pub(super) use answer::Answer;
 pub(super) use customer::{Customer, customer_at_stripe, metadata_of};
 pub(super) use pending_purchases::{CHECKOUT_LIFETIME, PURCHASES, PURCHASES_BEFORE_GIFTS};

@@ -123,7 +123,9 @@ async fn end_incomplete(app: &App, viewer: &Viewer, call: &Model, external_id: &
     if let Some(invoice) = &subscription.latest_invoice_external_id {
         let path = format!("invoices/{invoice}/void");
         let void = ProviderRequest::post(Operation::Named("invoices.void"), path).account(call.account_id);
-        if let Outcome::Refused(_) = try_call(app, viewer, void.key(format!("void-{invoice}")).persistent()).await? {
+        // Tried anew each hour: a payment that was under way may have failed since.
+        let void = void.key(format!("void-{invoice}-{}", app.now().format("%Y%m%d%H"))).persistent();
+        if let Outcome::Refused(_) = try_call(app, viewer, void).await? {
             return inbox::refresh(app, "subscriptions", external_id, &[]).await;
         }
     }

@@ -1,5 +1,6 @@
 //! Calls to Stripe that a verb makes before its own.
 
+use super::admission::Admission;
 use super::refusal::{error_of_call, error_of_refusal};
 use crate::app::App;
 use crate::auth::Viewer;
@@ -23,6 +24,7 @@ pub(in crate::billing) async fn call_prerequisite(
 /// Like [`call_prerequisite`], but returns a refusal instead of failing.
 pub(in crate::billing) async fn try_call(app: &App, viewer: &Viewer, request: ProviderRequest) -> Result<Outcome> {
     outbox::client(app)?;
+    Admission::of(app, viewer).admit(viewer)?;
     let (actor, takeover_after) = (viewer.actor().to_owned(), outbox::takeover_after(app));
     let call_id = app.db.write(move |txn| {
         Box::pin(async move { OutboxEntry { actor: &actor, request, takeover_after }.insert(txn).await })
@@ -44,8 +46,10 @@ pub(in crate::billing) async fn create_if_missing(
 }
 
 /// Asks Stripe for something that leaves nothing behind, such as a preview.
-pub(in crate::billing) async fn ask(app: &App, path: &str, params: &Value) -> Result<Value> {
-    outbox::client(app)?.ask(path, params).await.map_err(error_of_call)
+pub(in crate::billing) async fn ask(app: &App, viewer: &Viewer, path: &str, params: &Value) -> Result<Value> {
+    let client = outbox::client(app)?;
+    Admission::of(app, viewer).admit(viewer)?;
+    client.ask(path, params).await.map_err(error_of_call)
 }
 
 /// Returns a key under which all callers of one day share one call. Stripe forgets a key after a day.

@@ -149,6 +149,8 @@ user_error! {
         NothingToChange = "NOTHING_TO_CHANGE",
         /// The subscription is set to cancel; resume it first.
         ToBeCanceled = "TO_BE_CANCELED",
+        /// A promotion code is being applied, which the scheduled change would lose; try again when it is applied.
+        ChangeUnderWay = "CHANGE_UNDER_WAY",
         /// The card was declined; `declineCode` gives the bank's reason.
         CardDeclined = "CARD_DECLINED",
         /// The card's bank requires the customer to authenticate.
@@ -233,6 +235,8 @@ user_error! {
         SubscriptionOver = "SUBSCRIPTION_OVER",
         /// The subscription already has a discount.
         DiscountAlreadyApplied = "DISCOUNT_ALREADY_APPLIED",
+        /// A change of plan is scheduled or about to be; apply the code before it, or after it is made or undone.
+        ChangeUnderWay = "CHANGE_UNDER_WAY",
         /// The promotion code does not exist.
         PromoCodeNotFound = "PROMO_CODE_NOT_FOUND",
         /// The promotion code has expired.

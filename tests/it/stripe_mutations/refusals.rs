@@ -19,6 +19,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("*", "PROMO_CODE_NOT_FIRST"),
     ("*", "PROMO_CODE_ALREADY_USED"),
     ("*", "PROMO_CODE_INVALID"),
+    // pauses.rs
+    ("pauseSubscription", "PAUSE_LIMIT_REACHED"),
+    // scheduled_phases.rs
+    ("*", "CHANGE_UNDER_WAY"),
     // purchases.rs
     ("*", "PURCHASE_UNDER_WAY"),
     // Depends on the bank; the stand-in confirms such a payment on the page instead.

@@ -90,12 +90,15 @@ impl Shop {
             }));
             for (id, amount, currency, interval, trial) in *prices {
                 let recurring = json!({"interval": interval, "interval_count": 1, "usage_type": "licensed",
-                    "trial_period_days": (*trial > 0).then_some(*trial)});
+                    "trial_period_days": (*trial > 0).then_some(*trial), "meter": null});
                 let once = *interval == "once";
                 self.stripe.put(json!({
                     "id": id, "object": "price", "product": product, "active": true, "currency": currency,
                     "unit_amount": amount, "type": if once { "one_time" } else { "recurring" },
                     "recurring": if once { Value::Null } else { recurring }, "metadata": {},
+                    "unit_amount_decimal": amount.to_string(), "billing_scheme": "per_unit", "livemode": false,
+                    "created": self.test.app.now().timestamp(), "custom_unit_amount": null, "lookup_key": null,
+                    "nickname": null, "tax_behavior": "unspecified", "tiers_mode": null, "transform_quantity": null,
                 }));
             }
         }
