@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::settings::SETTINGS;
+use super::settings;
 
 /// Returns the text of `.env.example`: every setting with its default, commented out.
 pub fn example() -> String {
@@ -11,7 +11,7 @@ pub fn example() -> String {
          #     listen = \"127.0.0.1:8080\"\n\
          # The environment takes precedence over the file. An empty variable counts as not set.\n",
     );
-    for setting in SETTINGS {
+    for setting in settings::all() {
         text.push('\n');
         for line in wrapped(setting.about, 110) {
             _ = writeln!(text, "# {line}");
@@ -26,7 +26,7 @@ pub fn help() -> String {
     let mut text = String::from(
         "Settings, as environment variables or in tollgate.toml (there in lower case and without TOLLGATE_):\n",
     );
-    for setting in SETTINGS {
+    for setting in settings::all() {
         let default =
             if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
         _ = writeln!(text, "\n  {}{default}", setting.variable());

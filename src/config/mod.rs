@@ -13,6 +13,7 @@ mod read_tests;
 mod serving;
 mod setting;
 mod settings;
+mod settings_of_providers;
 #[cfg(test)]
 mod tests;
 mod values;

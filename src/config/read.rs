@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::settings::{self, CONFIG_VARIABLE, CONVENTIONAL_VARIABLES, PREFIX, SETTINGS, Setting};
+use super::settings::{self, CONFIG_VARIABLE, CONVENTIONAL_VARIABLES, PREFIX, Setting};
 
 /// A value as written.
 #[derive(Clone)]
@@ -134,7 +134,7 @@ impl Reader {
 
     fn read_entry(&mut self, path: &Path, name: &str, value: toml::Value) {
         let Some(setting) = settings::named(name) else {
-            let hint = did_you_mean(&name.to_lowercase(), SETTINGS.iter().map(|setting| setting.name.to_owned()));
+            let hint = did_you_mean(&name.to_lowercase(), settings::all().map(|setting| setting.name.to_owned()));
             let place = path.display();
             return self.mistakes.push(format!("{} in the file {place} is not a setting.{hint}", shown(name)));
         };
@@ -153,11 +153,11 @@ impl Reader {
         if variable == CONFIG_VARIABLE || name.starts_with("TEST_") || is_from_kubernetes(name, value) {
             return;
         }
-        match SETTINGS.iter().find(|setting| setting.variable() == variable) {
+        match settings::all().find(|setting| setting.variable() == variable) {
             Some(_) if value.is_empty() => {}
             Some(setting) => _ = self.values.insert(setting.name, Raw::Text(value.to_owned())),
             None => {
-                let hint = did_you_mean(&variable.to_uppercase(), SETTINGS.iter().map(Setting::variable));
+                let hint = did_you_mean(&variable.to_uppercase(), settings::all().map(Setting::variable));
                 self.mistakes.push(format!("The environment variable {} is not a setting.{hint}", shown(variable)));
             }
         }
