@@ -45,7 +45,8 @@ pub(super) const PROVIDERS: &[Setting] = &[
     plain(
         "stripe_service_requests_per_minute",
         "1200",
-        "The same for admins, and for services and API keys with billing:write or catalogue:write, 1 to 100000.",
+        "Requests to Stripe in a minute that an admin may cause, or a service or API key with billing:write or \
+         catalogue:write, on each node, 1 to 100000.",
     ),
     plain(
         "max_pause_days",

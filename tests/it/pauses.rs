@@ -105,7 +105,7 @@ async fn the_pauses_of_a_year_count_together(shop: &Shop) {
     assert_eq!(at_stripe(shop)["pause_collection"], Value::Null);
     let now = shop.test.app.now();
     assert_eq!(pause(shop, &id, Some(now + TimeDelta::days(60)), "two").await, "UNTIL_INVALID");
-    // What is left is for less than two months.
+    // The rest is for less than two months.
     assert_eq!(pause(shop, &id, None, "three").await, "");
     assert!(resumes_at(shop) < now + TimeDelta::days(60));
     for _ in 0..3 {

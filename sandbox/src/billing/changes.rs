@@ -67,7 +67,7 @@ pub(crate) fn update(store: &mut Store, id: &str, params: &Params) -> StripeResu
         return end_trial(store, id, &before);
     }
     if params.one_of("billing_cycle_anchor", &["now", "unchanged"])? == Some("now") {
-        return begin_now(store, id, &before, behavior);
+        return periods::begin_now(store, id, &before, behavior);
     }
     if params.has("items") {
         let at = params.number("proration_date")?.unwrap_or(store.now);
@@ -196,27 +196,6 @@ pub(crate) fn change_discounts(store: &mut Store, id: &str, params: &Params) -> 
     });
     discounts::announce(store, &new);
     Ok(())
-}
-
-/// Begins a new period now, which is billed in full.
-fn begin_now(store: &mut Store, id: &str, before: &Value, behavior: &str) -> StripeResult<Value> {
-    let now = store.now;
-    store.edit(id, |subscription| {
-        subscription["billing_cycle_anchor"] = json!(now);
-        items::for_each(subscription, |item| item["current_period_end"] = json!(now));
-    });
-    periods::begin_period(store, id, before, "subscription_update");
-    let invoice = store.get(text(store.get(id), "latest_invoice")).clone();
-    let intent = store.get(&invoices::intent_of(store, text(&invoice, "id"))).clone();
-    match text(&invoice, "status") {
-        "open" if behavior == "error_if_incomplete" && intent["last_payment_error"].is_null() => {
-            Err(no_payment_method())
-        }
-        "open" if behavior == "error_if_incomplete" => {
-            Err(card_error_with_rollback(&intent["last_payment_error"], &intent))
-        }
-        _ => Ok(store.get(id).clone()),
-    }
 }
 
 fn end_trial(store: &mut Store, id: &str, before: &Value) -> StripeResult<Value> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::{ending, payments};
+use crate::error::{StripeResult, card_error_with_rollback, no_payment_method};
 use crate::objects::cards;
 use crate::objects::discounts;
 use crate::objects::invoices;
@@ -32,6 +33,27 @@ pub(crate) fn renew(store: &mut Store, id: &str) {
 pub(crate) fn restart(store: &mut Store, id: &str) {
     let before = store.get(id).clone();
     begin_period(store, id, &before, "subscription_cycle");
+}
+
+/// Begins a new period now, which is billed in full.
+pub(crate) fn begin_now(store: &mut Store, id: &str, before: &Value, behavior: &str) -> StripeResult<Value> {
+    let now = store.now;
+    store.edit(id, |subscription| {
+        subscription["billing_cycle_anchor"] = json!(now);
+        items::for_each(subscription, |item| item["current_period_end"] = json!(now));
+    });
+    begin_period(store, id, before, "subscription_update");
+    let invoice = store.get(text(store.get(id), "latest_invoice")).clone();
+    let intent = store.get(&invoices::intent_of(store, text(&invoice, "id"))).clone();
+    match text(&invoice, "status") {
+        "open" if behavior == "error_if_incomplete" && intent["last_payment_error"].is_null() => {
+            Err(no_payment_method())
+        }
+        "open" if behavior == "error_if_incomplete" => {
+            Err(card_error_with_rollback(&intent["last_payment_error"], &intent))
+        }
+        _ => Ok(store.get(id).clone()),
+    }
 }
 
 /// Begins a new period, and bills it.

@@ -17,6 +17,7 @@ use super::{
     batches::BatchScheduler,
     documents::{Documents, Limits, Prepared},
     errors::{RequestError, code, internal, present_all},
+    mutations::Mutations,
 };
 use crate::changes::{Change, Interest};
 use crate::detached::Detached;
@@ -46,12 +47,6 @@ pub struct Engine {
     time_limit: Duration,
     mutations: Mutations,
     errors_limit: usize,
-}
-
-/// The way in which mutations run.
-struct Mutations {
-    time_limit: Duration,
-    detached: Arc<Detached>,
 }
 
 /// A request of a client.
@@ -95,13 +90,8 @@ impl Engine {
             async move { schema.execute(request).await }.boxed()
         });
         let stream: Stream = Box::new(move |request| streamed.execute_stream(request));
-        let mutations = Mutations { time_limit, detached: Arc::default() };
+        let mutations = Mutations::new(time_limit, Arc::default());
         Ok(Engine { documents, run, stream, sdl, time_limit, mutations, errors_limit: limits.errors })
-    }
-
-    /// Runs mutations as part of `detached`, with a time limit of their own for the wait.
-    pub fn with_mutations(self, time_limit: Duration, detached: &Arc<Detached>) -> Self {
-        Engine { mutations: Mutations { time_limit, detached: Arc::clone(detached) }, ..self }
     }
 
     /// Publishes another schema than the one that is executed, which has roots that clients do not use.
@@ -112,6 +102,11 @@ impl Engine {
     /// Returns the published schema in its definition language.
     pub fn sdl(&self) -> &str {
         &self.sdl
+    }
+
+    /// Runs mutations as part of `detached`, with a time limit of their own for the wait.
+    pub fn with_mutations(self, time_limit: Duration, detached: &Arc<Detached>) -> Self {
+        Engine { mutations: Mutations::new(time_limit, Arc::clone(detached)), ..self }
     }
 
     /// Runs one query or mutation. Always returns a reply: a panic or a time-out is an error in it.
@@ -153,11 +148,7 @@ impl Engine {
         let scheduler = scheduler(&request);
         let running = drive(scheduler, (self.run)(request));
         let ran = match accepted.0.operation_type() {
-            // What it changes must not end half-way, whoever waits.
-            OperationType::Mutation => {
-                let running = self.mutations.detached.run(self.mutations.time_limit, running);
-                self.run_guarded(&accepted.0, running, request_id).await
-            }
+            OperationType::Mutation => self.run_guarded(&accepted.0, self.mutations.run(running), request_id).await,
             _ => self.run_guarded(&accepted.0, running, request_id).await,
         };
         let reply = ran.map(|response| self.reply(&accepted.0, response, request_id)).unwrap_or_else(|failed| *failed);

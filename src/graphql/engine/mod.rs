@@ -4,6 +4,7 @@ pub mod batches;
 pub mod documents;
 pub mod errors;
 pub mod execute;
+mod mutations;
 mod reply;
 #[cfg(test)]
 pub(crate) mod test_schema;

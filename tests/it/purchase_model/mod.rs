@@ -208,8 +208,8 @@ impl Play<'_> {
         }
     }
 
-    /// What customers asked for and Stripe began or charged: the numbers of purchases of credits, of checkouts, of
-    /// subscriptions, and of bills for immediate changes. Renewals do not count.
+    /// The numbers of things that customers asked for and Stripe began or charged: purchases of credits, checkouts,
+    /// subscriptions, and bills for immediate changes. Renewals do not count.
     fn begun(&self) -> [usize; 4] {
         let stripe = &self.shop.stripe;
         let count =
