@@ -1,6 +1,8 @@
 //! The audit log after each mutation that needs no provider: who did it, to what, and the values before and after.
 
-use crate::support::{Client, Schema, TestApp, both_engines, global_id, insert_security_events, licences, local_id};
+use crate::support::{
+    self, Client, Schema, TestApp, both_engines, global_id, insert_security_events, licences, local_id,
+};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -18,11 +20,7 @@ const LOG: &str = "{ auditLog(first: 1) { nodes { at actor action entityType ent
 
 /// Sends a mutation with its input, and returns its payload, which must have no user errors.
 async fn done(caller: &Client<'_>, mutation: &str, input: Value, payload: &str) -> Value {
-    let mut name = mutation.to_owned();
-    name[..1].make_ascii_uppercase();
-    let query = format!(
-        "mutation($input: {name}Input!) {{ {mutation}(input: $input) {{ {payload} userErrors {{ code message }} }} }}"
-    );
+    let query = support::mutation(mutation, &format!("{payload} userErrors {{ code message }}"));
     let payload = caller.data(&query, json!({"input": input})).await[mutation].take();
     assert_eq!(payload["userErrors"], json!([]), "{mutation}");
     payload
@@ -255,10 +253,7 @@ async fn a_refused_mutation_and_a_query_leave_none(test: &TestApp) {
         ("createCreditUnit", json!({"code": "u", "name": "U", "decimals": 13})),
         ("createApiKey", json!({"name": "k", "scopes": []})),
     ] {
-        let mut name = mutation.to_owned();
-        name[..1].make_ascii_uppercase();
-        let query =
-            format!("mutation($input: {name}Input!) {{ {mutation}(input: $input) {{ userErrors {{ code }} }} }}");
+        let query = support::mutation(mutation, "userErrors { code }");
         let refused = test.admin().data(&query, json!({"input": input})).await;
         assert_eq!(refused[mutation]["userErrors"].as_array().unwrap().len(), 1, "{refused}");
         log.has_none(mutation).await;

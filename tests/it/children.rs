@@ -2,7 +2,7 @@
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::{LISTS, List, ids};
-use crate::support::{Company, both_engines, gifts, licences, sql};
+use crate::support::{Company, both_engines, sql};
 use sea_orm::Value as SqlValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -26,11 +26,6 @@ async fn parents(test: &Company<60>, list: &List) -> Vec<Uuid> {
     let all = list.all_parents(test.db()).await;
     let last = all.iter().rev().take(12).filter(|id| !all[..all.len().min(18)].contains(id));
     all.iter().take(18).chain(last).copied().collect()
-}
-
-async fn complete(test: &Company<60>) {
-    licences::for_some(&test.app).await;
-    gifts::for_some(&test.app).await;
 }
 
 /// Returns the document that selects pages of a list under each of its parents, each page under a name.
@@ -63,7 +58,7 @@ async fn ask(test: &Company<60>, list: &List, parents: &[Uuid], pages: &[(&str, 
 }
 
 async fn each_parent_has_its_own_page(test: &Company<60>) {
-    complete(test).await;
+    test.complete().await;
     for list in children() {
         let parents = parents(test, list).await;
         let mut rows = 0;
@@ -91,7 +86,7 @@ async fn each_parent_has_its_own_page(test: &Company<60>) {
 }
 
 async fn several_pages_of_one_list_do_not_mix(test: &Company<60>) {
-    complete(test).await;
+    test.complete().await;
     for list in children() {
         let parents = parents(test, list).await;
         let order = |way: &str| match list.order.1 {
@@ -127,7 +122,7 @@ async fn several_pages_of_one_list_do_not_mix(test: &Company<60>) {
 }
 
 async fn a_page_goes_on_after_a_cursor_of_its_parent(test: &Company<60>) {
-    complete(test).await;
+    test.complete().await;
     for list in children() {
         let parents = parents(test, list).await;
         let found = ask(test, list, &parents, &[("list", "first: 2".to_owned())]).await;
@@ -210,7 +205,7 @@ const WHOLE: &[(&str, &str, &str, &str, &str)] = &[
 ];
 
 async fn lists_without_pages_have_every_row_in_order(test: &Company<60>) {
-    test.dispute().await;
+    test.complete().await;
     // Another allowance with a lower number, which is spent first though it is younger.
     let first = "UPDATE credit_allowances SET priority = -1 WHERE id = (SELECT id FROM credit_allowances ORDER BY id DESC LIMIT 1)";
     sql::execute(test.db(), first).await;

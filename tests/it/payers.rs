@@ -3,7 +3,7 @@
 
 use crate::checkouts::CHECKOUT;
 use crate::support::gifts::{begun, paid};
-use crate::support::{Client, Shop, both_engines, global_id, local_id};
+use crate::support::{self, Client, Shop, both_engines, global_id, local_id};
 use entity::{account_members, accounts};
 use sandbox::Card;
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -172,10 +172,7 @@ async fn each_member_does_what_their_role_allows(shop: &Shop) {
     let team = Team::make(shop).await;
     team.buy("ann", "price_basic").await;
     for (mutation, input, allowed, hidden) in attempts(&team).await {
-        let mut name = mutation.to_owned();
-        name[..1].make_ascii_uppercase();
-        let query =
-            format!("mutation($input: {name}Input!) {{ {mutation}(input: $input) {{ userErrors {{ code }} }} }}");
+        let query = support::mutation(mutation, "userErrors { code }");
         for (who, caller, outcome) in callers(shop) {
             let mut input = input.clone();
             input["idempotencyKey"] = format!("{who} {mutation}").into();

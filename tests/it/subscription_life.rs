@@ -1,7 +1,7 @@
 //! Subscriptions over months: what is billed, when, and what the API shows of it.
 
 use crate::checkouts::buy;
-use crate::support::{Shop, both_engines};
+use crate::support::{self, Shop, both_engines};
 use chrono::TimeDelta;
 use sandbox::Card;
 use serde_json::{Value, json};
@@ -46,10 +46,7 @@ fn subscription(life: &Value) -> &Value {
 }
 
 async fn act(shop: &Shop, name: &str, mutation: &str, input: Value) {
-    let mut title = mutation.to_owned();
-    title[..1].make_ascii_uppercase();
-    let query =
-        format!("mutation($input: {title}Input!) {{ {mutation}(input: $input) {{ userErrors {{ code message }} }} }}");
+    let query = support::mutation(mutation, "userErrors { code message }");
     let list = "{ viewer { account { subscriptions(first: 1) { nodes { id } } } } }";
     let list = shop.test.user(name).data(list, json!({})).await;
     let mut input = input;

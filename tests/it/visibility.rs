@@ -2,7 +2,7 @@
 
 use crate::support::company::global_id;
 use crate::support::lists::{LISTS, ids};
-use crate::support::{Client, Company, Schema, both_engines, gifts, insert_security_events, licences, rows, sql};
+use crate::support::{Client, Company, Schema, both_engines, sql};
 use sea_orm::Value as SqlValue;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -149,11 +149,7 @@ impl Rule {
 
 /// Adds rows of the kinds that the company has none of, and a draft that nobody may see.
 async fn complete(test: &Company<40>) {
-    licences::for_some(&test.app).await;
-    gifts::for_some(&test.app).await;
-    test.dispute().await;
-    insert_security_events(&test.app, 6).await;
-    rows::calls(&test.app, 6).await;
+    test.complete().await;
     let more = "mutation {
         createApiKey(input: {name: \"k\", scopes: [\"audit:read\"]}) { apiKey { id } }
         createPlan(input: {code: \"hidden\", kind: PLAN, name: \"Hidden\", rank: 1}) { plan { id } } }";

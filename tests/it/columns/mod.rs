@@ -4,7 +4,7 @@ mod billing;
 mod office;
 
 use crate::support::company::global_id;
-use crate::support::{Company, Schema, both_engines, gifts, insert_security_events, licences, rows, sql};
+use crate::support::{Company, Schema, both_engines, sql};
 use chrono::{DateTime, FixedOffset, SecondsFormat};
 use sea_orm::QueryResult;
 use serde_json::{Map, Value, json};
@@ -196,11 +196,7 @@ const RARE: &[(&str, &str)] = &[
 
 /// Adds rows of the kinds that the company has none of, and a value for each column that it leaves out.
 async fn complete(test: &Company<60>) {
-    licences::for_some(&test.app).await;
-    gifts::for_some(&test.app).await;
-    test.dispute().await;
-    insert_security_events(&test.app, 8).await;
-    rows::calls(&test.app, 8).await;
+    test.complete().await;
     let key =
         "mutation($name: String!) { createApiKey(input: {name: $name, scopes: [\"audit:read\", \"billing:read\"]}) {
         apiKey { id } } }";

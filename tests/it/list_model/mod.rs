@@ -3,7 +3,7 @@
 mod filters;
 
 use crate::support::lists::{LISTS, List, ids};
-use crate::support::{Company, Schema, both_engines, gifts, insert_security_events, licences, rows, sql};
+use crate::support::{Company, Schema, both_engines, sql};
 use filters::{Values, filters};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -20,10 +20,7 @@ both_engines!(
 
 /// Adds rows of the kinds that the company has none of.
 async fn complete(test: &Company<60>) {
-    licences::for_some(&test.app).await;
-    gifts::for_some(&test.app).await;
-    insert_security_events(&test.app, 40).await;
-    rows::calls(&test.app, 40).await;
+    test.complete().await;
     for change in [
         "UPDATE provider_customers SET delinquent = external_id < 'cus_8'",
         "UPDATE products SET active = FALSE WHERE code = 'starter'",

@@ -9,7 +9,7 @@ mod refusals;
 mod repeated;
 mod states;
 
-use crate::support::{Client, Shop};
+use crate::support::{self, Client, Shop};
 use serde_json::{Value, json};
 
 /// A mutation with an input, and the subject of its caller (`admin` is an admin).
@@ -25,9 +25,7 @@ impl Request {
     }
 
     fn query(&self, payload: &str) -> String {
-        let mut name = self.mutation.to_owned();
-        name[..1].make_ascii_uppercase();
-        format!("mutation($input: {name}Input!) {{ {}(input: $input) {{ {payload} }} }}", self.mutation)
+        support::mutation(self.mutation, payload)
     }
 
     /// Sends the request, and returns the whole reply.

@@ -34,12 +34,17 @@ impl<const USERS: u64> Deref for Company<USERS> {
 }
 
 impl<const USERS: u64> Company<USERS> {
-    /// Adds disputes of the first payments, which a small company may have none of.
-    pub(crate) async fn dispute(&self) {
-        let insert = "INSERT INTO disputes (id, account_id, payment_id, provider, external_id, status, currency, \
+    /// Adds rows of the kinds that a company has few or none of: licences, gifts, disputes, security events and requests to
+    /// Stripe.
+    pub(crate) async fn complete(&self) {
+        super::licences::for_some(&self.app).await;
+        super::gifts::for_some(&self.app).await;
+        super::insert_security_events(&self.app, 40).await;
+        super::rows::calls(&self.app, 40).await;
+        let disputes = "INSERT INTO disputes (id, account_id, payment_id, provider, external_id, status, currency, \
             amount_minor, created_at) SELECT id, account_id, id, provider, 'dp_' || external_id, 'needs_response', \
-            currency, amount_minor, created_at FROM payments ORDER BY id LIMIT 3";
-        super::sql::execute(self.db(), insert).await;
+            currency, amount_minor, created_at FROM payments WHERE amount_minor > 0 ORDER BY id LIMIT 3";
+        super::sql::execute(self.db(), disputes).await;
     }
 
     /// The connection on which the tests look for themselves.

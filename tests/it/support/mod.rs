@@ -136,6 +136,13 @@ pub(crate) fn run<S: Subject>(engine: Engine, body: impl AsyncFnOnce(&S)) {
     });
 }
 
+/// Returns the document of a mutation that takes an input of its own type as `$input`.
+pub(crate) fn mutation(name: &str, payload: &str) -> String {
+    let mut ty = name.to_owned();
+    ty[..1].make_ascii_uppercase();
+    format!("mutation($input: {ty}Input!) {{ {name}(input: $input) {{ {payload} }} }}")
+}
+
 /// Waits for a future on a thread of its own, so that this may be called inside a runtime and outside.
 pub(crate) fn wait_for<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let on_this_thread =
