@@ -62,7 +62,7 @@ async fn each_parent_has_its_own_page(test: &Company<60>) {
     for list in children() {
         let parents = parents(test, list).await;
         let mut rows = 0;
-        for (way, size) in [("first", 0), ("first", 1), ("first", 3), ("last", 1), ("last", 3), ("first", 100)] {
+        for (way, size) in [("first", 0), ("first", 1), ("first", 3), ("last", 1), ("last", 3), ("first", 40)] {
             let found = ask(test, list, &parents, &[("list", format!("{way}: {size}"))]).await;
             for (node, parent) in found.iter().zip(&parents) {
                 let all = list.expected(test.db(), Some(*parent), list.descending).await;
@@ -131,18 +131,20 @@ async fn a_page_goes_on_after_a_cursor_of_its_parent(test: &Company<60>) {
         let cursor = &node["list"]["edges"][0]["cursor"];
         let all = list.expected(test.db(), Some(*parent), list.descending).await;
         let pages = [
-            ("after", format!("first: 100, after: {cursor}")),
-            ("before", format!("last: 100, before: {}", node["list"]["edges"][1]["cursor"])),
+            ("after", format!("first: 30, after: {cursor}")),
+            ("before", format!("last: 30, before: {}", node["list"]["edges"][1]["cursor"])),
         ];
         let found = ask(test, list, &[*parent], &pages).await;
-        assert_eq!(ids(&found[0]["after"]), all[1..all.len().min(101)], "{:?}", list.field);
+        assert_eq!(ids(&found[0]["after"]), all[1..all.len().min(31)], "{:?}", list.field);
         assert_eq!(ids(&found[0]["before"]), all[..1], "{:?}", list.field);
         // It marks the same place for another parent, who has other rows.
         let found = ask(test, list, &parents, &pages[..1]).await;
         for (node, other) in found.iter().zip(&parents).filter(|(_, other)| *other != parent) {
             let rows = list.expected(test.db(), Some(*other), list.descending).await;
             let shown = ids(&node["after"]);
-            assert!(rows.ends_with(&shown), "{:?}: {shown:?} is no end of {rows:?}", list.field);
+            let begin = shown.first().map_or(rows.len(), |first| rows.iter().position(|row| row == first).unwrap());
+            let end = (begin + 30).min(rows.len());
+            assert_eq!(shown, rows[begin..end], "{:?}", list.field);
         }
     }
 }
