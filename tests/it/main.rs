@@ -8,6 +8,7 @@ mod analytics;
 mod api_keys;
 mod audit_entries;
 mod bad_input;
+mod cancellations;
 mod checkouts;
 mod children;
 mod cli;
