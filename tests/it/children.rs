@@ -203,6 +203,13 @@ const WHOLE: &[(&str, &str, &str, &str, &str)] = &[
         "SubscriptionDiscount",
         "subscription_discounts WHERE subscription_id = $1 ORDER BY id",
     ),
+    (
+        "SubscriptionVersion",
+        "subscription_versions",
+        "arrChanges",
+        "SubscriptionArrChange",
+        "subscription_arr_changes WHERE subscription_version_id = $1 ORDER BY effective_at, id",
+    ),
     ("Account", "accounts", "creditBalances", "CreditBalance", "balances WHERE account_id = $1 ORDER BY id"),
 ];
 

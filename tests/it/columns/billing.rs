@@ -52,6 +52,7 @@ super::columns! {
         planUnknown: Flag("product_version_id IS NULL");
         planVersion: Row("PlanVersion", "product_version_id");
         price: Row("Price", "price_id");
+        currency: Text("currency");
         provider: Word("provider");
         externalId: Text("external_id");
         customerExternalId: Text("customer_external_id");
@@ -93,12 +94,33 @@ super::columns! {
         status: Word("status");
         paused: Flag("paused");
         planVersion: Row("PlanVersion", "product_version_id");
+        currency: Text("currency");
         itemsInForce: Json("items");
         discountInForce: Json("discount");
         arr: Money("arr_minor");
         discountedArr: Money("discounted_arr_minor");
         cause: Text("cause");
         event: Row("WebhookEvent", "inbox_event_id");
+    }
+    SubscriptionArrChange from subscription_arr_changes {
+        effectiveAt: Time("effective_at");
+        arr: Money("arr_minor");
+        discountedArr: Money("discounted_arr_minor");
+    }
+    SubscriptionDiscount from subscription_discounts {
+        externalId: Text("external_id");
+        scope: Word("scope");
+        itemExternalId: Text("item_external_id");
+        couponExternalId: Text("coupon_external_id");
+        discountDuration: Word("duration");
+        percentBasisPoints: Int("percent_basis_points");
+        amountOff: Money("amount_off_minor");
+        perUnit: Flag("per_unit");
+        beginsAt: Time("starts_at");
+        endsAt: Time("ends_at");
+        // The keys of the tests were made now.
+        inForce: Flag(concat!("COALESCE(starts_at <= (SELECT MAX(k.created_at) FROM api_keys k), TRUE) ",
+            "AND COALESCE(ends_at > (SELECT MAX(k.created_at) FROM api_keys k), TRUE)"));
     }
     ScheduledChange from scheduled_changes {
         changeKind: Word("kind");

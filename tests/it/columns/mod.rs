@@ -185,6 +185,11 @@ const RARE: &[(&str, &str)] = &[
          product_version_id = (SELECT product_version_id FROM prices ORDER BY id LIMIT 1)",
     ),
     ("security_events", "detail = 'A detail.', resolution = 'A false alarm.'"),
+    (
+        "subscription_discounts",
+        "percent_basis_points = NULL, amount_off_minor = 500, currency = 'EUR', per_unit = TRUE, ends_at = created_at, \
+         item_external_id = 'si_rare', coupon_external_id = 'co_rare'",
+    ),
     ("subscription_items", "external_id = 'si_rare', quantity = 9"),
     (
         "subscriptions",

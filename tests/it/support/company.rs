@@ -34,8 +34,8 @@ impl<const USERS: u64> Deref for Company<USERS> {
 }
 
 impl<const USERS: u64> Company<USERS> {
-    /// Adds rows of the kinds that a company has few or none of: licences, gifts, disputes, security events and requests to
-    /// Stripe.
+    /// Adds rows of the kinds that a company has few or none of: licences, gifts, disputes, discounts, changes of revenue,
+    /// security events and requests to Stripe.
     pub(crate) async fn complete(&self) {
         super::licences::for_some(&self.app).await;
         super::gifts::for_some(&self.app).await;
@@ -45,6 +45,15 @@ impl<const USERS: u64> Company<USERS> {
             amount_minor, created_at) SELECT id, account_id, id, provider, 'dp_' || external_id, 'needs_response', \
             currency, amount_minor, created_at FROM payments WHERE amount_minor > 0 ORDER BY id LIMIT 3";
         super::sql::execute(self.db(), disputes).await;
+        let discounts = "INSERT INTO subscription_discounts (id, account_id, subscription_id, external_id, scope, \
+            duration, percent_basis_points, per_unit, starts_at, created_at) SELECT id, account_id, id, \
+            'di_more_' || external_id, 'subscription', 'forever', 1000, FALSE, created_at, created_at \
+            FROM subscriptions ORDER BY id LIMIT 3";
+        super::sql::execute(self.db(), discounts).await;
+        let changes = "INSERT INTO subscription_arr_changes (id, account_id, subscription_version_id, effective_at, \
+            currency, arr_minor, discounted_arr_minor) SELECT id, account_id, id, effective_at, currency, arr_minor, \
+            discounted_arr_minor FROM subscription_versions ORDER BY id LIMIT 40";
+        super::sql::execute(self.db(), changes).await;
     }
 
     /// The connection on which the tests look for themselves.
