@@ -65,7 +65,7 @@ pub(in crate::inbox) fn is_of_customer(object: &Object) -> bool {
 
 /// Returns the ids of the objects that decide on the amounts of a subscription, as far as it does not contain them.
 pub(in crate::inbox) fn needed(subscription: &Value) -> BTreeSet<String> {
-    let paid_in = super::subscription::paid_in(subscription);
+    let paid_in = super::pricing::paid_in(subscription);
     let items = list(subscription, "items.data");
     let of_items = items.iter().flat_map(|item| list(item, "discounts"));
     let named = of_items.chain(list(subscription, "discounts")).chain([at(subscription, "discount")]);
@@ -87,7 +87,7 @@ pub(in crate::inbox) fn expansions(sent: &Value) -> Vec<&'static str> {
         Some("price") if is_tiered(sent) => vec!["currency_options", "tiers"],
         Some("price") => vec!["currency_options"],
         Some("subscription") => {
-            let (paid_in, items) = (super::subscription::paid_in(sent), list(sent, "items.data"));
+            let (paid_in, items) = (super::pricing::paid_in(sent), list(sent, "items.data"));
             let incomplete = items.iter().map(|item| at(item, "price")).filter(|price| {
                 paid_in.as_deref().is_some_and(|paid_in| super::pricing::is_incomplete(price, paid_in))
             });

@@ -12,6 +12,12 @@ use crate::subscriptions::{Exact, Package, Pricing, Tier, decimal};
 use num_traits::CheckedMul as _;
 use serde_json::Value;
 
+/// Returns the currency that a subscription bills in, which need not be that of its prices; where an old version of the
+/// API does not state it, that of its first price.
+pub(super) fn paid_in(subscription: &Value) -> Option<String> {
+    currency(subscription).or_else(|| currency(at(subscription, "items.data.0.price")))
+}
+
 /// Reads a price in the currency `paid_in`; `related` has other versions of it, newest first.
 pub(super) fn pricing(price: &Value, paid_in: &str, related: &[Object]) -> Pricing {
     let same = |object: &&Object| object.kind == ObjectKind::Price && Some(&*object.external_id) == text(price, "id");

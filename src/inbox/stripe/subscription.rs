@@ -1,8 +1,8 @@
 //! Reads subscriptions, their schedules, and their past states.
 
 use super::applied::discounts;
-use super::fields::{currency, id, interval};
-use super::pricing::{package, pricing};
+use super::fields::{id, interval};
+use super::pricing::{package, paid_in, pricing};
 use crate::inbox::json::{at, list, minor, seconds, text};
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::{Object, SubscriptionState};
@@ -71,12 +71,6 @@ pub(in crate::inbox) fn state(subscription: &Value, related: &[Object]) -> Optio
 
 fn status(subscription: &Value) -> Option<SubscriptionStatus> {
     text(subscription, "status")?.parse().ok()
-}
-
-/// Returns the currency that a subscription bills in, which need not be that of its prices; where an old version of the
-/// API does not state it, that of its first price.
-pub(super) fn paid_in(subscription: &Value) -> Option<String> {
-    currency(subscription).or_else(|| currency(at(subscription, "items.data.0.price")))
 }
 
 fn items(subscription: &Value, related: &[Object]) -> Vec<ObservedItem> {

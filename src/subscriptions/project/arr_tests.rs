@@ -1,6 +1,5 @@
 use super::arr::{Worth, Yearly, yearly};
-use super::discount::{DiscountOff, DiscountTerms, ObservedDiscount};
-use super::observed::{ObservedItem, ObservedState};
+use super::observed::{DiscountOff, DiscountTerms, ObservedDiscount, ObservedItem, ObservedState};
 use super::pricing::{Package, Pricing, Tier};
 use crate::plans::PriceInterval::{self, Day, Month, OneTime, Week, Year};
 use crate::subscriptions::exact::{Exact, decimal};

@@ -1,56 +1,10 @@
-//! Discounts of a subscription, and their effect on an invoice.
+//! The effect of a subscription's discounts on an invoice.
 
-use super::observed::ObservedItem;
+use super::observed::{DiscountOff, ObservedDiscount, ObservedItem};
 use crate::subscriptions::exact::{Exact, round_half_even};
 use crate::subscriptions::values::{DiscountDuration, DiscountScope};
 use chrono::{DateTime, Utc};
 use num_traits::{CheckedAdd, CheckedDiv, CheckedMul, CheckedSub};
-
-/// A discount of a subscription.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedDiscount {
-    /// Its id at the provider.
-    pub external_id: String,
-    /// The part of the bill that it is given on.
-    pub scope: DiscountScope,
-    /// The id at the provider of the item that it is given on; `None` for all items.
-    pub item_external_id: Option<String>,
-    /// The ids at the provider of the products or prices that it is restricted to; `None` for all.
-    pub products: Option<Vec<String>>,
-    /// The coupon's id at the provider; `None` if it is not known.
-    pub coupon_external_id: Option<String>,
-    /// Its terms; `None` if they are not known.
-    pub terms: Option<DiscountTerms>,
-    /// Time of its start.
-    pub starts_at: Option<DateTime<Utc>>,
-    /// Time of its end: as planned, or earlier if it was removed.
-    pub ends_at: Option<DateTime<Utc>>,
-}
-
-/// The terms of a discount.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiscountTerms {
-    /// Its duration.
-    pub duration: DiscountDuration,
-    /// The deduction.
-    pub off: DiscountOff,
-}
-
-/// The deduction of a discount from an invoice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DiscountOff {
-    /// A part of the amount, from 0 to 1.
-    Part(Exact),
-    /// An amount.
-    Amount {
-        /// The amount in minor units.
-        minor: i64,
-        /// ISO 4217 code in upper case.
-        currency: String,
-        /// True if it is taken off each unit, false if once off the invoice.
-        per_unit: bool,
-    },
-}
 
 impl DiscountOff {
     /// Returns the percentage.

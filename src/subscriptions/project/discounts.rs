@@ -1,7 +1,6 @@
 //! The discounts that a subscription has or had.
 
-use super::discount::{DiscountOff, ObservedDiscount};
-use super::observed::ObservedState;
+use super::observed::{DiscountOff, ObservedDiscount, ObservedState};
 use crate::db::Mirror;
 use crate::error::Result;
 use crate::subscriptions::store::discounts as store;

@@ -1,8 +1,7 @@
 //! The items and discounts of a state, as its history keeps them: all that its annual value is computed from.
 
 use super::arr::per_year;
-use super::discount::{DiscountOff, ObservedDiscount};
-use super::observed::{ObservedItem, ObservedState};
+use super::observed::{DiscountOff, ObservedDiscount, ObservedItem, ObservedState};
 use super::pricing::Pricing;
 use crate::plans::KnownPrice;
 use crate::subscriptions::exact::{Exact, decimal_text};

@@ -13,7 +13,9 @@ mod present;
 mod pricing;
 mod scheduled;
 
-pub use discount::{DiscountOff, DiscountTerms, ObservedDiscount};
-pub use observed::{ObservedChange, ObservedItem, ObservedPlannedItem, ObservedState, ObservedSubscription};
+pub use observed::{
+    DiscountOff, DiscountTerms, ObservedChange, ObservedDiscount, ObservedItem, ObservedPlannedItem, ObservedState,
+    ObservedSubscription,
+};
 pub use present::{note_first_payment, project_subscription};
 pub use pricing::{Package, Pricing, Tier};
