@@ -42,7 +42,7 @@ fn a_subscription_may_have_several_items_and_a_pause_to_come() {
     let mut object = several();
     let observed = subscription(&object).unwrap();
     let items = observed.items.iter().map(|item| (item.external_id.as_str(), item.quantity, item.pricing.clone()));
-    let ninety = Pricing::PerUnit(90.into());
+    let ninety = Pricing::PerUnit(Exact::from_integer(90));
     let expected = [
         ("sub_1:pri_a", Some(1), ninety.clone()),
         ("sub_1:pri_b", Some(7), ninety),

@@ -7,7 +7,7 @@ use crate::inbox::json::{at, instant, list, minor, text};
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::Object;
 use crate::providers::Provider;
-use crate::subscriptions::Pricing;
+use crate::subscriptions::{Exact, Pricing};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -112,7 +112,7 @@ fn subscriptions_are_as_the_corpus_expects() {
         assert_eq!(item.period.map(|(_, end)| end), instant(&fact["period_end"]));
         assert_eq!(
             (&item.pricing, item.interval.as_str(), item.interval_count),
-            (&Pricing::PerUnit(9_900.into()), "month", 1)
+            (&Pricing::PerUnit(Exact::from_integer(9_900)), "month", 1)
         );
         assert_eq!(observed.next_billed_at, instant(&fact["next_billed_at"]));
         assert_eq!((observed.scheduled.len(), observed.cancel_at), (0, None));

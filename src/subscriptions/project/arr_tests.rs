@@ -152,7 +152,8 @@ fn a_discount_counts_for_its_scope_and_products() {
     let arr = |discounts| at_start(items(), discounts).0;
     assert_eq!(arr(vec![]), Some(48_000));
     assert_eq!(arr(vec![percent("50", Forever)]), Some(24_000));
-    for of_seats in [on_seat as fn(_) -> _, for_seats] {
+    let ways: [fn(ObservedDiscount) -> ObservedDiscount; 2] = [on_seat, for_seats];
+    for of_seats in ways {
         assert_eq!(arr(vec![of_seats(percent("50", Forever))]), Some(36_000));
         assert_eq!(arr(vec![of_seats(amount(5_000, "USD", Forever))]), Some(24_000));
     }
