@@ -167,14 +167,14 @@ pub(super) async fn figures(test: &TestApp, days: i64) -> [String; 2] {
 
 /// The subscription that `ann` holds, as she reads it.
 pub(super) async fn history(test: &TestApp) -> Value {
-    const QUERY: &str = "{ viewer { account { subscriptions { nodes {
+    const QUERY: &str = "{ viewer { account { subscriptions(first: 1) { nodes {
         currency
         discounts {
             externalId scope itemExternalId productExternalIds couponExternalId discountDuration percentBasisPoints
             amountOff { amount currency } perUnit beginsAt endsAt inForce
         }
         scheduledChanges { changeKind effectiveAt plan { code } priceExternalId quantity }
-        history(first: 20) { nodes {
+        history(first: 2) { nodes {
             currency arr { amount currency } discountedArr { amount currency } itemsInForce discountInForce
             arrChanges { effectiveAt arr { amount } discountedArr { amount currency } }
         } }
