@@ -72,17 +72,47 @@ impl FetchOutcome {
     }
 }
 
+/// A limit that refuses connections, named after its setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionLimit {
+    /// That on the connections of one address.
+    Address,
+    /// That on all WebSockets and streams.
+    Live,
+    /// That on the WebSockets and streams of anonymous callers.
+    LiveAnonymous,
+    /// That on the WebSockets and streams of one address.
+    LiveAddress,
+}
+
+impl ConnectionLimit {
+    /// Every limit.
+    pub const ALL: [ConnectionLimit; 4] =
+        [ConnectionLimit::Address, ConnectionLimit::Live, ConnectionLimit::LiveAnonymous, ConnectionLimit::LiveAddress];
+
+    /// Returns the value of the label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ConnectionLimit::Address => "connections_per_address",
+            ConnectionLimit::Live => "live_connections",
+            ConnectionLimit::LiveAnonymous => "live_connections_anonymous",
+            ConnectionLimit::LiveAddress => "live_connections_per_address",
+        }
+    }
+}
+
 /// The counters of this process since its start.
 #[derive(Debug)]
 pub struct Metrics {
     webhooks: Family<[(&'static str, &'static str); 2], Counter>,
     fetches: Family<[(&'static str, &'static str); 1], Counter>,
+    refusals: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 impl Default for Metrics {
     /// Creates every counter, so that those at zero are exposed too.
     fn default() -> Self {
-        let metrics = Metrics { webhooks: Family::default(), fetches: Family::default() };
+        let metrics = Metrics { webhooks: Family::default(), fetches: Family::default(), refusals: Family::default() };
         for provider in Provider::ALL {
             for outcome in WebhookOutcome::ALL {
                 metrics.webhook(provider, outcome);
@@ -90,6 +120,9 @@ impl Default for Metrics {
         }
         for outcome in FetchOutcome::ALL {
             metrics.fetch(outcome);
+        }
+        for limit in ConnectionLimit::ALL {
+            metrics.refusal(limit);
         }
         metrics
     }
@@ -111,16 +144,27 @@ impl Metrics {
         self.fetch(outcome).get()
     }
 
+    /// Counts a connection that a limit refused.
+    pub fn count_refusal(&self, limit: ConnectionLimit) {
+        self.refusal(limit).inc();
+    }
+
     /// Registers the counters for exposition.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Webhooks received by this process, by provider and outcome";
         registry.register("tollgate_webhooks", help, self.webhooks.clone());
         let help = "Objects that this process fetched from Stripe to apply events, by outcome";
         registry.register("tollgate_stripe_fetches", help, self.fetches.clone());
+        let help = "Connections that this process refused, by limit";
+        registry.register("tollgate_connections_refused", help, self.refusals.clone());
     }
 
     fn webhook(&self, provider: Provider, outcome: WebhookOutcome) -> Counter {
         self.webhooks.get_or_create_owned(&[("provider", provider.name()), ("outcome", outcome.name())])
+    }
+
+    fn refusal(&self, limit: ConnectionLimit) -> Counter {
+        self.refusals.get_or_create_owned(&[("limit", limit.name())])
     }
 
     fn fetch(&self, outcome: FetchOutcome) -> Counter {

@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::addresses::{AddressLimit, AddressPermit};
+use crate::metrics::ConnectionLimit;
 
 /// Maximum numbers of open WebSockets and streams of this node.
 #[derive(Debug, Clone, Copy)]
@@ -45,17 +46,6 @@ pub(super) struct ConnectionPermit {
     stopping: watch::Receiver<bool>,
 }
 
-/// The limit that refuses a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LimitReached {
-    /// That on all connections.
-    All,
-    /// That on the connections of anonymous callers.
-    Anonymous,
-    /// That on the connections of the client's address.
-    Address,
-}
-
 impl Connections {
     /// Creates the counts.
     pub fn new(limits: ConnectionLimits) -> Connections {
@@ -73,12 +63,12 @@ impl Connections {
     }
 
     /// Returns a permit for a client at `address`, if it is known, unless a limit is reached.
-    pub(super) fn acquire(&self, address: Option<IpAddr>) -> Result<ConnectionPermit, LimitReached> {
+    pub(super) fn acquire(&self, address: Option<IpAddr>) -> Result<ConnectionPermit, ConnectionLimit> {
         let of_address = match address {
-            Some(address) => Some(self.addresses.acquire(address).ok_or(LimitReached::Address)?),
+            Some(address) => Some(self.addresses.acquire(address).ok_or(ConnectionLimit::LiveAddress)?),
             None => None,
         };
-        let all = Arc::clone(&self.free).try_acquire_owned().map_err(|_| LimitReached::All)?;
+        let all = Arc::clone(&self.free).try_acquire_owned().map_err(|_| ConnectionLimit::Live)?;
         Ok(ConnectionPermit {
             _all: all,
             address: of_address,
@@ -98,14 +88,15 @@ impl Connections {
 
 impl ConnectionPermit {
     /// Counts the connection as one of a caller who is signed in or not. Fails if there are too many anonymous ones.
-    pub(super) fn sign_in(&mut self, is_signed_in: bool) -> Result<(), LimitReached> {
+    pub(super) fn sign_in(&mut self, is_signed_in: bool) -> Result<(), ConnectionLimit> {
         if is_signed_in {
             if let Some(address) = &self.address {
                 address.place().hold(true);
             }
             return Ok(());
         }
-        let permit = Arc::clone(&self.free_for_anonymous).try_acquire_owned().map_err(|_| LimitReached::Anonymous)?;
+        let permit =
+            Arc::clone(&self.free_for_anonymous).try_acquire_owned().map_err(|_| ConnectionLimit::LiveAnonymous)?;
         self.anonymous = Some(permit);
         Ok(())
     }

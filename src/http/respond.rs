@@ -7,7 +7,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{connections::LimitReached, negotiate::Media};
+use super::negotiate::Media;
 use crate::{
     error::{Error, INTERNAL_MESSAGE},
     graphql::engine::{
@@ -30,24 +30,6 @@ pub(super) fn not_found() -> Response {
 /// Creates the response for an internal error, whose cause is logged and not shown.
 pub(super) fn internal_error() -> Response {
     problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, INTERNAL_MESSAGE)
-}
-
-/// Creates the response to a request for a WebSocket or stream beyond a limit.
-pub(super) fn too_many_connections(reached: LimitReached) -> Response {
-    match reached {
-        LimitReached::All => {
-            let message = "The limit of open WebSockets and streams is reached. Try again later.";
-            problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
-        }
-        LimitReached::Anonymous => {
-            let message = "The limit of WebSockets and streams without a credential is reached. Send a credential.";
-            problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
-        }
-        LimitReached::Address => {
-            let message = "The limit of WebSockets and streams from this address is reached. Close one first.";
-            problem(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message)
-        }
-    }
 }
 
 /// Creates a JSON response that must not be cached.

@@ -27,6 +27,7 @@ use super::{
     router::router,
     state::{Http, TransportSettings},
 };
+use crate::metrics::ConnectionLimit;
 
 /// Pause after a failure to accept connections, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -44,6 +45,7 @@ pub struct Server {
     connections: Arc<Connections>,
     transport: TransportSettings,
     proxies: Proxies,
+    count_refusal: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Server {
@@ -51,12 +53,14 @@ impl Server {
     pub fn new(http: Http, beside: Option<Router>) -> anyhow::Result<Server> {
         let connections = Arc::clone(&http.connections);
         let (transport, proxies) = (http.settings.transport.clone(), http.settings.proxies.clone());
+        let app = Arc::clone(&http.app);
+        let count_refusal = Box::new(move || app.metrics.count_refusal(ConnectionLimit::Address));
         let router = router(http)?;
         let router = match beside {
             Some(beside) => router.merge(beside),
             None => router,
         };
-        Ok(Server { router, connections, transport, proxies })
+        Ok(Server { router, connections, transport, proxies, count_refusal })
     }
 
     /// Serves until `stop` completes. Then stops accepting connections, ends WebSockets and streams and waits for running
@@ -72,7 +76,10 @@ impl Server {
             };
             match self.admit(&addresses, peer.ip()) {
                 Some(permit) => self.spawn(stream, peer, permit, stopping.subscribe()),
-                None => drop(tokio::spawn(timeout(REFUSAL_TIMEOUT, refuse(stream)))),
+                None => {
+                    (self.count_refusal)();
+                    tokio::spawn(timeout(REFUSAL_TIMEOUT, refuse(stream)));
+                }
             }
         }
         drop(listener);
@@ -180,7 +187,7 @@ mod tests {
         let transport =
             TransportSettings { head_timeout: minute, idle_timeout: minute, write_timeout: minute, per_address: 10 };
         let connections = Arc::new(Connections::new(ConnectionLimits::all(1)));
-        Server { router, connections, transport, proxies: Proxies::default() }
+        Server { router, connections, transport, proxies: Proxies::default(), count_refusal: Box::new(|| {}) }
     }
 
     #[tokio::test]

@@ -3,12 +3,16 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::http::{HeaderMap, header};
+use axum::{
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
 
 use super::{
     client::Proxies,
     connections::{ConnectionLimits, Connections},
     documents::StoredDocuments,
+    respond::problem,
 };
 use crate::{
     accounts,
@@ -19,8 +23,12 @@ use crate::{
     error::{Error, Result},
     graphql::{
         self,
-        engine::execute::{Attach, Engine},
+        engine::{
+            errors::code,
+            execute::{Attach, Engine},
+        },
     },
+    metrics::ConnectionLimit,
 };
 
 /// Interval of checks that the client of an open connection is still there and still authorised.
@@ -127,6 +135,25 @@ impl Http {
     /// Authenticates the caller by the headers of a request.
     pub(super) async fn sign_in(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Viewer> {
         Ok(accounts::sign_in(&self.app, bearer(headers)?).await?.calling_from(address))
+    }
+
+    /// Counts and creates the response to a request for a WebSocket or stream beyond a limit.
+    pub(super) fn refuse_connection(&self, limit: ConnectionLimit) -> Response {
+        self.app.metrics.count_refusal(limit);
+        match limit {
+            ConnectionLimit::Live => {
+                let message = "The limit of open WebSockets and streams is reached. Try again later.";
+                problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
+            }
+            ConnectionLimit::LiveAnonymous => {
+                let message = "The limit of WebSockets and streams without a credential is reached. Send a credential.";
+                problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
+            }
+            ConnectionLimit::LiveAddress | ConnectionLimit::Address => {
+                let message = "The limit of WebSockets and streams from this address is reached. Close one first.";
+                problem(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message)
+            }
+        }
     }
 
     /// Returns the function that makes the app and the caller known to resolvers.

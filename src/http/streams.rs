@@ -16,13 +16,12 @@ use tokio::{
 use tower_http::request_id::RequestId;
 
 use super::{
-    connections::{ConnectionPermit, LimitReached},
+    connections::ConnectionPermit,
     documents::SentOperation,
     multipart,
     negotiate::Media,
     observe::id_text,
     replies::{Started, StreamClient, StreamEvent},
-    respond::too_many_connections,
     sse,
     state::Http,
 };
@@ -32,6 +31,7 @@ use crate::{
         errors::{RequestError, code, present},
         execute::{Outcome, Reply},
     },
+    metrics::ConnectionLimit,
 };
 
 /// Makes nginx and compatible proxies pass on each event immediately.
@@ -67,7 +67,7 @@ pub(super) async fn respond(
     let StreamRequest { http, headers, address, request_id, is_anonymous } = request;
     let permit = match admit(&http, address, is_anonymous) {
         Ok(permit) => permit,
-        Err(reached) => return too_many_connections(reached),
+        Err(limit) => return http.refuse_connection(limit),
     };
     let client = Arc::new(StreamClient { http, headers, address, request_id });
     let started = client.start(operation, mutations).await;
@@ -87,7 +87,7 @@ pub(super) async fn respond(
     response
 }
 
-fn admit(http: &Http, address: Option<IpAddr>, is_anonymous: bool) -> Result<ConnectionPermit, LimitReached> {
+fn admit(http: &Http, address: Option<IpAddr>, is_anonymous: bool) -> Result<ConnectionPermit, ConnectionLimit> {
     let mut permit = http.connections.acquire(address)?;
     permit.sign_in(!is_anonymous)?;
     Ok(permit)

@@ -334,6 +334,20 @@ async fn anonymous_callers_may_be_kept_from_sockets(test: &TestApp) {
     assert_eq!(socket.closed().await, 1013);
     assert_eq!(Parts::of(&server, None, "{ __typename }").await.head[0], "http/1.1 503 service unavailable");
     Socket::of(&server, Some(&test.user_token("alice"))).await;
+    let metrics = test.send(metrics_request(&test)).await.body;
+    for line in [
+        "tollgate_connections_refused_total{limit=\"live_connections_anonymous\"} 2",
+        "tollgate_connections_refused_total{limit=\"live_connections_per_address\"} 0",
+        "tollgate_connections_refused_total{limit=\"live_connections\"} 0",
+        "tollgate_connections_refused_total{limit=\"connections_per_address\"} 0",
+    ] {
+        assert!(metrics.lines().any(|written| written == line), "{line}\n{metrics}");
+    }
     // Requests that do not stay open are none of these.
     assert_eq!(test.anonymous().data("{ __typename }", json!({})).await, json!({"__typename": "Query"}));
+}
+
+fn metrics_request(test: &TestApp) -> axum::http::Request<Body> {
+    let authorization = format!("Bearer {}", test.admin_token());
+    axum::http::Request::get("/metrics").header("authorization", authorization).body(Body::empty()).unwrap()
 }

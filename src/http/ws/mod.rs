@@ -14,10 +14,7 @@ use tower_http::request_id::RequestId;
 use url::Url;
 
 use self::session::Session;
-use super::{
-    respond::{problem, too_many_connections},
-    state::Http,
-};
+use super::{respond::problem, state::Http};
 use crate::graphql::engine::errors::code;
 
 /// Messages up to this multiple of the limit are refused with a reason; longer ones end the connection.
@@ -41,7 +38,7 @@ pub(super) async fn upgrade(http: Arc<Http>, request_id: RequestId, mut parts: P
     };
     let permit = match http.connections.acquire(http.settings.proxies.client(&parts)) {
         Ok(permit) => permit,
-        Err(reached) => return too_many_connections(reached),
+        Err(limit) => return http.refuse_connection(limit),
     };
     let max_bytes = http.settings.body_bytes.saturating_mul(READ_FACTOR);
     upgrade

@@ -190,7 +190,10 @@ impl Session {
             headers.insert(header::AUTHORIZATION, credential?);
         }
         match self.http.sign_in(&headers, self.address).await {
-            Ok(viewer) => self.permit.sign_in(viewer.is_signed_in()).map_err(|_| protocol::TRY_AGAIN)?,
+            Ok(viewer) => self.permit.sign_in(viewer.is_signed_in()).map_err(|limit| {
+                self.http.app.metrics.count_refusal(limit);
+                protocol::TRY_AGAIN
+            })?,
             Err(Error::Unauthenticated(_) | Error::Forbidden(_)) => return Err(protocol::FORBIDDEN.into()),
             Err(error) => {
                 let cause = format!("{:#}", anyhow::Error::from(error));
