@@ -33,6 +33,8 @@ use super::{addresses::Place, state::TransportSettings};
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum number of requests in progress on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
+/// Maximum length of the parts in which a body is sent.
+const MAX_PART_BYTES: usize = 65_536;
 /// Interval of pings on an HTTP/2 connection, which may have long-lived responses.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Time limit for the answer to a ping.
@@ -60,7 +62,8 @@ pub(super) async fn serve(accepted: Accepted, router: Router, transport: Transpo
         let response = router.clone().call(request);
         async move {
             let response = response.await?;
-            Ok::<_, Infallible>(response.map(|body| CountedBody { body, _running: running }))
+            let counted = |body| CountedBody { body, pending: Bytes::new(), _running: running };
+            Ok::<_, Infallible>(response.map(counted))
         }
     });
     let mut stream = TimeoutStream::new(stream);
@@ -152,8 +155,12 @@ impl Drop for RunningRequest {
 }
 
 /// The body of a response, which ends its request when it is dropped.
+///
+/// A long body is given in parts: taken as a whole, it would count as sent while most of it waits for a slow client.
 struct CountedBody {
     body: Body,
+    /// The rest of a frame.
+    pending: Bytes,
     _running: RunningRequest,
 }
 
@@ -162,14 +169,31 @@ impl HttpBody for CountedBody {
     type Error = axum::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let this = self.get_mut();
+        if this.pending.is_empty() {
+            match Pin::new(&mut this.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => this.pending = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                other => return other,
+            }
+        }
+        let part = this.pending.split_to(this.pending.len().min(MAX_PART_BYTES));
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.pending.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, pending) = (self.body.size_hint(), u64::try_from(self.pending.len()).unwrap_or(u64::MAX));
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(pending));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(pending));
+        }
+        hint
     }
 }

@@ -23,6 +23,7 @@ both_engines!(
     a_response_in_progress_is_no_silence,
     an_http2_connection_is_limited_like_others,
     a_client_that_does_not_read_a_response_is_disconnected,
+    a_client_that_reads_slowly_gets_all_of_a_response,
     one_address_has_no_more_requests_in_progress_than_connections,
     silent_connections_make_room,
     a_trusted_proxy_may_have_any_number_of_connections,
@@ -175,6 +176,30 @@ async fn a_client_that_does_not_read_a_response_is_disconnected(test: &TestApp) 
     // The sender is dropped with the response.
     soon(gone).await.unwrap_err();
     assert!(String::from_utf8_lossy(&rest(&mut stream).await).starts_with("HTTP/1.1 200"));
+}
+
+async fn a_client_that_reads_slowly_gets_all_of_a_response(test: &TestApp) {
+    // More than the buffers of both sides.
+    const LENGTH: usize = 32 << 20;
+    let routes = Router::new().route("/long", get(async || Bytes::from(vec![b'x'; LENGTH])));
+    let short = |http: &mut tollgate::http::Http| {
+        http.settings.transport.idle_timeout = Duration::from_millis(50);
+        http.settings.transport.head_timeout = Duration::from_millis(50);
+    };
+    let server = Server::beside(test, short, Some(routes)).await;
+    let mut stream = connect(&server).await;
+    stream.write_all(b"GET /long HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    let mut start = [0; 12];
+    soon(stream.read_exact(&mut start)).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    // A connection with half a head shows when silence is over, and the time to end a connection too.
+    let mut silent = connect(&server).await;
+    silent.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    rest(&mut silent).await;
+    let response = rest(&mut stream).await;
+    let body = response.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(response.len() - body, LENGTH);
+    assert!(String::from_utf8_lossy(&response[..body]).contains(&format!("content-length: {LENGTH}")));
 }
 
 async fn one_address_has_no_more_requests_in_progress_than_connections(test: &TestApp) {
