@@ -46,7 +46,9 @@ pub async fn preview_plan_change(app: &App, viewer: &Viewer, change: PlanChange)
     let subscription = find_billable_subscription(app.db.read(), viewer, change.subscription_id).await?;
     let replacement = Replacement::find(app.db.read(), &subscription, &change).await?;
     let renewal = ask(app, viewer, PATH, &invoice(&subscription, &replacement, None)).await?;
-    let currency = &replacement.offer.price.currency;
+    // That of the subscription, which may differ from the price's own.
+    let currency = renewal["currency"].as_str().map(str::to_ascii_uppercase);
+    let currency = &currency.unwrap_or_else(|| replacement.offer.price.currency.clone());
     let mut preview = Preview {
         currency: currency.clone(),
         due_now_minor: 0,
