@@ -14,6 +14,7 @@ both_engines! {
     a_charge_is_given_up_when_stripe_refuses_the_key,
     a_refund_outlives_a_key_that_stripe_refuses,
     an_approval_that_stripe_never_carried_out_can_be_denied,
+    a_denied_approval_that_stripe_carried_out_is_processed,
     a_kept_call_outlives_every_outage_of_less_than_a_day,
     a_call_without_an_answer_for_a_day_is_shown_as_unresolved,
     too_many_requests_stop_nobody_else,
@@ -168,6 +169,30 @@ async fn an_approval_that_stripe_never_carried_out_can_be_denied(shop: &Shop) {
     let told = shop.ask(&shop.test.admin(), deny, json!({"refundId": refund, "idempotencyKey": "4"})).await;
     assert_eq!(told["userErrors"], json!([{"code": "REFUND_DECIDED"}]));
     shop.deliver().await;
+}
+
+async fn a_denied_approval_that_stripe_carried_out_is_processed(shop: &Shop) {
+    buy(shop, "ann", "price_credits", "zero").await;
+    let found = shop.test.user("ann").data("{ viewer { account { payments { nodes { id } } } } }", json!({})).await;
+    let payment = &found["viewer"]["account"]["payments"]["nodes"][0]["id"];
+    let request = "mutation($input: RequestRefundInput!) { requestRefund(input: $input) { refund { id } } }";
+    let approve = "mutation($input: ApproveRefundInput!) { approveRefund(input: $input) { refund { id } } }";
+    let deny = "mutation($input: DenyRefundInput!) { denyRefund(input: $input) { refund { processingStatus } } }";
+    let asked = json!({"paymentId": payment, "idempotencyKey": "ask"});
+    let refund = shop.ask(&shop.test.user("ann"), request, asked).await["refund"]["id"].take();
+    // Stripe acts, and its answers are lost.
+    shop.stripe.fail_among(100, 1, &[Fault::Answer { status: 503, should_retry: None, acted: true, saved: false }]);
+    let input = json!({"refundId": refund, "idempotencyKey": "approve"});
+    assert_eq!(shop.test.admin().code(approve, json!({"input": input})).await, "PROVIDER_UNAVAILABLE");
+    shop.stripe.clear_faults();
+    let denied = shop.ask(&shop.test.admin(), deny, json!({"refundId": refund, "idempotencyKey": "deny"})).await;
+    assert_eq!(denied["refund"]["processingStatus"], "FAILED");
+    // The webhook tells what became of it.
+    shop.deliver().await;
+    let status = "query($id: ID!) { node(id: $id) { ... on Refund { processingStatus failureCode } } }";
+    let told = shop.test.admin().data(status, json!({"id": refund})).await;
+    assert_eq!(told["node"], json!({"processingStatus": "PROCESSED", "failureCode": null}));
+    assert_eq!(shop.count("refund"), 1);
 }
 
 async fn a_kept_call_outlives_every_outage_of_less_than_a_day(shop: &Shop) {
