@@ -151,7 +151,7 @@ fn read(named: &Value, scope: DiscountScope, paid_in: Option<&str>, related: &[O
     let is_repeating = terms.as_ref().is_some_and(|terms| terms.duration == DiscountDuration::Repeating);
     let ends_at = versions().find_map(|discount| seconds(at(discount, "end")));
     let ends_at = ends_at.or_else(|| if is_repeating { months_after(starts_at?, months?) } else { None });
-    let removed_at = stored().find(|object| object.deleted).map(|object| object.occurred_at);
+    let removed_at = stored().filter(|object| object.deleted).map(|object| object.occurred_at).min();
     Some(ObservedDiscount {
         scope,
         item_external_id: None,
