@@ -88,13 +88,14 @@ async fn a_connection_without_a_request_is_closed(test: &TestApp) {
         assert!(!String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200"), "{sent:?}");
     }
     // Whoever sends a request in time is answered, also with a head in pieces.
-    let mut stream = connect(&server).await;
+    let patient = Server::start(test).await;
+    let mut stream = connect(&patient).await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: te").await.unwrap();
     assert!(ask(&mut stream, "st\r\n\r\n").await.starts_with("HTTP/1.1 200"));
 }
 
 async fn a_connection_between_requests_is_closed(test: &TestApp) {
-    let server = server(test, &[("TOLLGATE_KEEP_ALIVE_TIMEOUT_MS", "100")]).await;
+    let server = server(test, &[("TOLLGATE_KEEP_ALIVE_TIMEOUT_MS", "500")]).await;
     for sent in ["", "GET /healthz HTTP/1.1\r\nhost: "] {
         let mut stream = connect(&server).await;
         for _ in 0..3 {
@@ -120,13 +121,12 @@ async fn a_body_that_does_not_arrive_is_refused(test: &TestApp) {
 }
 
 async fn a_response_in_progress_is_no_silence(test: &TestApp) {
-    let short = [("TOLLGATE_KEEP_ALIVE_TIMEOUT_MS", "50"), ("TOLLGATE_REQUEST_HEAD_TIMEOUT_MS", "50")];
-    let short = configured(test, &short).await;
+    let short = configured(test, &[("TOLLGATE_KEEP_ALIVE_TIMEOUT_MS", "50")]).await;
     let server = Server::with(&short, |http| http.settings.live.keep_alive = Duration::from_millis(300)).await;
     let mut events = Events::of(&server, Some(&short.admin_token()), PAYMENTS, json!({})).await;
     let mut parts = Parts::of(&server, Some(&short.admin_token()), PAYMENTS).await;
     let mut socket = Socket::of(&server, Some(&short.admin_token())).await;
-    // Each of these takes longer than the limits on silence.
+    // Each of these takes longer than the limit on silence.
     assert_eq!(events.line().await, ":");
     assert_eq!(events.line().await, ":");
     assert_eq!(parts.part().await, Some(json!({})));
@@ -146,7 +146,7 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
 }
 
 async fn an_http2_connection_is_limited_like_others(test: &TestApp) {
-    let server = server(test, &[("TOLLGATE_REQUEST_HEAD_TIMEOUT_MS", "100")]).await;
+    let server = server(test, &[("TOLLGATE_REQUEST_HEAD_TIMEOUT_MS", "500")]).await;
     let mut stream = connect(&server).await;
     stream.write_all(&[PREFACE, SETTINGS].concat()).await.unwrap();
     let bytes = rest(&mut stream).await;
@@ -183,8 +183,7 @@ async fn a_client_that_reads_slowly_gets_all_of_a_response(test: &TestApp) {
     const LENGTH: usize = 32 << 20;
     let routes = Router::new().route("/long", get(async || Bytes::from(vec![b'x'; LENGTH])));
     let short = |http: &mut tollgate::http::Http| {
-        http.settings.transport.idle_timeout = Duration::from_millis(50);
-        http.settings.transport.head_timeout = Duration::from_millis(50);
+        http.settings.transport.idle_timeout = Duration::from_millis(500);
     };
     let server = Server::beside(test, short, Some(routes)).await;
     let mut stream = connect(&server).await;
@@ -194,6 +193,7 @@ async fn a_client_that_reads_slowly_gets_all_of_a_response(test: &TestApp) {
     assert_eq!(&start, b"HTTP/1.1 200");
     // A connection with half a head shows when silence is over, and the time to end a connection too.
     let mut silent = connect(&server).await;
+    assert!(ask(&mut silent, HEALTH).await.starts_with("HTTP/1.1 200"));
     silent.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     rest(&mut silent).await;
     let response = rest(&mut stream).await;
