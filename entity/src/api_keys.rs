@@ -22,6 +22,9 @@ pub struct Model {
     pub expires_at: Option<DateTimeWithTimeZone>,
     pub revoked_at: Option<DateTimeWithTimeZone>,
     pub last_used_at: Option<DateTimeWithTimeZone>,
+    pub parent_id: Option<Uuid>,
+    pub responsible_user_id: Option<Uuid>,
+    pub requires_admin: bool,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -11,6 +11,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub environment: String,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub reference_key: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

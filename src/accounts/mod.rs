@@ -6,6 +6,7 @@
 mod api_keys;
 mod payer;
 mod project;
+mod references;
 mod sign_in;
 mod store;
 mod values;
@@ -16,7 +17,8 @@ pub use project::{
     ObservedCustomer, UserAppeared, account_of_customer, account_of_user, currency_of, project_currency,
     project_customer,
 };
-pub use sign_in::sign_in;
+pub use references::{NewReference, SignedReference, create_purchase_reference};
+pub use sign_in::{record_key_use, sign_in};
 pub use store::payers::{customers_of, identities_of, lock_user, owner_of};
 pub use store::{Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists, user_by_id};
 pub use values::{AccountKind, MemberRole, UserRole};

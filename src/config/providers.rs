@@ -67,6 +67,8 @@ pub struct PaddleConfig {
     pub webhook_secrets: Vec<Secret>,
     /// Maximum difference between the time of a signature and the clock, in both directions.
     pub webhook_tolerance: Duration,
+    /// True if the owner of a purchase is the account of a signed reference, and of no other field.
+    pub require_reference: bool,
 }
 
 /// Reads the settings of the payment providers.
@@ -90,6 +92,8 @@ pub(super) fn providers(reader: &mut Reader, environment: Environment) -> Provid
         paddle: PaddleConfig {
             webhook_secrets: webhook_secrets(reader, "paddle_webhook_secrets"),
             webhook_tolerance: Duration::from_secs(reader.number("paddle_webhook_tolerance_s", 1..=3600)),
+            require_reference: reader.one_of("paddle_require_reference", &[("true", true), ("false", false)])
+                == Some(true),
         },
     }
 }

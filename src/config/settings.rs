@@ -23,7 +23,10 @@ const REQUESTS: &[Setting] = &[
     secret(
         "database_url",
         "sqlite://tollgate.db",
-        "`sqlite://<path>` for a file on this machine, or `postgres://<user>:<password>@<host>/<database>`.",
+        "`sqlite://<path>` for a file on this machine, or `postgres://<user>:<password>@<host>/<database>`. In production \
+         the connection to another host uses TLS with a verified certificate, unless the URL says otherwise: \
+         `?sslmode=require` does not verify it, `?sslmode=disable` uses plain text. `sslrootcert=<file>` names your own \
+         certificate authority.",
     ),
     plain(
         "database_max_connections",
@@ -202,9 +205,16 @@ const OPERATION: &[Setting] = &[
          identity providers. If not set: the system's alone (Mozilla's on a system without any).",
     ),
     plain(
+        "subscription_metadata_fields",
+        "",
+        "Fields of a subscription's metadata at the provider that members of its account may see, separated by commas. If \
+         not set: none; only callers with the scope `billing:read` see the metadata.",
+    ),
+    plain(
         "license_checks_per_minute",
         "60",
-        "Checks of licence keys in a minute, for each client address and for each key, on each node, 1 to 100000.",
+        "Checks in a minute with each licence key, and wrong keys in a minute from each client address, on each node, 1 to \
+         100000. An address can make ten times as many requests with right keys.",
     ),
     plain(
         "license_max_devices",

@@ -67,6 +67,13 @@ pub(super) const PROVIDERS: &[Setting] = &[
          libraries allow 5; raise it if the clock is not exact.",
     ),
     plain(
+        "paddle_require_reference",
+        "false",
+        "`true` accepts as the owner of a purchase at Paddle only the account of a signed reference. `false` also accepts \
+         the user in the customer's own custom data, which your server writes; Paddle finds the customer of a checkout by \
+         the e-mail address that the buyer types, so a buyer can pay for somebody else.",
+    ),
+    plain(
         "livemode",
         "",
         "`true` processes events of live mode, `false` those of Stripe's test mode; the others are stored but not \

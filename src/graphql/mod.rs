@@ -106,6 +106,7 @@ enum UserError {
     CreateFeature(plans::payloads::CreateFeatureUserError),
     CreatePlan(plans::payloads::CreatePlanUserError),
     CreatePlanVersion(plans::payloads::CreatePlanVersionUserError),
+    CreatePurchaseReference(checkout::references::CreatePurchaseReferenceUserError),
     CreatePromoCode(coupons::mutations::CreatePromoCodeUserError),
     CreateSubscription(checkout::payloads::CreateSubscriptionUserError),
     DeactivatePromoCode(coupons::mutations::DeactivatePromoCodeUserError),

@@ -5,7 +5,7 @@
 //! order of deliveries ends in the same rows, and applying anything again changes nothing.
 
 use super::fold::Folded;
-use super::projectors::{Outcome, Projection, project};
+use super::projectors::{Outcome, Policy, Projection, project};
 use super::state::{EventSource, EventState};
 use super::store::Store;
 use super::version::ObjectVersion;
@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::{Difference, Mirror, Txn};
 use crate::error::{Error, Result};
 use crate::providers::Provider;
+use crate::security::{self, SecurityEventKind};
 use chrono::{DateTime, Utc};
 use entity::inbox_events;
 use sea_orm::ActiveValue::Set;
@@ -66,7 +67,16 @@ pub(super) struct Apply {
     new_events: Vec<inbox_events::Model>,
     /// Events of the inbox that are applied again.
     reopened: Vec<Uuid>,
-    max_devices: i64,
+    policy: Policy,
+}
+
+/// The result of a transaction.
+#[derive(Debug, Default)]
+struct Applied {
+    /// The rows that it changed.
+    differences: Vec<Difference>,
+    /// A claim to own the object that did not count.
+    doubt: Option<String>,
 }
 
 impl Apply {
@@ -77,7 +87,10 @@ impl Apply {
             scope,
             new_events: Vec::new(),
             reopened: Vec::new(),
-            max_devices: app.config.licences.max_devices,
+            policy: Policy {
+                max_devices: app.config.licences.max_devices,
+                paddle_requires_reference: app.config.providers.paddle.require_reference,
+            },
         }
     }
 
@@ -101,13 +114,18 @@ impl Apply {
                 Mode::DryRun => app.db.dry_run(move |txn| Box::pin(apply.run_in(txn))).await,
             };
             if tries == MAX_TRIES || !matches!(outcome, Err(Error::Unavailable(..))) {
-                return outcome;
+                let applied = outcome?;
+                if let Some(doubt) = applied.doubt.filter(|_| mode == Mode::Commit && self.scope == Scope::Pending) {
+                    let (kind, subject) = (SecurityEventKind::OwnerUnverified, self.provider.name().to_owned());
+                    security::record(app, kind, subject, format!("{}: {doubt}", self.object_id)).await;
+                }
+                return Ok(applied.differences);
             }
             tries += 1;
         }
     }
 
-    async fn run_in(self, txn: &Txn) -> Result<Vec<Difference>> {
+    async fn run_in(self, txn: &Txn) -> Result<Applied> {
         let store = Store { txn, provider: self.provider };
         self.insert_new_events(store).await?;
         store.reopen(&self.reopened).await?;
@@ -130,19 +148,20 @@ impl Apply {
                 object.map(|object| Folded { object, changes_amounts: false })
             }
         };
-        let Some(Folded { object, changes_amounts }) = folded else { return Ok(Vec::new()) };
+        let Some(Folded { object, changes_amounts }) = folded else { return Ok(Applied::default()) };
         if changes_amounts {
             waiting::reapply_amounts(store, &object).await?;
         }
-        let projection = Projection::new(store, &mut mirror, self.max_devices);
+        let projection = Projection::new(store, &mut mirror, self.policy);
         let outcome = project(projection, &object).await?;
         // Events that were applied before stay so, unless they have to wait now.
         let finished = match outcome.waits_for {
             Some(_) => ids(&versions),
             None => ids(versions.iter().filter(|version| !version.applied)),
         };
+        let doubt = outcome.doubt.clone();
         store.finish(&finished, applied(outcome, txn.now())).await?;
-        Ok(mirror.into_differences())
+        Ok(Applied { differences: mirror.into_differences(), doubt })
     }
 
     /// Inserts the new events, except for a fetched object that equals the newest known version.
@@ -157,7 +176,7 @@ impl Apply {
     }
 }
 
-fn applied(Outcome { waits_for, note }: Outcome, now: DateTime<Utc>) -> inbox_events::ActiveModel {
+fn applied(Outcome { waits_for, note, .. }: Outcome, now: DateTime<Utc>) -> inbox_events::ActiveModel {
     let state = if waits_for.is_some() { EventState::Received } else { EventState::Applied };
     inbox_events::ActiveModel {
         applied_at: Set(waits_for.is_none().then(|| now.fixed_offset())),

@@ -10,6 +10,7 @@ use crate::payments::{ObservedInvoice, ObservedPayment};
 use crate::plans::ObservedPrice;
 use crate::providers::Provider;
 use crate::subscriptions::ObservedSubscription;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -89,11 +90,28 @@ impl Provider {
         }
     }
 
-    /// Returns the user of the host application that an object names.
+    /// Returns the user of the host application whom an object names in a field that only a server can write.
     pub(super) fn user(self, object: &Object) -> Option<String> {
         match self {
             Provider::Stripe => stripe::user(&object.payload).map(str::to_owned),
-            Provider::Paddle => paddle::user(&object.payload),
+            Provider::Paddle => paddle::user(object),
+        }
+    }
+
+    /// Returns the text with which an object names its owner in a field that the buyer's browser can write. It counts
+    /// only if it is a signed reference.
+    pub(super) fn claim(self, object: &Object) -> Option<String> {
+        match self {
+            Provider::Stripe => stripe::claim(object).map(str::to_owned),
+            Provider::Paddle => paddle::claim(object),
+        }
+    }
+
+    /// Returns the time of an object's creation.
+    pub(super) fn created_at(self, object: &Object) -> DateTime<Utc> {
+        match self {
+            Provider::Stripe => stripe::created_at(object),
+            Provider::Paddle => paddle::created_at(object),
         }
     }
 

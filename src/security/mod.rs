@@ -22,7 +22,9 @@ const OTHER_SUBJECTS: &str = "others";
 fn severity(kind: SecurityEventKind) -> Severity {
     match kind {
         SecurityEventKind::WebhookUnsigned => Severity::Low,
-        SecurityEventKind::WebhookForged | SecurityEventKind::WebhookMistimed => Severity::Medium,
+        SecurityEventKind::WebhookForged | SecurityEventKind::WebhookMistimed | SecurityEventKind::OwnerUnverified => {
+            Severity::Medium
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::text_enum;
 
 text_enum! {
     /// The kind of a possible attack.
-    #[allow(clippy::enum_variant_names, reason = "the first word says where it was noticed")]
+    #[allow(clippy::enum_variant_names, reason = "the first word says what is doubtful")]
     SecurityEventKind {
         /// A webhook without a signature: often a scanner.
         WebhookUnsigned,
@@ -12,6 +12,9 @@ text_enum! {
         WebhookForged,
         /// A webhook signed for another time: a replayed copy, or a wrong clock.
         WebhookMistimed,
+        /// An object of a provider whose owner is named by the buyer's browser, without a valid signature: a buyer who
+        /// names somebody else, or a page of the host application that does not use references yet.
+        OwnerUnverified,
     }
 }
 

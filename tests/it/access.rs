@@ -80,6 +80,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("extendTrial", "subscriptionId: $subscription, until: \"2026-03-01T00:00:00Z\", idempotencyKey: $code"),
     ("startCheckout", "priceId: $price, successUrl: \"https://a.example\", accountId: $account, idempotencyKey: $code"),
     ("createSubscription", "priceId: $price, accountId: $account, idempotencyKey: $code"),
+    ("createPurchaseReference", "provider: STRIPE, accountId: $account"),
     ("purchaseCredits", "priceId: $price, accountId: $account, idempotencyKey: $code"),
     ("openBillingPortal", "returnUrl: \"https://a.example\", accountId: $account"),
     ("cancelSubscription", "subscriptionId: $subscription, idempotencyKey: $code"),

@@ -47,7 +47,7 @@ async fn a_session_may_name_the_user_of_its_customer(test: &TestApp) {
         |id: &str| json!({"id": id, "object": "customer", "created": 1, "email": "ann@example.com", "metadata": {}});
     let session = |id: &str, customer: &str| {
         json!({"id": id, "object": "checkout.session", "created": 1, "mode": "subscription", "customer": customer,
-            "client_reference_id": "user_17", "payment_status": "paid", "metadata": {}})
+            "client_reference_id": "somebody else", "payment_status": "paid", "metadata": {"user_id": "user_17"}})
     };
     let first = event("evt_1", "customer.created", customer("cus_1"));
     deliver(test, &[first, event("evt_2", "checkout.session.completed", session("cs_1", "cus_1"))]).await;

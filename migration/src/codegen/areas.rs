@@ -141,7 +141,11 @@ pub(super) const AREAS: &[Area] = &[
             table("jobs", "jobs", "background work"),
             table("idempotency_keys", "db", "stored results of requests, by caller and key; deleted after 30 days"),
             table("security_events", "security", "possible attacks, counted by kind, source and hour"),
-            table("installation", "db", "one row: the id of the installation and its environment"),
+            table(
+                "installation",
+                "db",
+                "one row: the id of the installation, its environment, and the secret that signs references",
+            ),
         ],
     },
 ];

@@ -14,7 +14,7 @@ pub struct SecurityEvent(pub(crate) Row<security_events::Entity>);
 
 stored_enum! {
     /// The kind of a suspected attack.
-    #[allow(clippy::enum_variant_names, reason = "the first word says where it was noticed")]
+    #[allow(clippy::enum_variant_names, reason = "the first word says what is doubtful")]
     SecurityEventKind: crate::security::SecurityEventKind {
         /// A webhook without a signature; often a scanner.
         WebhookUnsigned,
@@ -22,6 +22,9 @@ stored_enum! {
         WebhookForged,
         /// A webhook with a signature from another time: a replay, or a wrong clock.
         WebhookMistimed,
+        /// A purchase whose owner is named in the buyer's browser, without a valid signature. The name had no effect; see
+        /// `createPurchaseReference`.
+        OwnerUnverified,
     }
 }
 

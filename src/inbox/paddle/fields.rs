@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(super) const PADDLE: &str = "paddle";
 
 /// Returns the time of creation.
-pub(super) fn created_at(object: &Object) -> DateTime<Utc> {
+pub(in crate::inbox) fn created_at(object: &Object) -> DateTime<Utc> {
     instant(at(&object.payload, "created_at")).unwrap_or(object.occurred_at)
 }
 

@@ -27,8 +27,9 @@ mod tests;
 
 pub(super) use catalogue::{embedded_prices, price};
 pub(super) use discounts::{DISCOUNT_TERMS, needed};
+pub(super) use fields::created_at;
 pub(super) use goods::{licences, purchase};
 pub(super) use kinds::{KINDS, kind};
-pub(super) use objects::{customer, is_terminal, references, user};
+pub(super) use objects::{claim, customer, is_terminal, references, user};
 pub(super) use subscriptions::{state, subscription};
 pub(super) use transactions::{invoice, payment};

@@ -24,8 +24,22 @@ pub(in crate::inbox) fn references(kind: ObjectKind, payload: &Value) -> Referen
     References { customer, subscription, invoice, payment, charge: None, product: None }
 }
 
-/// Returns the user of the host application that an object names; the id may be written as a number.
-pub(in crate::inbox) fn user(payload: &Value) -> Option<String> {
+/// Returns the user of the host application whom a customer names in its custom data, which needs an API key to write.
+///
+/// The custom data of transactions and subscriptions proves nothing: Paddle.js sets it in the buyer's browser, replaces
+/// that of a transaction which a server has created, and a subscription has a copy of it.
+pub(in crate::inbox) fn user(object: &Object) -> Option<String> {
+    user_id(&object.payload).filter(|_| object.kind == ObjectKind::Customer)
+}
+
+/// Returns the text with which the custom data of another object names the owner: a signed reference, else an id.
+pub(in crate::inbox) fn claim(object: &Object) -> Option<String> {
+    let reference = text(&object.payload, "custom_data.tollgate_reference").map(str::to_owned);
+    reference.or_else(|| user_id(&object.payload)).filter(|_| object.kind != ObjectKind::Customer)
+}
+
+/// Returns the id of a user in the custom data; it may be written as a number.
+fn user_id(payload: &Value) -> Option<String> {
     let name = text(payload, "custom_data.user_id").map(str::to_owned);
     name.or_else(|| minor(at(payload, "custom_data.user_id")).map(|id| id.to_string()))
 }

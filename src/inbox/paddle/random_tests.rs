@@ -20,7 +20,7 @@ static CORPUS: LazyLock<Vec<Object>> =
 /// Reads `object` in every way, with `others` as the objects that refer to it.
 fn read(object: &Object, others: &[&Object]) {
     let payload = &object.payload;
-    let (_, _, _) = (references(object.kind, payload), user(payload), is_terminal(object.kind, payload));
+    let (_, _, _) = (references(object.kind, payload), user(object), is_terminal(object.kind, payload));
     customer(object);
     for product in others.iter().copied().map(Some).chain([None]) {
         if let Some(price) = price(object, product) {

@@ -1,7 +1,7 @@
 //! Shapes of subscriptions, prices, dates and owners that are not in the corpus.
 
 use super::adverse_tests::{adjustment, object, transaction};
-use super::{customer, invoice, is_terminal, kind, price, references, state, subscription, user};
+use super::{claim, customer, invoice, is_terminal, kind, price, references, state, subscription, user};
 use crate::inbox::json::instant;
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::{Object, References};
@@ -56,7 +56,8 @@ fn a_subscription_may_have_several_items_and_a_pause_to_come() {
     assert_eq!(planned.collect::<Vec<_>>(), [("pause", pause), ("resume", resume)]);
     assert_eq!((observed.cancel_at, observed.ended_at, observed.trial), (None, None, None));
     assert_eq!(observed.paused_at, instant(&json!("2026-02-01T00:00:00Z")));
-    assert_eq!((user(&object.payload), observed.metadata), (Some("42".to_owned()), json!({"user_id": 42})));
+    assert_eq!((claim(&object), user(&object)), (Some("42".to_owned()), None));
+    assert_eq!(observed.metadata, json!({"user_id": 42}));
 
     let actual = state(&object, &[]).unwrap();
     assert_eq!((actual.status.as_str(), actual.paused, actual.items), ("paused", true, observed.items));
@@ -159,7 +160,9 @@ fn objects_refer_to_each_other() {
     for nobody in
         [json!({}), json!({"custom_data": {"user_id": ""}}), json!({"custom_data": {"user_id": 1.5}}), json!(1)]
     {
-        assert_eq!(user(&nobody), None, "{nobody}");
+        let of_kind = |kind| Object { kind, payload: nobody.clone(), ..archived.clone() };
+        assert_eq!(user(&of_kind(ObjectKind::Customer)), None, "{nobody}");
+        assert_eq!(claim(&of_kind(ObjectKind::Transaction)), None, "{nobody}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads the sequences of the corpus, and compares with the records that they expect.
 
 use super::{
-    customer, embedded_prices, invoice, kind, licences, payment, price, references, state, subscription, user,
+    claim, customer, embedded_prices, invoice, kind, licences, payment, price, references, state, subscription, user,
 };
 use crate::inbox::json::{at, instant, list, minor, text};
 use crate::inbox::kinds::ObjectKind;
@@ -87,7 +87,7 @@ fn customers_are_as_the_corpus_expects() {
             assert_eq!((observed.provider, &observed.external_id), ("paddle", &object.external_id));
             assert_eq!(json!(observed.email), fact["email"]);
             assert_eq!(json!(observed.name), fact["name"]);
-            assert_eq!(json!(user(&object.payload)), fact["user_id"]);
+            assert_eq!(json!(user(object)), fact["user_id"]);
             assert_eq!((observed.deleted, observed.delinquent), (fact["status"] != "active", false));
         }
     }
@@ -102,7 +102,7 @@ fn subscriptions_are_as_the_corpus_expects() {
     for (object, fact) in found {
         let observed = subscription(object).unwrap();
         assert_eq!(json!(observed.customer_external_id), fact["customer"]);
-        assert_eq!(json!(user(&object.payload)), fact["user_id"]);
+        assert_eq!((json!(claim(object)), user(object)), (fact["user_id"].clone(), None));
         assert_eq!(json!(observed.status), fact["status"]);
         let [item] = &observed.items[..] else { panic!("{:?}", observed.items) };
         assert_eq!(json!(item.price_external_id), fact["price"]);
@@ -222,7 +222,7 @@ fn licences_are_as_the_corpus_expects() {
             let sold = licences(object, &mirror.adjustments(&object.external_id));
             sold.into_iter().map(|sold| {
                 json!({
-                    "user": user(&object.payload), "transaction": object.external_id,
+                    "user": claim(object), "transaction": object.external_id,
                     "product": sold.product_external_id, "issued": sold.units, "revoked": sold.revoked_units,
                 })
             })

@@ -11,13 +11,18 @@ use crate::{accounts, discounts, plans};
 pub(super) async fn project_customer(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(id).await?;
     let Some(customer) = ctx.store.provider.read_customer(&object) else { return Ok(()) };
-    let named_by = ctx.store.referencing(Reference::Customer, id, &NAMING_KINDS).await?;
+    let mut named_by = ctx.store.referencing(Reference::Customer, id, &NAMING_KINDS).await?;
+    // The first purchase decides, so that a later one with the same e-mail address does not move the customer.
+    named_by.sort_by_key(|object| ctx.store.provider.created_at(object));
     let objects: Vec<&Object> = [&object].into_iter().chain(&named_by).collect();
     // A session or a subscription that names a user later projects the customer again.
     let key = WaitKey::Customer(id.to_owned());
     let account_id = ctx.owner(&objects, None, key.clone()).await?;
     if accounts::project_customer(ctx.mirror, account_id, &customer).await?.changed {
         ctx.wake(key).await?;
+    }
+    if ctx.account_named_by(&object).await?.is_some() {
+        ctx.wake(WaitKey::Owner(id.to_owned())).await?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The context in which records are projected, in one transaction.
 
+use super::owner::Doubt;
 use crate::db::Mirror;
 use crate::error::{Error, Result};
 use crate::inbox::kinds::{ObjectKind, RecordKey, RecordKind};
@@ -22,6 +23,17 @@ pub(in crate::inbox) struct Outcome {
     pub(in crate::inbox) waits_for: Option<WaitKey>,
     /// A note for admins.
     pub(in crate::inbox) note: Option<String>,
+    /// A note about a claim to own the object that did not count, a possible attack.
+    pub(in crate::inbox) doubt: Option<String>,
+}
+
+/// The settings that decide how objects are projected.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::inbox) struct Policy {
+    /// The number of devices on which a licence that is bought may be used.
+    pub(in crate::inbox) max_devices: i64,
+    /// True if objects at Paddle belong only to the account of a signed reference.
+    pub(in crate::inbox) paddle_requires_reference: bool,
 }
 
 /// A reason why a record was not written.
@@ -42,20 +54,21 @@ impl From<Error> for Blocked {
 pub(in crate::inbox) struct Projection<'a, 'm> {
     pub(super) store: Store<'a>,
     pub(super) mirror: &'m mut Mirror<'a>,
-    /// The number of devices on which a licence that is bought may be used.
-    pub(super) max_devices: i64,
+    pub(super) policy: Policy,
     /// The records that are still to be projected.
     pub(super) queue: BTreeSet<RecordKey>,
     /// The payments projected so far, with our ids of them, for the records that depend on them.
     pub(super) payments: HashMap<String, (Uuid, ObservedPayment)>,
     /// A note for admins.
     pub(super) note: Option<String>,
+    /// The first claim to own an object that did not count.
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl<'a, 'm> Projection<'a, 'm> {
-    pub(in crate::inbox) fn new(store: Store<'a>, mirror: &'m mut Mirror<'a>, max_devices: i64) -> Self {
+    pub(in crate::inbox) fn new(store: Store<'a>, mirror: &'m mut Mirror<'a>, policy: Policy) -> Self {
         let (queue, payments) = (BTreeSet::new(), HashMap::new());
-        Projection { store, mirror, max_devices, queue, payments, note: None }
+        Projection { store, mirror, policy, queue, payments, note: None, doubt: None }
     }
 
     /// Returns the object with this id; blocked until it arrives.

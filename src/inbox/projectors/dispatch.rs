@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::inbox::kinds::{DependentId, ObjectKind, RecordKey, RecordKind, Reference};
 use crate::inbox::object::Object;
 use crate::inbox::wait_key::WaitKey;
+use crate::providers::Provider;
 use std::collections::BTreeSet;
 
 /// Projects every record that depends on `object`, and the records that depend on those.
@@ -18,7 +19,8 @@ pub(in crate::inbox) async fn project(mut ctx: Projection<'_, '_>, object: &Obje
     }
     let own = dependents(&ctx, object).await?;
     ctx.queue.extend(own.iter().cloned());
-    ctx.queue.extend(customer_to_name(&ctx, object).await?);
+    let customer = customer_to_name(&mut ctx, object).await?;
+    ctx.queue.extend(customer);
     ctx.queue.extend(discounts::discounted(&ctx, object).await?);
     let mut waits_for = None;
     while let Some(record) = ctx.queue.pop_first() {
@@ -29,7 +31,9 @@ pub(in crate::inbox) async fn project(mut ctx: Projection<'_, '_>, object: &Obje
             Err(Blocked::WaitsFor(_)) => {}
         }
     }
-    Ok(Outcome { waits_for, note: ctx.note })
+    let doubt = ctx.doubt.filter(|doubt| doubt.object_id == object.external_id).map(|doubt| doubt.note);
+    let note = ctx.note.or_else(|| doubt.clone());
+    Ok(Outcome { waits_for, note, doubt })
 }
 
 /// Returns the records that depend on `object`, by its entry in the provider's table of kinds.
@@ -50,14 +54,26 @@ async fn dependents(ctx: &Projection<'_, '_>, object: &Object) -> Result<Vec<Rec
     Ok(keys)
 }
 
-/// Returns the customer of an object that names its user, where nothing named one before.
-async fn customer_to_name(ctx: &Projection<'_, '_>, object: &Object) -> Result<Option<RecordKey>> {
+/// Returns the customer of an object that names its owner, where nothing named one before, or named another.
+async fn customer_to_name(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<Option<RecordKey>> {
     let provider = ctx.store.provider;
-    let names_user =
-        NAMING_KINDS.contains(&object.kind) && (provider.user(object).is_some() || provider.account(object).is_some());
-    let Some(customer) = object.references.customer.as_deref().filter(|_| names_user) else { return Ok(None) };
+    let names_owner = NAMING_KINDS.contains(&object.kind)
+        && (provider.user(object).is_some() || provider.account(object).is_some() || provider.claim(object).is_some());
+    let Some(customer) = object.references.customer.as_deref().filter(|_| names_owner) else { return Ok(None) };
     let known = account_of_customer(ctx.store.txn, provider.name(), customer).await?;
-    Ok(known.is_none().then(|| RecordKey { kind: RecordKind::Customer, id: customer.to_owned() }))
+    // At Stripe all objects of a customer come from one checkout or from a server, and agree.
+    let is_open = match provider {
+        Provider::Stripe => known.is_none(),
+        Provider::Paddle => {
+            let named = ctx.account_named_by(object).await?;
+            if named.is_some() {
+                // The subscription that this transaction started, whose own reference had expired.
+                ctx.wake(WaitKey::Owner(customer.to_owned())).await?;
+            }
+            named.is_some_and(|named| known != Some(named))
+        }
+    };
+    Ok(is_open.then(|| RecordKey { kind: RecordKind::Customer, id: customer.to_owned() }))
 }
 
 /// Locks a record and projects it.

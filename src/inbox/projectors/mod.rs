@@ -12,5 +12,5 @@ mod owner;
 mod stream;
 mod subscriptions;
 
-pub(super) use context::{Outcome, Projection};
+pub(super) use context::{Outcome, Policy, Projection};
 pub(super) use dispatch::project;

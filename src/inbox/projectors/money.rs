@@ -42,7 +42,7 @@ pub(super) async fn project_invoice(ctx: &mut Projection<'_, '_>, id: &str) -> R
         let times = ["invoice.paid", "invoice.payment_succeeded"].map(|event_type| past.first(id, event_type));
         invoice.paid_at = times.into_iter().flatten().min();
     }
-    let subscription = ctx.store.objects_of(object.references.subscription.as_slice()).await?;
+    let subscription = ctx.subscription_of(object.references.subscription.as_deref()).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
     let mirrored = payments::project_invoice(ctx.mirror, account_id, &invoice).await?;
@@ -68,7 +68,7 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
         return if known { Ok(()) } else { Err(Blocked::object(id)) };
     };
     let subscription = related.iter().find_map(|object| object.references.subscription.clone());
-    let subscription = ctx.store.objects_of(subscription.as_slice()).await?;
+    let subscription = ctx.subscription_of(subscription.as_deref()).await?;
     if payment.stream == RevenueStream::Subscription {
         payment.stream = stream::sold(ctx, &related, subscription.first()).await?;
     }
@@ -124,7 +124,9 @@ pub(super) async fn project_purchase(ctx: &mut Projection<'_, '_>, id: &str) -> 
     let paid = payment.as_ref().map(|(id, payment)| (*id, payment));
     let purchase = ctx.store.provider.read_purchase(&object, &adjustments, CREDIT_UNIT, paid);
     let Some(purchase) = purchase else { return Ok(()) };
-    let account_id = ctx.owner_of(&[&object], id).await?;
+    let subscription = ctx.subscription_of(object.references.subscription.as_deref()).await?;
+    let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
+    let account_id = ctx.owner_of(&objects, id).await?;
     credits::project_purchase(ctx.mirror, account_id, &purchase).await?;
     if let Some((payment_id, _)) = payment {
         let (amount, key) = (purchase.amount_minor, &purchase.business_key);
@@ -141,7 +143,9 @@ pub(super) async fn project_licences(ctx: &mut Projection<'_, '_>, id: &str) -> 
     if sold.is_empty() {
         return Ok(());
     }
-    let account_id = ctx.owner_of(&[&object], id).await?;
+    let subscription = ctx.subscription_of(object.references.subscription.as_deref()).await?;
+    let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
+    let account_id = ctx.owner_of(&objects, id).await?;
     let payment_id = payment_of(ctx, &object).await?.map(|(id, _)| id);
     for each in sold {
         let observed = ObservedLicences {
@@ -152,7 +156,7 @@ pub(super) async fn project_licences(ctx: &mut Projection<'_, '_>, id: &str) -> 
             revoked_units: each.revoked_units,
             occurred_at: object.occurred_at,
         };
-        licences::project(ctx.mirror, account_id, payment_id, &observed, ctx.max_devices).await?;
+        licences::project(ctx.mirror, account_id, payment_id, &observed, ctx.policy.max_devices).await?;
     }
     Ok(())
 }

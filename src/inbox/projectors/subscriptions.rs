@@ -17,8 +17,8 @@ pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str)
     let versions = versions(ctx, id).await?;
     let related = discounts::related(ctx, &object, &versions).await?;
     let Some(mut subscription) = ctx.store.provider.read_subscription(&object, &related) else { return Ok(()) };
-    let sessions = ctx.store.referencing(Reference::Subscription, id, &[ObjectKind::CheckoutSession]).await?;
-    let objects: Vec<&Object> = [&object].into_iter().chain(&sessions).collect();
+    let origins = ctx.origins(&object).await?;
+    let objects: Vec<&Object> = [&object].into_iter().chain(&origins).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
     project_embedded_prices(ctx, &object).await?;
     let history = history(ctx, id, &versions, &related);

@@ -1,9 +1,10 @@
 //! The facts that are read of every kind of Stripe's objects: references, owner, progress.
 
 use super::fields::id;
-use crate::inbox::json::{at, text};
+use crate::inbox::json::{at, seconds, text};
 use crate::inbox::kinds::ObjectKind;
 use crate::inbox::object::{Object, References};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -58,14 +59,22 @@ pub(in crate::inbox) fn account(object: &Value) -> Option<Uuid> {
     named.into_iter().find_map(|path| Uuid::try_parse(text(object, path)?).ok())
 }
 
-/// Returns the user of the host application that an object names.
+/// Returns the user of the host application whom an object names in its metadata, which needs a secret key to write.
 pub(in crate::inbox) fn user(object: &Value) -> Option<&str> {
-    let named = ["metadata.user_id", "client_reference_id"].into_iter().find_map(|path| text(object, path));
-    named.or_else(|| {
-        ["parent.subscription_details.metadata.user_id", "subscription_details.metadata.user_id"]
-            .into_iter()
-            .find_map(|path| text(object, path))
-    })
+    let named =
+        ["metadata.user_id", "parent.subscription_details.metadata.user_id", "subscription_details.metadata.user_id"];
+    named.into_iter().find_map(|path| text(object, path))
+}
+
+/// Returns the `client_reference_id` of a session: the address of a payment link or the markup of a pricing table sets it,
+/// so the buyer can choose it.
+pub(in crate::inbox) fn claim(object: &Object) -> Option<&str> {
+    text(&object.payload, "client_reference_id").filter(|_| object.kind == ObjectKind::CheckoutSession)
+}
+
+/// Returns the time of creation.
+pub(in crate::inbox) fn created_at(object: &Object) -> DateTime<Utc> {
+    seconds(at(&object.payload, "created")).unwrap_or(object.occurred_at)
 }
 
 /// Returns the gift that a checkout session sells or that a subscription was redeemed for.

@@ -1,8 +1,8 @@
 //! Amounts are told in minor units of ISO 4217, whatever the provider writes, and sent as it takes them.
 
 use super::story::{
-    charge, customer, dispute, fixture, flows, intent, minor, paddle, refund, stripe, sums, tell, tell_from,
-    unchanged_by_a_rebuild,
+    charge, customer, dispute, fixture, flows, intent, minor, paddle, paddle_customer, refund, stripe, sums, tell,
+    tell_from, unchanged_by_a_rebuild,
 };
 use crate::support::{TestApp, both_engines};
 use serde_json::{Value, json};
@@ -101,13 +101,14 @@ async fn paddle_writes_minor_units(test: &TestApp) {
     let transaction = |currency: &str, amount: &str| {
         let totals = json!({"subtotal": amount, "discount": "0", "tax": "0", "total": amount, "grand_total": amount,
             "balance": "0", "currency_code": currency});
-        json!({"id": "txn_1", "status": "completed", "customer_id": "ctm_1", "custom_data": {"user_id": "ann"},
+        json!({"id": "txn_1", "status": "completed", "customer_id": "ctm_1",
             "currency_code": currency, "billed_at": "2026-01-02T10:00:00Z", "created_at": "2026-01-02T10:00:00Z",
             "updated_at": "2026-01-02T10:00:00Z", "items": [], "details": {"totals": totals, "line_items": []},
             "payments": []})
     };
     for (number, currency) in ["JPY", "KRW", "CLP", "USD"].into_iter().enumerate() {
-        let events = [paddle("2026-01-02T10:00:00Z", "transaction.completed", transaction(currency, "5000"))];
+        let sold = paddle("2026-01-02T10:00:00Z", "transaction.completed", transaction(currency, "5000"));
+        let events = [paddle_customer(), sold];
         tell_from(test, number * 10, &events, |told| {
             let payment = told.payment("txn_1");
             assert_eq!((flows(payment), payment["amount"]["currency"].as_str()), ([5_000, 5_000, 0], Some(currency)));

@@ -1,7 +1,8 @@
 //! Disputes: own amount and currency, and the part of the payment that is lost with them.
 
 use super::story::{
-    charge, customer, dispute, flows, intent, merged, paddle, stripe, tell, tell_from, time, unchanged_by_a_rebuild,
+    charge, customer, dispute, flows, intent, merged, paddle, paddle_customer, stripe, tell, tell_from, time,
+    unchanged_by_a_rebuild,
 };
 use crate::support::{TestApp, both_engines};
 use serde_json::{Value, json};
@@ -89,7 +90,7 @@ async fn a_closed_dispute_is_dated_by_its_event(test: &TestApp) {
 async fn paddles_adjustments_have_currencies(test: &TestApp) {
     let totals = json!({"subtotal": "4000", "discount": "0", "tax": "0", "total": "4000", "grand_total": "4000",
         "balance": "0", "currency_code": "USD"});
-    let transaction = json!({"id": "txn_1", "status": "completed", "custom_data": {"user_id": "ann"},
+    let transaction = json!({"id": "txn_1", "status": "completed",
         "customer_id": "ctm_1", "currency_code": "USD", "billed_at": "2026-01-02T10:00:00Z",
         "created_at": "2026-01-02T10:00:00Z", "updated_at": "2026-01-02T10:00:00Z", "items": [], "payments": [],
         "details": {"totals": totals, "line_items": []}});
@@ -108,6 +109,7 @@ async fn paddles_adjustments_have_currencies(test: &TestApp) {
     ];
     for (number, (adjustment, refunded, returned)) in cases.into_iter().enumerate() {
         let events = [
+            paddle_customer(),
             paddle("2026-01-02T10:00:00Z", "transaction.completed", transaction.clone()),
             paddle("2026-01-03T10:00:00Z", "adjustment.created", adjustment.clone()),
         ];

@@ -1,6 +1,8 @@
 //! The sums of an invoice: before tax and discounts, tax apart, exact, and negative for a credit.
 
-use super::story::{customer, fixture, merged, minor, paddle, stripe, sums, tell, tell_from, unchanged_by_a_rebuild};
+use super::story::{
+    customer, fixture, merged, minor, paddle, paddle_customer, stripe, sums, tell, tell_from, unchanged_by_a_rebuild,
+};
 use crate::support::{TestApp, both_engines};
 use serde_json::{Value, json};
 use tollgate::providers::Provider;
@@ -166,11 +168,12 @@ async fn paddles_invoices_add_up(test: &TestApp) {
     // Paddle's subtotal is before tax and discounts, whether its prices include the tax or not.
     let totals = json!({"subtotal": "10000", "discount": "1000", "tax": "1710", "total": "10710", "grand_total": "10710",
         "balance": "0", "currency_code": "EUR"});
-    let transaction = json!({"id": "txn_1", "status": "completed", "custom_data": {"user_id": "ann"},
+    let transaction = json!({"id": "txn_1", "status": "completed",
         "customer_id": "ctm_1", "currency_code": "EUR", "billed_at": "2026-01-02T10:00:00Z",
         "created_at": "2026-01-02T10:00:00Z", "updated_at": "2026-01-02T10:00:00Z", "items": [], "payments": [],
         "details": {"totals": totals, "line_items": []}});
-    tell(test, &[paddle("2026-01-02T10:00:00Z", "transaction.completed", transaction)], |told| {
+    let sold = paddle("2026-01-02T10:00:00Z", "transaction.completed", transaction);
+    tell(test, &[paddle_customer(), sold], |told| {
         let invoice = told.invoice("txn_1");
         assert_eq!((sums(invoice), minor(&invoice["paid"])), ([10_000, 1_000, 1_710, 10_710], Some(10_710)));
     })

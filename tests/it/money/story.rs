@@ -53,6 +53,13 @@ pub(super) fn customer() -> (Provider, Value) {
     stripe(1_767_225_600, "customer.created", object)
 }
 
+/// The customer of every story at Paddle, whose user is `ann`.
+pub(super) fn paddle_customer() -> (Provider, Value) {
+    let object = json!({"id": "ctm_1", "status": "active", "custom_data": {"user_id": "ann"},
+        "created_at": "2026-01-01T10:00:00Z", "updated_at": "2026-01-01T10:00:00Z"});
+    paddle("2026-01-01T10:00:00Z", "customer.created", object)
+}
+
 /// A payment intent of `amount` that succeeded, with the other fields of `with`.
 pub(super) fn intent(id: &str, created: i64, (amount, currency): (i64, &str), with: Value) -> Value {
     merged(

@@ -5,6 +5,7 @@ pub(crate) mod chores;
 pub(crate) mod company;
 mod discounts;
 pub(crate) mod gifts;
+mod held;
 mod introspection;
 pub(crate) mod licences;
 pub(crate) mod lists;
@@ -23,6 +24,7 @@ mod world;
 
 pub(crate) use app::{Client, Reply, SECRET, TestApp, clock};
 pub(crate) use company::Company;
+pub(crate) use held::HeldTable;
 pub(crate) use introspection::{Schema, Slot};
 pub(crate) use rows::{event, insert_security_events};
 pub(crate) use shop::Shop;
@@ -79,6 +81,7 @@ async fn mark(db: &DatabaseConnection) -> Result<(), DbErr> {
         id: Set(Uuid::from_u128(7)),
         environment: Set("development".to_owned()),
         created_at: Set(DateTime::UNIX_EPOCH.fixed_offset()),
+        reference_key: Set(None),
     };
     installation::Entity::insert(row).exec_without_returning(db).await.map(drop)
 }
