@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::detached::Detached;
 use crate::event_aggregator::EventAggregator;
+use crate::last_use::LastUse;
 use crate::metrics::Metrics;
 use crate::providers::{http, stripe};
 use crate::rate_limit::RateLimit;
@@ -21,6 +22,8 @@ const MAX_CACHED_CALLERS: usize = 10_000;
 const MAX_SECURITY_EVENTS_PER_MINUTE: usize = 60;
 /// Maximum number of different security events waiting to be written.
 const MAX_PENDING_SECURITY_EVENTS: usize = 1_000;
+/// Requests with licence keys that an address may make for each wrong key that it may try.
+const LICENSE_REQUESTS_PER_FAILURE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 /// Gift codes that one caller may try in a minute.
 const GIFT_ATTEMPTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
 
@@ -38,8 +41,10 @@ pub struct App {
     pub tokens: Tokens,
     /// Users by issuer and subject, cached between requests; see `accounts::sign_in`.
     pub callers: Cache<(String, String), CachedCaller>,
-    /// The limit on attempts with licence keys, by address and by key.
+    /// The limit on checks of licence keys, by key, and on wrong keys, by address.
     pub license_checks: RateLimit,
+    /// The limit on requests with licence keys, right or wrong, by address.
+    pub license_requests: RateLimit,
     /// The limit on attempts with gift codes, by caller.
     pub gift_attempts: RateLimit,
     /// The limit on requests to Stripe, by caller.
@@ -48,6 +53,8 @@ pub struct App {
     pub stripe_service_requests: Arc<RateLimit>,
     /// Security events not yet in the database, by kind and subject, each with the latest detail; see `security`.
     pub pending_security_events: EventAggregator<(&'static str, String), String>,
+    /// Times of last use not yet in the database; see `worker::flush_last_use`.
+    pub last_use: LastUse,
     /// Counters since the start of the process.
     pub metrics: Metrics,
     /// The mutations under way, which outlive their requests.
@@ -74,6 +81,8 @@ impl App {
         let stripe = stripe::Client::new(&config.providers.stripe, http.clone());
         let tokens = Tokens::new(&config.jwt, http)?;
         let license_checks = RateLimit::per_minute(config.licences.checks_per_minute, Arc::clone(&clock));
+        let requests = config.licences.checks_per_minute.saturating_mul(LICENSE_REQUESTS_PER_FAILURE);
+        let license_requests = RateLimit::per_minute(requests, Arc::clone(&clock));
         let gift_attempts = RateLimit::per_minute(GIFT_ATTEMPTS_PER_MINUTE, Arc::clone(&clock));
         let stripe_limits = &config.providers.stripe;
         let stripe_requests = Arc::new(RateLimit::per_minute(stripe_limits.requests_per_minute, Arc::clone(&clock)));
@@ -91,10 +100,12 @@ impl App {
             tokens,
             callers,
             license_checks,
+            license_requests,
             gift_attempts,
             stripe_requests,
             stripe_service_requests,
             pending_security_events,
+            last_use: LastUse::default(),
             metrics,
             detached: Arc::default(),
         })

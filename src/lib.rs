@@ -15,6 +15,7 @@ pub mod auth;
 pub mod db;
 pub mod rate_limit;
 pub mod event_aggregator;
+pub mod last_use;
 pub mod metrics;
 
 pub mod app;

@@ -1,13 +1,25 @@
-//! The list of all jobs and schedules.
+//! The list of all jobs and schedules, and of what a process writes beside them.
 
-use crate::accounts::UserAppeared;
+use crate::accounts::{UserAppeared, record_key_use};
+use crate::app::App;
 use crate::billing::{PublishPlan, PushPlan};
 use crate::changes::PurgeChanges;
 use crate::credits::ExpireCredits;
+use crate::db::Txn;
+use crate::error::Result;
 use crate::inbox::{ApplyObject, ReapplyPrice, ReconcileEvents, ReconcileList, SweepObjects, WakeWaiting};
 use crate::jobs::{PurgeIdempotencyKeys, Worker};
+use crate::last_use::Used;
+use crate::licences::{record_check, record_seen};
 use crate::outbox::FinishCalls;
-use chrono::TimeDelta;
+use crate::security;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+/// Interval at which times of last use are written.
+const LAST_USE_INTERVAL: Duration = Duration::from_secs(5);
+/// Maximum number of times of last use in one transaction.
+const LAST_USE_BATCH: usize = 200;
 
 /// Returns the worker of `tollgate serve`.
 pub fn worker() -> Worker {
@@ -25,4 +37,43 @@ pub fn worker() -> Worker {
         .every::<ExpireCredits>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
         .every::<PurgeChanges>(TimeDelta::hours(1))
+}
+
+/// Writes security events and times of last use until `stop` completes, and then what is left.
+pub async fn flush_until(app: &App, stop: impl Future<Output = ()> + Clone) {
+    tokio::join!(security::flush_until(app, stop.clone()), async {
+        let mut stop = std::pin::pin!(stop);
+        while tokio::time::timeout(LAST_USE_INTERVAL, &mut stop).await.is_err() {
+            flush_last_use(app).await;
+        }
+        flush_last_use(app).await;
+    });
+}
+
+/// Writes the times of last use that are in memory. Those that cannot be written are kept for the next time.
+pub async fn flush_last_use(app: &App) {
+    loop {
+        let batch = app.last_use.take(LAST_USE_BATCH);
+        if batch.is_empty() {
+            return;
+        }
+        let uses = batch.clone();
+        if let Err(error) = app.db.write(move |txn| Box::pin(write_last_use(txn, uses))).await {
+            let cause = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(cause, "Times of last use could not be written yet.");
+            app.last_use.put_back(batch);
+            return;
+        }
+    }
+}
+
+async fn write_last_use(txn: &Txn, uses: Vec<(Used, DateTime<Utc>)>) -> Result<()> {
+    for (used, at) in uses {
+        match used {
+            Used::ApiKey(id) => record_key_use(txn, id, at).await?,
+            Used::License(id) => record_check(txn, id, at).await?,
+            Used::Device(id) => record_seen(txn, id, at).await?,
+        }
+    }
+    Ok(())
 }

@@ -4,10 +4,11 @@ use super::project::UserAppeared;
 use super::store;
 use super::values::{AccountKind, MemberRole, UserRole};
 use crate::app::{App, CachedCaller};
-use crate::auth::{ApiKeySecret, Claims, Permissions, Role, Viewer};
+use crate::auth::{ApiKeySecret, Authority, Claims, Permissions, Role, Viewer};
 use crate::db::Txn;
 use crate::error::{Error, Result};
-use chrono::TimeDelta;
+use crate::last_use::Used;
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{account_members, accounts, api_keys, user_identities, users};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use uuid::Uuid;
@@ -39,13 +40,17 @@ async fn by_claims(app: &App, mut claims: Claims) -> Result<Viewer> {
         Some(caller) => Some(caller),
         None => identify(app, &claims).await?,
     };
-    if caller.as_ref().is_some_and(|caller| caller.admin) {
+    // An admin by the row, and not by the token.
+    let requires_admin = claims.role != Role::Admin && caller.as_ref().is_some_and(|caller| caller.admin);
+    if requires_admin {
         claims.role = Role::Admin;
     }
     if caller.is_none() && claims.role == Role::User {
         return Err(Error::Unauthenticated("No user has this token's issuer and subject.".into()));
     }
-    Ok(Viewer::from_claims(&claims, caller.map(|caller| caller.user_id)))
+    let viewer = Viewer::from_claims(&claims, caller.map(|caller| caller.user_id));
+    let authority = Authority { requires_admin, ..viewer.authority().clone() };
+    Ok(viewer.with_authority(authority))
 }
 
 fn cached_caller(app: &App, claims: &Claims) -> Option<CachedCaller> {
@@ -157,26 +162,32 @@ async fn by_api_key(app: &App, key: &str) -> Result<Viewer> {
     let row = store::api_key(app.db.read(), secret.prefix()).await?.ok_or_else(unknown)?;
     let now = app.now();
     let expired = row.expires_at.is_some_and(|at| at <= now);
-    if !secret.matches(&row.hash) || expired || row.revoked_at.is_some() {
+    if !secret.matches(&row.hash) || expired || row.revoked_at.is_some() || !has_support(app, &row).await? {
         return Err(unknown());
     }
+    let authority = Authority {
+        key_id: Some(row.id),
+        user_id: row.responsible_user_id,
+        requires_admin: row.requires_admin,
+        expires_at: row.expires_at.map(|at| at.to_utc()),
+    };
     let permissions = Permissions::from_scopes(row.scopes.split(' '));
-    let viewer = Viewer::from_api_key(&row.prefix, permissions);
+    let viewer = Viewer::from_api_key(&row.prefix, permissions).with_authority(authority);
     if row.last_used_at.is_none_or(|at| now.fixed_offset() - at >= LAST_USED_RESOLUTION) {
-        touch(app, row).await?;
+        app.last_use.note(Used::ApiKey(row.id), now);
     }
     Ok(viewer)
 }
 
-async fn touch(app: &App, row: api_keys::Model) -> Result<()> {
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                let last_used_at = Set(Some(txn.now().fixed_offset()));
-                let used = api_keys::ActiveModel { id: Set(row.id), last_used_at, ..Default::default() };
-                api_keys::Entity::update(used).exec(txn).await?;
-                Ok(())
-            })
-        })
-        .await
+/// Returns whether the user who is responsible for a key still has the rights that they gave to it. Keys end with the
+/// keys that they were created with by being revoked together, so only the person has to be looked at.
+async fn has_support(app: &App, key: &api_keys::Model) -> Result<bool> {
+    let Some(user_id) = key.responsible_user_id else { return Ok(true) };
+    let Some(user) = store::user_by_id(app.db.read(), user_id).await? else { return Ok(false) };
+    Ok(user.erased_at.is_none() && (!key.requires_admin || UserRole::parse(&user.role)? == UserRole::Admin))
+}
+
+/// Records the last use of an API key, unless a later one is recorded.
+pub async fn record_key_use(txn: &Txn, id: Uuid, at: DateTime<Utc>) -> Result<()> {
+    store::record_use(txn, id, at).await
 }

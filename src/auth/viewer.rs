@@ -2,12 +2,26 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::claims::Claims;
 use super::role::Role;
 use super::scope::{Permission, Permissions, Scope};
 use crate::error::{Error, Result};
+
+/// The origin of a caller's permissions. An API key that the caller creates ends with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Authority {
+    /// The caller's API key.
+    pub key_id: Option<Uuid>,
+    /// The user whose permissions they are; behind an API key, the user who created the first key of its line.
+    pub user_id: Option<Uuid>,
+    /// True if this user is an admin by their row in the database, and not by their token.
+    pub requires_admin: bool,
+    /// Time of expiry of the credential, where no user stands behind it or it is an API key.
+    pub expires_at: Option<DateTime<Utc>>,
+}
 
 /// The caller of a request, with their permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +31,7 @@ pub struct Viewer {
     actor: String,
     permissions: Permissions,
     address: Option<IpAddr>,
+    authority: Authority,
 }
 
 impl Viewer {
@@ -31,7 +46,7 @@ impl Viewer {
         let subject = &claims.subject;
         // Never `user:<subject>`: some providers use UUIDs as subjects, which could equal another user's id.
         let person = |word| user_id.map_or_else(|| format!("{word}:{subject}"), |id| format!("user:{id}"));
-        match claims.role {
+        let viewer = match claims.role {
             Role::Anonymous => Viewer::anonymous(),
             Role::User => Viewer::new(Role::User, user_id, person("subject"), Permissions::NONE),
             Role::Service => {
@@ -39,7 +54,10 @@ impl Viewer {
                 Viewer::new(Role::Service, None, format!("service:{subject}"), permissions)
             }
             Role::Admin => Viewer::new(Role::Admin, user_id, person("admin"), Permissions::ALL),
-        }
+        };
+        let user_id = viewer.user_id;
+        let expires_at = user_id.is_none().then_some(claims.expires_at);
+        viewer.with_authority(Authority { user_id, expires_at, ..Authority::default() })
     }
 
     /// Creates the holder of an API key, named by the key's public prefix.
@@ -53,7 +71,17 @@ impl Viewer {
     }
 
     fn new(role: Role, user_id: Option<Uuid>, actor: String, permissions: Permissions) -> Viewer {
-        Viewer { role, user_id, actor, permissions, address: None }
+        Viewer { role, user_id, actor, permissions, address: None, authority: Authority::default() }
+    }
+
+    /// Sets the origin of the caller's permissions.
+    pub fn with_authority(self, authority: Authority) -> Viewer {
+        Viewer { authority, ..self }
+    }
+
+    /// Returns the origin of the caller's permissions.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Sets the address of the caller.
@@ -126,8 +154,6 @@ impl Viewer {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
 
     const USER: Uuid = Uuid::from_u128(7);

@@ -4,8 +4,7 @@ use crate::app::App;
 use crate::config::{self, Config, Environment};
 use crate::error::Error;
 use crate::http::{self, Http, Server};
-use crate::security;
-use crate::worker::worker;
+use crate::worker::{flush_until, worker};
 use anyhow::Context;
 use clap::Args;
 use futures_util::FutureExt;
@@ -97,6 +96,6 @@ pub(super) async fn accept(
             worker().run(&app, ended_or_stopped, limit).await;
         }
     };
-    tokio::join!(serving, work, security::flush_until(&app, ended.clone()));
+    tokio::join!(serving, work, flush_until(&app, ended.clone()));
     Ok(())
 }

@@ -42,7 +42,12 @@ pub async fn register_device(app: &App, viewer: &Viewer, key: &str, new: NewDevi
     let secret = LicenseKeySecret::parse(key);
     status::limit(app, viewer, secret.as_ref())?;
     check(&new)?;
-    let secret = secret.ok_or_else(invalid)?;
+    // Wrong keys end here: they neither wait for the writer nor lock the licence whose prefix they have.
+    let found = status::find_licence(app, secret.as_ref()).await?;
+    let Some(secret) = secret.filter(|_| found.is_some()) else {
+        status::count_failure(app, viewer)?;
+        return Err(invalid());
+    };
     app.db
         .write(move |txn| {
             Box::pin(async move {

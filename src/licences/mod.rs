@@ -16,7 +16,7 @@ pub use backfill::{Backfill, Issued, issue_missing};
 pub use devices::{NewDevice, Registration, register_device, revoke_device};
 pub use project::{ObservedLicences, project};
 pub use status::{Reason, State, Status, status};
-pub use store::{Devices, LicenseKeys};
+pub use store::{Devices, LicenseKeys, record_check, record_seen};
 pub use values::{LicenseSource, LicenseStatus, RevokedBy};
 
 use self::rows::{is_revoked_by_admin, new_row, rows_to_change};

@@ -5,10 +5,10 @@ use super::values::LicenseStatus;
 use crate::app::App;
 use crate::auth::{LicenseKeySecret, Viewer};
 use crate::error::Result;
+use crate::last_use::Used;
 use crate::subscriptions::{self, Holder};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{devices, license_keys};
-use sea_orm::{ActiveValue::Set, EntityTrait};
 use std::net::{IpAddr, Ipv6Addr};
 use uuid::Uuid;
 
@@ -63,7 +63,8 @@ pub struct Status {
 pub async fn status(app: &App, viewer: &Viewer, key: &str, fingerprint: &str) -> Result<Status> {
     let secret = LicenseKeySecret::parse(key);
     limit(app, viewer, secret.as_ref())?;
-    let Some(licence) = find_licence(app, secret).await? else {
+    let Some(licence) = find_licence(app, secret.as_ref()).await? else {
+        count_failure(app, viewer)?;
         return Ok(Status {
             state: State::Unknown,
             reason: Some(Reason::UnknownKey),
@@ -93,18 +94,26 @@ pub async fn status(app: &App, viewer: &Viewer, key: &str, fingerprint: &str) ->
         checked_at: app.now(),
     };
     if active {
-        touch(app, &licence, device.as_ref()).await?;
+        touch(app, &licence, device.as_ref());
     }
     Ok(status)
 }
 
-/// Counts an attempt against the limits of the client's address and of the key.
+/// Counts a request against the limits of the client's address and of the complete key.
+///
+/// Nobody can use up the limit of a key without having it: its prefix, which is shown in lists, is not enough. Failures
+/// are counted apart, by [`count_failure`], so that they do not keep out a right key from the same address.
 pub(super) fn limit(app: &App, viewer: &Viewer, secret: Option<&LicenseKeySecret>) -> Result<()> {
-    app.license_checks.check(&("address", viewer.address().map(network)))?;
+    app.license_requests.check(&viewer.address().map(network))?;
     match secret {
-        Some(secret) => app.license_checks.check(&("key", secret.prefix())),
+        Some(secret) => app.license_checks.check(&("key", secret.hash())),
         None => Ok(()),
     }
+}
+
+/// Counts a wrong key against the limit of the client's address.
+pub(super) fn count_failure(app: &App, viewer: &Viewer) -> Result<()> {
+    app.license_checks.check(&("address", viewer.address().map(network)))
 }
 
 /// Returns the part of an address that identifies a client: of IPv6 the first half, as a household gets all addresses
@@ -116,7 +125,8 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-async fn find_licence(app: &App, secret: Option<LicenseKeySecret>) -> Result<Option<license_keys::Model>> {
+/// Returns the licence with this key.
+pub(super) async fn find_licence(app: &App, secret: Option<&LicenseKeySecret>) -> Result<Option<license_keys::Model>> {
     let Some(secret) = secret else { return Ok(None) };
     let found = store::licence_of_key(app.db.read(), &secret.prefix()).await?;
     Ok(found.filter(|row| row.hash.as_ref().is_some_and(|hash| secret.matches(hash))))
@@ -128,24 +138,14 @@ async fn plan(app: &App, account_id: Uuid) -> Result<Option<String>> {
     Ok(found.remove(&account_id).map(|(_, plan)| plan.code))
 }
 
-async fn touch(app: &App, licence: &license_keys::Model, device: Option<&devices::Model>) -> Result<()> {
-    let now = app.now().fixed_offset();
-    if licence.last_verified_at.is_some_and(|at| now - at < LAST_VERIFIED_RESOLUTION) {
-        return Ok(());
+/// Notes that the licence was checked on the device.
+fn touch(app: &App, licence: &license_keys::Model, device: Option<&devices::Model>) {
+    let now = app.now();
+    if licence.last_verified_at.is_some_and(|at| now.fixed_offset() - at < LAST_VERIFIED_RESOLUTION) {
+        return;
     }
-    let (id, device_id) = (licence.id, device.map(|device| device.id));
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                let verified =
-                    license_keys::ActiveModel { id: Set(id), last_verified_at: Set(Some(now)), ..Default::default() };
-                license_keys::Entity::update(verified).exec(txn).await?;
-                if let Some(id) = device_id {
-                    let seen = devices::ActiveModel { id: Set(id), last_seen_at: Set(now), ..Default::default() };
-                    devices::Entity::update(seen).exec(txn).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    app.last_use.note(Used::License(licence.id), now);
+    if let Some(device) = device {
+        app.last_use.note(Used::Device(device.id), now);
+    }
 }

@@ -3,13 +3,14 @@
 use super::values::{LicenseSource, LicenseStatus};
 use crate::accounts::AccountKind;
 use crate::auth::{Permission, Scope};
-use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, in_accounts_of, within};
+use crate::db::{Between, ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, in_accounts_of, within};
 use crate::error::Result;
 use crate::order;
+use chrono::{DateTime, Utc};
 use entity::{accounts, devices, license_keys, users};
-use sea_orm::sea_query::{ExprTrait, Query, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 use uuid::Uuid;
 
@@ -116,7 +117,7 @@ pub(super) async fn lock_licence(
     rows: Select<license_keys::Entity>,
     id: Uuid,
 ) -> Result<Option<license_keys::Model>> {
-    Ok(rows.filter(license_keys::Column::Id.eq(id)).lock_exclusive().one(txn).await?)
+    Ok(rows.filter(license_keys::Column::Id.eq(id)).lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the licence whose key has this prefix. The key is the only right needed.
@@ -128,7 +129,7 @@ pub(super) async fn licence_of_key(db: &impl ConnectionTrait, prefix: &str) -> R
 /// Locks the licence whose key has this prefix until the commit, so that nobody else registers a device on it.
 pub(super) async fn lock_licence_of_key(txn: &Txn, prefix: &str) -> Result<Option<license_keys::Model>> {
     let rows = license_keys::Entity::visible(Scope::Everything).filter(license_keys::Column::Prefix.eq(prefix));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Counts the registered devices of a licence.
@@ -151,7 +152,7 @@ pub(super) async fn device(
 
 /// Locks the device of `rows` with this id until the commit.
 pub(super) async fn lock_device(txn: &Txn, rows: Select<devices::Entity>, id: Uuid) -> Result<Option<devices::Model>> {
-    Ok(rows.filter(devices::Column::Id.eq(id)).lock_exclusive().one(txn).await?)
+    Ok(rows.filter(devices::Column::Id.eq(id)).lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the licences of an order for a product until the commit, by unit number.
@@ -166,7 +167,7 @@ pub(super) async fn lock_units(
         .filter(Column::Provider.eq(provider))
         .filter(Column::OrderExternalId.eq(order))
         .filter(Column::ProductExternalId.eq(product));
-    Ok(units.order_by_asc(Column::UnitNumber).lock_exclusive().all(txn).await?)
+    Ok(units.order_by_asc(Column::UnitNumber).lock(ROW_LOCK).all(txn).await?)
 }
 
 /// Selects the accounts of a kind, without those of erased people.
@@ -187,7 +188,7 @@ fn without_licence(kind: AccountKind) -> Select<accounts::Entity> {
         .from(license_keys::Entity)
         .and_where(license_keys::Column::AccountId.into_expr().equals((accounts::Entity, accounts::Column::Id)))
         .take();
-    accounts_of_kind(kind).filter(SimpleExpr::not(sea_orm::sea_query::Expr::exists(licensed)))
+    accounts_of_kind(kind).filter(SimpleExpr::not(Expr::exists(licensed)))
 }
 
 /// Counts the accounts of a kind, and those of them without a licence.
@@ -204,4 +205,31 @@ pub(super) async fn accounts_without_licence(
 ) -> Result<Vec<accounts::Model>> {
     let rows = without_licence(kind).filter(accounts::Column::Id.gt(after)).order_by_asc(accounts::Column::Id);
     Ok(rows.limit(limit).all(txn).await?)
+}
+
+/// Selects the row with this id unless another transaction locks it.
+fn unlocked<E: EntityTrait>(column: E::Column, id: Uuid) -> SelectStatement {
+    let mut row = Query::select().column(column).from(E::default()).and_where(column.eq(id)).take();
+    row.lock_with_behavior(ROW_LOCK, LockBehavior::SkipLocked).take()
+}
+
+/// Records the last check of a licence, unless a later one is recorded or another transaction locks it.
+pub async fn record_check(txn: &Txn, license_key_id: Uuid, at: DateTime<Utc>) -> Result<()> {
+    use license_keys::Column;
+    let at = at.fixed_offset();
+    let earlier = Condition::any().add(Column::LastVerifiedAt.is_null()).add(Column::LastVerifiedAt.lt(at));
+    let update = license_keys::Entity::update_many().col_expr(Column::LastVerifiedAt, Expr::value(at));
+    let free = unlocked::<license_keys::Entity>(Column::Id, license_key_id);
+    update.filter(Column::Id.in_subquery(free)).filter(earlier).exec(txn).await?;
+    Ok(())
+}
+
+/// Records that a device was seen, unless a later time is recorded or another transaction locks it.
+pub async fn record_seen(txn: &Txn, device_id: Uuid, at: DateTime<Utc>) -> Result<()> {
+    use devices::Column;
+    let at = at.fixed_offset();
+    let update = devices::Entity::update_many().col_expr(Column::LastSeenAt, Expr::value(at));
+    let free = unlocked::<devices::Entity>(Column::Id, device_id);
+    update.filter(Column::Id.in_subquery(free)).filter(Column::LastSeenAt.lt(at)).exec(txn).await?;
+    Ok(())
 }

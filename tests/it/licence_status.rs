@@ -1,7 +1,7 @@
 //! The status of a licence by its key, which never reveals the owner.
 
 use crate::licences::{REGISTER, issue, register};
-use crate::support::{Reply, SECRET, TestApp, World, both_engines, global_id, licences};
+use crate::support::{HeldTable, Reply, SECRET, TestApp, World, both_engines, global_id, licences};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tollgate::auth::LicenseKeySecret;
@@ -13,6 +13,8 @@ both_engines!(
     an_address_may_ask_so_often_and_again_after_a_while,
     a_key_may_be_tried_so_often_from_wherever,
     a_trusted_proxy_says_where_a_request_comes_from,
+    nobody_is_locked_out_by_others_who_try_wrong_keys,
+    a_check_does_not_wait_for_the_time_of_last_use,
 );
 
 const STATUS: &str = "query($key: String!, $fingerprint: String = \"a\") {
@@ -62,17 +64,8 @@ async fn a_wrong_key_is_answered_like_a_mistyped_one(test: &TestApp) {
     let (licence, key) = issue(test, 1).await;
     register(test, &key, "a").await;
     let unknown = LicenseKeySecret::generate(&mut rand::rng()).expose();
-    // The right prefix with another secret, whose check character is right.
     let prefix = licence["keyPrefix"].as_str().unwrap();
-    let forged = (0_u32..).find_map(|number| {
-        let secret = format!("{number:019}").chars().collect::<Vec<_>>();
-        let groups: String = secret.iter().enumerate().flat_map(|(at, char)| dashed(at, *char)).collect();
-        "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-            .chars()
-            .map(|last| format!("{prefix}-{groups}{last}"))
-            .find(|key| LicenseKeySecret::parse(key).is_some())
-    });
-    let forged = forged.unwrap();
+    let forged = forged(prefix, 0);
     assert_eq!(LicenseKeySecret::parse(&forged).unwrap().prefix(), prefix);
     let mistyped = key.replacen(&key[20..21], if &key[20..21] == "7" { "8" } else { "7" }, 1);
     let first = test.anonymous().post(STATUS, json!({"key": ""})).await.body;
@@ -82,6 +75,19 @@ async fn a_wrong_key_is_answered_like_a_mistyped_one(test: &TestApp) {
     }
     // One without a key has none.
     assert_eq!(status(test, &key).await["valid"], true);
+}
+
+/// The first key from `number` on with this prefix, another secret, and the right check character.
+fn forged(prefix: &str, number: u32) -> String {
+    let found = (number..).find_map(|number| {
+        let secret = format!("{number:019}").chars().collect::<Vec<_>>();
+        let groups: String = secret.iter().enumerate().flat_map(|(at, char)| dashed(at, *char)).collect();
+        "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+            .chars()
+            .map(|last| format!("{prefix}-{groups}{last}"))
+            .find(|key| LicenseKeySecret::parse(key).is_some())
+    });
+    found.unwrap()
 }
 
 /// A character of the secret part, with the dash before a new group.
@@ -102,6 +108,7 @@ async fn the_last_check_is_known_to_the_minute(test: &TestApp) {
     for (seconds, shown) in [(0, "12:00:00"), (59, "12:00:00"), (1, "12:01:00"), (300, "12:06:00")] {
         test.advance(TimeDelta::seconds(seconds));
         status(test, &key).await;
+        test.flush().await;
         let node = seen().await;
         assert_eq!(node["lastVerifiedAt"], format!("2026-01-15T{shown}Z"));
         assert_eq!(node["devices"]["nodes"][0]["lastSeenAt"], format!("2026-01-15T{shown}Z"));
@@ -109,6 +116,7 @@ async fn the_last_check_is_known_to_the_minute(test: &TestApp) {
     // A key that is wrong touches nothing.
     test.advance(TimeDelta::hours(1));
     status(test, &key.replace("TG", "TX")).await;
+    test.flush().await;
     assert_eq!(seen().await["lastVerifiedAt"], "2026-01-15T12:06:00Z");
 }
 
@@ -196,4 +204,54 @@ async fn a_trusted_proxy_says_where_a_request_comes_from(test: &TestApp) {
     assert_eq!(ask("192.0.2.1", "203.0.113.11").await, 200);
     assert_eq!(ask("192.0.2.1", "203.0.113.12").await, 429);
     assert_eq!(ask("10.0.0.1", "203.0.113.11").await, 200);
+}
+
+async fn nobody_is_locked_out_by_others_who_try_wrong_keys(test: &TestApp) {
+    let (licence, key) = issue(test, 1).await;
+    let test =
+        &test.beside(&[("TOLLGATE_LICENSE_CHECKS_PER_MINUTE", "4"), ("TOLLGATE_JWT_HS256_SECRET", SECRET)]).await;
+    let prefix = licence["keyPrefix"].as_str().unwrap();
+    let ask = async |address: &str, query: &str, key: &str| {
+        let variables = json!({"key": key, "fingerprint": "a"});
+        test.anonymous().calling_from(address).post(query, variables).await
+    };
+    // Whoever knows the prefix tries keys from many addresses, and from the owner's.
+    for number in 0..30 {
+        let wrong = forged(prefix, number * 1_000);
+        let query = if number % 2 == 0 { STATUS } else { REGISTER };
+        ask(&format!("198.51.100.{number}"), query, &wrong).await;
+        ask("203.0.113.9", query, &wrong).await;
+    }
+    is_limited(&ask("203.0.113.9", STATUS, &forged(prefix, 99_000)).await, 15);
+    is_limited(&ask("203.0.113.9", REGISTER, &forged(prefix, 99_000)).await, 15);
+    let right = ask("203.0.113.9", REGISTER, &key).await.json();
+    assert_eq!(right["data"]["registerDevice"]["userErrors"], json!([]), "{right}");
+    assert_eq!(ask("203.0.113.9", STATUS, &key).await.json()["data"]["licenseStatus"]["valid"], true);
+    assert_eq!(ask("192.0.2.7", STATUS, &key).await.json()["data"]["licenseStatus"]["valid"], true);
+    // A right key has a limit of its own, wherever it comes from.
+    assert_eq!(ask("192.0.2.8", STATUS, &key).await.status, 200);
+    is_limited(&ask("192.0.2.9", STATUS, &key).await, 15);
+    // Wrong keys have a limit for each address.
+    let keys = (0..40).map(|number| forged(prefix, 500_000 + number * 1_000));
+    let mut waits = Vec::new();
+    for key in keys {
+        let reply = ask("192.0.2.10", STATUS, &key).await;
+        waits.push(reply.headers.get("retry-after").map(|wait| wait.to_str().unwrap().to_owned()));
+    }
+    assert!(waits[..4].iter().all(Option::is_none) && waits[4..].iter().all(Option::is_some), "{waits:?}");
+}
+
+async fn a_check_does_not_wait_for_the_time_of_last_use(test: &TestApp) {
+    let (licence, key) = issue(test, 1).await;
+    register(test, &key, "a").await;
+    test.advance(TimeDelta::minutes(2));
+    let held = HeldTable::of(test, "license_keys").await;
+    for _ in 0..20 {
+        assert_eq!(status(test, &key).await["valid"], true);
+    }
+    held.release().await;
+    test.flush().await;
+    let seen = "query($id: ID!) { node(id: $id) { ... on LicenseKey { lastVerifiedAt } } }";
+    let seen = test.admin().data(seen, json!({"id": licence["id"]})).await;
+    assert_eq!(seen["node"]["lastVerifiedAt"], "2026-01-15T12:02:00Z");
 }

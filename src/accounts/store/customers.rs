@@ -1,7 +1,7 @@
 //! Queries on customers at the payment providers.
 
 use crate::auth::Scope;
-use crate::db::{ChildListing, Listing, Order, Txn, Visible, has_external_id, in_accounts_of};
+use crate::db::{ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, has_external_id, in_accounts_of};
 use crate::error::Result;
 use crate::order;
 use crate::providers::Origin;
@@ -73,7 +73,7 @@ pub(in crate::accounts) async fn lock_provider_customer(
     provider: &str,
     external_id: &str,
 ) -> Result<Option<provider_customers::Model>> {
-    Ok(customer(provider, external_id).lock_exclusive().one(txn).await?)
+    Ok(customer(provider, external_id).lock(ROW_LOCK).one(txn).await?)
 }
 
 fn customer(provider: &str, external_id: &str) -> Select<provider_customers::Entity> {

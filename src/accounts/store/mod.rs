@@ -1,8 +1,11 @@
 //! Queries on people, accounts and API keys.
 
+mod api_keys;
 mod customers;
 pub(super) mod payers;
 
+pub use api_keys::ApiKeys;
+pub(super) use api_keys::{api_key, children_of, lock_api_key, record_use};
 pub use customers::ProviderCustomers;
 pub(super) use customers::{lock_provider_customer, provider_customer};
 pub use payers::user_by_id;
@@ -15,7 +18,7 @@ use crate::db::{
 };
 use crate::error::Result;
 use crate::order;
-use entity::{account_members, accounts, api_keys, user_identities, users};
+use entity::{account_members, accounts, user_identities, users};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
@@ -47,14 +50,6 @@ impl Visible for accounts::Entity {
 impl Visible for account_members::Entity {
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, account_members::Column::AccountId))
-    }
-}
-
-impl Visible for api_keys::Entity {
-    const GUARD: Option<Permission> = Some(Permission::KeysWrite);
-
-    fn visible(_: Scope) -> Select<Self> {
-        Self::find()
     }
 }
 
@@ -184,22 +179,6 @@ impl ChildListing for OwnAccount {
     }
 }
 
-/// API keys, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ApiKeys;
-
-impl Listing for ApiKeys {
-    type Entity = api_keys::Entity;
-
-    fn filter(&self, rows: Select<api_keys::Entity>) -> Select<api_keys::Entity> {
-        rows
-    }
-
-    fn order(&self) -> Order<api_keys::Entity> {
-        order!(api_keys, created_at, CreatedAt, true)
-    }
-}
-
 /// Returns the user whom an issuer knows as `subject`.
 pub(super) async fn user_by_identity(
     db: &impl ConnectionTrait,
@@ -220,12 +199,6 @@ pub(super) async fn user_by_identity(
 pub async fn account_exists(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
     Ok(rows.one(db).await?.is_some())
-}
-
-/// Returns the API key with this public prefix.
-pub(super) async fn api_key(db: &impl ConnectionTrait, prefix: &str) -> Result<Option<api_keys::Model>> {
-    // unscoped: identifies the caller, who has no scope before
-    Ok(api_keys::Entity::find().filter(api_keys::Column::Prefix.eq(prefix)).one(db).await?)
 }
 
 /// Returns every user whom some issuer knows as `subject`, erased or not.

@@ -2,7 +2,7 @@
 
 use crate::accounts::values::MemberRole;
 use crate::auth::Scope;
-use crate::db::{Txn, Visible};
+use crate::db::{ROW_LOCK, Txn, Visible};
 use crate::error::Result;
 use entity::{account_members, accounts, provider_customers, user_identities, users};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -11,13 +11,13 @@ use uuid::Uuid;
 /// Locks the account with this id until the commit.
 pub(in crate::accounts) async fn lock_account(txn: &Txn, id: Uuid) -> Result<Option<accounts::Model>> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the user with this id until the commit.
 pub async fn lock_user(txn: &Txn, id: Uuid) -> Result<Option<users::Model>> {
     let rows = users::Entity::visible(Scope::Everything).filter(users::Column::Id.eq(id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the user with this id, for any caller.

@@ -2,7 +2,7 @@
 
 use crate::accounts::{self, NewApiKey};
 use crate::graphql::common::{
-    Connection, ContextExt, Instant, Row, global_id, local_id, page, page_args, split_refusal, text,
+    Connection, ContextExt, Instant, Row, global_id, local_id, page, page_args, split_refusal, text, to_one,
 };
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
@@ -37,6 +37,11 @@ impl ApiKey {
     /// The actor who created it, in the form of the audit log.
     async fn created_by(&self) -> &str {
         &self.0.created_by
+    }
+
+    /// The API key with which it was created; null if it was created with a token. It ends with this key.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<ApiKey>> {
+        to_one(ctx, self.0.parent_id).await
     }
 
     /// Time of creation.
@@ -85,7 +90,8 @@ pub struct ApiKeyMutation;
 
 #[Object]
 impl ApiKeyMutation {
-    /// Creates an API key. Requires the scope `keys:write`; the key can only have scopes that the caller holds.
+    /// Creates an API key. Requires the scope `keys:write`; the key can only have scopes that the caller holds. It ends
+    /// with the API key that created it, or with the user: when they are erased or lose the role of an admin.
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
@@ -101,8 +107,8 @@ impl ApiKeyMutation {
         Ok(Some(CreateApiKeyPayload { api_key, secret, user_errors }))
     }
 
-    /// Revokes an API key, effective at the next request. Revoking it again changes nothing. Requires the scope
-    /// `keys:write`.
+    /// Revokes an API key and all keys that were created with it, effective at the next request. Revoking it again
+    /// changes nothing. Requires the scope `keys:write`.
     async fn revoke_api_key(
         &self,
         ctx: &Context<'_>,
@@ -122,7 +128,8 @@ pub struct CreateApiKeyInput {
     /// The scopes: `billing:read`, `catalogue:write`, `credits:write`, `keys:write`, `analytics:read`, `audit:read`,
     /// `operations:read`, `operations:write`.
     scopes: Vec<String>,
-    /// Time of expiry; it never expires by default.
+    /// Time of expiry, not after that of the credential that creates the key. By default the key expires with this
+    /// credential if it is an API key or the token of a service; else it never expires.
     expires_at: Option<Instant>,
 }
 
@@ -146,7 +153,7 @@ user_error! {
         NameInvalid = "NAME_INVALID",
         /// The scope does not exist, or the caller does not hold it.
         ScopeInvalid = "SCOPE_INVALID",
-        /// The expiry is in the past.
+        /// The expiry is in the past, or after that of the credential that creates the key.
         ExpiryInvalid = "EXPIRY_INVALID",
     }
 }

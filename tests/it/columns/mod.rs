@@ -136,7 +136,7 @@ fn all() -> impl Iterator<Item = &'static Columns> {
 const RARE: &[(&str, &str)] = &[
     ("accounts", "name = 'The Band', ref_type = 'band', ref_id = '7'"),
     ("account_members", "left_at = joined_at"),
-    ("api_keys", "expires_at = created_at, last_used_at = created_at"),
+    ("api_keys", "expires_at = created_at, last_used_at = created_at, parent_id = id"),
     ("coupons", "max_redemptions = 7, redeem_by = created_at, provider = 'stripe', external_id = 'co_rare'"),
     ("promo_codes", "max_redemptions = 7, expires_at = created_at, provider = 'stripe', external_id = 'promo_rare'"),
     ("credit_allowances", "expires_after_days = 30, rollover_cap = 500"),

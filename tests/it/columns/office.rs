@@ -129,6 +129,7 @@ super::columns! {
         prefix: Text("prefix");
         scopes: Words("scopes");
         createdBy: Text("created_by");
+        parent: Row("ApiKey", "parent_id");
         createdAt: Time("created_at");
         expiresAt: Time("expires_at");
         revokedAt: Time("revoked_at");

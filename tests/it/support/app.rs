@@ -23,7 +23,7 @@ use tollgate::graphql;
 use tollgate::graphql::engine::execute::{Engine, Operation, Terms};
 use tollgate::http::{Http, router};
 use tollgate::jobs::{Job, SCHEDULE};
-use tollgate::worker::worker;
+use tollgate::worker::{flush_last_use, worker};
 use tower::ServiceExt as _;
 
 /// The instant at which every test starts.
@@ -108,6 +108,11 @@ impl TestApp {
             panic!("jobs failed: {:#?}", failed.all(self.app.db.read()).await.unwrap());
         }
         tally.done
+    }
+
+    /// Writes the times of last use, as a server does every few seconds.
+    pub(crate) async fn flush(&self) {
+        flush_last_use(&self.app).await;
     }
 
     /// A caller without credentials.
