@@ -47,6 +47,8 @@ pub struct Config {
     pub proxies: ProxyConfig,
     /// Requests to other machines.
     pub outgoing: OutgoingConfig,
+    /// Fields of a subscription's metadata that everyone who sees the subscription may see.
+    pub subscription_metadata_fields: Vec<String>,
     /// Licence keys of a desktop application.
     pub licences: LicenceConfig,
     /// Limits for WebSockets and streams.
@@ -100,7 +102,7 @@ fn read(reader: &mut Reader) -> Config {
     let config = Config {
         environment,
         listen: network::listen(reader),
-        database: database::database(reader),
+        database: database::database(reader, environment),
         jwt: jwt::jwt(reader, environment),
         cors_origins: network::cors_origins(reader),
         introspection: serving::introspection(reader, environment),
@@ -111,6 +113,7 @@ fn read(reader: &mut Reader) -> Config {
         providers: providers::providers(reader, environment),
         proxies: network::proxies(reader),
         outgoing: network::outgoing(reader),
+        subscription_metadata_fields: serving::subscription_metadata_fields(reader),
         licences: serving::licences(reader),
         live: serving::live(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),

@@ -148,6 +148,11 @@ pub(super) fn licences(reader: &mut Reader) -> LicenceConfig {
     }
 }
 
+/// Reads the names of the fields of a subscription's metadata that everyone who sees the subscription may see.
+pub(super) fn subscription_metadata_fields(reader: &mut Reader) -> Vec<String> {
+    reader.list("subscription_metadata_fields")
+}
+
 /// Reads the limits for WebSockets and streams.
 pub(super) fn live(reader: &mut Reader) -> LiveConfig {
     LiveConfig {

@@ -6,12 +6,14 @@
 //! item and discount, in the subscription's currency, and rounded once; an amount that is not known makes it NULL.
 
 mod exact;
+mod metadata;
 mod project;
 mod store;
 mod trials;
 mod values;
 
 pub use exact::{Exact, decimal};
+pub use metadata::visible_metadata;
 pub use project::{
     DiscountOff, DiscountTerms, ObservedChange, ObservedDiscount, ObservedItem, ObservedPlannedItem, ObservedState,
     ObservedSubscription, Package, Pricing, Tier, note_first_payment, project_subscription,

@@ -1,10 +1,11 @@
 //! The providers' data can be read by admins and by its owners.
 
-use crate::support::{TestApp, World, both_engines, local_id, rows, sql};
+use crate::support::{Client, SECRET, TestApp, World, both_engines, local_id, rows, sql};
 use entity::*;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
+use tollgate::auth::Permission;
 use uuid::Uuid;
 
 both_engines!(
@@ -16,6 +17,7 @@ both_engines!(
     an_object_is_found_by_its_external_id,
     the_backlog_of_the_inbox_is_counted,
     events_are_found_by_what_they_are_about,
+    members_see_the_metadata_that_a_setting_lists,
 );
 
 const FACTS: &str = "query($id: ID!) { account(id: $id) {
@@ -41,11 +43,13 @@ const FACTS: &str = "query($id: ID!) { account(id: $id) {
     discountRedemptions { nodes { coupon { originProvider originExternalId timesRedeemed } } }
 } }";
 
-/// Everything about Alice's account, which she and an admin read alike.
+/// Everything about Alice's account, which she and an admin read alike, except for the metadata.
 async fn facts(test: &TestApp, world: &World) -> Value {
     let id = world.id("Account", "alice");
     let facts = test.admin().data(FACTS, json!({"id": id})).await["account"].take();
-    assert_eq!(test.user("alice").data(FACTS, json!({"id": id})).await["account"], facts);
+    let mut hers = facts.clone();
+    assert_eq!(hers["subscriptions"]["nodes"][0]["metadata"].take(), json!({"user_id": "user_1"}));
+    assert_eq!(test.user("alice").data(FACTS, json!({"id": id})).await["account"], hers);
     facts
 }
 
@@ -333,5 +337,26 @@ async fn events_are_found_by_what_they_are_about(test: &TestApp) {
             };
             assert_eq!((&node["learnedBy"], &node["waitsFor"]), (&json!("FETCHED"), &waits));
         }
+    }
+}
+
+async fn members_see_the_metadata_that_a_setting_lists(test: &TestApp) {
+    let world = World::make(test).await;
+    let query = "query($id: ID!) { account(id: $id) { subscriptions { nodes { metadata } } } }";
+    let read = async |client: Client<'_>, label: &str| {
+        let mut data = client.data(query, json!({"id": world.id("Account", label)})).await;
+        data["account"]["subscriptions"]["nodes"][0]["metadata"].take()
+    };
+    let whole = json!({"user_id": "user_1"});
+    let reader = test.service(&[Permission::BillingRead]);
+    assert_eq!((read(test.admin(), "alice").await, read(reader, "shared").await), (whole.clone(), whole.clone()));
+    for member in ["alice", "bob"] {
+        assert_eq!(read(test.user(member), "shared").await, Value::Null, "{member}");
+    }
+    for (listed, seen) in [("user_id", whole.clone()), ("note, user_id", whole.clone()), ("note", Value::Null)] {
+        let secret = ("TOLLGATE_JWT_HS256_SECRET", SECRET);
+        let beside = test.beside(&[secret, ("TOLLGATE_SUBSCRIPTION_METADATA_FIELDS", listed)]).await;
+        assert_eq!(read(beside.user("alice"), "alice").await, seen, "{listed}");
+        assert_eq!(read(beside.admin(), "alice").await, whole);
     }
 }

@@ -15,7 +15,7 @@ use crate::graphql::plans::parts::Price;
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::payments::{InvoicesOf, PaymentsOf};
 use crate::plans::PlanOfVersion;
-use crate::subscriptions::{Discounts, History, Holder, Items, ScheduledChanges};
+use crate::subscriptions::{Discounts, History, Holder, Items, ScheduledChanges, visible_metadata};
 use async_graphql::{Context, ID, Object, Result};
 use entity::subscriptions;
 use uuid::Uuid;
@@ -159,9 +159,12 @@ impl Subscription {
         self.0.first_paid_at.map(Instant::from)
     }
 
-    /// The metadata that the host application set at the provider; null if there is none.
-    async fn metadata(&self) -> Option<Json> {
-        self.0.metadata.clone().map(Json)
+    /// The metadata that the host application set at the provider; null if there is none. Complete with the scope
+    /// `billing:read`; other callers see only the fields that the setting `subscription_metadata_fields` lists, by default
+    /// none.
+    async fn metadata(&self, ctx: &Context<'_>) -> Option<Json> {
+        let metadata = self.0.metadata.as_ref()?;
+        visible_metadata(ctx.app(), ctx.viewer(), metadata).map(Json)
     }
 
     /// The creation time.
