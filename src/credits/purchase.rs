@@ -39,14 +39,16 @@ pub struct ObservedPurchase {
 ///
 /// The grant keeps its first terms: another account, unit or number of credits under the same key changes nothing.
 pub async fn project_purchase(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurchase) -> Result<bool> {
+    // All balances of the account at once, in the order in which `expire` locks them, and before the grant moves one.
+    // Under this lock, the rest and the revoked part of a grant do not change.
+    let found = store::grant_by_key(mirror.txn, &purchase.business_key).await?;
+    let holder = found.as_ref().map_or(account_id, |grant| grant.account_id);
+    store::lock_balances(mirror.txn, std::iter::once(holder)).await?;
     let (grant, new) = match store::grant_by_key(mirror.txn, &purchase.business_key).await? {
         Some(grant) => (grant, false),
         None if purchase.credits < 1 => return Ok(false),
         None => (insert_grant(mirror, account_id, purchase).await?, true),
     };
-    // Under the lock of its balance, the rest and the revoked part of a grant do not change.
-    store::lock_balances(mirror.txn, std::iter::once(grant.account_id)).await?;
-    let grant = store::grant_by_id(mirror.txn, grant.id).await?.unwrap_or(grant);
     let taken = store::revocations(mirror.txn, grant.id).await?;
     let wanted = grant.amount - credits_kept(grant.amount, purchase.amount_minor, purchase.returned_minor);
     let missing = wanted - taken.iter().sum::<i64>();

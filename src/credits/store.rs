@@ -3,7 +3,7 @@
 use super::posting::Posting;
 use super::values::{GrantSource, LedgerBucket};
 use crate::auth::{Permission, Scope};
-use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of};
+use crate::db::{ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, columns, in_accounts_of};
 use crate::error::{Error, Result};
 use crate::order;
 use chrono::{DateTime, Utc};
@@ -186,10 +186,10 @@ pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balance
         ON CONFLICT (account_id, credit_unit_id) DO UPDATE SET \
         entry_count = balances.entry_count + 2, updated_at = excluded.updated_at, \
         available = balances.available + excluded.available, expired = balances.expired + excluded.expired, \
-        issued = balances.issued + excluded.issued, revoked = balances.revoked + excluded.revoked RETURNING *";
+        issued = balances.issued + excluded.issued, revoked = balances.revoked + excluded.revoked";
     const MOVE: &str = "UPDATE balances SET entry_count = entry_count + 2, updated_at = $3, \
         available = available + $4, expired = expired + $5, issued = issued + $6, revoked = revoked + $7 \
-        WHERE account_id = $1 AND credit_unit_id = $2 RETURNING *";
+        WHERE account_id = $1 AND credit_unit_id = $2";
     let (sql, id) = match posting.from {
         LedgerBucket::Issued => (OPEN, Some(txn.new_id())),
         _ => (MOVE, None),
@@ -204,6 +204,7 @@ pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balance
         posting.change(LedgerBucket::Revoked).into(),
     ];
     let values = values.into_iter().chain(id.map(Value::from));
+    let sql = format!("{sql} RETURNING {}", columns::<balances::Entity>());
     let statement = Statement::from_sql_and_values(txn.get_database_backend(), sql, values);
     let row = txn.query_one_raw(statement).await?;
     let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("There is no balance to move credits from.")))?;
@@ -225,7 +226,7 @@ pub(super) async fn due(db: &DatabaseConnection, now: DateTime<Utc>, limit: u64)
 pub(super) async fn lock_balances(txn: &Txn, accounts: impl Iterator<Item = Uuid>) -> Result<()> {
     use balances::{Column, Entity};
     let balances = Entity::visible(Scope::Everything).filter(Column::AccountId.is_in(accounts));
-    balances.order_by_asc(Column::Id).lock_exclusive().all(txn).await?;
+    balances.order_by_asc(Column::Id).lock(ROW_LOCK).all(txn).await?;
     Ok(())
 }
 

@@ -2,12 +2,22 @@
 
 use crate::error::Result;
 use sea_orm::sea_query::{
-    ArrayType, Expr, ExprTrait, Func, PostgresQueryBuilder, Query, SelectStatement, SimpleExpr, SqliteQueryBuilder,
-    Value, Values,
+    ArrayType, Expr, ExprTrait, Func, LockType, PostgresQueryBuilder, Query, SelectStatement, SimpleExpr,
+    SqliteQueryBuilder, Value, Values,
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IdenStatic, Iterable, QueryResult, Statement,
+};
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// The lock that a transaction takes on the rows that it is going to change; empty on SQLite, which has one writer at a
+/// time. The order of all locks is in ARCHITECTURE.md.
+///
+/// Weaker than `FOR UPDATE`: no key changes and no row is deleted, so a row that only refers to the locked one can be
+/// inserted meanwhile. With `FOR UPDATE`, the check of its foreign key would wait, and two transactions that lock in one
+/// order would still wait for each other.
+pub const ROW_LOCK: LockType = LockType::NoKeyUpdate;
 
 /// Returns the condition that `column` is one of `ids`. They are one parameter whatever their number, so that the
 /// statement stays the same.
@@ -157,6 +167,12 @@ pub fn utc_day(backend: DbBackend, column: &str) -> String {
         DbBackend::Postgres => format!("CAST({column} AT TIME ZONE 'UTC' AS date)"),
         _ => format!("substr({column}, 1, 10)"),
     }
+}
+
+/// Returns the columns of a table, for the select list of raw SQL. Never `*`: a server of an older version, which knows
+/// fewer columns, would fail once a migration adds one, as PostgreSQL refuses a prepared statement with other columns.
+pub fn columns<E: EntityTrait>() -> String {
+    E::Column::iter().map(|column| format!("\"{}\"", column.as_str())).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the clause that makes a select lock its rows and skip those that are locked. It is empty on SQLite, which

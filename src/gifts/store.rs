@@ -2,7 +2,7 @@
 
 use super::values::GiftStatus;
 use crate::auth::{GiftCode, Scope};
-use crate::db::{Between, ChildListing, Listing, Order, Txn, Visible, in_accounts_of, within};
+use crate::db::{Between, ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, in_accounts_of, within};
 use crate::error::Result;
 use crate::order;
 use chrono::{DateTime, FixedOffset};
@@ -72,13 +72,13 @@ impl ChildListing for Gifts {
 
 /// Locks the gift with this id until the commit.
 pub(super) async fn lock_by_id(txn: &Txn, id: Uuid) -> Result<Option<Model>> {
-    Ok(Entity::visible(Scope::Everything).filter(Column::Id.eq(id)).lock_exclusive().one(txn).await?)
+    Ok(Entity::visible(Scope::Everything).filter(Column::Id.eq(id)).lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the gift with this code until the commit. The code is the only right needed.
 pub(super) async fn lock_by_code(txn: &Txn, code: &GiftCode) -> Result<Option<Model>> {
     let rows = Entity::visible(Scope::Everything).filter(Column::Prefix.eq(code.prefix()));
-    let found = rows.lock_exclusive().one(txn).await?;
+    let found = rows.lock(ROW_LOCK).one(txn).await?;
     Ok(found.filter(|gift| is_of(gift, code)))
 }
 

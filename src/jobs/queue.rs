@@ -4,7 +4,7 @@ use super::job::Job;
 use super::state::JobState;
 use super::worker::Kind;
 use crate::app::App;
-use crate::db::{Txn, skip_locked};
+use crate::db::{ROW_LOCK, Txn, columns, skip_locked};
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::jobs::{ActiveModel, Column, Entity, Model};
@@ -148,9 +148,10 @@ pub(super) async fn claim(app: &App, kinds: &[Kind], limit: usize) -> Result<Vec
                      ORDER BY run_at, id LIMIT {limit} {}) \
                      UPDATE jobs SET attempts = attempts + 1, locked_by = $2, locked_until = $3, \
                      again_at = CASE WHEN again_at > $1 THEN again_at END \
-                     WHERE id IN (SELECT id FROM due) RETURNING *",
+                     WHERE id IN (SELECT id FROM due) RETURNING {}",
                     places.join(", "),
                     skip_locked(backend),
+                    columns::<Entity>(),
                 );
                 let (now, until) = (txn.now().fixed_offset(), (txn.now() + LEASE).fixed_offset());
                 let values: [Value; 3] = [now.into(), txn.new_id().into(), until.into()];
@@ -204,7 +205,7 @@ pub(super) async fn finish(
         .write(move |txn| {
             Box::pin(async move {
                 let ours = Entity::find_by_id(id).filter(Column::LockedBy.eq(claim_id));
-                match ours.lock_exclusive().one(txn).await? {
+                match ours.lock(ROW_LOCK).one(txn).await? {
                     Some(job) => record(txn, job, outcome, next).await,
                     None => Ok(Fate::Lost),
                 }

@@ -55,8 +55,10 @@ pub async fn request_refund(app: &App, viewer: &Viewer, new: RefundRequest, key:
     let key = IdempotencyKey::new(viewer.actor(), key, "refunds.request", &new)?;
     let caller = viewer.clone();
     let work = async move |txn: &Txn| {
+        let found = store::payment_by_id(txn, new.payment_id).await?.ok_or_else(unknown_payment)?;
+        // The person and the account before the payment, as everywhere.
+        authorize_payer_of(txn, &caller, found.account_id, unknown_payment).await?;
         let payment = store::lock_payment_by_id(txn, new.payment_id).await?.ok_or_else(unknown_payment)?;
-        authorize_payer_of(txn, &caller, payment.account_id, unknown_payment).await?;
         let left = refundable_rest(&payment, &store::refunds_of(txn, payment.id).await?, None)?;
         let amount = check_amount(new.amount_minor.unwrap_or(left), left)?;
         let row = ActiveModel {

@@ -2,7 +2,7 @@
 
 use super::parts::Parts;
 use super::spec::VersionSpec;
-use super::store::{has_price, lock_plan, lock_version, newest_version};
+use super::store::{has_price, lock_plan, lock_version, newest_version, version_by_id};
 use super::values::VersionStatus;
 use crate::app::App;
 use crate::audit::AuditEntry;
@@ -91,7 +91,7 @@ pub async fn publish_version<J: Job>(
         .write(move |txn| {
             Box::pin(async move {
                 use product_versions::{ActiveModel, Column, Entity};
-                let plan_id = check_draft(lock_version(txn, id).await?)?.product_id;
+                let plan_id = check_draft(version_by_id(txn, id).await?)?.product_id;
                 // The lock on the plan publishes its versions one after the other, since each replaces the one before.
                 lock_plan(txn, plan_id).await?;
                 let version = check_draft(lock_version(txn, id).await?)?;

@@ -1,7 +1,7 @@
 //! Queries on discounts for the projection: no caller is involved.
 
 use crate::auth::Scope;
-use crate::db::{Txn, Visible};
+use crate::db::{ROW_LOCK, Txn, Visible};
 use crate::error::Result;
 use entity::{coupons, discount_redemptions, promo_codes};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// Locks the mirror of a coupon until the commit.
 pub(crate) async fn lock_coupon(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<coupons::Model>> {
-    Ok(coupon_of(provider, external_id).lock_exclusive().one(txn).await?)
+    Ok(coupon_of(provider, external_id).lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the mirror of a coupon.
@@ -29,7 +29,7 @@ pub(crate) async fn lock_promo_code(
     provider: &str,
     external_id: &str,
 ) -> Result<Option<promo_codes::Model>> {
-    Ok(promo_code_of(provider, external_id).lock_exclusive().one(txn).await?)
+    Ok(promo_code_of(provider, external_id).lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the mirror of a promotion code.
@@ -46,7 +46,7 @@ fn promo_code_of(provider: &str, external_id: &str) -> Select<promo_codes::Entit
 /// Locks the coupon with this code of ours until the commit.
 pub(crate) async fn lock_coupon_with_code(txn: &Txn, code: &str) -> Result<Option<coupons::Model>> {
     let rows = coupons::Entity::visible(Scope::Everything).filter(coupons::Column::Code.eq(code));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the promotion code of a coupon with these letters that no provider has, until the commit.
@@ -61,7 +61,7 @@ pub(crate) async fn lock_own_promo_code(
         .filter(Column::CodeNormalized.eq(normalized))
         .filter(Column::Provider.is_null())
         .order_by_asc(Column::Id);
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the redemption of a coupon by an account, for a subscription or for none, until the commit.
@@ -79,7 +79,7 @@ pub(crate) async fn lock_redemption(
         Some(id) => rows.filter(Column::SubscriptionId.eq(id)),
         None => rows.filter(Column::SubscriptionId.is_null()),
     };
-    Ok(rows.order_by_asc(Column::Id).lock_exclusive().one(txn).await?)
+    Ok(rows.order_by_asc(Column::Id).lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns whether a provider has a coupon that can be used.

@@ -1,7 +1,7 @@
 //! Queries on money for the projection: no caller is involved.
 
 use crate::auth::Scope;
-use crate::db::{Txn, Visible};
+use crate::db::{ROW_LOCK, Txn, Visible};
 use crate::error::Result;
 use crate::payments::values::PaymentStatus;
 use entity::{disputes, invoices, payments, refunds};
@@ -15,7 +15,7 @@ macro_rules! mirrored {
         pub(crate) async fn $name(txn: &Txn, provider: &str, external_id: &str) -> Result<Option<$table::Model>> {
             use $table::{Column, Entity};
             let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider));
-            Ok(rows.filter(Column::ExternalId.eq(external_id)).lock_exclusive().one(txn).await?)
+            Ok(rows.filter(Column::ExternalId.eq(external_id)).lock(ROW_LOCK).one(txn).await?)
         }
     };
 }

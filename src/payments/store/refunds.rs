@@ -1,7 +1,7 @@
 //! Queries for decisions on refunds.
 
 use crate::auth::Scope;
-use crate::db::{Txn, Visible};
+use crate::db::{ROW_LOCK, Txn, Visible};
 use crate::error::Result;
 use entity::{payments, refunds};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -15,7 +15,7 @@ pub(in crate::payments) async fn payment_by_id(txn: &Txn, id: Uuid) -> Result<Op
 /// Locks the payment with this id until the commit.
 pub(in crate::payments) async fn lock_payment_by_id(txn: &Txn, id: Uuid) -> Result<Option<payments::Model>> {
     let rows = payments::Entity::visible(Scope::Everything).filter(payments::Column::Id.eq(id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the refund with this id, for any caller.
@@ -27,7 +27,7 @@ pub(in crate::payments) async fn refund_by_id(db: &impl ConnectionTrait, id: Uui
 /// Locks the refund with this id until the commit.
 pub(in crate::payments) async fn lock_refund_by_id(txn: &Txn, id: Uuid) -> Result<Option<refunds::Model>> {
     let rows = refunds::Entity::visible(Scope::Everything).filter(refunds::Column::Id.eq(id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the refunds of a payment, oldest first. Under the lock on the payment none is added.

@@ -1,7 +1,7 @@
 //! Queries on the catalogue for the projection: no caller is involved.
 
 use crate::auth::Scope;
-use crate::db::{Txn, Visible};
+use crate::db::{ROW_LOCK, Txn, Visible};
 use crate::error::Result;
 use crate::plans::observed::{KnownPrice, ObservedPrice};
 use crate::plans::values::{ProductKind, VersionStatus};
@@ -19,13 +19,13 @@ pub(crate) async fn lock_provider_price(
     use provider_prices::{Column, Entity};
     // unscoped: mirrors a provider, no caller is involved
     let rows = Entity::find().filter(Column::Provider.eq(provider)).filter(Column::ExternalId.eq(external_id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the product with this code until the commit.
 pub(crate) async fn lock_product(txn: &Txn, code: &str) -> Result<Option<products::Model>> {
     let rows = products::Entity::visible(Scope::Everything).filter(products::Column::Code.eq(code));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the product of a version until the commit.
@@ -36,7 +36,7 @@ pub(crate) async fn lock_product_of(txn: &Txn, version_id: Uuid) -> Result<Optio
         .await?;
     let Some(version) = version else { return Ok(None) };
     let rows = products::Entity::visible(Scope::Everything).filter(products::Column::Id.eq(version.product_id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the price, of any provider, that names a product: the newest one on sale, or else the newest of all.
@@ -106,7 +106,7 @@ pub(crate) async fn is_sold(txn: &Txn, price_id: Uuid) -> Result<bool> {
 /// Locks the price with this id until the commit.
 pub(crate) async fn price(txn: &Txn, id: Uuid) -> Result<Option<prices::Model>> {
     let rows = prices::Entity::visible(Scope::Everything).filter(prices::Column::Id.eq(id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the products behind prices of a provider, by their ids there.

@@ -12,12 +12,12 @@ pub use provider_prices::{ProviderPrices, ProviderPricesOf};
 pub use sold::{Sold, SoldThere, products_there, sold, version_by_id};
 
 use crate::auth::Scope;
-use crate::db::{ChildListing, Listing, Order, Txn, Visible};
+use crate::db::{ChildListing, Listing, Order, ROW_LOCK, Txn, Visible};
 use crate::error::Result;
 use crate::order;
 use crate::plans::values::{ProductKind, VersionStatus};
 use entity::{credit_allowances, credit_units, features, prices, product_features, product_versions, products};
-use sea_orm::sea_query::{ExprTrait, LockType, Query, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -174,13 +174,13 @@ pub async fn credit_unit(db: &impl ConnectionTrait, code: &str) -> Result<Option
 /// Locks the plan with this id until the commit.
 pub(super) async fn lock_plan(txn: &Txn, id: Uuid) -> Result<Option<products::Model>> {
     let rows = products::Entity::visible(Scope::Everything).filter(products::Column::Id.eq(id));
-    Ok(rows.lock(LockType::Update).one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Locks the version with this id until the commit.
 pub(super) async fn lock_version(txn: &Txn, id: Uuid) -> Result<Option<product_versions::Model>> {
     let rows = product_versions::Entity::visible(Scope::Everything).filter(product_versions::Column::Id.eq(id));
-    Ok(rows.lock(LockType::Update).one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the version of a plan with the highest number.

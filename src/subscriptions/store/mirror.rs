@@ -1,7 +1,7 @@
 //! Queries on subscriptions for the projection and for `billing`: no caller is involved.
 
 use crate::auth::Scope;
-use crate::db::{Txn, Visible};
+use crate::db::{ROW_LOCK, Txn, Visible};
 use crate::error::{Error, Result};
 use crate::subscriptions::values::SubscriptionStatus;
 use entity::{invoices, payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
@@ -66,7 +66,7 @@ pub(crate) async fn lock_subscription(
     provider: &str,
     external_id: &str,
 ) -> Result<Option<subscriptions::Model>> {
-    Ok(of_provider(provider, external_id).lock_exclusive().one(txn).await?)
+    Ok(of_provider(provider, external_id).lock(ROW_LOCK).one(txn).await?)
 }
 
 fn of_provider(provider: &str, external_id: &str) -> Select<subscriptions::Entity> {
@@ -78,7 +78,7 @@ fn of_provider(provider: &str, external_id: &str) -> Select<subscriptions::Entit
 /// Locks the subscription with this id until the commit.
 pub(crate) async fn lock_by_id(txn: &Txn, id: Uuid) -> Result<Option<subscriptions::Model>> {
     let rows = subscriptions::Entity::visible(Scope::Everything).filter(subscriptions::Column::Id.eq(id));
-    Ok(rows.lock_exclusive().one(txn).await?)
+    Ok(rows.lock(ROW_LOCK).one(txn).await?)
 }
 
 /// Returns the time at which more than zero was first paid for a subscription: by a payment, or for an invoice that was
@@ -123,7 +123,7 @@ pub(crate) async fn items(
 ) -> Result<Vec<subscription_items::Model>> {
     use subscription_items::{Column, Entity};
     let ours = Column::SubscriptionId.eq(subscription_id).or(Column::ExternalId.is_in(external_ids));
-    Ok(Entity::visible(Scope::Everything).filter(ours).lock_exclusive().all(txn).await?)
+    Ok(Entity::visible(Scope::Everything).filter(ours).lock(ROW_LOCK).all(txn).await?)
 }
 
 /// Deletes an item that is no longer billed; the history keeps its past.
