@@ -7,8 +7,12 @@ use sha2::{Digest, Sha256};
 pub struct Change {
     /// The name of the file without its extension, such as `m0001_identity`.
     pub name: &'static str,
-    pub(crate) source: &'static str,
-    pub(crate) migration: Box<dyn MigrationTrait>,
+    /// The contents of the file.
+    pub source: &'static str,
+    /// The statements. Those that PostgreSQL refuses in a transaction, such as `CREATE INDEX CONCURRENTLY`, are in a change
+    /// whose `use_transaction` is `Some(false)`. It may be interrupted and run again, so each of its statements must be
+    /// harmless to repeat.
+    pub migration: Box<dyn MigrationTrait>,
 }
 
 impl Change {

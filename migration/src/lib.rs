@@ -24,6 +24,7 @@ mod m0017_gifts;
 mod m0018_discounts;
 mod m0020_exact_money;
 mod m0022_outbox_due;
+mod m0026_access;
 mod runner;
 mod table;
 
@@ -31,7 +32,9 @@ mod table;
 pub mod codegen;
 
 pub use change::Change;
-pub use runner::{DateTime, Error, State, Step};
+pub use runner::{DateTime, Error, Patience, State, Step, apply};
+pub use sea_orm_migration::prelude;
+pub use table::index_concurrently;
 
 use sea_orm_migration::sea_orm::DatabaseConnection;
 
@@ -67,6 +70,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0018_discounts),
         change!(m0020_exact_money),
         change!(m0022_outbox_due),
+        change!(m0026_access),
     ]
 }
 
@@ -77,7 +81,7 @@ pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, Error> {
 
 /// Applies pending changes, at most `limit`, and returns their names. `at` is recorded as the time.
 pub async fn up(db: &DatabaseConnection, limit: Option<usize>, at: DateTime) -> Result<Vec<&'static str>, Error> {
-    runner::up(db, &changes(), limit, at).await
+    apply(db, &changes(), limit, at, Patience::default()).await
 }
 
 /// Reverts the newest `count` changes, newest first, and returns their names.

@@ -1,10 +1,14 @@
 //! Applies and reverts changes, each in a transaction of its own, in one process at a time.
+//!
+//! On PostgreSQL a change waits only a few seconds for a lock and then lets go of everything, because every other session
+//! that wants the table waits behind it; it is tried again after a pause. Its statements have no time limit. A change that
+//! runs outside a transaction uses a second connection, while the transaction of the first excludes other migrators.
 
 use crate::change::Change;
 use crate::table;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement, TransactionOptions,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, RuntimeErr, Statement, TransactionOptions,
     TransactionTrait, Value,
 };
 
@@ -32,6 +36,16 @@ pub enum Error {
     /// The database has a change that this version does not know.
     #[error("The database has the migration {0}, which this version does not know: run a newer version.")]
     Unknown(String),
+    /// Other sessions hold the tables of a change.
+    #[error(
+        "The migration {name} could not lock its tables in {attempts} attempts, because other sessions hold them: end long transactions (see pg_stat_activity), and run it again."
+    )]
+    Busy {
+        /// The change's name.
+        name: &'static str,
+        /// The number of attempts.
+        attempts: u32,
+    },
     /// The database refused a statement, or is unavailable.
     #[error(transparent)]
     Database(#[from] DbErr),
@@ -60,27 +74,90 @@ pub(crate) async fn status(db: &DatabaseConnection, changes: &[Change]) -> Resul
     steps(changes, &record(db).await?)
 }
 
-/// Applies pending changes, at most `limit`, and returns their names. `at` is recorded as the time.
-pub(crate) async fn up(
+/// The waits of changes for locks on PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// The longest wait for one lock, in milliseconds.
+    pub lock_timeout_ms: u32,
+    /// The maximum number of attempts.
+    pub attempts: u32,
+}
+
+impl Default for Patience {
+    /// Returns waits that a running installation does not notice, for about two minutes in all.
+    fn default() -> Self {
+        Patience { lock_timeout_ms: 3_000, attempts: 15 }
+    }
+}
+
+/// Applies those of `changes` that are pending, at most `limit`, and returns their names. `at` is recorded as the time.
+pub async fn apply(
     db: &DatabaseConnection,
     changes: &[Change],
     limit: Option<usize>,
     at: DateTime,
+    patience: Patience,
 ) -> Result<Vec<&'static str>, Error> {
     prepare(db).await?;
     let mut applied = Vec::new();
+    let mut attempts = 0;
     while limit.is_none_or(|limit| applied.len() < limit) {
         let txn = begin_exclusive(db).await?;
         let steps = steps(changes, &record(&txn).await?)?;
         let Some(position) = steps.iter().position(|step| step.state == State::Pending) else { break };
         let change = &changes[position];
-        change.migration.up(&SchemaManager::new(&txn)).await?;
+        attempts += 1;
+        match run(db, &txn, change, patience).await {
+            Ok(()) => {}
+            Err(error) if is_lock_timeout(&error) => {
+                txn.rollback().await?;
+                if attempts >= patience.attempts {
+                    return Err(Error::Busy { name: change.name, attempts });
+                }
+                pause(db, attempts).await?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
         let values = [change.name.into(), change.checksum().into(), at.into()];
         execute(&txn, "INSERT INTO schema_migrations (name, checksum, applied_at) VALUES ($1, $2, $3)", values).await?;
         txn.commit().await?;
         applied.push(change.name);
+        attempts = 0;
     }
     Ok(applied)
+}
+
+/// Runs the statements of a change: in `txn`, or beside it.
+async fn run(
+    db: &DatabaseConnection,
+    txn: &DatabaseTransaction,
+    change: &Change,
+    patience: Patience,
+) -> Result<(), DbErr> {
+    let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+    if is_postgres && change.migration.use_transaction() == Some(false) {
+        return change.migration.up(&SchemaManager::new(db)).await;
+    }
+    if is_postgres {
+        txn.execute_unprepared(&format!("SET LOCAL lock_timeout = {}", patience.lock_timeout_ms)).await?;
+    }
+    change.migration.up(&SchemaManager::new(txn)).await
+}
+
+/// Returns whether a statement waited too long for a lock.
+fn is_lock_timeout(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return false;
+    };
+    cause.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
+}
+
+/// Waits before the next attempt: longer after each, and at most five seconds. The server waits, as this crate has no timer.
+async fn pause(db: &DatabaseConnection, attempts: u32) -> Result<(), DbErr> {
+    let millis = std::cmp::min(250_i64.saturating_mul(i64::from(attempts)), 5_000);
+    let sql = "SELECT 1 FROM (SELECT pg_sleep($1::bigint / 1000.0)) AS pause";
+    db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [millis.into()])).await.map(drop)
 }
 
 /// Reverts the newest `count` changes, newest first, and returns their names.
@@ -127,6 +204,11 @@ async fn begin_exclusive(db: &DatabaseConnection) -> Result<DatabaseTransaction,
     let options = TransactionOptions { sqlite_transaction_mode: Some(immediate), ..Default::default() };
     let txn = db.begin_with_options(options).await?;
     if db.get_database_backend() == DbBackend::Postgres {
+        // Another migrator may take long, and so may the statements of a change.
+        let limits = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"];
+        for limit in limits {
+            txn.execute_unprepared(&format!("SET LOCAL {limit} = 0")).await?;
+        }
         execute(&txn, "SELECT pg_advisory_xact_lock($1)", [LOCK.into()]).await?;
     }
     Ok(txn)

@@ -6,7 +6,7 @@ pub(crate) use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, json_binary, json_binary_null, small_integer, text, text_null,
     timestamp_with_time_zone as instant, timestamp_with_time_zone_null as instant_null, uuid, uuid_null,
 };
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 /// Returns the primary key of every table: a UUIDv7.
 pub(crate) fn id() -> ColumnDef {
@@ -120,6 +120,26 @@ pub(crate) async fn unique_where(
     condition: &'static str,
 ) -> Result<(), DbErr> {
     manager.create_index(named("uxp", table, columns).unique().cond_where(Expr::cust(condition)).take()).await
+}
+
+/// Creates an index while other sessions go on writing to the table, for tables that may be large. Only for changes that run
+/// outside a transaction. An index that an interrupted attempt has left behind invalid is dropped first.
+pub async fn index_concurrently(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    columns: &[&'static str],
+) -> Result<(), DbErr> {
+    let mut index = named("ix", table, columns);
+    let db = manager.get_connection();
+    if manager.get_database_backend() != DbBackend::Postgres {
+        return manager.create_index(index.if_not_exists().take()).await;
+    }
+    let name = index.get_index_spec().get_name().unwrap_or_default().to_owned();
+    let invalid = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('{name}') AND NOT indisvalid");
+    if db.query_one_raw(Statement::from_string(DbBackend::Postgres, invalid)).await?.is_some() {
+        db.execute_unprepared(&format!("DROP INDEX CONCURRENTLY {name}")).await?;
+    }
+    manager.create_index(index.if_not_exists().concurrently().take()).await
 }
 
 fn named(prefix: &str, table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {

@@ -38,6 +38,23 @@ impl Db {
         }
     }
 
+    /// Opens the connections for migrations: on PostgreSQL two of their own, without the time limits of requests, since an
+    /// index of a large table takes minutes.
+    pub(super) async fn migrator(&self) -> Result<DatabaseConnection> {
+        match &self.writer {
+            Writer::Lane(lane) => Ok(lane.connection().clone()),
+            Writer::Pool(url) => migrator(url.expose()).await,
+        }
+    }
+
+    /// Closes the connections for migrations.
+    pub(super) async fn close_migrator(&self, migrator: DatabaseConnection) -> Result<()> {
+        match &self.writer {
+            Writer::Lane(_) => Ok(()),
+            Writer::Pool(_) => Ok(migrator.close().await?),
+        }
+    }
+
     fn new(reader: DatabaseConnection, writer: Writer, clock: &Arc<Clock>, watch: Arc<Watch>) -> Db {
         Db {
             reader,
@@ -94,6 +111,21 @@ fn sqlite_settings(options: SqliteConnectOptions, read_only: bool) -> SqliteConn
         true => options.read_only(true),
         false => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
     }
+}
+
+async fn migrator(url: &str) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(2)
+        .acquire_timeout(WAIT_TIMEOUT)
+        .connect_timeout(WAIT_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .set_application_name("tollgate migrate")
+        .sqlx_logging(false)
+        .connect_lazy(true)
+        .map_sqlx_postgres_opts(|options| options.options([("statement_timeout", "0"), ("lock_timeout", "0")]));
+    Database::connect(options).await.map_err(Error::from)
 }
 
 async fn postgres(url: &str, connections: u32, statement_timeout: Duration) -> Result<DatabaseConnection> {

@@ -23,11 +23,11 @@ mod write;
 
 pub use commit_listener::CommitListener;
 pub use commit_signal::CommitSignal;
-pub use dialect::{in_list, skip_locked, utc_day};
+pub use dialect::{ROW_LOCK, columns, in_list, skip_locked, utc_day};
 pub use errors::is_duplicate;
 pub use handle::Db;
 pub use idempotency::{IdempotencyKey, purge, stored_response};
-pub use installation::installation_id;
+pub use installation::{claim_reference_key, installation_id, reference_key};
 pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
 pub use mirror::{Difference, Mirror, Mirrored};
 pub use order::{Key, Order, Sorted, cursor_tag};
