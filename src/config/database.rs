@@ -1,6 +1,7 @@
 //! The settings of the database.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::read::Reader;
-use super::values::Secret;
+use super::values::{Environment, Secret};
 
 /// The database.
 #[derive(Debug, Clone)]
@@ -39,6 +40,11 @@ impl FromStr for DatabaseUrl {
                 "Write a URL such as postgres://user:password@host/database, with special characters in the password as \
                  %xx."
             })?;
+            let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+            let mut named = parsed.query_pairs().filter(|(name, _)| ["sslmode", "ssl-mode"].contains(&&**name));
+            if named.any(|(_, mode)| !modes.contains(&&*mode)) {
+                return Err("`sslmode` must be disable, allow, prefer, require, verify-ca or verify-full.");
+            }
             return Ok(DatabaseUrl::Postgres(Secret::new(parsed)));
         }
         if text.starts_with("sqlite:") && text.contains(":memory:") {
@@ -70,13 +76,42 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+/// Returns the URL with `sslmode=verify-full` for a server in production that is reached over a network, unless the URL says
+/// which protection it wants. Otherwise the client would go on in plain text wherever a server, or somebody between, says
+/// that there is no TLS.
+fn with_verified_tls(url: DatabaseUrl, environment: Environment) -> DatabaseUrl {
+    let DatabaseUrl::Postgres(text) = &url else { return url };
+    let Ok(mut parsed) = Url::parse(text.expose()) else { return url };
+    let says = parsed.query_pairs().any(|(name, _)| ["sslmode", "ssl-mode"].contains(&&*name));
+    if says || environment != Environment::Production || is_on_this_machine(&parsed) {
+        return url;
+    }
+    parsed.query_pairs_mut().append_pair("sslmode", "verify-full");
+    DatabaseUrl::Postgres(Secret::new(parsed))
+}
+
+/// Returns whether a server is reached through a socket of this machine or its loopback interface.
+fn is_on_this_machine(url: &Url) -> bool {
+    let named = url.query_pairs().filter(|(name, _)| ["host", "hostaddr"].contains(&&**name)).last();
+    let host = named.map(|(_, host)| host.into_owned()).or_else(|| url.host_str().map(str::to_owned));
+    let host = host.unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    // A path to a socket is written as `%2Frun%2Fpostgresql` in the place of the host.
+    host.is_empty()
+        || host.starts_with('/')
+        || host.to_lowercase().starts_with("%2f")
+        || host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// Reads the settings of the database.
-pub(super) fn database(reader: &mut Reader) -> DatabaseConfig {
+pub(super) fn database(reader: &mut Reader, environment: Environment) -> DatabaseConfig {
     let text = reader.text("database_url").unwrap_or_default();
     let url = text.parse().unwrap_or_else(|rule| {
         reader.mistake("database_url", None, rule);
         DatabaseUrl::Sqlite(PathBuf::new())
     });
+    let url = with_verified_tls(url, environment);
     let default = match url {
         DatabaseUrl::Postgres(_) => 10,
         DatabaseUrl::Sqlite(_) => {

@@ -3,9 +3,28 @@
 use crate::error::Error;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+/// The way out of a connection that cannot be protected as it has to be.
+const TLS_HINT: &str = "The connection to PostgreSQL cannot be protected by TLS as its sslmode requires, which is verify-full in \
+    production for another host. Set up TLS on the server, name your certificate authority with `sslrootcert=<file>` in \
+    database_url (TOLLGATE_DATABASE_URL), or write `sslmode=require` or `sslmode=disable` there if the network is private.";
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
+        if is_refused_tls(&error) {
+            return Error::Unavailable("The database", anyhow::anyhow!("{TLS_HINT} ({error})"));
+        }
         if is_unavailable(&error) { Error::Unavailable("The database", error.into()) } else { Error::internal(error) }
+    }
+}
+
+/// Returns whether a server offers no TLS, or shows a certificate that is not accepted.
+fn is_refused_tls(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(cause)) = error else { return false };
+    match cause.as_ref() {
+        sea_orm::sqlx::Error::Tls(_) => true,
+        // The error of a handshake, as against one of the network.
+        sea_orm::sqlx::Error::Io(cause) => cause.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
     }
 }
 
