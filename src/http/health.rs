@@ -13,9 +13,27 @@ pub(super) async fn healthz() -> Response {
     json_response(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
-/// Answers whether requests can be served, or with the reason why not.
+/// The result of the last check of the database, or the reason why it failed; locked, and none, during a check.
+pub(super) type Readiness = tokio::sync::Mutex<Option<Result<(), String>>>;
+
+/// Answers whether requests can be served, or with the reason why not. Requests that come during a check get its result, so
+/// that a flood of them, for which no credential is needed, takes one connection to the database.
 pub(super) async fn readyz(State(http): State<Arc<Http>>) -> Response {
-    match check(&http.app).await {
+    let mut last = match http.readiness.try_lock() {
+        Ok(mut last) => {
+            *last = None;
+            last
+        }
+        Err(_) => http.readiness.lock().await,
+    };
+    let readiness = match &*last {
+        Some(readiness) => readiness.clone(),
+        // Also where the request that was checking has gone away.
+        None => check(&http.app).await,
+    };
+    *last = Some(readiness.clone());
+    drop(last);
+    match readiness {
         Ok(()) => json_response(StatusCode::OK, &json!({ "status": "ok" })),
         Err(reason) => {
             tracing::warn!(reason, "not ready");

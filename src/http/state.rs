@@ -12,6 +12,7 @@ use super::{
     client::Proxies,
     connections::{ConnectionLimits, Connections},
     documents::StoredDocuments,
+    health::Readiness,
     respond::problem,
 };
 use crate::{
@@ -54,6 +55,8 @@ pub struct Http {
     pub connections: Arc<Connections>,
     /// Limits and switches.
     pub settings: Settings,
+    /// The check of the database that `/readyz` shares.
+    pub(super) readiness: Readiness,
 }
 
 /// Limits and switches of the HTTP server.
@@ -129,6 +132,7 @@ impl Http {
             connections: Arc::new(Connections::new(limits)),
             settings: settings(&app.config)?,
             app: Arc::clone(app),
+            readiness: Readiness::default(),
         })
     }
 

@@ -13,7 +13,11 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Notify;
 use tollgate::providers::Provider;
 
-both_engines!(a_schema_that_is_behind_is_not_ready_and_says_what_to_run, a_schema_of_another_version_is_not_ready);
+both_engines!(
+    a_schema_that_is_behind_is_not_ready_and_says_what_to_run,
+    a_schema_of_another_version_is_not_ready,
+    a_flood_of_health_checks_asks_the_database_once,
+);
 
 const ASK: &str = "{ plans { totalCount } }";
 
@@ -50,6 +54,17 @@ async fn a_schema_of_another_version_is_not_ready(test: &TestApp) {
         let reason = missing(test).await.unwrap();
         assert_eq!(reason, "The schema of the database belongs to another version of Tollgate.");
     }
+}
+
+async fn a_flood_of_health_checks_asks_the_database_once(test: &TestApp) {
+    let before = test.app.db.statements();
+    assert_eq!(get(test, "/readyz").await.status, StatusCode::OK);
+    let one = test.app.db.statements() - before;
+    let before = test.app.db.statements();
+    let replies = futures_util::future::join_all((0..100).map(|_| get(test, "/readyz"))).await;
+    assert!(replies.iter().all(|reply| reply.status == StatusCode::OK));
+    let all = test.app.db.statements() - before;
+    assert!((one..=2 * one).contains(&all), "{all} statements, {one} for one check");
 }
 
 /// A way to a server that can be cut.
