@@ -99,6 +99,8 @@ const ELSEWHERE: &[&str] = &[
     "replayWebhookEvents",
     "reconcile",
     "resyncAccount",
+    // It changes nothing.
+    "createPurchaseReference",
     // No person and no service does it, but an application that has a key.
     "registerDevice",
 ];

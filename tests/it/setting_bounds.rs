@@ -69,6 +69,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("create_users_on_sign_in", &["true", "false"]),
     ("introspection", &["everyone", "authenticated", "nobody"]),
     ("graphiql", &["true", "false"]),
+    ("paddle_require_reference", &["true", "false"]),
     ("livemode", &["true", "false"]),
     ("log_format", &["text", "json"]),
 ];

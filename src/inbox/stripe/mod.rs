@@ -31,7 +31,8 @@ pub(super) use invoice::{invoice, prices_sold};
 pub use kinds::collection_of;
 pub(super) use kinds::{KINDS, entry, kind};
 pub(super) use objects::{
-    BARE_DELETIONS, TELLING_EVENTS, account, claim, created_at, gift, is_deletion, is_expired, progress, references, user,
+    BARE_DELETIONS, TELLING_EVENTS, account, claim, created_at, gift, is_deletion, is_expired, progress, references,
+    user,
 };
 pub(super) use payment::{buys_credits, payment};
 pub(super) use purchase::{free_since, purchase};
