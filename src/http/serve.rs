@@ -16,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
@@ -129,7 +129,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Err(error) if is_about_the_client(error.kind()) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted");
-                sleep(ACCEPT_PAUSE).await;
+                sleep_until(Instant::now() + ACCEPT_PAUSE).await;
             }
         }
     }
