@@ -13,9 +13,6 @@ pub(super) async fn healthz() -> Response {
     json_response(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
-/// The result of the last check of the database, or the reason why it failed; locked, and none, during a check.
-pub(super) type Readiness = tokio::sync::Mutex<Option<Result<(), String>>>;
-
 /// Answers whether requests can be served, or with the reason why not. Requests that come during a check get its result, so
 /// that a flood of them, for which no credential is needed, takes one connection to the database.
 pub(super) async fn readyz(State(http): State<Arc<Http>>) -> Response {

@@ -12,7 +12,6 @@ use super::{
     client::Proxies,
     connections::{ConnectionLimits, Connections},
     documents::StoredDocuments,
-    health::Readiness,
     respond::problem,
 };
 use crate::{
@@ -40,6 +39,9 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Number of faulty documents that are listed at the start.
 const MAX_LISTED_FAULTS: usize = 20;
+
+/// The result of the last check of the database, or the reason why it failed; locked, and none, during a check.
+pub(super) type Readiness = tokio::sync::Mutex<Option<Result<(), String>>>;
 
 /// The state shared by all handlers.
 pub struct Http {

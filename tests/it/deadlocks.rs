@@ -64,7 +64,7 @@ fn two_nodes_that_change_the_same_accounts_never_refuse_a_request_for_a_deadlock
         });
         futures_util::future::join_all(callers).await;
         assert_eq!(*storm.refused.lock().unwrap(), [""; 0]);
-        // What was put off is done, and none of it was given up.
+        // All that was put off is done, and none of it was given up.
         for _ in 0..5 {
             storm.deliver(&shop.test).await;
             shop.test.advance(TimeDelta::hours(1));

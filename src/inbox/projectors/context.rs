@@ -1,6 +1,5 @@
 //! The context in which records are projected, in one transaction.
 
-use super::owner::Doubt;
 use crate::db::Mirror;
 use crate::error::{Error, Result};
 use crate::inbox::kinds::{ObjectKind, RecordKey, RecordKind};
@@ -48,6 +47,17 @@ impl From<Error> for Blocked {
     fn from(error: Error) -> Blocked {
         Blocked::Failed(error)
     }
+}
+
+/// A claim to own an object that did not count.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    /// The id of the object with the claim.
+    pub(super) object_id: String,
+    /// The account that is claimed, if there is one.
+    pub(super) account_id: Option<Uuid>,
+    /// The claim and the reason why it did not count, for admins.
+    pub(super) note: String,
 }
 
 /// The records that are projected in one transaction.

@@ -5,7 +5,7 @@
 //! a reference that Tollgate signed: else anybody could buy, or use up a trial, in another's name. E-mail addresses never
 //! count, because anybody may give any.
 
-use super::context::{Blocked, Projection};
+use super::context::{Blocked, Doubt, Projection};
 use crate::accounts::{account_exists, account_of_customer, account_of_user};
 use crate::auth::PurchaseReference;
 use crate::db::reference_key;
@@ -21,17 +21,6 @@ enum Named {
     Account(Uuid),
     /// A user of the host application.
     User(String),
-}
-
-/// A claim that did not count.
-#[derive(Debug)]
-pub(super) struct Doubt {
-    /// The id of the object with the claim.
-    pub(super) object_id: String,
-    /// The account that is claimed, if there is one.
-    account_id: Option<Uuid>,
-    /// The claim and the reason why it did not count, for admins.
-    pub(super) note: String,
 }
 
 impl Projection<'_, '_> {
