@@ -111,6 +111,16 @@ refusals! {
         for r#"name: "a", scopes: ["everything"]"#;
     createApiKey EXPIRY_INVALID expiresAt: "`expiresAt` must be in the future."
         for r#"name: "a", scopes: ["keys:write"], expiresAt: "2026-01-15T12:00:00Z""#;
+    createPurchaseReference ACCOUNT_NOT_FOUND accountId: "Account not found."
+        for r#"provider: STRIPE, accountId: "NO_ACCOUNT""#;
+    createPurchaseReference PROVIDER_INVALID provider: "`provider` must be `STRIPE` or `PADDLE`."
+        for r#"provider: MANUAL, accountId: "ACCOUNT""#;
+    createPurchaseReference LIFETIME_INVALID validForSeconds: "`validForSeconds` must be 60 to 604800."
+        for r#"provider: PADDLE, accountId: "ACCOUNT", validForSeconds: 59"#;
+    createPurchaseReference LIFETIME_INVALID validForSeconds: "`validForSeconds` must be 60 to 604800."
+        for r#"provider: STRIPE, accountId: "ACCOUNT", validForSeconds: 604801"#;
+    createPurchaseReference LIFETIME_INVALID validForSeconds: "`validForSeconds` must be 60 to 604800."
+        for r#"provider: STRIPE, accountId: "ACCOUNT", validForSeconds: -1"#;
     revokeApiKey NOT_FOUND apiKeyId: "API key not found."
         for r#"apiKeyId: "NO_KEY""#;
     issueLicenseKey ACCOUNT_NOT_FOUND accountId: "Account not found."
