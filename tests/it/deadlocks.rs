@@ -42,6 +42,7 @@ const DRAFT: &str = "mutation($input: CreatePlanVersionInput!) { createPlanVersi
 const PUBLISH: &str =
     "mutation($input: PublishPlanVersionInput!) { publishPlanVersion(input: $input) { userErrors { code } } }";
 
+#[expect(clippy::disallowed_methods, reason = "a switch of the tests, not a setting")]
 fn operations() -> usize {
     let asked = std::env::var("TOLLGATE_TEST_DEADLOCK_OPERATIONS").ok();
     asked.map_or(400, |asked| asked.parse().unwrap())
