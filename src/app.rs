@@ -2,14 +2,14 @@
 
 use crate::auth::Tokens;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, CostConfig, CostLimits};
 use crate::db::Db;
 use crate::detached::Detached;
 use crate::event_aggregator::EventAggregator;
 use crate::last_use::LastUse;
 use crate::metrics::Metrics;
 use crate::providers::{http, stripe};
-use crate::rate_limit::RateLimit;
+use crate::rate_limit::{CostRate, RateLimit};
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 use std::num::NonZeroU32;
@@ -51,6 +51,8 @@ pub struct App {
     pub stripe_requests: Arc<RateLimit>,
     /// Like `stripe_requests`, for callers who act for many customers.
     pub stripe_service_requests: Arc<RateLimit>,
+    /// The limits on the cost of operations per minute, by caller.
+    pub cost_rates: CostRates,
     /// Security events not yet in the database, by kind and subject, each with the latest detail; see `security`.
     pub pending_security_events: EventAggregator<(&'static str, String), String>,
     /// Times of last use not yet in the database; see `worker::flush_last_use`.
@@ -59,6 +61,24 @@ pub struct App {
     pub metrics: Metrics,
     /// The mutations under way, which outlive their requests.
     pub detached: Arc<Detached>,
+}
+
+/// The limits on the cost of operations per minute; `None` for no limit.
+pub struct CostRates {
+    /// For each address of callers without credentials.
+    pub anonymous: Option<CostRate>,
+    /// For each user.
+    pub user: Option<CostRate>,
+    /// For each service, API key and admin.
+    pub service: Option<CostRate>,
+}
+
+impl CostRates {
+    fn new(costs: &CostConfig, clock: &Arc<Clock>) -> CostRates {
+        let rate =
+            |limits: &CostLimits| Some(CostRate::per_minute(limits.per_minute?, limits.request, Arc::clone(clock)));
+        CostRates { anonymous: rate(&costs.anonymous), user: rate(&costs.user), service: rate(&costs.service) }
+    }
 }
 
 /// A user found for the issuer and subject of a token.
@@ -88,6 +108,7 @@ impl App {
         let stripe_requests = Arc::new(RateLimit::per_minute(stripe_limits.requests_per_minute, Arc::clone(&clock)));
         let stripe_service_requests =
             Arc::new(RateLimit::per_minute(stripe_limits.service_requests_per_minute, Arc::clone(&clock)));
+        let cost_rates = CostRates::new(&config.costs, &clock);
         let callers = Cache::new(MAX_CACHED_CALLERS);
         let pending_security_events =
             EventAggregator::new(MAX_SECURITY_EVENTS_PER_MINUTE, MAX_PENDING_SECURITY_EVENTS, TimeDelta::minutes(1));
@@ -104,6 +125,7 @@ impl App {
             gift_attempts,
             stripe_requests,
             stripe_service_requests,
+            cost_rates,
             pending_security_events,
             last_use: LastUse::default(),
             metrics,

@@ -3,9 +3,10 @@
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use governor::clock::Clock as LimitClock;
-use governor::middleware::NoOpMiddleware;
+use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use serde::Serialize;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -48,6 +49,53 @@ impl RateLimit {
         self.limiter
             .check_key(&slot)
             .map_err(|refused| Error::RateLimited { retry_after: refused.wait_time_from(self.clock.now()) })
+    }
+}
+
+/// A limit of cost per minute for each key, with a burst of one minute's cost or one request.
+pub struct CostRate {
+    limiter: RateLimiter<u64, HashMapStateStore<u64>, Steady, StateInformationMiddleware>,
+    clock: Steady,
+    hasher: RandomState,
+    per_minute: NonZeroU32,
+    burst: NonZeroU32,
+}
+
+/// The state of a limit of cost for one key.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Throttle {
+    /// The cost that can be spent after a pause.
+    pub maximum_available: u32,
+    /// The cost that can be spent now.
+    pub currently_available: u32,
+    /// The cost that becomes available in a second.
+    pub restore_rate: u32,
+}
+
+impl CostRate {
+    /// Creates a limit of cost per minute. A request of the cost `request` is possible after a pause.
+    pub fn per_minute(cost: NonZeroU32, request: u32, clock: Arc<Clock>) -> CostRate {
+        let (clock, burst) = (Steady(clock), NonZeroU32::new(request).map_or(cost, |request| request.max(cost)));
+        let quota = Quota::per_minute(cost).allow_burst(burst);
+        let limiter = RateLimiter::hashmap_with_clock(quota, clock.clone()).with_middleware();
+        CostRate { limiter, clock, hasher: RandomState::new(), per_minute: cost, burst }
+    }
+
+    /// Takes `cost` from what `key` may spend; fails with [`Error::RateLimited`] if there is not enough.
+    pub fn spend(&self, key: &impl Hash, cost: u64) -> Result<Throttle> {
+        let slot = self.hasher.hash_one(key) % SLOTS;
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        let cost = NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN);
+        match self.limiter.check_key_n(&slot, cost) {
+            Ok(Ok(state)) => Ok(Throttle {
+                maximum_available: self.burst.get(),
+                currently_available: state.remaining_burst_capacity(),
+                restore_rate: (self.per_minute.get() / 60).max(1),
+            }),
+            Ok(Err(refused)) => Err(Error::RateLimited { retry_after: refused.wait_time_from(self.clock.now()) }),
+            Err(_) => Err(Error::RateLimited { retry_after: Duration::from_secs(60) }),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::costs::{self, CostConfig};
 use super::database::{self, DatabaseConfig};
 use super::documents::{self, DocumentsConfig};
 use super::jwt::{self, JwtConfig};
@@ -41,6 +42,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Limits for connections.
     pub transport: TransportConfig,
+    /// Limits on the cost of operations.
+    pub costs: CostConfig,
     /// The payment providers.
     pub providers: Providers,
     /// The trusted proxies in front of Tollgate.
@@ -110,6 +113,7 @@ fn read(reader: &mut Reader) -> Config {
         documents: documents::documents(reader),
         limits: serving::limits(reader),
         transport: serving::transport(reader),
+        costs: costs::costs(reader),
         providers: providers::providers(reader, environment),
         proxies: network::proxies(reader),
         outgoing: network::outgoing(reader),

@@ -1,5 +1,6 @@
 //! The configuration, read from a file and the environment and validated once at start.
 
+mod costs;
 mod database;
 mod documents;
 mod help;
@@ -18,6 +19,7 @@ mod settings_of_providers;
 mod tests;
 mod values;
 
+pub use costs::{CostConfig, CostLimits};
 pub use database::{DatabaseConfig, DatabaseUrl};
 pub use documents::{DocumentsConfig, TrustedDocuments, TrustedOnly};
 pub use help::{example, help};

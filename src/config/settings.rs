@@ -136,6 +136,28 @@ const REQUESTS: &[Setting] = &[
         "5000",
         "Maximum number of fields in a GraphQL operation after its fragments are expanded, 10 to 1000000.",
     ),
+    plain("limit_cost_anonymous", "6000", "Maximum cost of a request without credentials, in objects, 10 to 10000000."),
+    plain("limit_cost_user", "10000", "Maximum cost of a user's request, in objects, 10 to 10000000."),
+    plain("limit_cost_service", "30000", "Maximum cost of a request of a service or an admin, 10 to 10000000."),
+    plain("limit_cost_running", "60000", "Maximum cost of all that runs on this node at once, 1000 to 10000000."),
+    plain("limit_reply_bytes", "8388608", "Maximum length of the reply to a request, in bytes, 65536 to 1073741824."),
+    plain(
+        "cost_per_minute_anonymous",
+        "1000000",
+        "Cost that requests without credentials may have in a minute, for each client address and on each node, 0 to \
+         1000000000; 0 for no limit.",
+    ),
+    plain(
+        "cost_per_minute_user",
+        "2000000",
+        "Cost that a user may spend in a minute, 0 to 1000000000; 0 for no limit.",
+    ),
+    plain(
+        "cost_per_minute_service",
+        "0",
+        "Cost that a service or an admin may spend in a minute, 0 to 1000000000; 0 for no limit.",
+    ),
+    plain("report_cost", "true", "`true` adds the cost of each operation to the `extensions` of its reply."),
     plain(
         "request_timeout_ms",
         "10000",

@@ -8,7 +8,7 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult};
 
 /// The rows of a page without `first` or `last`.
-const DEFAULT_PAGE_SIZE: u64 = 20;
+pub const DEFAULT_PAGE_SIZE: u32 = 20;
 const MAX_PAGE_SIZE: u64 = 100;
 
 /// A range of time, with `from` and without `to`; an end that is `None` is open.
@@ -70,7 +70,7 @@ impl Page {
         }
         let (size, cursor) = if backward { (args.last, &args.before) } else { (args.first, &args.after) };
         let size = match size.map(u64::try_from) {
-            None => DEFAULT_PAGE_SIZE,
+            None => u64::from(DEFAULT_PAGE_SIZE),
             Some(Ok(size)) if size <= MAX_PAGE_SIZE => size,
             Some(_) => {
                 return Err(Error::bad_input(format!("`first` and `last` must be between 0 and {MAX_PAGE_SIZE}.")));

@@ -4,6 +4,7 @@
 pub mod engine;
 
 mod common;
+mod costs;
 
 mod accounts;
 mod analytics;
@@ -148,7 +149,8 @@ pub fn schema() -> Schema<Query, Mutation, Live> {
 
 /// Returns the published schema in its definition language, as it is served and committed: without the roots for gateways.
 pub fn sdl() -> String {
-    engine::execute::sdl(&build(PublishedQuery::default()).finish())
+    let schema = build(PublishedQuery::default()).finish();
+    engine::execute::sdl(&schema, &costs::RULES).expect("the rules fit the schema, as a test checks")
 }
 
 /// Returns the published schema as that of a subgraph, for the composition of a supergraph.
@@ -179,6 +181,7 @@ pub fn engine(app: &App) -> anyhow::Result<Engine> {
         depth: limits.depth,
         aliases: limits.aliases,
         selections: limits.selections,
+        costs: costs::settings(app),
         ..Limits::default()
     };
     let engine = Engine::new(schema(), &document_limits, limits.timeout)?.publishing(sdl());

@@ -5,7 +5,7 @@ use crate::graphql::accounts::account::Account;
 use crate::graphql::accounts::member::AccountMember;
 use crate::graphql::accounts::provider_customer::ProviderCustomer;
 use crate::graphql::accounts::user::User;
-use crate::graphql::common::{Record, Row, split_global_id, to_one};
+use crate::graphql::common::{Record, Row, SharedList, distinct, split_global_id, to_one};
 use crate::graphql::coupons::coupon::{Coupon, DiscountRedemption, PromoCode};
 use crate::graphql::credits::grant::CreditGrant;
 use crate::graphql::credits::ledger::{CreditBalance, LedgerEntry, LedgerTransaction};
@@ -124,9 +124,11 @@ records! {
 const MAX_IDS: usize = 100;
 
 /// Returns the objects with these global ids, in their order; rows of one type are read together.
-pub async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> async_graphql::Result<Vec<Option<Node>>> {
+pub async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> async_graphql::Result<SharedList<Option<Node>>> {
     if ids.len() > MAX_IDS {
         return Err(Error::bad_input(format!("At most {MAX_IDS} ids can be looked up at once.")).into());
     }
-    try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    let (distinct, positions) = distinct(ids);
+    let found = try_join_all(distinct.into_iter().map(|id| find(ctx, id))).await?;
+    Ok(SharedList::new(found, positions))
 }

@@ -16,7 +16,7 @@ use super::{
     decode::{self, Payload},
     negotiate::{Media, is_json, negotiate},
     observe::{OperationName, id_text},
-    respond::{authentication_failed, problem, status, write},
+    respond::{authentication_failed, problem, status, write, write_reply},
     state::Http,
     streams::{self, Format, StreamRequest},
     ws,
@@ -24,8 +24,8 @@ use super::{
 use crate::{
     auth::Viewer,
     graphql::engine::{
-        errors::code,
-        execute::{Outcome, Terms},
+        errors::{code, present},
+        execute::{Accepted, Attach, Outcome, Reply},
     },
 };
 
@@ -86,7 +86,7 @@ pub(super) async fn endpoint(
         let request = StreamRequest { http, headers: parts.headers, address, request_id, is_anonymous };
         return match payload {
             Payload::Single(Ok(operation)) => streams::respond(request, operation, !get, format).await,
-            Payload::Single(Err(reply)) => write(&reply, status(Ok(reply.outcome), Media::Json), Media::Json),
+            Payload::Single(Err(reply)) => write_reply(&reply, status(Ok(reply.outcome), Media::Json), Media::Json),
             Payload::Batch(_) => {
                 problem(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "A batch has no stream. Send one operation.")
             }
@@ -103,35 +103,85 @@ async fn answer(
     request_id: &str,
     media: Media,
 ) -> Response {
-    let terms = Terms { mutations, introspection: http.settings.allows_introspection(&viewer) };
-    let attach = http.attach(viewer.clone());
-    let execute = async |decoded: decode::Decoded| match decoded.and_then(|sent| http.documents.find(sent, &viewer)) {
-        Ok(operation) => http.engine.execute(operation, terms, &attach, request_id).await,
-        Err(reply) => *reply,
-    };
+    let terms = http.terms(&viewer, mutations);
     match payload {
         Payload::Single(decoded) => {
-            let reply = execute(decoded).await;
-            let mut response = write(&reply, status(Ok(reply.outcome), media), media);
-            if let Some(seconds) = reply.retry_after_seconds() {
-                *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
+            let operation = decoded.and_then(|sent| http.documents.find(sent, &viewer));
+            let accepted = operation.and_then(|operation| http.engine.accept(operation, terms));
+            let mut accepted = [accepted];
+            charge(http, &viewer, &mut accepted, request_id);
+            let [accepted] = accepted;
+            let attach = http.attach(viewer);
+            let reply = execute(http, accepted, &attach, request_id).await;
+            let (body, outcome) = reply.encode(http.settings.reply_bytes);
+            let mut response = write(body, status(Ok(outcome), media), media);
+            limit_rate(&mut response, reply.retry_after_seconds());
             if let Some(name) = &reply.operation_name {
                 response.extensions_mut().insert(OperationName::new(name));
             }
             if reply.outcome == Outcome::MutationRefused { allow(response, "POST") } else { response }
         }
         Payload::Batch(operations) => {
-            let mut replies = Vec::with_capacity(operations.len());
-            for decoded in operations {
-                replies.push(execute(decoded).await);
+            let operations = operations.into_iter().map(|decoded| http.documents.find(decoded?, &viewer));
+            let mut accepted = http.engine.accept_batch(operations, terms);
+            charge(http, &viewer, &mut accepted, request_id);
+            let attach = http.attach(viewer);
+            // Written one by one, so that only one reply at a time is in memory as objects.
+            let (mut body, mut names, mut wait) = (vec![b'['], Vec::new(), None);
+            for (position, accepted) in accepted.into_iter().enumerate() {
+                let refused = accepted.is_err();
+                let reply = execute(http, accepted, &attach, request_id).await;
+                let written = u64::try_from(body.len()).unwrap_or(u64::MAX);
+                let (text, _) = reply.encode(http.settings.reply_bytes.saturating_sub(written));
+                if position > 0 {
+                    body.push(b',');
+                }
+                body.extend(text);
+                wait = wait.max(reply.retry_after_seconds().filter(|_| refused));
+                names.extend(reply.operation_name);
             }
-            let mut response = write(&replies, StatusCode::OK, media);
-            let names: Vec<&str> = replies.iter().filter_map(|reply| reply.operation_name.as_deref()).collect();
+            body.push(b']');
+            let mut response = write(body, StatusCode::OK, media);
+            limit_rate(&mut response, wait);
             response.extensions_mut().insert(OperationName::new(&names.join(",")));
             response
         }
+    }
+}
+
+/// Takes the cost of a request from what the caller may spend. If there is not enough, none of its operations may run.
+fn charge(http: &Http, viewer: &Viewer, request: &mut [Result<Accepted, Box<Reply>>], request_id: &str) {
+    let cost = request.iter().flatten().map(Accepted::cost).fold(0, u64::saturating_add);
+    if cost == 0 {
+        return;
+    }
+    let spent = http.spend(viewer, cost);
+    for slot in request {
+        if let Ok(accepted) = slot {
+            match &spent {
+                Ok(throttle) => accepted.set_throttle(*throttle),
+                Err(error) => {
+                    let reply = Reply::failed(Outcome::Rejected, present(error, request_id));
+                    *slot = Err(Box::new(accepted.with_name(reply)));
+                }
+            }
+        }
+    }
+}
+
+/// Runs an operation that was accepted, or returns the reply that says why it was not.
+async fn execute(http: &Http, accepted: Result<Accepted, Box<Reply>>, attach: &Attach, request_id: &str) -> Reply {
+    match accepted {
+        Ok(accepted) => http.engine.execute(&accepted, attach, request_id).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// Tells the client to wait, after too many requests.
+fn limit_rate(response: &mut Response, wait_seconds: Option<u64>) {
+    if let Some(seconds) = wait_seconds {
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
 

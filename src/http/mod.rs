@@ -7,6 +7,7 @@ mod body;
 mod client;
 mod connection;
 mod connections;
+mod costs;
 mod decode;
 mod documents;
 mod graphql;

@@ -17,8 +17,9 @@ use crate::{
     error::Error,
     graphql::engine::{
         errors::{RequestError, code, present},
-        execute::{Accepted, Outcome, Reply, Terms},
+        execute::{Accepted, Outcome, Reply},
     },
+    rate_limit::Throttle,
 };
 
 /// The client of an open connection.
@@ -74,6 +75,11 @@ impl StreamClient {
         })
     }
 
+    /// Takes the cost of an operation, or of an event of a subscription, from what the caller may spend.
+    fn spend(&self, viewer: &Viewer, accepted: &Accepted) -> Result<Option<Throttle>, StreamEvent> {
+        self.http.spend(viewer, accepted.cost()).map_err(|error| self.failed(&error))
+    }
+
     fn failed(&self, error: &Error) -> StreamEvent {
         StreamEvent::Reply(Box::new(Reply::failed(Outcome::Rejected, present(error, id_text(&self.request_id)))))
     }
@@ -85,11 +91,12 @@ impl StreamClient {
         mutations: bool,
     ) -> Result<Started, StreamEvent> {
         let viewer = self.sign_in().await?;
-        let Http { engine, settings, feed, documents, .. } = &*self.http;
+        let Http { engine, feed, documents, .. } = &*self.http;
         let operation = documents.find(operation, &viewer).map_err(StreamEvent::Reply)?;
-        let terms = Terms { mutations, introspection: settings.allows_introspection(&viewer) };
+        let terms = self.http.terms(&viewer, mutations);
+        let mut accepted = engine.accept(operation, terms).map_err(StreamEvent::Reply)?;
+        accepted.set_throttle(self.spend(&viewer, &accepted)?);
         let attach = self.http.attach(viewer);
-        let accepted = engine.accept(operation, terms).map_err(StreamEvent::Reply)?;
         let client = Arc::clone(self);
         if !accepted.is_subscription() {
             let reply = async move {
@@ -126,6 +133,10 @@ impl ActiveSubscription {
                 Ok(viewer) => viewer,
                 Err(event) => return event,
             };
+            match client.spend(&viewer, accepted) {
+                Ok(throttle) => accepted.set_throttle(throttle),
+                Err(event) => return event,
+            }
             let attach = client.http.attach(viewer);
             let reply = client.http.engine.tell(accepted, change, &attach, id_text(&client.request_id)).await;
             if let Some(reply) = reply {

@@ -4,7 +4,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 use serde_json::json;
 
 use super::negotiate::Media;
@@ -37,15 +36,14 @@ pub(super) fn json_response(status: StatusCode, body: &serde_json::Value) -> Res
     uncached(status, body.to_string(), Media::Json)
 }
 
-/// Writes the reply to an operation, or the replies to a batch.
-pub(super) fn write(reply: &impl Serialize, status: StatusCode, media: Media) -> Response {
-    match serde_json::to_vec(reply) {
-        Ok(body) => uncached(status, body, media),
-        Err(error) => {
-            tracing::error!(cause = %error, "the reply cannot be written");
-            internal_error()
-        }
-    }
+/// Creates the response with an encoded reply, or with those to a batch.
+pub(super) fn write(body: Vec<u8>, status: StatusCode, media: Media) -> Response {
+    uncached(status, body, media)
+}
+
+/// Creates the response with a short reply: that to an operation that did not run.
+pub(super) fn write_reply(reply: &Reply, status: StatusCode, media: Media) -> Response {
+    uncached(status, reply.encode(u64::MAX).0, media)
 }
 
 fn uncached(status: StatusCode, body: impl IntoResponse, media: Media) -> Response {
@@ -59,7 +57,7 @@ fn uncached(status: StatusCode, body: impl IntoResponse, media: Media) -> Respon
 /// Creates the response for a caller whose credential is refused or cannot be checked.
 pub(super) fn authentication_failed(error: &Error, request_id: &str, media: Media) -> Response {
     let reply = Reply::failed(Outcome::Rejected, present(error, request_id));
-    let mut response = write(&reply, status(Err(error), media), media);
+    let mut response = write_reply(&reply, status(Err(error), media), media);
     if matches!(error, Error::Unauthenticated(_)) {
         let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -73,9 +71,10 @@ pub(super) fn status(result: Result<Outcome, &Error>, media: Media) -> StatusCod
     match result {
         Ok(Outcome::Executed) => StatusCode::OK,
         Ok(Outcome::Malformed) => StatusCode::BAD_REQUEST,
-        Ok(Outcome::Rejected) if media == Media::Json => StatusCode::OK,
-        Ok(Outcome::Rejected) => StatusCode::BAD_REQUEST,
+        Ok(Outcome::Rejected | Outcome::OverBudget) if media == Media::Json => StatusCode::OK,
+        Ok(Outcome::Rejected | Outcome::OverBudget) => StatusCode::BAD_REQUEST,
         Ok(Outcome::MutationRefused) => StatusCode::METHOD_NOT_ALLOWED,
+        Ok(Outcome::Busy) => StatusCode::SERVICE_UNAVAILABLE,
         Ok(Outcome::TimedOut) => StatusCode::GATEWAY_TIMEOUT,
         Ok(Outcome::Crashed) => StatusCode::INTERNAL_SERVER_ERROR,
         Err(Error::Unauthenticated(_)) => StatusCode::UNAUTHORIZED,

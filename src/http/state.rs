@@ -72,6 +72,8 @@ pub struct Settings {
     pub webhook_bytes: usize,
     /// Maximum number of operations in a request.
     pub batch: usize,
+    /// Maximum length of a reply, in bytes.
+    pub reply_bytes: u64,
     /// The callers who may read the schema, by introspection and at `/schema.graphql`.
     pub introspection: Introspection,
     /// True if browsers are shown GraphiQL.
@@ -218,6 +220,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         body_timeout: config.transport.body_timeout,
         webhook_bytes: config.providers.webhook_body_bytes,
         batch: config.limits.batch,
+        reply_bytes: config.costs.reply_bytes,
         introspection: config.introspection,
         graphiql: config.graphiql,
         origins: match &config.cors_origins {

@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::{StreamExt as _, stream};
-use serde_json::json;
 use tokio::{
     sync::mpsc,
     time::{Instant, interval_at, timeout},
@@ -26,7 +25,6 @@ use super::{
     state::Http,
 };
 use crate::{
-    error::INTERNAL_MESSAGE,
     graphql::engine::{
         errors::{RequestError, code, present},
         execute::{Outcome, Reply},
@@ -74,7 +72,8 @@ pub(super) async fn respond(
     let started =
         started.unwrap_or_else(|event| Started { events: stream::iter([event]).boxed(), is_subscription: false });
     let (sender, mut sent) = mpsc::channel(MAX_WAITING_EVENTS);
-    tokio::spawn(send_all(client, started, permit, StreamSender { sender, format }));
+    let max_bytes = client.http.settings.reply_bytes;
+    tokio::spawn(send_all(client, started, permit, StreamSender { sender, format, max_bytes }));
     let mut response = Body::from_stream(stream::poll_fn(move |cx| sent.poll_recv(cx))).into_response();
     let media = match format {
         Format::Events => Media::EventStream,
@@ -97,17 +96,15 @@ fn admit(http: &Http, address: Option<IpAddr>, is_anonymous: bool) -> Result<Con
 struct StreamSender {
     sender: mpsc::Sender<Result<String, Infallible>>,
     format: Format,
+    /// Maximum length of a reply.
+    max_bytes: u64,
 }
 
 impl StreamSender {
     /// Returns the text of a reply. `interrupts` is true if it ends a subscription that was running.
     fn text(&self, reply: &Reply, interrupts: bool) -> String {
         // JSON without line breaks, which would end an event.
-        let json = serde_json::to_string(reply).unwrap_or_else(|error| {
-            tracing::error!(cause = %error, "the reply cannot be written");
-            let error = json!({"message": INTERNAL_MESSAGE, "extensions": {"code": code::INTERNAL}});
-            json!({ "errors": [error] }).to_string()
-        });
+        let json = String::from_utf8(reply.encode(self.max_bytes).0).unwrap_or_default();
         match self.format {
             Format::Events => sse::next(&json),
             Format::Parts if interrupts => multipart::interruption(&json),

@@ -109,6 +109,7 @@ const FOREIGN: &[&str] = &[
     "persistedDocuments",
     "persistedExchange",
     "requestId",
+    "requestedQueryCost",
     "retriedLater",
     "retryAfterSeconds",
     "P_PRO",

@@ -18,6 +18,8 @@ mod commands;
 mod connection_limits;
 mod corpus;
 mod coupon_forms;
+mod cost;
+mod cost_budget;
 mod coupons;
 mod credits;
 mod credits_expiry;

@@ -2,7 +2,9 @@
 
 use std::io::Write as _;
 use std::time::Duration;
-use tollgate::config::{Config, CorsOrigins, DatabaseUrl, Environment, Introspection, JwtKeys, LogFormat, help};
+use tollgate::config::{
+    Config, CorsOrigins, CostLimits, DatabaseUrl, Environment, Introspection, JwtKeys, LogFormat, help,
+};
 
 /// A whole number, its range, and the number that the program uses for it.
 struct Number {
@@ -27,6 +29,10 @@ fn count(number: usize) -> i128 {
     i128::try_from(number).unwrap()
 }
 
+fn per_minute(limits: &CostLimits) -> i128 {
+    limits.per_minute.map_or(0, |most| most.get().into())
+}
+
 const NUMBERS: &[Number] = &[
     number("database_max_connections", (1, 1_000), |c| c.database.max_connections.into()),
     number("database_statement_timeout_ms", (100, 3_600_000), |c| millis(c.database.statement_timeout)),
@@ -44,6 +50,14 @@ const NUMBERS: &[Number] = &[
     number("connections_per_address", (1, 1_000_000), |c| c.transport.connections_per_address.into()),
     number("request_timeout_ms", (100, 600_000), |c| millis(c.limits.timeout)),
     number("mutation_timeout_ms", (100, 600_000), |c| millis(c.limits.mutation_timeout)),
+    number("limit_cost_anonymous", (10, 10_000_000), |c| c.costs.anonymous.request.into()),
+    number("limit_cost_user", (10, 10_000_000), |c| c.costs.user.request.into()),
+    number("limit_cost_service", (10, 10_000_000), |c| c.costs.service.request.into()),
+    number("limit_cost_running", (1_000, 10_000_000), |c| c.costs.running.into()),
+    number("limit_reply_bytes", (65_536, 1_073_741_824), |c| c.costs.reply_bytes.into()),
+    number("cost_per_minute_anonymous", (0, 1_000_000_000), |c| per_minute(&c.costs.anonymous)),
+    number("cost_per_minute_user", (0, 1_000_000_000), |c| per_minute(&c.costs.user)),
+    number("cost_per_minute_service", (0, 1_000_000_000), |c| per_minute(&c.costs.service)),
     number("stripe_webhook_tolerance_s", (1, 3_600), |c| seconds(c.providers.stripe.webhook_tolerance)),
     number("stripe_api_timeout_ms", (100, 120_000), |c| millis(c.providers.stripe.api_timeout)),
     number("stripe_requests_per_minute", (1, 100_000), |c| c.providers.stripe.requests_per_minute.get().into()),
@@ -71,6 +85,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("graphiql", &["true", "false"]),
     ("paddle_require_reference", &["true", "false"]),
     ("livemode", &["true", "false"]),
+    ("report_cost", &["true", "false"]),
     ("log_format", &["text", "json"]),
 ];
 

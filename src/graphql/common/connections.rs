@@ -176,6 +176,7 @@ where
     <L::Entity as EntityTrait>::Model: Send + Sync,
 {
     let slice = db::page(ctx.app().db.read(), ctx.viewer(), &list, &args).await?;
+    ctx.loaders().deliver(slice.rows.len()).await;
     let order = list.order();
     let total: Total = Box::new(move |ctx| {
         let list = list.clone();

@@ -30,6 +30,11 @@ pub trait Batch: 'static {
     /// The value; cheap to clone.
     type Value: Clone + Send + Sync + 'static;
 
+    /// Returns the number of rows in a value, which count towards the cost of the operation.
+    fn rows(_: &Self::Value) -> usize {
+        1
+    }
+
     /// Reads the values of all keys; keys without a value are left out.
     fn load(
         app: &App,
@@ -67,7 +72,15 @@ impl Loaders {
 
     /// Returns the value of `key`.
     pub async fn load<B: Batch>(&self, key: B::Key) -> Found<B::Value> {
-        self.cache::<B>().get(key, &self.scheduler, |cache| self.read::<B>(cache)).await
+        let found = self.cache::<B>().get(key, &self.scheduler, |cache| self.read::<B>(cache)).await;
+        let rows = found.as_ref().map_or(0, |value| value.as_ref().map_or(0, B::rows));
+        self.deliver(rows).await;
+        found
+    }
+
+    /// Counts rows that a resolver is about to turn into objects.
+    pub async fn deliver(&self, rows: usize) {
+        self.scheduler.deliver(u64::try_from(rows).unwrap_or(u64::MAX)).await;
     }
 
     /// Stores a value that was read together with something else.
@@ -149,6 +162,10 @@ where
     type Key = ChildrenOf<L, PageArgs>;
     type Value = Slice<Row<L::Entity>>;
 
+    fn rows(slice: &Self::Value) -> usize {
+        slice.rows.len()
+    }
+
     async fn load(app: &App, viewer: &Viewer, keys: &[Self::Key]) -> Result<HashMap<Self::Key, Self::Value>> {
         let mut found = HashMap::with_capacity(keys.len());
         for ((of, list, page), parents) in group(keys) {
@@ -171,6 +188,10 @@ where
 {
     type Key = ChildrenOf<L>;
     type Value = Arc<[Row<L::Entity>]>;
+
+    fn rows(rows: &Self::Value) -> usize {
+        rows.len()
+    }
 
     async fn load(app: &App, viewer: &Viewer, keys: &[Self::Key]) -> Result<HashMap<Self::Key, Self::Value>> {
         let mut found = HashMap::with_capacity(keys.len());

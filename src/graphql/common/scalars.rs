@@ -96,21 +96,6 @@ impl ScalarType for Currency {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Json(pub serde_json::Value);
-
-/// Any JSON value.
-#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
-impl ScalarType for Json {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        Ok(Json(value.into_json()?))
-    }
-
-    fn to_value(&self) -> Value {
-        Value::from_json(self.0.clone()).unwrap_or(Value::Null)
-    }
-}
-
 fn invalid<T>(expected: &str) -> InputValueError<T>
 where
     T: async_graphql::InputType,

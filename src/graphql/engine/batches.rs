@@ -3,63 +3,132 @@
 //! Resolvers ask for keys and wait. [`BatchScheduler::drive`] runs the operation until all of its resolvers wait, and
 //! only then starts the requested reads, so that one read serves all of them. No timer and no number of turns guesses
 //! when a level is complete.
+//!
+//! Resolvers that find their rows loaded never wait. So that they block neither the runtime nor the time limit, a turn
+//! ends after some rows ([`BatchScheduler::deliver`]), and the operation ends when its budget is used up.
 
+use super::cost::budget::{Budget, Overrun};
 use crate::error::{Error, Result};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::task::AtomicWaker;
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::hash::Hash;
 use std::mem::take;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Polls of an operation before the runtime gets its turn. The runtime must get one: tokio's resources stop making
 /// progress when a task's budget for one turn is used up, and the operation would be polled forever.
 const TURNS: usize = 32;
 
+/// Rows that resolvers may take up in one turn of the runtime. With the fields of each, they take less than a millisecond.
+const ROWS_PER_TURN: u64 = 32;
+
 /// The result of a read: nothing, a value, or an error shared by all who asked.
 pub type Found<V> = Result<Option<V>, Arc<Error>>;
 
-/// The reads that an operation has requested and not started.
+/// The reads that an operation has requested and not started, and what it may use.
 #[derive(Default)]
 pub struct BatchScheduler {
     due: Mutex<Vec<BoxFuture<'static, ()>>>,
+    budget: OnceLock<Arc<Budget>>,
+    /// Rows delivered in this turn.
+    delivered: AtomicU64,
 }
 
 impl BatchScheduler {
-    /// Runs `operation` and the reads that its resolvers request.
-    pub async fn drive<T>(&self, operation: impl Future<Output = T>) -> T {
+    /// Sets what the operation may use; without this call, there is no limit.
+    pub fn limit(&self, budget: Arc<Budget>) {
+        // A scheduler drives one operation.
+        let _ = self.budget.set(budget);
+    }
+
+    /// Counts rows that a resolver is about to turn into objects. Waits for the next turn if this one had enough, and
+    /// for ever if the budget is used up: [`drive`](BatchScheduler::drive) then ends the operation.
+    pub async fn deliver(&self, rows: u64) {
+        poll_fn(|cx| {
+            if self.overrun().is_some() {
+                return Poll::Pending;
+            }
+            if self.delivered.load(Ordering::Relaxed) >= ROWS_PER_TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        self.delivered.fetch_add(rows.max(1), Ordering::Relaxed);
+        if let Some(budget) = self.budget.get() {
+            budget.add_rows(rows);
+        }
+        if self.overrun().is_some() {
+            pending::<()>().await;
+        }
+    }
+
+    /// Counts the bytes of a long value. Returns false if the budget is used up.
+    pub fn deliver_bytes(&self, bytes: u64) -> bool {
+        self.budget.get().is_none_or(|budget| budget.add_bytes(bytes))
+    }
+
+    fn overrun(&self) -> Option<Overrun> {
+        self.budget.get()?.overrun()
+    }
+
+    /// Runs `operation` and the reads that its resolvers request, until it is done or its budget is used up.
+    pub async fn drive<T>(&self, operation: impl Future<Output = T>) -> Result<T, Overrun> {
         let flag = Arc::new(WakeFlag { set: AtomicBool::new(true), outside: AtomicWaker::new() });
         let waker = Waker::from(Arc::clone(&flag));
         let mut operation = pin!(operation);
         let mut reads = FuturesUnordered::new();
         poll_fn(move |cx| {
-            flag.outside.register(cx.waker());
+            // While the operation is polled, a woken resolver sets the flag only.
+            flag.outside.take();
+            self.delivered.store(0, Ordering::Relaxed);
             for _ in 0..TURNS {
                 if flag.set.swap(false, Ordering::AcqRel) {
-                    match operation.as_mut().poll(&mut Context::from_waker(&waker)) {
-                        Poll::Ready(value) => return Poll::Ready(value),
-                        // It may have woken itself meanwhile: a join of many futures yields now and then.
-                        Poll::Pending => continue,
+                    let polled = operation.as_mut().poll(&mut Context::from_waker(&waker));
+                    if let Some(overrun) = self.overrun() {
+                        return Poll::Ready(Err(overrun));
                     }
+                    if let Poll::Ready(value) = polled {
+                        return Poll::Ready(Ok(value));
+                    }
+                    let turn_is_over = self.delivered.load(Ordering::Relaxed) >= ROWS_PER_TURN;
+                    if turn_is_over && flag.set.load(Ordering::Acquire) {
+                        break;
+                    }
+                    // It may have woken itself meanwhile: a join of many futures yields now and then.
+                    continue;
                 }
                 let due = take(&mut *open(&self.due));
                 let begun = !due.is_empty();
                 reads.extend(due);
                 while let Poll::Ready(Some(())) = reads.poll_next_unpin(cx) {}
-                if !begun && !flag.set.load(Ordering::Acquire) {
-                    return Poll::Pending;
+                if !begun {
+                    flag.outside.register(cx.waker());
+                    if !flag.set.load(Ordering::Acquire) {
+                        return Poll::Pending;
+                    }
                 }
             }
-            cx.waker().wake_by_ref();
-            Poll::Pending
+            flag.outside.register(cx.waker());
+            end_turn(cx)
         })
         .await
     }
+}
+
+/// Ends a turn: the runtime continues with other tasks and with its sockets and timers, and then with this one.
+fn end_turn<T>(cx: &mut Context<'_>) -> Poll<T> {
+    // tokio wakes the task after all others had their turn, even if this future is gone by then.
+    let mut turn = pin!(tokio::task::yield_now());
+    let _ = turn.as_mut().poll(cx);
+    Poll::Pending
 }
 
 /// A waker that records that a resolver can continue.
@@ -187,7 +256,7 @@ mod tests {
                         receiver.recv().await.unwrap();
                     }
                 };
-                BatchScheduler::default().drive(operation).await;
+                BatchScheduler::default().drive(operation).await.unwrap();
             });
             done.send(()).unwrap();
         });

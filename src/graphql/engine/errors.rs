@@ -22,6 +22,8 @@ pub mod code {
     pub const PERSISTED_QUERY_MISMATCH: &str = "PERSISTED_QUERY_MISMATCH";
     /// Only trusted documents run for the caller, and this is none.
     pub const DOCUMENT_NOT_TRUSTED: &str = "DOCUMENT_NOT_TRUSTED";
+    /// The operation costs more than it may.
+    pub const COST_LIMIT_EXCEEDED: &str = "COST_LIMIT_EXCEEDED";
     /// The caller sends too many requests.
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
     /// The caller read a subscription too slowly and missed changes.
@@ -56,23 +58,35 @@ pub struct RequestError {
     pub message: String,
     /// The position in the document, if there is one.
     pub position: Option<Pos>,
+    /// Figures for `extensions`, by name.
+    pub figures: Vec<(&'static str, u64)>,
 }
 
 impl RequestError {
     /// Creates an error about the request as a whole.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        RequestError { code, message: shorten(message.into()), position: None }
+        RequestError { code, message: shorten(message.into()), position: None, figures: Vec::new() }
     }
 
     /// Adds a position in the document.
     pub fn at(self, position: Option<Pos>) -> Self {
         RequestError { position, ..self }
     }
+
+    /// Adds a figure for `extensions`.
+    pub fn with(mut self, name: &'static str, figure: u64) -> Self {
+        self.figures.push((name, figure));
+        self
+    }
 }
 
 impl From<RequestError> for ServerError {
     fn from(error: RequestError) -> Self {
-        with_code(ServerError::new(error.message, error.position), error.code)
+        let mut presented = with_code(ServerError::new(error.message, error.position), error.code);
+        for (name, figure) in error.figures {
+            presented.extensions.get_or_insert_default().set(name, figure);
+        }
+        presented
     }
 }
 

@@ -11,18 +11,27 @@ use async_graphql::{
     ObjectType, Request, Response, SDLExportOptions, Schema, SubscriptionType, parser::types::OperationType,
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
-use serde_json::{Map, Value as Json};
 
 use super::{
+    accept::Checks,
+    admission::{Admission, Permit},
     batches::BatchScheduler,
-    documents::{Documents, Limits, Prepared},
+    cost::{
+        budget::{Budget, Overrun},
+        directives::{CostRules, annotate},
+    },
+    documents::{Limits, Prepared},
     errors::{RequestError, code, internal, present_all},
     mutations::Mutations,
+    stopped::{busy, over_budget, timed_out},
 };
 use crate::changes::{Change, Interest};
 use crate::detached::Detached;
 
-pub use super::reply::{Outcome, Reply};
+pub use super::{
+    accept::{Accepted, Operation, Terms},
+    reply::{Outcome, Reply},
+};
 
 /// Adds the data that resolvers look up to a request, such as the caller and fresh loaders; called once per operation.
 pub type Attach = Box<dyn Fn(Request) -> Request + Send + Sync>;
@@ -40,36 +49,14 @@ pub enum SubscriptionTrigger {
 
 /// The schema, with the checks and limits in front of it.
 pub struct Engine {
-    documents: Documents,
+    checks: Checks,
+    admission: Admission,
     run: Run,
     stream: Stream,
     sdl: String,
     time_limit: Duration,
     mutations: Mutations,
     errors_limit: usize,
-}
-
-/// A request of a client.
-#[derive(Debug, Default)]
-pub struct Operation {
-    /// The document.
-    pub query: String,
-    /// The name of the operation to run; required if the document has several.
-    pub operation_name: Option<String>,
-    /// The values of the operation's variables.
-    pub variables: Map<String, Json>,
-}
-
-/// An operation that may run: a query or mutation once, a subscription for each event.
-pub struct Accepted(Prepared);
-
-/// The permissions of a request, which depend on its transport and caller.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    /// Allows mutations; false for GET, which crawlers and prefetching browsers send at will.
-    pub mutations: bool,
-    /// Allows `__schema`, `__type` and `_service`.
-    pub introspection: bool,
 }
 
 impl Engine {
@@ -82,16 +69,17 @@ impl Engine {
         M: ObjectType + 'static,
         S: SubscriptionType + 'static,
     {
-        let sdl = sdl(&schema);
-        let documents = Documents::new(&sdl, limits)?;
+        let sdl = sdl(&schema, &limits.costs.rules)?;
+        let checks = Checks::new(&sdl, limits)?;
         let streamed = schema.clone();
         let run: Run = Box::new(move |request| {
             let schema = schema.clone();
             async move { schema.execute(request).await }.boxed()
         });
         let stream: Stream = Box::new(move |request| streamed.execute_stream(request));
+        let admission = Admission::new(limits.costs.running);
         let mutations = Mutations::new(time_limit, Arc::default());
-        Ok(Engine { documents, run, stream, sdl, time_limit, mutations, errors_limit: limits.errors })
+        Ok(Engine { checks, admission, run, stream, sdl, time_limit, mutations, errors_limit: limits.errors })
     }
 
     /// Publishes another schema than the one that is executed, which has roots that clients do not use.
@@ -109,49 +97,51 @@ impl Engine {
         Engine { mutations: Mutations::new(time_limit, Arc::clone(detached)), ..self }
     }
 
-    /// Runs one query or mutation. Always returns a reply: a panic or a time-out is an error in it.
-    pub async fn execute(&self, operation: Operation, terms: Terms, attach: &Attach, request_id: &str) -> Reply {
-        let accepted = match self.accept(operation, terms) {
-            Ok(accepted) => accepted,
-            Err(reply) => return *reply,
-        };
+    /// Checks a document against the schema and the limits on documents.
+    pub fn check(&self, text: &str) -> Result<(), Vec<RequestError>> {
+        self.checks.validate(text)
+    }
+
+    /// Checks an operation; returns it if it may run, or the reply with its errors.
+    pub fn accept(&self, operation: Operation, terms: Terms) -> Result<Accepted, Box<Reply>> {
+        self.checks.accept(operation, terms)
+    }
+
+    /// Checks the operations of a batch. If they cost too much together, none of them may run.
+    pub fn accept_batch(
+        &self,
+        operations: impl IntoIterator<Item = Result<Operation, Box<Reply>>>,
+        terms: Terms,
+    ) -> Vec<Result<Accepted, Box<Reply>>> {
+        self.checks.accept_batch(operations, terms)
+    }
+
+    /// Runs an accepted query or mutation; refuses a subscription. Always returns a reply: a panic or a time-out is an
+    /// error in it.
+    pub async fn execute(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
         if accepted.is_subscription() {
             let message = "Subscriptions run over a WebSocket (graphql-transport-ws) or with `Accept: text/event-stream` or \
                  `multipart/mixed;subscriptionSpec=1.0`.";
             return accepted.with_name(Reply::rejected(vec![RequestError::new(code::BAD_REQUEST, message)]));
         }
-        self.run(&accepted, attach, request_id).await
-    }
-
-    /// Checks a document against the schema and the limits on documents.
-    pub fn check(&self, text: &str) -> Result<(), Vec<RequestError>> {
-        self.documents.validate(text)
-    }
-
-    /// Checks an operation; returns it if it may run, or the reply with its errors.
-    pub fn accept(&self, operation: Operation, terms: Terms) -> Result<Accepted, Box<Reply>> {
-        let Operation { query, operation_name, variables } = operation;
-        let prepared = self.documents.prepare(&query, operation_name.as_deref(), variables);
-        let accepted = Accepted(prepared.map_err(|errors| Box::new(Reply::rejected(errors)))?);
-        match refusal(&accepted.0, terms) {
-            Some((outcome, error)) => {
-                let reply = Reply { outcome, ..Reply::rejected(vec![error]) };
-                Err(Box::new(accepted.with_name(reply)))
-            }
-            None => Ok(accepted),
-        }
+        self.run(accepted, attach, request_id).await
     }
 
     /// Runs an accepted query or mutation.
     pub async fn run(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
-        let request = attach(accepted.0.request());
-        let scheduler = scheduler(&request);
-        let running = drive(scheduler, (self.run)(request));
-        let ran = match accepted.0.operation_type() {
-            OperationType::Mutation => self.run_guarded(&accepted.0, self.mutations.run(running), request_id).await,
-            _ => self.run_guarded(&accepted.0, running, request_id).await,
+        let request = attach(accepted.prepared.request());
+        let running = drive(scheduler(&request, &accepted.budget), (self.run)(request));
+        let ran = match accepted.prepared.operation_type() {
+            OperationType::Mutation => self.run_guarded(accepted, self.mutations.run(running), request_id).await,
+            _ if accepted.prepared.asks_introspection() => {
+                self.run_guarded(accepted, on_own_thread(running), request_id).await
+            }
+            _ => self.run_guarded(accepted, running, request_id).await,
         };
-        let reply = ran.map(|response| self.reply(&accepted.0, response, request_id)).unwrap_or_else(|failed| *failed);
+        let reply = match ran {
+            Ok((response, permit)) => self.reply(accepted, response, permit, request_id),
+            Err(failed) => *failed,
+        };
         accepted.with_name(reply)
     }
 
@@ -182,41 +172,52 @@ impl Engine {
         attach: &Attach,
         request_id: &str,
     ) -> Option<Reply> {
-        let request = attach(accepted.0.request()).data(trigger);
-        let scheduler = scheduler(&request);
+        let request = attach(accepted.prepared.request()).data(trigger);
+        // Each event may use as much as a query.
+        let scheduler = scheduler(&request, &Arc::new(self.checks.budget(accepted.limit())));
         let mut events = (self.stream)(request);
         let first = async move { events.next().await };
-        let reply = match self.run_guarded(&accepted.0, drive(scheduler, first), request_id).await {
-            Ok(response) => self.reply(&accepted.0, response?, request_id),
+        let reply = match self.run_guarded(accepted, drive(scheduler, first), request_id).await {
+            Ok((response, permit)) => self.reply(accepted, response?, permit, request_id),
             Err(failed) => *failed,
         };
         Some(accepted.with_name(reply))
     }
 
-    /// Runs a future within the time limit, and turns a panic into a reply.
+    /// Waits until the operation may start, and runs it within the time limit and its budget. Turns a panic into a reply.
     async fn run_guarded<T>(
         &self,
-        prepared: &Prepared,
-        running: impl Future<Output = T>,
+        accepted: &Accepted,
+        running: impl Future<Output = Result<T, Overrun>>,
         request_id: &str,
-    ) -> Result<T, Box<Reply>> {
+    ) -> Result<(T, Option<Permit>), Box<Reply>> {
+        let (operation, time_limit) = (accepted.prepared.operation_type(), self.time_limit(&accepted.prepared));
+        let Ok(permit) = self.admission.enter(accepted.cost(), time_limit).await else {
+            return Err(Box::new(Reply::failed(Outcome::Busy, busy().into())));
+        };
         let running = AssertUnwindSafe(running).catch_unwind();
-        let failed = match tokio::time::timeout(self.time_limit(prepared), running).await {
-            Ok(Ok(answer)) => return Ok(answer),
+        let failed = match tokio::time::timeout(time_limit, running).await {
+            Ok(Ok(Ok(answer))) => return Ok((answer, permit)),
+            Ok(Ok(Err(overrun))) => {
+                let cost = self.checks.report(accepted);
+                Reply { cost, ..Reply::failed(Outcome::OverBudget, over_budget(overrun, operation).into()) }
+            }
             Ok(Err(panic)) => {
                 tracing::error!(request_id, cause = panic_message(&*panic), "resolver panicked");
                 Reply::failed(Outcome::Crashed, internal(request_id))
             }
-            Err(_) => Reply::failed(Outcome::TimedOut, self.timeout(prepared).into()),
+            Err(_) => Reply::failed(Outcome::TimedOut, timed_out(time_limit, operation).into()),
         };
         Err(Box::new(failed))
     }
 
-    fn reply(&self, prepared: &Prepared, mut response: Response, request_id: &str) -> Reply {
-        let data = prepared.answer(&mut response);
+    fn reply(&self, accepted: &Accepted, mut response: Response, permit: Option<Permit>, request_id: &str) -> Reply {
+        let data = accepted.prepared.answer(&mut response);
         present_all(&mut response.errors, self.errors_limit, request_id);
         let Response { errors, extensions, .. } = response;
-        Reply { outcome: Outcome::Executed, operation_name: None, data: Some(data), errors, extensions }
+        let cost = self.checks.report(accepted);
+        let outcome = Outcome::Executed;
+        Reply { outcome, operation_name: None, data: Some(data), errors, extensions, cost, _permit: permit }
     }
 
     fn time_limit(&self, prepared: &Prepared) -> Duration {
@@ -225,55 +226,34 @@ impl Engine {
             _ => self.time_limit,
         }
     }
-
-    fn timeout(&self, prepared: &Prepared) -> RequestError {
-        let advice = match prepared.operation_type() {
-            OperationType::Mutation => {
-                "It may have taken effect: send it again with the same idempotency key to get its result."
-            }
-            _ => "Request less at once, or try again.",
-        };
-        let seconds = self.time_limit(prepared).as_secs();
-        RequestError::new(code::TIMEOUT, format!("The operation took longer than {seconds} s. {advice}"))
-    }
 }
 
-impl Accepted {
-    /// Returns true for a subscription, which runs until it is ended.
-    pub fn is_subscription(&self) -> bool {
-        self.0.operation_type() == OperationType::Subscription
-    }
-
-    fn with_name(&self, reply: Reply) -> Reply {
-        Reply { operation_name: self.0.operation_name().map(str::to_owned), ..reply }
-    }
-}
-
-fn scheduler(request: &Request) -> Option<Arc<BatchScheduler>> {
-    request.data.get(&TypeId::of::<Arc<BatchScheduler>>())?.downcast_ref().cloned()
+/// Returns the scheduler of a request, if it has one, limited by `budget`.
+fn scheduler(request: &Request, budget: &Arc<Budget>) -> Option<Arc<BatchScheduler>> {
+    let scheduler = request.data.get(&TypeId::of::<Arc<BatchScheduler>>())?.downcast_ref::<Arc<BatchScheduler>>()?;
+    scheduler.limit(Arc::clone(budget));
+    Some(Arc::clone(scheduler))
 }
 
 /// Runs an operation with the reads that its resolvers request, if it has a scheduler.
-async fn drive<T>(scheduler: Option<Arc<BatchScheduler>>, operation: impl Future<Output = T>) -> T {
+async fn drive<T>(scheduler: Option<Arc<BatchScheduler>>, operation: impl Future<Output = T>) -> Result<T, Overrun> {
     match scheduler {
         Some(scheduler) => scheduler.drive(operation).await,
-        None => operation.await,
+        None => Ok(operation.await),
     }
 }
 
-fn refusal(prepared: &Prepared, terms: Terms) -> Option<(Outcome, RequestError)> {
-    match prepared.operation_type() {
-        OperationType::Mutation if !terms.mutations => {
-            let error = RequestError::new(code::BAD_REQUEST, "Mutations are accepted by POST only.");
-            return Some((Outcome::MutationRefused, error));
-        }
-        _ => {}
+/// Runs an operation on a thread of its own, for the introspection system: it resolves everything in one turn.
+async fn on_own_thread<T: Send + 'static>(operation: impl Future<Output = T> + Send + 'static) -> T {
+    let runtime = tokio::runtime::Handle::current();
+    match tokio::task::spawn_blocking(move || runtime.block_on(operation)).await {
+        Ok(answer) => answer,
+        // A panic goes on here. Only the end of the runtime cancels the task, and this one with it.
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => std::future::pending().await,
+        },
     }
-    let refused = prepared.asks_introspection() && !terms.introspection;
-    refused.then(|| {
-        let message = "Introspection is not open to this caller: sign in, or use the published schema.";
-        (Outcome::Rejected, RequestError::new(code::FORBIDDEN, message))
-    })
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -283,12 +263,12 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     }
 }
 
-/// Prints a schema in its definition language.
-pub fn sdl<Q, M, S>(schema: &Schema<Q, M, S>) -> String
+/// Prints a schema in its definition language, with the costs that follow from `rules`.
+pub fn sdl<Q, M, S>(schema: &Schema<Q, M, S>, rules: &CostRules) -> anyhow::Result<String>
 where
     Q: ObjectType + 'static,
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    schema.sdl_with_options(SDLExportOptions::new().include_specified_by())
+    annotate(&schema.sdl_with_options(SDLExportOptions::new().include_specified_by()), rules)
 }

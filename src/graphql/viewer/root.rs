@@ -6,7 +6,7 @@ use crate::auth::Role;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::accounts::list::{AccountFilter, AccountOrder};
 use crate::graphql::accounts::user::User;
-use crate::graphql::common::{Connection, ContextExt, all_children, child_page, page_args, to_one};
+use crate::graphql::common::{Connection, ContextExt, SharedList, all_children, child_page, page_args, to_one};
 use crate::graphql::node::{self, Node};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::subscriptions::{Holder, trial_available};
@@ -111,7 +111,7 @@ impl ViewerQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Global ids, at most 100.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Node>>> {
+    ) -> Result<SharedList<Option<Node>>> {
         node::find_all(ctx, &ids).await
     }
 }

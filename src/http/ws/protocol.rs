@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -119,18 +118,13 @@ pub(super) fn complete(id: &str) -> String {
 }
 
 /// Creates the message for a reply. The errors of an operation that was not executed end it.
-pub(super) fn reply(id: &str, reply: &Reply, executed: bool) -> Result<String, serde_json::Error> {
-    match executed {
-        true => serde_json::to_string(&Message { r#type: "next", id, payload: reply }),
-        false => serde_json::to_string(&Message { r#type: "error", id, payload: reply.errors() }),
-    }
-}
-
-#[derive(Serialize)]
-struct Message<'a, T: ?Sized> {
-    r#type: &'static str,
-    id: &'a str,
-    payload: &'a T,
+pub(super) fn reply(id: &str, reply: &Reply, executed: bool, max_bytes: u64) -> Result<String, serde_json::Error> {
+    let id = serde_json::to_string(id)?;
+    let (kind, payload) = match executed {
+        true => ("next", String::from_utf8(reply.encode(max_bytes).0).unwrap_or_default()),
+        false => ("error", serde_json::to_string(reply.errors())?),
+    };
+    Ok(format!(r#"{{"type":"{kind}","id":{id},"payload":{payload}}}"#))
 }
 
 #[cfg(test)]

@@ -248,7 +248,7 @@ impl Session {
     }
 
     async fn reply(&mut self, id: &str, reply: &Reply, executed: bool) -> Result<(), End> {
-        match protocol::reply(id, reply, executed) {
+        match protocol::reply(id, reply, executed, self.http.settings.reply_bytes) {
             Ok(text) => self.send_text(text).await,
             Err(error) => {
                 tracing::error!(request_id = id_text(&self.request_id), cause = %error, "the reply cannot be written");

@@ -72,6 +72,8 @@ impl TestApp {
 
     /// Like the function above, with a clock that others share.
     pub(crate) async fn at(clock: Arc<Clock>, settings: &[(&str, &str)]) -> Self {
+        // Most tests compare whole replies. What they cost has tests of its own.
+        let settings = [&[("TOLLGATE_REPORT_COST", "false")], settings].concat();
         let env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(None, env).unwrap();
         let app = Arc::new(App::new(config, clock).await.unwrap());
@@ -244,7 +246,7 @@ impl Client<'_> {
         let viewer = accounts::sign_in(app, self.credential.as_deref()).await.unwrap();
         let attach = graphql::attach(Arc::clone(app), viewer);
         let operation = Operation { query: query.to_owned(), ..Operation::default() };
-        let accepted = engine.accept(operation, Terms { mutations: true, introspection: false });
+        let accepted = engine.accept(operation, Terms { mutations: true, introspection: false, cost: u64::MAX });
         let accepted = accepted.unwrap_or_else(|refused| panic!("{query}: {refused:?}"));
         let reply = match engine.open(&accepted, &attach, "test").await {
             Ok(_) => engine.tell(&accepted, change, &attach, "test").await,

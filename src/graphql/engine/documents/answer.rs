@@ -2,49 +2,92 @@
 //! their resolvers finish and omits failed ones. Here, fields are put in the order of the document, a failed field
 //! becomes null, and null in a non-null position propagates upwards.
 
-use std::sync::Arc;
+use std::{
+    cell::Cell,
+    collections::HashSet,
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use apollo_compiler::ast::Type;
 use async_graphql::{PathSegment, ServerError, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::plan::{Children, Field, Plan, TYPE_KEY};
+use crate::graphql::engine::cost::whole;
 
 /// The `data` of a reply; serialises in the order of the document.
 #[derive(Debug)]
 pub struct Answer {
     plan: Arc<Plan>,
     value: Value,
+    /// The cost of the data, in thousandths of an object; known once it is serialised.
+    cost: AtomicU64,
 }
 
 impl Answer {
     /// Completes the data that async-graphql returned, given the errors beside it.
     pub(super) fn new(plan: Arc<Plan>, mut value: Value, errors: &[ServerError]) -> Self {
         if !errors.is_empty() {
-            let mut completion = Completion { errors, path: Vec::new() };
+            let mut completion = Completion { failed: failed(errors), path: String::new() };
             if completion.object(&mut value, &plan.root).is_err() {
                 value = Value::Null;
             }
         }
-        Answer { plan, value }
+        Answer { plan, value, cost: AtomicU64::new(0) }
+    }
+
+    /// Returns the cost of the data, in objects, after it was serialised.
+    pub(in crate::graphql::engine) fn cost(&self) -> u64 {
+        whole(self.cost.load(Ordering::Relaxed))
     }
 }
 
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Ordered { value: &self.value, children: Some(&self.plan.root) }.serialize(serializer)
+        let cost = Cell::new(0);
+        let root = Ordered { value: &self.value, children: Some(&self.plan.root), item: 0, cost: &cost };
+        let serialized = root.serialize(serializer)?;
+        self.cost.store(cost.get(), Ordering::Relaxed);
+        Ok(serialized)
     }
 }
 
 /// Null in a non-null position.
 struct Propagate;
 
-struct Completion<'a> {
-    errors: &'a [ServerError],
-    path: Vec<PathSegment>,
+struct Completion {
+    /// The paths below which a field failed.
+    failed: HashSet<String>,
+    /// The path of the value.
+    path: String,
 }
 
-impl Completion<'_> {
+/// Returns the paths below which a field failed. There can be as many errors as objects, so none is searched for.
+fn failed(errors: &[ServerError]) -> HashSet<String> {
+    let mut failed = HashSet::new();
+    for error in errors {
+        let mut path = String::new();
+        for segment in &error.path {
+            failed.insert(path.clone());
+            extend(&mut path, segment);
+        }
+    }
+    failed
+}
+
+fn extend(path: &mut String, segment: &PathSegment) {
+    // No name contains a slash.
+    let _ = match segment {
+        PathSegment::Field(name) => write!(path, "/{name}"),
+        PathSegment::Index(index) => write!(path, "/{index}"),
+    };
+}
+
+impl Completion {
     fn value(&mut self, value: &mut Value, ty: &Type, children: Option<&Children>) -> Result<(), Propagate> {
         let completed = match (ty, &mut *value) {
             (Type::List(item) | Type::NonNullList(item), Value::List(items)) => {
@@ -84,14 +127,15 @@ impl Completion<'_> {
         segment: PathSegment,
         complete: impl FnOnce(&mut Self) -> Result<(), Propagate>,
     ) -> Result<(), Propagate> {
-        self.path.push(segment);
+        let length = self.path.len();
+        extend(&mut self.path, &segment);
         let completed = complete(self);
-        self.path.pop();
+        self.path.truncate(length);
         completed
     }
 
     fn failed_below(&self) -> bool {
-        self.errors.iter().any(|error| error.path.len() > self.path.len() && error.path.starts_with(&self.path))
+        self.failed.contains(&self.path)
     }
 }
 
@@ -106,29 +150,46 @@ fn fields_of<'a>(children: &'a Children, type_name: Option<&Value>) -> Option<&'
 struct Ordered<'a> {
     value: &'a Value,
     children: Option<&'a Children>,
+    /// The cost of each value.
+    item: u64,
+    /// The cost so far.
+    cost: &'a Cell<u64>,
+}
+
+impl Ordered<'_> {
+    fn count(&self, cost: u64) {
+        self.cost.set(self.cost.get().saturating_add(cost));
+    }
 }
 
 impl Serialize for Ordered<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(children) = self.children else { return self.value.serialize(serializer) };
+        let Some(children) = self.children else {
+            let values = if let Value::List(items) = self.value { items.len() } else { 1 };
+            self.count(self.item.saturating_mul(u64::try_from(values).unwrap_or(u64::MAX)));
+            return self.value.serialize(serializer);
+        };
         match self.value {
             Value::List(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
                 for value in items {
-                    list.serialize_element(&Ordered { value, children: self.children })?;
+                    list.serialize_element(&Ordered { value, ..*self })?;
                 }
                 list.end()
             }
             Value::Object(object) => {
+                self.count(self.item);
                 let fields = fields_of(children, object.get(TYPE_KEY)).unwrap_or_default();
                 let mut map = serializer.serialize_map(Some(fields.len()))?;
                 for (at, field) in fields.iter().enumerate() {
+                    self.count(field.cost.call);
                     // The field is mostly at the position it has in the document, which saves the look-up.
                     let value = match object.get_index(at) {
                         Some((key, value)) if *key == field.key => value,
                         _ => object.get(&field.key).unwrap_or(&Value::Null),
                     };
-                    map.serialize_entry(field.key.as_str(), &Ordered { value, children: field.children.as_ref() })?;
+                    let (children, item) = (field.children.as_ref(), field.cost.item);
+                    map.serialize_entry(field.key.as_str(), &Ordered { value, children, item, cost: self.cost })?;
                 }
                 map.end()
             }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
-    ast::Type,
+    ast::FieldDefinition,
     executable::{Field as SourceField, Operation, Selection, SelectionSet},
     parser::SourceSpan,
     schema::{ExtendedType, Implementers},
@@ -12,7 +12,10 @@ use apollo_compiler::{
 use async_graphql::Pos;
 
 use super::{limits::over_limit, position::position};
-use crate::graphql::engine::errors::{RequestError, code};
+use crate::graphql::engine::{
+    cost::weights::Weights,
+    errors::{RequestError, code},
+};
 
 /// Merging steps allowed per selection of the limit: enough for a document that selects different fields of many types,
 /// and milliseconds at most for one designed to be slow.
@@ -25,6 +28,7 @@ pub(super) struct Source<'a> {
     pub(super) document: &'a ExecutableDocument,
     /// The values of the variables in `@skip` and `@include`.
     pub(super) conditions: &'a HashMap<&'a str, bool>,
+    pub(super) weights: &'a Weights,
     pub(super) selections_limit: usize,
 }
 
@@ -217,8 +221,8 @@ impl Source<'_> {
         }
     }
 
-    pub(super) fn field_type(&self, parent: &Name, field: &Name) -> Option<&Type> {
-        self.schema.type_field(parent, field).ok().map(|definition| &definition.ty)
+    pub(super) fn field_definition(&self, parent: &Name, field: &Name) -> Option<&FieldDefinition> {
+        self.schema.type_field(parent, field).ok().map(|definition| &***definition)
     }
 
     fn included(&self, selection: &Selection) -> Result<bool, RequestError> {

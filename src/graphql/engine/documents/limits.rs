@@ -5,7 +5,10 @@ use std::collections::HashMap;
 
 use apollo_compiler::ast::{Definition, Document, Field, FragmentDefinition, Selection};
 
-use crate::graphql::engine::errors::{RequestError, code};
+use crate::graphql::engine::{
+    cost::CostSettings,
+    errors::{RequestError, code},
+};
 
 /// The limits on an accepted document, all inclusive.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Limits {
     pub cached_text_bytes: usize,
     /// Bytes of all cached texts; their parsed form takes about thirty times as much.
     pub cache_bytes: u64,
+    /// The costs of operations.
+    pub costs: CostSettings,
 }
 
 impl Default for Limits {
@@ -42,6 +47,7 @@ impl Default for Limits {
             errors: 20,
             cached_text_bytes: 32 * 1024,
             cache_bytes: 1024 * 1024,
+            costs: CostSettings::default(),
         }
     }
 }

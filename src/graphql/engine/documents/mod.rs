@@ -3,12 +3,14 @@
 //! cached, so that a repeated query costs one look-up.
 //!
 //! The steps have one file each: count (`limits`), parse and validate (here), coerce variables (`variables`), merge
-//! under the conditions (`collect` and `normalise` into a `plan`), insert the variables (`bind`) and shape the data
+//! under the conditions (`collect` and `normalise` into a `plan`), add up the cost (`estimate`), insert the variables (`bind`) and shape the data
 //! (`answer`).
 
 mod answer;
 mod bind;
 mod collect;
+mod diagnose;
+mod estimate;
 mod limits;
 #[cfg(test)]
 mod limits_tests;
@@ -29,20 +31,25 @@ use std::{
 
 use anyhow::Context as _;
 use apollo_compiler::{
-    ExecutableDocument, Name, Node, Schema,
-    diagnostic::{Diagnostic, ToCliReport as _},
-    executable::Operation,
-    parser::Parser,
-    schema::Implementers,
-    validation::{DiagnosticData, DiagnosticList, Valid},
+    ExecutableDocument, Name, Node, Schema, executable::Operation, parser::Parser, schema::Implementers,
+    validation::Valid,
 };
-use async_graphql::{Pos, Request, Response, parser::types::OperationType};
+use async_graphql::{Request, Response, parser::types::OperationType};
 use quick_cache::{Weighter, sync::Cache};
 use serde_json::{Map, Value as Json};
 
 pub use self::{answer::Answer, limits::Limits};
-use self::{bind::Variables, plan::Plan, position::position};
-use crate::graphql::engine::errors::{RequestError, code};
+use self::{
+    bind::Variables,
+    diagnose::diagnosed,
+    estimate::{Estimate, costliest},
+    plan::Plan,
+    position::position,
+};
+use crate::graphql::engine::{
+    cost::{weights::Weights, whole},
+    errors::{RequestError, code},
+};
 
 /// Plans kept per operation: one for each combination of its conditions that clients send.
 const PLANS_PER_OPERATION: usize = 16;
@@ -51,6 +58,7 @@ const PLANS_PER_OPERATION: usize = 16;
 pub struct Documents {
     schema: Valid<Schema>,
     implementers: apollo_compiler::collections::HashMap<Name, Implementers>,
+    weights: Weights,
     limits: Limits,
     cache: Cache<Box<str>, Arc<Document>, ByLength>,
 }
@@ -69,7 +77,13 @@ struct PreparedOperation {
     /// The variables in `@skip` and `@include`.
     conditions: Vec<Name>,
     /// The plans so far, by the values of the conditions.
-    plans: RwLock<Vec<(Conditions, Arc<Plan>)>>,
+    plans: RwLock<Vec<(Conditions, Arc<Costed>)>>,
+}
+
+/// A plan and its cost.
+struct Costed {
+    plan: Arc<Plan>,
+    estimate: Estimate,
 }
 
 #[derive(Clone)]
@@ -85,6 +99,7 @@ impl Weighter<Box<str>, Arc<Document>> for ByLength {
 pub struct Prepared {
     plan: Arc<Plan>,
     variables: Variables,
+    cost: u64,
 }
 
 impl Prepared {
@@ -101,6 +116,16 @@ impl Prepared {
     /// Returns true if the schema is selected.
     pub fn asks_introspection(&self) -> bool {
         self.plan.introspection
+    }
+
+    /// Returns the most that the operation can cost, in objects.
+    pub fn cost(&self) -> u64 {
+        self.cost
+    }
+
+    /// Returns the path to the selection that costs the most.
+    pub fn costliest(&self) -> String {
+        costliest(&self.plan.root, &self.variables)
     }
 
     /// Returns the request for async-graphql. Its text and variables are empty, because the parsed document holds
@@ -125,8 +150,9 @@ impl Documents {
         let schema =
             schema.validate().map_err(|error| anyhow::anyhow!("{error}")).context("the schema is not valid")?;
         let implementers = schema.implementers_map();
+        let weights = Weights::new(&schema);
         let cache = Cache::with_weighter(1_000, limits.cache_bytes, ByLength);
-        Ok(Documents { schema, implementers, limits: limits.clone(), cache })
+        Ok(Documents { schema, implementers, weights, limits: limits.clone(), cache })
     }
 
     /// Returns the requested operation after all checks, or its errors.
@@ -139,8 +165,9 @@ impl Documents {
         let prepared = self.document(text).and_then(|document| {
             let operation = document.operation(operation_name)?;
             let variables = variables::coerce(&self.schema, &document.source, &operation.source, variables)?;
-            let plan = self.plan(&document, operation, &variables)?;
-            Ok(Prepared { plan, variables })
+            let costed = self.plan(&document, operation, &variables)?;
+            let cost = whole(costed.estimate.evaluate(&variables));
+            Ok(Prepared { plan: Arc::clone(&costed.plan), variables, cost })
         });
         prepared.map_err(|mut errors| {
             errors.truncate(self.limits.errors);
@@ -174,11 +201,11 @@ impl Documents {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let ast = (Parser::new().recursion_limit(self.limits.recursion))
             .parse_ast(text, "document.graphql")
-            .map_err(|error| self.diagnosed(code::PARSE, &error.errors))?;
+            .map_err(|error| diagnosed(code::PARSE, &error.errors, self.limits.errors))?;
         self.limits.check(&ast)?;
         let source = ast
             .to_executable_validate(&self.schema)
-            .map_err(|error| self.diagnosed(code::VALIDATION, &error.errors))?;
+            .map_err(|error| diagnosed(code::VALIDATION, &error.errors, self.limits.errors))?;
         one_of::check(&self.schema, &source)?;
         let mut operations = HashMap::new();
         for operation in source.operations.iter() {
@@ -204,7 +231,7 @@ impl Documents {
         document: &Document,
         operation: &PreparedOperation,
         variables: &Variables,
-    ) -> Result<Arc<Plan>, Vec<RequestError>> {
+    ) -> Result<Arc<Costed>, Vec<RequestError>> {
         let values: Conditions = (operation.conditions.iter())
             .map(|name| match variables.get(name.as_str()) {
                 Some(async_graphql::Value::Boolean(value)) => Some(*value),
@@ -212,8 +239,8 @@ impl Documents {
             })
             .collect();
         let kept = operation.plans.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, plan)) = kept.iter().find(|(of, _)| *of == values) {
-            return Ok(Arc::clone(plan));
+        if let Some((_, costed)) = kept.iter().find(|(of, _)| *of == values) {
+            return Ok(Arc::clone(costed));
         }
         drop(kept);
         let named = operation.conditions.iter().map(Name::as_str).zip(&values);
@@ -222,36 +249,18 @@ impl Documents {
             implementers: &self.implementers,
             document: &document.source,
             conditions: &named.filter_map(|(name, value)| Some((name, (*value)?))).collect(),
+            weights: &self.weights,
             selections_limit: self.limits.selections,
         };
-        let plan = Arc::new(normalise::plan(&source, &operation.source).map_err(|error| vec![error])?);
+        let plan = normalise::plan(&source, &operation.source).map_err(|error| vec![error])?;
+        let estimate = Estimate::of(&plan.root);
+        let costed = Arc::new(Costed { plan: Arc::new(plan), estimate });
         let mut kept = operation.plans.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < PLANS_PER_OPERATION {
-            kept.push((values, Arc::clone(&plan)));
+            kept.push((values, Arc::clone(&costed)));
         }
-        Ok(plan)
+        Ok(costed)
     }
-
-    fn diagnosed(&self, code: &'static str, diagnostics: &DiagnosticList) -> Vec<RequestError> {
-        let told = diagnostics.iter().filter(|it| !follows_from_another(it)).take(self.limits.errors);
-        let errors = told.map(|diagnostic| {
-            let at =
-                diagnostic.line_column_range().map(|range| Pos { line: range.start.line, column: range.start.column });
-            RequestError::new(code, diagnostic.error.to_string()).at(at)
-        });
-        errors.collect()
-    }
-}
-
-/// Returns true for a complaint about a missing selection set that is present: all of its contents were wrong and are
-/// reported on their own.
-fn follows_from_another(diagnostic: &Diagnostic<'_, DiagnosticData>) -> bool {
-    let text = diagnostic.error.location().and_then(|span| {
-        let source = diagnostic.sources.get(&span.file_id())?;
-        source.source_text().get(span.offset()..span.end_offset())
-    });
-    text.is_some_and(|text| text.ends_with('}'))
-        && diagnostic.error.to_string().ends_with("must have a subselection set")
 }
 
 impl Document {

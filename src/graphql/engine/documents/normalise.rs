@@ -76,7 +76,8 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
                 let everywhere = classes
                     .iter()
                     .all(|(_, _, groups)| groups.get(group.key).is_some_and(|other| other.same_fields(group)));
-                let declared = group.fields.first().is_some_and(|it| source.field_type(parent, &it.name).is_some());
+                let declared =
+                    group.fields.first().is_some_and(|it| source.field_definition(parent, &it.name).is_some());
                 if everywhere && declared {
                     shared.push(self.field(parent, group)?);
                 }
@@ -118,7 +119,9 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
         let Some(first) = group.fields.first() else {
             return Err(RequestError::new(code::INTERNAL, "a response key without a field"));
         };
-        let ty = source.field_type(parent, &first.name).unwrap_or(&first.definition.ty).clone();
+        let definition = source.field_definition(parent, &first.name).unwrap_or(&first.definition);
+        let ty = definition.ty.clone();
+        let cost = source.weights.of(source.schema, parent, definition);
         let children = if first.selection_set.is_empty() {
             None
         } else {
@@ -136,6 +139,7 @@ impl<'s, 'a: 's> Merger<'s, 'a> {
             pos: source.pos(first.location()),
             arguments: arguments.collect(),
             ty,
+            cost,
             children,
         }))
     }

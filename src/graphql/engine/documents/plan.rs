@@ -10,6 +10,8 @@ use apollo_compiler::{
 };
 use async_graphql::{Name, Pos, Positioned, parser::types::OperationType};
 
+use crate::graphql::engine::cost::weights::FieldCost;
+
 /// The response key of an object's type, where the form of the answer depends on it. It is no valid name in GraphQL, so
 /// no client can have requested it, and it is removed from the reply.
 pub(super) const TYPE_KEY: &str = "#type";
@@ -32,6 +34,7 @@ pub(super) struct Field {
     pub(super) pos: Pos,
     pub(super) arguments: Vec<Argument>,
     pub(super) ty: Type,
+    pub(super) cost: FieldCost,
     /// The selections on the returned object or objects; `None` for scalars and enums.
     pub(super) children: Option<Children>,
 }

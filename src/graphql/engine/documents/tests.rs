@@ -9,7 +9,7 @@ use crate::graphql::engine::{
     test_schema::{self, Calls},
 };
 
-const ALL: Terms = Terms { mutations: true, introspection: true };
+const ALL: Terms = Terms { mutations: true, introspection: true, cost: u64::MAX };
 
 pub(super) fn engine() -> Engine {
     Engine::new(test_schema::schema(), &Limits::default(), Duration::from_millis(200)).unwrap()
@@ -27,7 +27,14 @@ pub(super) async fn run(engine: &Engine, query: &str, vars: Json) -> (Reply, Cal
     let attached = calls.clone();
     let attach: Attach = Box::new(move |request| request.data(attached.clone()));
     let operation = Operation { query: query.to_owned(), operation_name: None, variables: variables(vars) };
-    (engine.execute(operation, ALL, &attach, "r1").await, calls)
+    (execute(engine, operation, ALL, &attach).await, calls)
+}
+
+async fn execute(engine: &Engine, operation: Operation, terms: Terms, attach: &Attach) -> Reply {
+    match engine.accept(operation, terms) {
+        Ok(accepted) => engine.execute(&accepted, attach, "r1").await,
+        Err(reply) => *reply,
+    }
 }
 
 async fn answer(query: &str, vars: Json) -> String {
@@ -204,7 +211,8 @@ async fn terms_and_transports_are_kept() {
     ];
     for (query, mutations, introspection, outcome) in cases {
         let operation = Operation { query: query.to_owned(), ..Operation::default() };
-        let reply = engine.execute(operation, Terms { mutations, introspection }, &attach, "r1").await;
+        let terms = Terms { mutations, introspection, ..ALL };
+        let reply = execute(&engine, operation, terms, &attach).await;
         assert_eq!(reply.outcome, outcome, "{query}");
     }
 }

@@ -1,0 +1,46 @@
+//! The costs of the API's fields where the general rules of [`directives`](super::engine::cost::directives) do not fit.
+
+use crate::app::App;
+use crate::db::DEFAULT_PAGE_SIZE;
+use crate::graphql::engine::cost::CostSettings;
+use crate::graphql::engine::cost::directives::CostRules;
+
+/// The rules. A list without pages gets its usual length here: too low an estimate is caught by the budget while an
+/// operation runs, too high a one refuses documents that would be cheap.
+pub const RULES: CostRules = CostRules {
+    page_size: DEFAULT_PAGE_SIZE,
+    length: 10,
+    lengths: &[
+        ("Account.creditBalances", 5),
+        ("Coupon.promoCodes", 10),
+        ("Payment.disputes", 1),
+        ("PlanVersion.prices", 5),
+        ("PlanVersion.providerPrices", 5),
+        ("PlanVersion.creditAllowances", 5),
+        ("Price.providerPrices", 3),
+        ("Subscription.items", 3),
+        ("Subscription.scheduledChanges", 2),
+        ("AnalyticsSummary.revenue", 100),
+        ("ReconciliationSummary.differences", 100),
+        ("WebhookReplayResult.differences", 100),
+    ],
+    weights: &[
+        // Each counts rows of a whole list.
+        ("*.totalCount", "1"),
+        // Each sums a whole table.
+        ("AnalyticsSummary.revenue", "100"),
+        ("AnalyticsSummary.recurringRevenue", "100"),
+        ("AnalyticsSummary.subscriptionCounts", "100"),
+        // Requests to Stripe.
+        ("Query.previewPlanChange", "100"),
+        // Long values.
+        ("JSON", "1"),
+    ],
+    mutation: "10",
+};
+
+/// Returns the limits and rules of costs that hold for every caller.
+pub fn settings(app: &App) -> CostSettings {
+    let costs = &app.config.costs;
+    CostSettings { rules: RULES, reply_bytes: costs.reply_bytes, running: costs.running, report: costs.report }
+}
