@@ -18,8 +18,10 @@ pub const RULES: CostRules = CostRules {
         ("PlanVersion.providerPrices", 5),
         ("PlanVersion.creditAllowances", 5),
         ("Price.providerPrices", 3),
+        ("Subscription.discounts", 2),
         ("Subscription.items", 3),
         ("Subscription.scheduledChanges", 2),
+        ("SubscriptionVersion.arrChanges", 3),
         ("AnalyticsSummary.revenue", 100),
         ("ReconciliationSummary.differences", 100),
         ("WebhookReplayResult.differences", 100),
@@ -31,6 +33,7 @@ pub const RULES: CostRules = CostRules {
         ("AnalyticsSummary.revenue", "100"),
         ("AnalyticsSummary.recurringRevenue", "100"),
         ("AnalyticsSummary.subscriptionCounts", "100"),
+        ("AnalyticsSummary.unknownRecurringRevenue", "100"),
         // Requests to Stripe.
         ("Query.previewPlanChange", "100"),
         // Long values.
