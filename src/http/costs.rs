@@ -1,4 +1,4 @@
-//! What each caller may spend: the limits of their role, and the rate at which they may send expensive operations.
+//! The cost that each caller may spend: the limits of their role, and the rate at which they may send expensive operations.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What operations may use while they run, and how much of it in a minute.
+//! The budget of operations while they run, and of a caller in a minute.
 
 use crate::cost::{batch, configured, refusal};
 use crate::support::live::{Events, Server, record};

@@ -40,7 +40,7 @@ pub struct Accepted {
     pub(super) prepared: Prepared,
     /// The most that it can cost, in objects.
     cost: u64,
-    /// What it may use while it runs. The operations of a batch share one.
+    /// The budget while it runs. The operations of a batch share one.
     pub(super) budget: Arc<Budget>,
     limit: u64,
     throttle: Option<Throttle>,

@@ -1,4 +1,4 @@
-//! What the operations of a request may use while they run. A list may be longer than the schema assumes, and a text
+//! The budget of the operations of a request while they run. A list may be longer than the schema assumes, and a text
 //! longer than anybody expects, so both are counted as they are loaded.
 
 use std::sync::atomic::{AtomicU64, Ordering};
