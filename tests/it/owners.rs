@@ -55,8 +55,8 @@ async fn signed(test: &TestApp, user: &str, provider: &str) -> String {
 async fn waiting(test: &TestApp, object: &str) -> (String, String) {
     let query = "{ webhookEvents(first: 100, filter: {waiting: true}) { nodes { objectId note waitsFor } } }";
     let data = test.admin().data(query, json!({})).await;
-    let nodes = data["webhookEvents"]["nodes"].as_array().unwrap().iter();
-    let node = nodes.into_iter().find(|node| node["objectId"] == object).unwrap_or_else(|| panic!("{object}: {data}"));
+    let mut nodes = data["webhookEvents"]["nodes"].as_array().unwrap().iter();
+    let node = nodes.find(|node| node["objectId"] == object).unwrap_or_else(|| panic!("{object}: {data}"));
     let text = |field: &str| node[field].as_str().unwrap_or_default().to_owned();
     (text("note"), text("waitsFor"))
 }
