@@ -1,4 +1,4 @@
-//! The cost that each caller may spend: the limits of their role, and the rate at which they may send expensive operations.
+//! The cost that each caller may spend: the limits of their role, and the rate of what they send.
 
 use std::net::IpAddr;
 
