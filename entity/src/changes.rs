@@ -13,6 +13,7 @@ pub struct Model {
     pub subject_id: Uuid,
     pub account_id: Option<Uuid>,
     pub at: DateTimeWithTimeZone,
+    pub position: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -35,6 +35,8 @@ pub struct Model {
     pub waits_for: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub note: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub object_kind: Option<String>,
     #[sea_orm(has_many)]
     pub provider_objects: HasMany<super::provider_objects::Entity>,
     #[sea_orm(has_many)]

@@ -39,6 +39,7 @@ pub mod security_events;
 pub mod subscription_arr_changes;
 pub mod subscription_discounts;
 pub mod subscription_items;
+pub mod subscription_prices;
 pub mod subscription_versions;
 pub mod subscriptions;
 pub mod trial_claims;

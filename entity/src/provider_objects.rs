@@ -8,11 +8,11 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    #[sea_orm(column_type = "Text", unique_key = "ux_provider_objects_provider_external_id")]
+    #[sea_orm(column_type = "Text", unique_key = "ux_provider_objects_provider_kind_external_id")]
     pub provider: String,
-    #[sea_orm(column_type = "Text", unique_key = "ux_provider_objects_provider_external_id")]
+    #[sea_orm(column_type = "Text", unique_key = "ux_provider_objects_provider_kind_external_id")]
     pub external_id: String,
-    #[sea_orm(column_type = "Text")]
+    #[sea_orm(column_type = "Text", unique_key = "ux_provider_objects_provider_kind_external_id")]
     pub kind: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub api_version: Option<String>,
@@ -34,6 +34,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub product: Option<String>,
     pub updated_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub promotion_code: Option<String>,
     #[sea_orm(belongs_to, from = "inbox_event_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub inbox_events: BelongsTo<super::inbox_events::Entity>,
 }

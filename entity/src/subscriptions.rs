@@ -63,6 +63,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub subscription_items: HasMany<super::subscription_items::Entity>,
     #[sea_orm(has_many)]
+    pub subscription_prices: HasMany<super::subscription_prices::Entity>,
+    #[sea_orm(has_many)]
     pub subscription_versions: HasMany<super::subscription_versions::Entity>,
 }
 

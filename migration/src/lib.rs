@@ -24,6 +24,8 @@ mod m0017_gifts;
 mod m0018_discounts;
 mod m0020_exact_money;
 mod m0022_outbox_due;
+mod m0024_object_kinds;
+mod m0025_bounded_work;
 mod m0026_access;
 mod runner;
 mod table;
@@ -70,6 +72,8 @@ pub fn changes() -> Vec<Change> {
         change!(m0018_discounts),
         change!(m0020_exact_money),
         change!(m0022_outbox_due),
+        change!(m0024_object_kinds),
+        change!(m0025_bounded_work),
         change!(m0026_access),
     ]
 }

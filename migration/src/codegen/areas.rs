@@ -62,6 +62,7 @@ pub(super) const AREAS: &[Area] = &[
         tables: &[
             table("subscriptions", "subscriptions", "the subscription as it is now"),
             table("subscription_items", "subscriptions", "plan and add-ons that a subscription bills for"),
+            table("subscription_prices", "subscriptions", "prices that a subscription has or had"),
             table("subscription_versions", "subscriptions", "each state of a subscription, with its ARR; append-only"),
             table(
                 "subscription_arr_changes",
