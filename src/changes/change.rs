@@ -1,9 +1,5 @@
-//! The changes that watchers may wait for, and how one is recorded.
+//! The changes that watchers may wait for.
 
-use crate::db::Txn;
-use crate::error::Result;
-use entity::changes::{ActiveModel, Entity};
-use sea_orm::{ActiveValue::Set, EntityTrait};
 use uuid::Uuid;
 
 /// The channel on which PostgreSQL notifies every node of changes.
@@ -69,24 +65,11 @@ impl Change {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Kind::SubscriptionChanged => "subscription_changed",
             Kind::PaymentRecorded => "payment_recorded",
             Kind::WebhookEventReceived => "webhook_event_received",
         }
     }
-}
-
-/// Records that `txn` makes `change`.
-pub async fn record(txn: &Txn, change: Change) -> Result<()> {
-    let row = ActiveModel {
-        id: Set(txn.new_id()),
-        kind: Set(change.kind().name().to_owned()),
-        subject_id: Set(change.subject()),
-        account_id: Set(change.account()),
-        at: Set(txn.now().fixed_offset()),
-    };
-    Entity::insert(row).exec_without_returning(txn).await?;
-    txn.notify(CHANNEL).await
 }

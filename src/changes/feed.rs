@@ -1,30 +1,23 @@
 //! Delivers every change, made by any node or process, to the watchers on this node.
 //!
-//! A row is written before its commit, so it may become visible after rows with later times. Each read therefore
-//! starts before the end of the last one, and skips the rows it has seen: by a short overlap every time, and by a long
-//! one in a sweep every few seconds. The changes of a transaction that stays open for longer, or of a node whose clock
-//! is further behind, may be missed.
+//! Each read begins where the last one ended. On PostgreSQL a change becomes visible when its transaction commits, which
+//! may be after changes that were recorded later: so a row names its transaction, and each read returns the rows of the
+//! transactions that had not ended at the read before. On SQLite, which has one writer, positions are in the order of
+//! commits. So a read is as much work as there are new changes, and none is missed however long a transaction stays open.
 
 use super::change::{CHANNEL, Change, Kind};
-use super::store::{self, Recorded};
+use super::store::{self, Watermark};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::db::CommitListener;
 use crate::error::{Error, Result};
-use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-/// The overlap of each read with the one before.
-const OVERLAP_SHORT: TimeDelta = TimeDelta::seconds(10);
-/// The overlap of a sweep: longer than transactions stay open and clocks differ.
-const OVERLAP: TimeDelta = TimeDelta::minutes(2);
-/// The interval between sweeps.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// The least interval between reads, so that many commits are read at once.
 const MIN_INTERVAL: Duration = Duration::from_millis(20);
 /// The delay after a read that failed.
@@ -67,15 +60,6 @@ struct State {
     count: u64,
     /// True once the reader has started; closed when it has ended.
     reader: Option<watch::Receiver<bool>>,
-}
-
-/// The progress of reading.
-struct Reader {
-    /// The time of the last read.
-    read_at: DateTime<Utc>,
-    swept: Instant,
-    /// The rows that were delivered or there before, as far back as a sweep reads.
-    seen: HashMap<Uuid, DateTime<Utc>>,
 }
 
 impl Feed {
@@ -143,7 +127,7 @@ impl Shared {
 
     /// Reads until the last watcher is dropped.
     async fn run(self: Arc<Self>, started: watch::Sender<bool>) {
-        let (listener, mut reader) = match self.start().await {
+        let (listener, mut mark) = match self.start().await {
             Ok(started) => started,
             Err(error) => return tracing::warn!(cause = %anyhow::Error::from(error), "changes cannot be read"),
         };
@@ -156,8 +140,11 @@ impl Shared {
                 () = self.unwatched.notified() => continue,
             }
             ticks.tick().await;
-            match reader.read(&self).await {
-                Ok(()) => failing = false,
+            match self.read(&mark).await {
+                Ok(next) => {
+                    mark = next;
+                    failing = false;
+                }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
                         let cause = anyhow::Error::from(error);
@@ -170,12 +157,21 @@ impl Shared {
     }
 
     /// Listens before the first read, so that no change is missed in between.
-    async fn start(&self) -> Result<(CommitListener, Reader)> {
+    async fn start(&self) -> Result<(CommitListener, Watermark)> {
         let listener = self.app.db.listen(CHANNEL).await?;
-        let read_at = self.app.now();
-        let before = store::changes_since(self.app.db.read(), read_at - OVERLAP).await?;
-        let seen = before.iter().map(|it| (it.id, it.at)).collect();
-        Ok((listener, Reader { read_at, swept: Instant::now(), seen }))
+        Ok((listener, store::watermark(self.app.db.read()).await?))
+    }
+
+    /// Delivers the changes since `mark`, and returns the next watermark.
+    async fn read(&self, mark: &Watermark) -> Result<Watermark> {
+        let db = self.app.db.read();
+        let (changes, next) = store::changes_since(db, mark).await?;
+        let accounts = self.accounts(&changes);
+        let members = if accounts.is_empty() { HashMap::new() } else { store::members(db, &accounts).await? };
+        for change in changes {
+            self.deliver(change, &members);
+        }
+        Ok(next)
     }
 
     /// Gives up the reader if there are no watchers; true if it must end.
@@ -215,29 +211,5 @@ impl Interest {
             Scope::Public => false,
         };
         within && change.kind() == self.kind && (self.account.is_none() || self.account == change.account())
-    }
-}
-
-impl Reader {
-    async fn read(&mut self, shared: &Shared) -> Result<()> {
-        let (now, db) = (shared.app.now(), shared.app.db.read());
-        let sweep = self.swept.elapsed() >= SWEEP_INTERVAL;
-        let from = self.read_at - if sweep { OVERLAP } else { OVERLAP_SHORT };
-        let mut rows = store::changes_since(db, from).await?;
-        rows.retain(|row| !self.seen.contains_key(&row.id));
-        let changes: Vec<Change> = rows.iter().filter_map(|row| row.change).collect();
-        let accounts = shared.accounts(&changes);
-        let members = if accounts.is_empty() { HashMap::new() } else { store::members(db, &accounts).await? };
-        for change in changes {
-            shared.deliver(change, &members);
-        }
-        self.seen.extend(rows.iter().map(|Recorded { id, at, .. }| (*id, *at)));
-        if sweep {
-            self.seen.retain(|_, at| *at >= from);
-            self.swept = Instant::now();
-        }
-        // Never backwards: rows that `seen` no longer holds must not be read again.
-        self.read_at = self.read_at.max(now);
-        Ok(())
     }
 }

@@ -6,8 +6,10 @@
 mod change;
 mod feed;
 mod purge;
+mod record;
 mod store;
 
-pub use change::{Change, Kind, record};
+pub use change::{Change, Kind};
 pub use feed::{Feed, Interest, Watcher};
 pub use purge::PurgeChanges;
+pub use record::{record, record_all};

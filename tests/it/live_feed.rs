@@ -16,6 +16,8 @@ both_engines!(
     no_change_is_lost_or_told_twice,
     a_slow_subscriber_gets_an_error,
     the_feed_begins_again_after_all_have_left,
+    the_changes_of_a_node_whose_clock_is_behind_are_delivered,
+    nothing_is_told_again_when_time_goes_by,
     changes_are_forgotten_after_a_day,
 );
 
@@ -112,6 +114,34 @@ async fn the_feed_begins_again_after_all_have_left(test: &TestApp) {
     }
 }
 
+async fn the_changes_of_a_node_whose_clock_is_behind_are_delivered(test: &TestApp) {
+    let behind = test.app.now() - chrono::TimeDelta::hours(1);
+    let settings = [("TOLLGATE_JWT_HS256_SECRET", SECRET)];
+    let other = test.beside_at(std::sync::Arc::new(tollgate::clock::Clock::fixed(behind)), &settings).await;
+    let feed = Feed::new(&test.app);
+    let mut watcher = feed.watch(EVENTS).await.unwrap();
+    for _ in 0..3 {
+        for node in [test, &other] {
+            let event = test.app.new_id();
+            record(node, Change::WebhookEventReceived(event)).await;
+            assert_eq!(next(&mut watcher).await, event);
+        }
+    }
+}
+
+async fn nothing_is_told_again_when_time_goes_by(test: &TestApp) {
+    let feed = Feed::new(&test.app);
+    record(test, Change::WebhookEventReceived(test.app.new_id())).await;
+    let mut watcher = feed.watch(EVENTS).await.unwrap();
+    for hours in [0, 1, 25, 50] {
+        test.advance(chrono::TimeDelta::hours(hours));
+        test.run_jobs().await;
+        let event = test.app.new_id();
+        record(test, Change::WebhookEventReceived(event)).await;
+        assert_eq!(next(&mut watcher).await, event, "after {hours} hours");
+    }
+}
+
 async fn changes_are_forgotten_after_a_day(test: &TestApp) {
     let many = (0..2_500).map(|_| Change::WebhookEventReceived(test.app.new_id())).collect();
     record_all(test, many).await;
@@ -160,7 +190,8 @@ fn a_transaction_that_commits_late_is_told_late() {
             written.await.unwrap();
             record(test, Change::WebhookEventReceived(early)).await;
             assert_eq!(next(&mut watcher).await, early);
-            test.advance(chrono::TimeDelta::seconds(5));
+            // However late.
+            test.advance(chrono::TimeDelta::hours(5));
             go_on.send(()).unwrap();
         };
         tokio::join!(others, async { open.await.unwrap() });
