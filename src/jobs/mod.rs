@@ -18,7 +18,7 @@ mod state;
 mod worker;
 
 pub use housekeeping::PurgeIdempotencyKeys;
-pub use job::Job;
+pub use job::{Job, Slots};
 pub use queue::{MAX_ATTEMPTS, SCHEDULE, backlog, retry_delay};
 pub use runner::Tally;
 pub use state::JobState;

@@ -1,6 +1,6 @@
 //! The table of jobs: enqueue, claim, renew and finish.
 
-use super::job::Job;
+use super::job::{Job, Slots};
 use super::state::JobState;
 use super::worker::Kind;
 use crate::app::App;
@@ -51,36 +51,44 @@ impl Txn {
     /// Enqueues `job` as [`enqueue`](Txn::enqueue) does, to run no earlier than `run_at`.
     pub fn enqueue_at<J: Job>(&self, job: &J, run_at: DateTime<Utc>) -> BoxFuture<'_, Result<()>> {
         // Outside the future, which then needs no reference to the job.
-        let (payload, unique_key) = (serde_json::to_value(job), job.unique_key());
-        Box::pin(async move { insert(self, J::KIND, payload.map_err(Error::internal)?, unique_key, run_at).await })
+        let row = (serde_json::to_value(job), job.unique_key());
+        Box::pin(async move { insert(self, J::KIND, vec![row], run_at).await })
+    }
+
+    /// Enqueues jobs of one kind as [`enqueue`](Txn::enqueue) does, in one statement. Their keys must differ, and be in
+    /// the order in which every transaction enqueues them.
+    pub fn enqueue_all<'j, J: Job>(&self, jobs: impl IntoIterator<Item = &'j J>) -> BoxFuture<'_, Result<()>> {
+        let rows: Vec<_> = jobs.into_iter().map(|job| (serde_json::to_value(job), job.unique_key())).collect();
+        Box::pin(async move { insert(self, J::KIND, rows, self.now()).await })
     }
 }
 
-async fn insert(
-    txn: &Txn,
-    kind: &'static str,
-    payload: serde_json::Value,
-    unique_key: Option<String>,
-    run_at: DateTime<Utc>,
-) -> Result<()> {
-    const SQL: &str = "INSERT INTO jobs (id, kind, payload, state, unique_key, run_at, attempts, created_at) \
-        VALUES ($1, $2, $3, 'queued', $4, $5, 0, $6) \
-        ON CONFLICT (kind, unique_key) DO UPDATE SET payload = excluded.payload, state = 'queued', \
+type Row = (serde_json::Result<serde_json::Value>, Option<String>);
+
+async fn insert(txn: &Txn, kind: &'static str, rows: Vec<Row>, run_at: DateTime<Utc>) -> Result<()> {
+    const UPSERT: &str = "ON CONFLICT (kind, unique_key) DO UPDATE SET payload = excluded.payload, state = 'queued', \
         attempts = CASE WHEN jobs.state = 'parked' THEN 0 ELSE jobs.attempts END, \
         run_at = CASE WHEN jobs.state = 'parked' THEN excluded.run_at \
             WHEN jobs.attempts = 0 AND excluded.run_at < jobs.run_at THEN excluded.run_at \
             ELSE jobs.run_at END, \
         again_at = CASE WHEN jobs.locked_by IS NOT NULL AND (jobs.again_at IS NULL \
             OR excluded.run_at < jobs.again_at) THEN excluded.run_at ELSE jobs.again_at END";
-    let values: [Value; 6] = [
-        txn.new_id().into(),
-        kind.into(),
-        payload.into(),
-        unique_key.into(),
-        run_at.fixed_offset().into(),
-        txn.now().fixed_offset().into(),
-    ];
-    txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), SQL, values)).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut places = Vec::with_capacity(rows.len());
+    let mut values: Vec<Value> = vec![kind.into(), run_at.fixed_offset().into(), txn.now().fixed_offset().into()];
+    for (payload, unique_key) in rows {
+        let at = values.len();
+        places.push(format!("(${}, $1, ${}, 'queued', ${}, $2, 0, $3)", at + 1, at + 2, at + 3));
+        let payload: Value = payload.map_err(Error::internal)?.into();
+        values.extend([txn.new_id().into(), payload, unique_key.into()]);
+    }
+    let sql = format!(
+        "INSERT INTO jobs (id, kind, payload, state, unique_key, run_at, attempts, created_at) VALUES {} {UPSERT}",
+        places.join(", ")
+    );
+    txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), sql, values)).await?;
     txn.arm();
     Ok(())
 }
@@ -127,40 +135,50 @@ pub async fn backlog(db: &DatabaseConnection) -> Result<[(&'static str, u64); 2]
     Ok([count(JobState::Queued).await?, count(JobState::Parked).await?])
 }
 
-/// Claims up to `limit` due jobs of these kinds, the longest due first. During the lease no other worker claims them.
+/// Claims due jobs of these kinds, the longest due first: of each group of slots up to its limit. During the lease no
+/// other worker claims them.
 ///
 /// The attempt is counted here rather than at its end, so that a job which kills its process is not retried for ever.
-pub(super) async fn claim(app: &App, kinds: &[Kind], limit: usize) -> Result<Vec<Model>> {
-    if kinds.is_empty() {
+pub(super) async fn claim(app: &App, kinds: &[Kind], groups: &[(Vec<Slots>, usize)]) -> Result<Vec<Model>> {
+    let of_group = |(slots, limit): &(Vec<Slots>, usize)| {
+        let names = kinds.iter().filter(|kind| slots.contains(&kind.slots)).map(|kind| kind.name);
+        (names.collect::<Vec<_>>(), *limit)
+    };
+    let groups: Vec<_> = groups.iter().map(of_group).filter(|(names, limit)| !names.is_empty() && *limit > 0).collect();
+    if groups.is_empty() {
         return Ok(Vec::new());
     }
-    let names: Vec<Value> = kinds.iter().map(|kind| kind.name.into()).collect();
-    let mut jobs = app
-        .db
-        .write(move |txn| {
-            Box::pin(async move {
-                let backend = txn.get_database_backend();
-                let places: Vec<_> = (4..names.len() + 4).map(|place| format!("${place}")).collect();
+    let work = app.db.write(move |txn| {
+        Box::pin(async move {
+            let backend = txn.get_database_backend();
+            let (now, until) = (txn.now().fixed_offset(), (txn.now() + LEASE).fixed_offset());
+            let mut values: Vec<Value> = vec![now.into(), txn.new_id().into(), until.into()];
+            let (mut due, mut ids) = (Vec::new(), Vec::new());
+            for (number, (names, limit)) in groups.into_iter().enumerate() {
+                let places: Vec<_> = (1..=names.len()).map(|place| format!("${}", values.len() + place)).collect();
+                values.extend(names.into_iter().map(Value::from));
                 // Materialized: PostgreSQL could run the select twice, and lock other rows the second time.
-                let sql = format!(
-                    "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 \
+                due.push(format!(
+                    "due{number} AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 \
                      AND (locked_until IS NULL OR locked_until <= $1) AND kind IN ({}) \
-                     ORDER BY run_at, id LIMIT {limit} {}) \
-                     UPDATE jobs SET attempts = attempts + 1, locked_by = $2, locked_until = $3, \
-                     again_at = CASE WHEN again_at > $1 THEN again_at END \
-                     WHERE id IN (SELECT id FROM due) RETURNING {}",
+                     ORDER BY run_at, id LIMIT {limit} {})",
                     places.join(", "),
                     skip_locked(backend),
-                    columns::<Entity>(),
-                );
-                let (now, until) = (txn.now().fixed_offset(), (txn.now() + LEASE).fixed_offset());
-                let values: [Value; 3] = [now.into(), txn.new_id().into(), until.into()];
-                let statement = Statement::from_sql_and_values(backend, sql, values.into_iter().chain(names));
-                let rows = txn.query_all_raw(statement).await?;
-                rows.iter().map(|row| Ok(Model::from_query_result(row, "")?)).collect::<Result<Vec<_>>>()
-            })
+                ));
+                ids.push(format!("SELECT id FROM due{number}"));
+            }
+            let sql = format!(
+                "WITH {} UPDATE jobs SET attempts = attempts + 1, locked_by = $2, locked_until = $3, \
+                 again_at = CASE WHEN again_at > $1 THEN again_at END WHERE id IN ({}) RETURNING {}",
+                due.join(", "),
+                ids.join(" UNION ALL "),
+                columns::<Entity>(),
+            );
+            let rows = txn.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+            rows.iter().map(|row| Ok(Model::from_query_result(row, "")?)).collect::<Result<Vec<_>>>()
         })
-        .await?;
+    });
+    let mut jobs = work.await?;
     jobs.sort_by_key(|job| (job.run_at, job.id));
     Ok(jobs)
 }
@@ -204,6 +222,13 @@ pub(super) async fn finish(
     app.db
         .write(move |txn| {
             Box::pin(async move {
+                if outcome.is_ok() && next.is_none() {
+                    // Unless it was enqueued during the run.
+                    let ours = Entity::delete_many().filter(Column::Id.eq(id)).filter(Column::LockedBy.eq(claim_id));
+                    if ours.filter(Column::AgainAt.is_null()).exec(txn).await?.rows_affected == 1 {
+                        return Ok(Fate::Done);
+                    }
+                }
                 let ours = Entity::find_by_id(id).filter(Column::LockedBy.eq(claim_id));
                 match ours.lock(ROW_LOCK).one(txn).await? {
                     Some(job) => record(txn, job, outcome, next).await,

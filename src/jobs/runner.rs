@@ -1,5 +1,6 @@
 //! Runs the jobs of the queue.
 
+use super::job::Slots;
 use super::queue::{self, Fate, MAX_ATTEMPTS, SCHEDULE};
 use super::worker::{Run, Worker};
 use crate::app::App;
@@ -11,10 +12,9 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// The jobs that one node runs at a time; each holds at most one connection of the pool.
-const MAX_RUNNING: usize = 4;
 /// The interval at which the queue is read without a signal, for jobs that other nodes enqueue or that fall due.
 const POLL: Duration = Duration::from_secs(1);
 /// The interval at which a worker inserts missing jobs of its schedules.
@@ -40,6 +40,7 @@ pub struct Tally {
 struct Task {
     job: Model,
     run: Run,
+    slots: Slots,
     period: Option<TimeDelta>,
     renewal: Duration,
     /// An instant no later than the start of the lease.
@@ -53,12 +54,19 @@ impl Worker {
         let mut stop = std::pin::pin!(stop);
         let mut running = JoinSet::new();
         let mut state = State::default();
+        let slots = Slots::ALL.map(|slots| (slots, Arc::new(Semaphore::new(slots.count()))));
         loop {
-            for task in state.claim(self, app, MAX_RUNNING - running.len()).await {
+            let limits = slots.each_ref().map(|(slots, free)| (*slots, free.available_permits()));
+            for task in state.claim(self, app, &limits).await {
+                let group = slots.iter().find(|(slots, _)| *slots == task.slots);
+                let slot = group.and_then(|(_, free)| Arc::clone(free).try_acquire_owned().ok());
                 let app = Arc::clone(app);
-                running.spawn(async move { task.execute(&app).await });
+                running.spawn(async move {
+                    task.execute(&app).await;
+                    drop(slot);
+                });
             }
-            let free = running.len() < MAX_RUNNING;
+            let free = slots.iter().any(|(_, free)| free.available_permits() > 0);
             tokio::select! {
                 biased;
                 () = &mut stop => break,
@@ -81,7 +89,11 @@ impl Worker {
         let mut tally = Tally::default();
         loop {
             let claimed = Instant::now();
-            let Some(task) = self.tasks(queue::claim(app, &self.kinds, 1).await?, claimed).pop() else { break };
+            let Some(task) =
+                self.tasks(queue::claim(app, &self.kinds, &[(Slots::ALL.to_vec(), 1)]).await?, claimed).pop()
+            else {
+                break;
+            };
             let scheduled = task.period.is_some();
             match task.execute(app).await {
                 true if scheduled => {}
@@ -97,7 +109,7 @@ impl Worker {
             let kind = self.kind(&job.kind)?;
             let period = kind.schedule.as_ref().map(|schedule| schedule.period);
             let period = period.filter(|_| job.unique_key.as_deref() == Some(SCHEDULE));
-            Some(Task { job, run: kind.run, period, renewal: self.renewal, claimed })
+            Some(Task { job, run: kind.run, slots: kind.slots, period, renewal: self.renewal, claimed })
         };
         jobs.into_iter().filter_map(task).collect()
     }
@@ -111,13 +123,14 @@ struct State {
 }
 
 impl State {
-    /// Claims up to `limit` due jobs; none if the database does not respond or lacks the table, which is logged once.
-    async fn claim(&mut self, worker: &Worker, app: &App, limit: usize) -> Vec<Task> {
-        if limit == 0 {
+    /// Claims due jobs for the free slots of each group; none if the database does not respond or lacks the table, which
+    /// is logged once.
+    async fn claim(&mut self, worker: &Worker, app: &App, free: &[(Slots, usize)]) -> Vec<Task> {
+        if free.iter().all(|(_, limit)| *limit == 0) {
             return Vec::new();
         }
         let claimed = Instant::now();
-        match self.try_claim(worker, app, limit).await {
+        match self.try_claim(worker, app, free).await {
             Ok(jobs) => {
                 self.failing = false;
                 worker.tasks(jobs, claimed)
@@ -131,13 +144,14 @@ impl State {
         }
     }
 
-    async fn try_claim(&mut self, worker: &Worker, app: &App, limit: usize) -> Result<Vec<Model>> {
+    async fn try_claim(&mut self, worker: &Worker, app: &App, free: &[(Slots, usize)]) -> Result<Vec<Model>> {
         let now = app.now();
         if self.scheduled_at.is_none_or(|at| now - at >= SCHEDULE_CHECK) {
             queue::insert_scheduled(app, &worker.kinds).await?;
             self.scheduled_at = Some(now);
         }
-        queue::claim(app, &worker.kinds, limit).await
+        let groups: Vec<_> = free.iter().map(|(slots, limit)| (vec![*slots], *limit)).collect();
+        queue::claim(app, &worker.kinds, &groups).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The kinds of jobs, and their schedules.
 
-use super::job::Job;
+use super::job::{Job, Slots};
 use crate::app::App;
 use crate::error::{Error, Result};
 use chrono::TimeDelta;
@@ -29,6 +29,7 @@ impl Default for Worker {
 pub(super) struct Kind {
     pub(super) name: &'static str,
     pub(super) run: Run,
+    pub(super) slots: Slots,
     /// The schedule on which it also runs without being enqueued, if any.
     pub(super) schedule: Option<Schedule>,
 }
@@ -69,7 +70,7 @@ impl Worker {
 
     fn with<J: Job>(mut self, schedule: Option<Schedule>) -> Worker {
         assert!(self.kind(J::KIND).is_none(), "{}: this kind of job was added before", J::KIND);
-        self.kinds.push(Kind { name: J::KIND, run: run::<J>, schedule });
+        self.kinds.push(Kind { name: J::KIND, run: run::<J>, slots: J::SLOTS, schedule });
         self
     }
 

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::auth::Viewer;
 use crate::billing::kernel::call_prerequisite;
 use crate::error::Result;
-use crate::jobs::Job;
+use crate::jobs::{Job, Slots};
 use crate::outbox::Operation;
 use entity::products;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,7 @@ impl PushPlan {
 
 impl Job for PushPlan {
     const KIND: &'static str = "push_plan";
+    const SLOTS: Slots = Slots::Network;
 
     fn unique_key(&self) -> Option<String> {
         Some(self.plan_id.to_string())

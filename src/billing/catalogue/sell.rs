@@ -6,7 +6,7 @@ use super::{adopt, price, product};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
-use crate::jobs::Job;
+use crate::jobs::{Job, Slots};
 use crate::outbox;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ pub struct PublishPlan {
 
 impl Job for PublishPlan {
     const KIND: &'static str = "publish_plan";
+    const SLOTS: Slots = Slots::Network;
 
     fn unique_key(&self) -> Option<String> {
         Some(self.plan_id.to_string())
