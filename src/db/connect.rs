@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// The longest wait of a caller for a connection, and of SQLite for a lock that another process holds.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest work of one caller in the write lane, where all others wait behind it.
+const MAX_LANE_WORK: Duration = Duration::from_secs(10);
 /// The page cache of each SQLite connection, in KiB (SQLite reads a negative number as KiB, a positive one as pages).
 const SQLITE_CACHE_SIZE: &str = "-16384";
 /// The part of a SQLite file that is read through memory maps, in bytes.
@@ -29,7 +31,8 @@ impl Db {
             DatabaseUrl::Sqlite(path) => {
                 let writer = watch_connection(sqlite(path, 1, false).await?, &watch);
                 let reader = watch_connection(sqlite(path, config.max_connections, true).await?, &watch);
-                Ok(Db::new(reader, Writer::Lane(Lane::start(writer, clock)), clock, watch))
+                let limit = config.statement_timeout.min(MAX_LANE_WORK);
+                Ok(Db::new(reader, Writer::Lane(Lane::start(writer, clock, limit)), clock, watch))
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;

@@ -2,14 +2,16 @@
 //!
 //! SQLite has one writer at a time, and a durable commit waits for the disk. So the lane opens a transaction, runs the
 //! work of every caller who is waiting, each in a savepoint of its own, commits once, and only then answers them all. A
-//! caller's failure rolls back that caller's savepoint and nobody else's.
+//! caller's failure rolls back that caller's savepoint and nobody else's, and so does work that takes too long.
 
 use super::work::{Done, Work};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// The most callers that share a commit, so that the first of them is answered in time.
 const MAX_PER_COMMIT: usize = 512;
@@ -28,10 +30,10 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Starts the lane on the only connection that writes. It ends when the last sender is dropped.
-    pub(super) fn start(connection: DatabaseConnection, clock: &Arc<Clock>) -> Lane {
+    /// Starts the lane on the only connection that writes. Work that takes longer than `limit` is rolled back. It ends when the last sender is dropped.
+    pub(super) fn start(connection: DatabaseConnection, clock: &Arc<Clock>, limit: Duration) -> Lane {
         let (tasks, queue) = mpsc::channel(MAX_PER_COMMIT * 2);
-        tokio::spawn(run(connection.clone(), queue, Arc::clone(clock)));
+        tokio::spawn(run(connection.clone(), queue, Arc::clone(clock), limit));
         Lane { tasks, connection }
     }
 
@@ -51,14 +53,14 @@ impl Lane {
     }
 }
 
-async fn run(connection: DatabaseConnection, mut queue: mpsc::Receiver<Task>, clock: Arc<Clock>) {
+async fn run(connection: DatabaseConnection, mut queue: mpsc::Receiver<Task>, clock: Arc<Clock>, limit: Duration) {
     while let Some(first) = queue.recv().await {
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
         match connection.begin_with_options(immediate).await {
-            Ok(txn) => share(txn, first, &mut queue, &clock).await,
+            Ok(txn) => share(txn, first, &mut queue, (&clock, limit)).await,
             // Dropping the task answers its caller with an error.
             Err(error) => tracing::error!(%error, "the write lane cannot begin a transaction"),
         }
@@ -66,11 +68,16 @@ async fn run(connection: DatabaseConnection, mut queue: mpsc::Receiver<Task>, cl
 }
 
 /// Runs `first` and every task that waits behind it, commits once, and answers them all.
-async fn share(txn: DatabaseTransaction, first: Task, queue: &mut mpsc::Receiver<Task>, clock: &Arc<Clock>) {
+async fn share(
+    txn: DatabaseTransaction,
+    first: Task,
+    queue: &mut mpsc::Receiver<Task>,
+    (clock, limit): (&Arc<Clock>, Duration),
+) {
     let mut ended = Vec::new();
     let mut next = Some(first);
     while let Some(Task { work, outcome }) = next {
-        ended.push((outcome, in_savepoint(&txn, work, clock).await));
+        ended.push((outcome, in_savepoint(&txn, work, (clock, limit)).await));
         next = if ended.len() < MAX_PER_COMMIT { queue.try_recv().ok() } else { None };
     }
     let failure = txn.commit().await.err().map(Arc::new);
@@ -83,6 +90,15 @@ async fn share(txn: DatabaseTransaction, first: Task, queue: &mut mpsc::Receiver
     }
 }
 
-async fn in_savepoint(txn: &DatabaseTransaction, work: Work, clock: &Arc<Clock>) -> Result<Done> {
-    work.run_in(txn.begin().await?, clock).await
+/// Runs work in a savepoint, which is rolled back if it fails or takes longer than the limit.
+async fn in_savepoint(txn: &DatabaseTransaction, work: Work, (clock, limit): (&Arc<Clock>, Duration)) -> Result<Done> {
+    let savepoint = txn.begin().await?;
+    match timeout(limit, work.run_in(savepoint, clock)).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            let limit_ms = limit.as_millis();
+            tracing::error!(limit_ms, "a write is rolled back: it held the write lane for too long");
+            Err(Error::Unavailable("The database", anyhow::anyhow!("the write took longer than {limit_ms} ms")))
+        }
+    }
 }

@@ -20,6 +20,7 @@ both_engines!(
     another_request_under_the_same_key_is_refused,
     a_request_that_failed_can_be_tried_again,
     a_read_cannot_change_rows,
+    a_write_that_does_not_end_is_rolled_back_and_holds_up_nobody,
 );
 
 /// Writes one row of a table that stands for any.
@@ -228,4 +229,32 @@ async fn a_read_cannot_change_rows(test: &TestApp) {
     // PostgreSQL reads on the pool that also writes.
     let sqlite = test.app.db.read().get_database_backend() == DbBackend::Sqlite;
     assert_eq!(change.is_err(), sqlite, "{change:?}");
+}
+
+/// On PostgreSQL each write has a connection of its own.
+async fn a_write_that_does_not_end_is_rolled_back_and_holds_up_nobody(test: &TestApp) {
+    let impatient = test.beside(&[("TOLLGATE_DATABASE_STATEMENT_TIMEOUT_MS", "200")]).await;
+    let db = &impatient.app.db;
+    let hangs = db.write(|txn| {
+        Box::pin(async move {
+            insert(txn, "never").await?;
+            std::future::pending::<Result<()>>().await
+        })
+    });
+    let others = async {
+        for number in 0..5 {
+            write(db, vec![format!("code_{number}")], || Ok(())).await.unwrap();
+        }
+    };
+    if test.app.db.schema().get_database_backend() == DbBackend::Postgres {
+        tokio::select! {
+            _ = hangs => unreachable!("it waits for ever"),
+            () = others => {}
+        }
+    } else {
+        let (hung, ()) = tokio::join!(hangs, others);
+        assert!(matches!(hung, Err(Error::Unavailable(..))), "{hung:?}");
+    }
+    let expected: Vec<_> = (0..5).map(|number| format!("code_{number}")).collect();
+    assert_eq!(codes(db.read()).await, expected);
 }
