@@ -21,6 +21,8 @@ pub(crate) struct Storm<'a> {
     pub(crate) connections: u64,
     /// The number of different objects of the events.
     pub(crate) objects: u64,
+    /// The user who owns the objects.
+    pub(crate) user: String,
     /// The duration.
     pub(crate) time: Duration,
 }
@@ -34,13 +36,14 @@ impl Storm<'_> {
             let mut stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
             let (name, objects, end) = (format!("{}-{connection}", self.name), self.objects, start + self.time);
+            let user = self.user.clone();
             // Each connection starts elsewhere, so that no two wait for each other's object.
             let first = connection * objects / self.connections;
             senders.spawn(async move {
                 let mut samples = Samples::default();
                 for number in 0_u64.. {
-                    let request =
-                        request(&format!("evt_{name}_{number}"), &format!("cus_{}", (first + number) % objects));
+                    let (id, object) = (format!("evt_{name}_{number}"), format!("cus_{}", (first + number) % objects));
+                    let request = request(&id, &object, &user, number);
                     let sent = Instant::now();
                     if sent >= end {
                         break;
@@ -60,17 +63,18 @@ impl Storm<'_> {
     }
 }
 
-/// Returns a webhook of the size of a customer event.
-fn request(id: &str, object: &str) -> String {
+/// Returns a webhook of the size of a customer event. Each of a connection is about another second.
+fn request(id: &str, object: &str, user: &str, second: u64) -> String {
     let body = json!({
-        "id": id, "object": "event", "api_version": "2025-08-27.basil", "created": 1_757_000_000, "livemode": false,
+        "id": id, "object": "event", "api_version": "2025-08-27.basil", "created": 1_757_000_000 + second,
+        "livemode": false,
         "type": "customer.updated", "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
         "data": {"object": {
             "id": object, "object": "customer", "address": null, "balance": 0, "created": 1_757_000_000,
             "currency": "usd", "default_source": null, "delinquent": false, "description": null,
             "discount": null, "email": "someone@example.com", "invoice_prefix": "A1B2C3D4", "livemode": false,
             "invoice_settings": {"custom_fields": null, "default_payment_method": null, "footer": null},
-            "metadata": {"user_id": "user_17"}, "name": "Someone", "next_invoice_sequence": 1, "phone": null,
+            "metadata": {"user_id": user}, "name": format!("Someone {second}"), "next_invoice_sequence": 1, "phone": null,
             "preferred_locales": [], "shipping": null, "tax_exempt": "none", "test_clock": null,
         }},
     })

@@ -58,6 +58,11 @@ impl Customer<'_> {
         let id = self.dice.id(received_at);
         let object_id = object.get("id").and_then(Value::as_str).map(str::to_owned);
         let stripe = self.provider == "stripe";
+        let object_kind = match stripe {
+            true => object.get("object").and_then(Value::as_str),
+            false => kind.split('.').next(),
+        };
+        let object_kind = object_kind.map(str::to_owned);
         let external_id = self.dice.token(if stripe { "evt_" } else { "ntf_" });
         let api_version = stripe.then(|| "2026-03-25.dahlia".to_owned());
         let payload = if stripe {
@@ -75,6 +80,7 @@ impl Customer<'_> {
             kind: kind.to_owned(),
             api_version,
             object_id,
+            object_kind,
             occurred_at: at,
             received_at,
             payload,

@@ -79,6 +79,7 @@ fn event(
         kind: kind.to_owned(),
         api_version: Some(api_version),
         object_id: Some(object_id),
+        object_kind: Some(kind.rsplit_once('.').map_or(kind, |(object, _)| object).to_owned()),
         occurred_at: at,
         received_at,
         state: state.to_owned(),

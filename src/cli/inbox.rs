@@ -18,8 +18,8 @@ pub(super) enum Inbox {
         /// Apply only events of this type, such as invoice.paid.
         #[arg(long, value_name = "TYPE")]
         kind: Option<String>,
-        /// Apply only events in this state.
-        #[arg(long, value_parser = ["received", "applied", "failed", "parked"])]
+        /// Apply only events in this state; of ignored ones those whose type an update made known.
+        #[arg(long, value_parser = ["received", "applied", "failed", "parked", "ignored"])]
         state: Option<String>,
         /// Apply only events received since then: a date, an instant, or a length of time such as 24h.
         #[arg(long, value_name = "WHEN")]
@@ -38,8 +38,9 @@ pub(super) enum Inbox {
     },
 }
 
-/// The states of events that can be applied.
-const STATES: [EventState; 4] = [EventState::Received, EventState::Applied, EventState::Failed, EventState::Parked];
+/// The states of events that can be applied; ignored ones only if an update made their type known.
+const STATES: [EventState; 5] =
+    [EventState::Received, EventState::Applied, EventState::Failed, EventState::Parked, EventState::Ignored];
 
 impl Inbox {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {

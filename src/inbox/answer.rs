@@ -24,11 +24,11 @@ pub async fn apply_answer(app: &App, object: Value, at: Option<DateTime<Utc>>) -
     let mut stored = Vec::new();
     for object in objects {
         let Some(row) = fetch::event_of(app, object, at, EventSource::Answered) else { continue };
-        stored.extend(row.object_id.clone());
-        receive::insert_with_job(app, Provider::Stripe, row).await?;
+        stored.extend(fetch::object_of(&row));
+        receive::insert_with_job(app, row).await?;
     }
-    for object_id in stored {
-        Apply::new(app, Provider::Stripe, &object_id, Scope::Pending).run(app, Mode::Commit).await?;
+    for (kind, object_id) in stored {
+        Apply::new(app, Provider::Stripe, kind, &object_id, Scope::Pending).run(app, Mode::Commit).await?;
     }
     Ok(())
 }

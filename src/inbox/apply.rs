@@ -5,11 +5,13 @@
 //! order of deliveries ends in the same rows, and applying anything again changes nothing.
 
 use super::fold::Folded;
+use super::kinds::ObjectKind;
+use super::object::{Object, References};
 use super::projectors::{Outcome, Policy, Projection, project};
 use super::state::{EventSource, EventState};
 use super::store::Store;
 use super::version::ObjectVersion;
-use super::{failure, fetch, fold, receive, waiting};
+use super::{envelope, failure, fetch, fold, receive, waiting};
 use crate::app::App;
 use crate::db::{Difference, Mirror, Txn};
 use crate::error::{Error, Result};
@@ -18,18 +20,19 @@ use crate::security::{self, SecurityEventKind};
 use chrono::{DateTime, Utc};
 use entity::inbox_events;
 use sea_orm::ActiveValue::Set;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The maximum number of attempts of a transaction that conflicts with another.
 const MAX_TRIES: usize = 3;
 
 /// Applies the pending events of an object, and its newest version from the provider.
-pub(super) async fn apply_object(app: &App, provider: Provider, object_id: &str) -> Result<()> {
-    let fetched = fetch::latest(app, provider, object_id).await;
-    let apply = Apply::new(app, provider, object_id, Scope::Pending).with_new_events(fetched);
+pub(super) async fn apply_object(app: &App, provider: Provider, kind: ObjectKind, object_id: &str) -> Result<()> {
+    let fetched = fetch::latest(app, provider, kind, object_id).await;
+    let apply = Apply::new(app, provider, kind, object_id, Scope::Pending).with_new_events(fetched);
     let outcome = apply.run(app, Mode::Commit).await;
     if let Err(error) = &outcome {
-        failure::record(app, provider, object_id, error).await?;
+        failure::record(app, provider, kind, object_id, error).await?;
     }
     outcome.map(drop)
 }
@@ -61,6 +64,7 @@ impl Mode {
 #[derive(Clone)]
 pub(super) struct Apply {
     provider: Provider,
+    kind: ObjectKind,
     object_id: String,
     scope: Scope,
     /// Events that are not in the inbox yet.
@@ -80,9 +84,10 @@ struct Applied {
 }
 
 impl Apply {
-    pub(super) fn new(app: &App, provider: Provider, object_id: &str, scope: Scope) -> Apply {
+    pub(super) fn new(app: &App, provider: Provider, kind: ObjectKind, object_id: &str, scope: Scope) -> Apply {
         Apply {
             provider,
+            kind,
             object_id: object_id.to_owned(),
             scope,
             new_events: Vec::new(),
@@ -130,29 +135,34 @@ impl Apply {
         self.insert_new_events(store).await?;
         store.reopen(&self.reopened).await?;
         let events = match self.scope {
-            Scope::Pending => store.pending(&self.object_id).await?,
-            Scope::All => store.history(&self.object_id).await?,
+            Scope::Pending => store.pending(self.kind, &self.object_id).await?,
+            Scope::All => store.history(self.kind, &self.object_id).await?,
         };
         let versions = events.into_iter().map(|event| ObjectVersion::read(self.provider, event));
-        let (versions, unmirrored): (Vec<_>, Vec<_>) = versions.partition(|version| version.kind.is_some());
-        if !unmirrored.is_empty() {
-            store.finish(&ids(&unmirrored), ignored()).await?;
+        let (versions, others): (Vec<_>, Vec<_>) = versions.partition(|version| version.kind == Some(self.kind));
+        for version in others.iter().filter(|version| version.kind.is_none()) {
+            let reason = envelope::unmirrored(self.provider, &version.event_type, &version.object);
+            store.finish(&[version.event_id], ignored(reason)).await?;
         }
-        let kind = versions.first().and_then(|version| version.kind);
-        store.lock(&fold::ids_to_lock(store, &self.object_id, &versions).await?).await?;
+        let mut locks = fold::locks(store, self.kind, &self.object_id, &versions);
+        store.lock(&locks).await?;
+        let known = store.row(self.kind, &self.object_id).await?;
+        // References that no event repeats; rarely any.
+        let referred = known.clone().map(|row| Object::from_row(self.kind, row).references);
+        let more: BTreeSet<_> =
+            referred.iter().flat_map(References::locks).filter(|key| !locks.contains(key)).collect();
+        store.lock(&more).await?;
+        locks.extend(more);
         let mut mirror = Mirror::new(txn);
-        let folded = match kind {
-            Some(kind) => fold::fold(store, &mut mirror, &self.object_id, kind, &versions).await?,
-            None => {
-                let object = store.object(&self.object_id).await?;
-                object.map(|object| Folded { object, changes_amounts: false })
-            }
+        let folded = match versions.is_empty() {
+            true => known.map(|row| Folded { object: Object::from_row(self.kind, row), changes_amounts: false }),
+            false => fold::fold(store, &mut mirror, (self.kind, self.object_id.as_str()), known, &versions).await?,
         };
         let Some(Folded { object, changes_amounts }) = folded else { return Ok(Applied::default()) };
         if changes_amounts {
             waiting::reapply_amounts(store, &object).await?;
         }
-        let projection = Projection::new(store, &mut mirror, self.policy);
+        let projection = Projection::new(store, &mut mirror, self.policy, locks);
         let outcome = project(projection, &object).await?;
         // Events that were applied before stay so, unless they have to wait now.
         let finished = match outcome.waits_for {
@@ -168,7 +178,7 @@ impl Apply {
     async fn insert_new_events(&self, store: Store<'_>) -> Result<()> {
         for row in &self.new_events {
             let is_fetched = row.source == EventSource::Fetched.as_str();
-            if !is_fetched || !fold::is_known(store, &self.object_id, row).await? {
+            if !is_fetched || !fold::is_known(store, self.kind, &self.object_id, row).await? {
                 receive::insert(store.txn, row.clone()).await?;
             }
         }
@@ -189,10 +199,15 @@ fn applied(Outcome { waits_for, note, .. }: Outcome, now: DateTime<Utc>) -> inbo
     }
 }
 
-fn ignored() -> inbox_events::ActiveModel {
+/// Returns the outcome of an event that has no effect, for the reason `note`.
+pub(super) fn ignored(note: Option<&'static str>) -> inbox_events::ActiveModel {
     inbox_events::ActiveModel {
+        applied_at: Set(None),
         state: Set(EventState::Ignored.as_str().to_owned()),
-        note: Set(Some("Objects of this kind are not mirrored.".to_owned())),
+        waits_for: Set(None),
+        note: Set(note.map(str::to_owned)),
+        error: Set(None),
+        next_attempt_at: Set(None),
         ..Default::default()
     }
 }

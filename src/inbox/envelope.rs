@@ -13,6 +13,11 @@ const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The reason to ignore an event that is about no object.
 const NO_OBJECT: &str = "The event is about no object with an id.";
+/// The reason to ignore an event of a type that the provider may have introduced later.
+pub(super) const UNKNOWN_TYPE: &str =
+    "Events of this type are not known to this version: replay the event after an update.";
+/// The reason to ignore an event about an object that is not mirrored.
+const NOT_MIRRORED: &str = "Objects of this kind are not mirrored.";
 
 /// The envelope of an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +30,8 @@ pub(super) struct Envelope {
     pub(super) api_version: Option<String>,
     /// The id of the object that it is about, where that has one.
     pub(super) object_id: Option<String>,
+    /// The kind of that object, by the provider's name.
+    pub(super) object_kind: Option<String>,
     /// The time of the event, by the provider's clock.
     pub(super) occurred_at: DateTime<Utc>,
     /// The reason why it is stored without effect; `None` where it is to be applied.
@@ -72,10 +79,11 @@ fn stripe(config: &Providers, event: &Value) -> Result<Envelope, &'static str> {
     } else if object_id.is_none() {
         Some(NO_OBJECT)
     } else {
-        None
+        unmirrored(Provider::Stripe, &event_type, object)
     };
     let api_version = word(&event["api_version"]);
-    Ok(Envelope { external_id, event_type, api_version, object_id, occurred_at, ignored })
+    let object_kind = word(&object["object"]).filter(|_| object_id.is_some());
+    Ok(Envelope { external_id, event_type, api_version, object_id, object_kind, occurred_at, ignored })
 }
 
 fn paddle(event: &Value) -> Result<Envelope, &'static str> {
@@ -83,8 +91,21 @@ fn paddle(event: &Value) -> Result<Envelope, &'static str> {
     let event_type = word(&event["event_type"]).ok_or("the event has no event_type")?;
     let occurred_at = event["occurred_at"].as_str().and_then(instant).ok_or("the event has no occurred_at")?;
     let object_id = word(&event["data"]["id"]);
-    let ignored = object_id.is_none().then_some(NO_OBJECT);
-    Ok(Envelope { external_id, event_type, api_version: None, object_id, occurred_at, ignored })
+    let ignored = match object_id {
+        Some(_) => unmirrored(Provider::Paddle, &event_type, &event["data"]),
+        None => Some(NO_OBJECT),
+    };
+    let object_kind = Provider::Paddle.kind_name_of(&event_type, &event["data"]).map(str::to_owned);
+    let object_kind = object_kind.filter(|_| object_id.is_some());
+    Ok(Envelope { external_id, event_type, api_version: None, object_id, object_kind, occurred_at, ignored })
+}
+
+/// Returns the reason why an event about an object has no effect; `None` where the object is mirrored.
+pub(super) fn unmirrored(provider: Provider, event_type: &str, object: &Value) -> Option<&'static str> {
+    if !provider.knows(event_type) {
+        return Some(UNKNOWN_TYPE);
+    }
+    provider.kind_of(event_type, object).is_none().then_some(NOT_MIRRORED)
 }
 
 /// Returns a text that is short enough for an index.
@@ -142,6 +163,7 @@ mod tests {
             event_type: "invoice.paid".to_owned(),
             api_version: Some("2024-06-20".to_owned()),
             object_id: Some("in_1".to_owned()),
+            object_kind: Some("invoice".to_owned()),
             occurred_at: "2026-01-15T12:00:00Z".parse().unwrap(),
             ignored: None,
         };
@@ -176,6 +198,13 @@ mod tests {
             (&ours, json!({"account": "acct_2"}), Some("The event is of another account.")),
             (&ours, json!({}), None),
             (&[], json!({"data": summary}), Some(NO_OBJECT)),
+            (&[], json!({"type": "invoice.teleported"}), Some(UNKNOWN_TYPE)),
+            (&[], json!({"type": "invoice"}), Some(UNKNOWN_TYPE)),
+            (
+                &[],
+                json!({"type": "plan.created", "data": {"object": {"id": "gold", "object": "plan"}}}),
+                Some(NOT_MIRRORED),
+            ),
             (&[], thin, Some("Thin events hold no object: let the endpoint send snapshots.")),
         ] {
             assert_eq!(ignored(settings, &of_stripe(change.clone())), expected, "{change}");

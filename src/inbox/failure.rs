@@ -1,5 +1,6 @@
 //! Records that events could not be applied.
 
+use super::kinds::ObjectKind;
 use super::state::EventState;
 use super::store::Store;
 use crate::app::App;
@@ -13,7 +14,13 @@ use sea_orm::ActiveValue::Set;
 const MAX_ERROR_CHARS: usize = 2_000;
 
 /// Records `error` on the pending events of an object, and parks those that were tried too often.
-pub(super) async fn record(app: &App, provider: Provider, object_id: &str, error: &Error) -> Result<()> {
+pub(super) async fn record(
+    app: &App,
+    provider: Provider,
+    kind: ObjectKind,
+    object_id: &str,
+    error: &Error,
+) -> Result<()> {
     let error = format!("{error:#}: {:?}", std::error::Error::source(error));
     let error: String = error.chars().filter(|char| *char != '\0').take(MAX_ERROR_CHARS).collect();
     let object_id = object_id.to_owned();
@@ -21,7 +28,7 @@ pub(super) async fn record(app: &App, provider: Provider, object_id: &str, error
         .write(move |txn| {
             Box::pin(async move {
                 let store = Store { txn, provider };
-                for event in store.pending(&object_id).await? {
+                for event in store.pending(kind, &object_id).await? {
                     let attempts = event.attempts + 1;
                     let parked = attempts >= MAX_ATTEMPTS;
                     let state = if parked { EventState::Parked } else { EventState::Failed };

@@ -3,6 +3,7 @@
 //!
 //! Objects are fetched before the transaction, never inside one. Where Stripe does not answer, the events alone decide.
 
+use super::kinds::ObjectKind;
 use super::redact::redact;
 use super::state::{EventSource, EventState};
 use super::{store, stripe};
@@ -14,9 +15,15 @@ use crate::providers::stripe::{CallError, VERSION};
 use chrono::{DateTime, Timelike, Utc};
 use entity::inbox_events::Model;
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The type of an event that holds a fetched object.
-const FETCHED: &str = "tollgate.fetched";
+pub(super) const FETCHED: &str = "tollgate.fetched";
+
+/// The longest wait for an object, with all attempts: events are applied one after the other, so that a slow answer
+/// holds up those behind it, and without an answer the events alone decide.
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// Fields that differ each time that an object is fetched, and say nothing of its state.
 const VOLATILE_FIELDS: [&str; 4] = ["hosted_invoice_url", "invoice_pdf", "receipt_url", "url"];
@@ -26,8 +33,8 @@ const EXPANDED_ONLY: [&str; 3] = ["applies_to", "currency_options", "tiers"];
 
 /// Returns the newest version of an object that has pending events; empty where it cannot be fetched or Stripe does not
 /// answer.
-pub(super) async fn latest(app: &App, provider: Provider, object_id: &str) -> Vec<Model> {
-    match fetch(app, provider, object_id).await {
+pub(super) async fn latest(app: &App, provider: Provider, kind: ObjectKind, object_id: &str) -> Vec<Model> {
+    match fetch(app, provider, kind, object_id).await {
         Ok(found) => found.into_iter().collect(),
         Err(error) => {
             tracing::warn!(cause = format!("{:#}", anyhow::Error::from(error)), "an object is applied unfetched");
@@ -36,19 +43,26 @@ pub(super) async fn latest(app: &App, provider: Provider, object_id: &str) -> Ve
     }
 }
 
-async fn fetch(app: &App, provider: Provider, object_id: &str) -> Result<Option<Model>> {
+async fn fetch(app: &App, provider: Provider, kind: ObjectKind, object_id: &str) -> Result<Option<Model>> {
     let (Provider::Stripe, Some(client)) = (provider, &app.stripe) else { return Ok(None) };
-    let Some(event) = store::pending_event(app.db.read(), provider, object_id).await? else { return Ok(None) };
+    let Some(event) = store::pending_event(app.db.read(), provider, kind, object_id).await? else { return Ok(None) };
     let sent = &event.payload["data"]["object"];
     let Some(collection) = stripe::collection_of(sent) else { return Ok(None) };
-    let answer = match client.get(collection, object_id, &stripe::expansions(sent)).await {
-        Ok(answer) => answer,
-        Err(CallError::NotFound) => {
+    let expansions = stripe::expansions(sent);
+    let answer = match timeout(MAX_WAIT, client.get(collection, object_id, &expansions)).await {
+        Ok(Ok(answer)) => answer,
+        Err(_) => {
+            app.metrics.count_fetch(FetchOutcome::Failed);
+            let limit_s = MAX_WAIT.as_secs();
+            tracing::warn!(collection, object_id, limit_s, "an object is applied as it was sent: Stripe is slow");
+            return Ok(None);
+        }
+        Ok(Err(CallError::NotFound)) => {
             app.metrics.count_fetch(FetchOutcome::Missing);
             tracing::debug!(collection, object_id, "Stripe sent an object that it does not have");
             return Ok(None);
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             app.metrics.count_fetch(FetchOutcome::Failed);
             tracing::warn!(collection, object_id, %error, "an object is applied as it was sent: it cannot be fetched");
             return Ok(None);
@@ -56,7 +70,10 @@ async fn fetch(app: &App, provider: Provider, object_id: &str) -> Result<Option<
     };
     app.metrics.count_fetch(FetchOutcome::Answered);
     let found = event_of(app, answer.object, answer.at, EventSource::Fetched);
-    Ok(found.filter(|row| row.object_id.as_deref() == Some(object_id)))
+    let is_asked = |row: &Model| {
+        row.object_id.as_deref() == Some(object_id) && row.object_kind.as_deref() == Some(provider.kind_name(kind))
+    };
+    Ok(found.filter(is_asked))
 }
 
 /// Returns an event that holds an object as Stripe returned it at `at`; `None` for an object of the other mode or of a
@@ -101,7 +118,13 @@ pub(super) fn event_of(app: &App, mut object: Value, at: Option<DateTime<Utc>>, 
         source: source.as_str().to_owned(),
         waits_for: None,
         note: None,
+        object_kind: Some(kind.name.to_owned()),
     })
+}
+
+/// Returns the kind and the id of the object of a fetched event.
+pub(super) fn object_of(row: &Model) -> Option<(ObjectKind, String)> {
+    Some((Provider::Stripe.kind_named(row.object_kind.as_deref()?)?, row.object_id.clone()?))
 }
 
 /// Returns true if a known version of an object shows the state of a fetched one, and all that was expanded in it.

@@ -1,5 +1,6 @@
 //! The background jobs of the inbox; `run.rs` runs them.
 
+use super::kinds::ObjectKind;
 use crate::providers::Provider;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct ApplyObject {
     /// The provider of the object.
     pub provider: Provider,
+    /// The object's kind; `None` in a job of a version that did not record it.
+    #[serde(default)]
+    pub kind: Option<ObjectKind>,
     /// The object's id there.
     pub object_id: String,
 }

@@ -1,7 +1,10 @@
 //! The kinds of objects that are mirrored, and the entries of each provider's table of them.
 
-/// A kind of object at a payment provider that is mirrored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use serde::{Deserialize, Serialize};
+
+/// A kind of object at a payment provider that is mirrored. Ids are unique among the objects of one kind only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ObjectKind {
     /// A refund, credit or chargeback at Paddle.
     Adjustment,
@@ -38,6 +41,9 @@ pub enum ObjectKind {
     /// An invoice and its payment in one, at Paddle.
     Transaction,
 }
+
+/// The kinds of objects that decide on the amounts of subscriptions.
+pub(super) const DECIDING_KINDS: [ObjectKind; 3] = [ObjectKind::Coupon, ObjectKind::Discount, ObjectKind::Price];
 
 /// A kind of record that is derived from objects. A record refers only to records of the kinds before its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +110,7 @@ pub(super) enum Reference {
     Invoice,
     Payment,
     Product,
+    PromotionCode,
 }
 
 /// The origin of a dependent record's id.
@@ -113,8 +120,8 @@ pub(super) enum DependentId {
     Own,
     /// The id of an object that it refers to.
     Of(Reference),
-    /// The ids of the prices that refer to the object, a product.
-    Prices,
+    /// The ids of the objects of this kind that refer to the object.
+    Referencing(Reference, ObjectKind),
 }
 
 impl KindEntry {
@@ -152,7 +159,14 @@ impl Dependent {
 
     /// The prices of the object, a product.
     pub(super) const fn prices() -> Dependent {
-        Dependent { record: RecordKind::Price, id: DependentId::Prices }
+        let id = DependentId::Referencing(Reference::Product, ObjectKind::Price);
+        Dependent { record: RecordKind::Price, id }
+    }
+
+    /// The redemptions of the object, a promotion code.
+    pub(super) const fn redemptions() -> Dependent {
+        let id = DependentId::Referencing(Reference::PromotionCode, ObjectKind::Discount);
+        Dependent { record: RecordKind::Redemption, id }
     }
 
     /// The record that is derived from an object that the object refers to.

@@ -1,6 +1,7 @@
 //! Objects of the payment providers in their newest version.
 
 use super::kinds::{ObjectKind, Reference};
+use super::lock::LockKey;
 use crate::subscriptions::{ObservedDiscount, ObservedItem, SubscriptionStatus};
 use chrono::{DateTime, Utc};
 use entity::provider_objects;
@@ -34,6 +35,7 @@ pub(super) struct References {
     pub(super) payment: Option<String>,
     pub(super) charge: Option<String>,
     pub(super) product: Option<String>,
+    pub(super) promotion_code: Option<String>,
 }
 
 impl Object {
@@ -53,6 +55,7 @@ impl Object {
                 payment: row.payment,
                 charge: row.charge,
                 product: row.product,
+                promotion_code: row.promotion_code,
             },
         }
     }
@@ -67,6 +70,7 @@ impl References {
             Reference::Invoice => &self.invoice,
             Reference::Payment => &self.payment,
             Reference::Product => &self.product,
+            Reference::PromotionCode => &self.promotion_code,
         };
         id.as_deref()
     }
@@ -80,12 +84,40 @@ impl References {
             payment: self.payment.or(other.payment),
             charge: self.charge.or(other.charge),
             product: self.product.or(other.product),
+            promotion_code: self.promotion_code.or(other.promotion_code),
         }
     }
 
-    /// Returns every id.
-    pub(super) fn into_ids(self) -> impl Iterator<Item = String> {
-        [self.customer, self.subscription, self.invoice, self.payment, self.charge, self.product].into_iter().flatten()
+    /// Returns true if `self` lacks a reference that `others` name differently, so that their order decides.
+    pub(super) fn is_ambiguous(&self, others: &[References]) -> bool {
+        let fields: [fn(&References) -> &Option<String>; 7] = [
+            |it| &it.customer,
+            |it| &it.subscription,
+            |it| &it.invoice,
+            |it| &it.payment,
+            |it| &it.charge,
+            |it| &it.product,
+            |it| &it.promotion_code,
+        ];
+        fields.iter().any(|field| {
+            let mut named = others.iter().filter_map(|other| field(other).as_ref());
+            let first = named.next();
+            field(self).is_none() && named.any(|id| Some(id) != first)
+        })
+    }
+
+    /// Returns the locks of all objects that are referred to.
+    pub(super) fn locks(&self) -> impl Iterator<Item = LockKey> {
+        let named = [
+            (ObjectKind::Customer, &self.customer),
+            (ObjectKind::Subscription, &self.subscription),
+            (ObjectKind::Invoice, &self.invoice),
+            (ObjectKind::PaymentIntent, &self.payment),
+            (ObjectKind::Charge, &self.charge),
+            (ObjectKind::Product, &self.product),
+            (ObjectKind::PromotionCode, &self.promotion_code),
+        ];
+        named.into_iter().filter_map(|(kind, id)| Some(kind.lock(id.as_deref()?)))
     }
 }
 

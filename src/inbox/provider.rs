@@ -29,16 +29,33 @@ impl Provider {
         self.kinds().iter().find(|entry| entry.kind == kind)
     }
 
+    /// Returns the provider's name of a kind; empty where it has no such objects.
+    pub(super) fn kind_name(self, kind: ObjectKind) -> &'static str {
+        self.kind_entry(kind).map_or("", |entry| entry.name)
+    }
+
     /// Returns the kind with this name; `None` for kinds that are not mirrored.
     pub(super) fn kind_named(self, name: &str) -> Option<ObjectKind> {
         kind_named(self.kinds(), name)
     }
 
-    /// Returns the kind of the object of an event; `None` for kinds that are not mirrored.
+    /// Returns the kind of the object of an event; `None` for kinds that are not mirrored and for types of events that
+    /// this version does not know.
     pub(super) fn kind_of(self, event_type: &str, object: &Value) -> Option<ObjectKind> {
+        if !self.knows(event_type) {
+            return None;
+        }
         match self {
             Provider::Stripe => stripe::kind(object),
             Provider::Paddle => paddle::kind(event_type),
+        }
+    }
+
+    /// Returns the provider's name of the kind of an event's object, also for kinds that are not mirrored.
+    pub(super) fn kind_name_of<'e>(self, event_type: &'e str, object: &'e Value) -> Option<&'e str> {
+        match self {
+            Provider::Stripe => object["object"].as_str(),
+            Provider::Paddle => Some(event_type.split('.').next().unwrap_or(event_type)),
         }
     }
 

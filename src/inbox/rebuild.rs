@@ -35,9 +35,10 @@ pub async fn rebuild(
     let mut objects = store::objects(app.db.read()).await?;
     let mut rebuilt = Rebuilt { objects: objects.len(), ..Rebuilt::default() };
     for _ in 0..MAX_PASSES {
-        for (done, ApplyObject { provider, object_id }) in objects.iter().enumerate() {
+        for (done, ApplyObject { provider, kind, object_id }) in objects.iter().enumerate() {
             show(done, objects.len());
-            let apply = Apply::new(app, *provider, object_id, Scope::All);
+            let Some(kind) = *kind else { continue };
+            let apply = Apply::new(app, *provider, kind, object_id, Scope::All);
             match apply.run(app, Mode::of(dry_run)).await {
                 Ok(differences) => rebuilt.drift.add(differences),
                 Err(error) => rebuilt.drift.add_failure(object_id, error),

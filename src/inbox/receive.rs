@@ -1,18 +1,16 @@
 //! Receives webhooks: verifies the signature, then stores the event with the job that applies it.
 
 use super::envelope::{self, Envelope};
+use super::intake::{self, Intake, NewEvent, Receipt};
 use super::jobs::ApplyObject;
 use super::state::{EventSource, EventState};
 use crate::app::App;
-use crate::changes::{self, Change};
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::metrics::WebhookOutcome;
 use crate::providers::{Forgery, Provider, paddle, stripe};
 use crate::security::{self, SecurityEventKind};
-use entity::inbox_events::{Column, Entity, Model};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use entity::inbox_events::Model;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,17 +28,6 @@ pub struct Delivery<'d> {
     pub peer: Option<IpAddr>,
 }
 
-/// A webhook that is stored: the commit is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receipt {
-    /// A new event, which will be applied.
-    Accepted,
-    /// A new event without effect.
-    Ignored,
-    /// An event that was stored before.
-    Duplicate,
-}
-
 /// A webhook that is not stored.
 #[derive(Debug)]
 pub enum Declined {
@@ -55,8 +42,8 @@ pub enum Declined {
 }
 
 /// Receives `delivery`. Nothing is parsed before its signature is verified.
-pub async fn receive(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
-    let outcome = verify_and_store(app, delivery).await;
+pub async fn receive(app: &Arc<App>, intake: &Intake, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
+    let outcome = verify_and_store(app, intake, delivery).await;
     let counted = match &outcome {
         Ok(Receipt::Accepted) => WebhookOutcome::Accepted,
         Ok(Receipt::Ignored) => WebhookOutcome::Ignored,
@@ -70,7 +57,7 @@ pub async fn receive(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, 
     outcome
 }
 
-async fn verify_and_store(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
+async fn verify_and_store(app: &Arc<App>, intake: &Intake, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
     let Delivery { provider, body, .. } = delivery;
     let providers = &app.config.providers;
     let secrets = match provider {
@@ -91,7 +78,7 @@ async fn verify_and_store(app: &Arc<App>, delivery: Delivery<'_>) -> Result<Rece
         Declined::Unreadable(reason)
     })?;
     let row = event_of(app, provider, envelope, payload, EventSource::Webhook);
-    insert_with_job(app, provider, row).await.map_err(Declined::Failed)
+    intake.store(new_event(row)).await.map_err(Declined::Failed)
 }
 
 fn verify(app: &App, Delivery { provider, signature, body, .. }: Delivery<'_>) -> Result<(), Forgery> {
@@ -115,34 +102,29 @@ async fn report(app: &App, delivery: Delivery<'_>, forgery: Forgery) {
 }
 
 /// Inserts an event, once, and enqueues the job that applies it.
-pub(super) async fn insert_with_job(app: &App, provider: Provider, row: Model) -> Result<Receipt> {
-    let is_ignored = row.state == EventState::Ignored.as_str();
-    let object = row.object_id.clone().filter(|_| !is_ignored);
-    let job = object.map(|object_id| ApplyObject { provider, object_id });
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                if !insert(txn, row).await? {
-                    return Ok(Receipt::Duplicate);
-                }
-                let Some(job) = job else { return Ok(Receipt::Ignored) };
-                txn.enqueue(&job).await?;
-                Ok(Receipt::Accepted)
-            })
-        })
-        .await
+pub(super) async fn insert_with_job(app: &App, row: Model) -> Result<Receipt> {
+    let event = new_event(row);
+    let receipts = app
+        .db
+        .write(move |txn| Box::pin(async move { intake::insert_with_jobs(txn, std::slice::from_ref(&event)).await }));
+    Ok(receipts.await?.first().copied().unwrap_or(Receipt::Duplicate))
 }
 
 /// Inserts an event; returns false if it exists already.
 pub(super) async fn insert(txn: &Txn, row: Model) -> Result<bool> {
-    let id = row.id;
-    let once = OnConflict::columns([Column::Provider, Column::ExternalId]).do_nothing().to_owned();
-    let row = row.into_active_model().reset_all();
-    if Entity::insert(row).on_conflict(once).exec_without_returning(txn).await? != 1 {
-        return Ok(false);
-    }
-    changes::record(txn, Change::WebhookEventReceived(id)).await?;
-    Ok(true)
+    let receipts = intake::insert_with_jobs(txn, &[NewEvent { row, job: None }]).await?;
+    Ok(!receipts.contains(&Receipt::Duplicate))
+}
+
+/// Adds the job that applies the event, if it has an effect.
+fn new_event(row: Model) -> NewEvent {
+    let is_ignored = row.state == EventState::Ignored.as_str();
+    let object = Provider::named(&row.provider).zip(row.object_id.clone()).filter(|_| !is_ignored);
+    let job = object.and_then(|(provider, object_id)| {
+        let kind = provider.kind_named(row.object_kind.as_deref()?)?;
+        Some(ApplyObject { provider, kind: Some(kind), object_id })
+    });
+    NewEvent { row, job }
 }
 
 /// Returns the row of an event.
@@ -172,5 +154,6 @@ pub(super) fn event_of(
         source: source.as_str().to_owned(),
         waits_for: None,
         note: envelope.ignored.map(str::to_owned),
+        object_kind: envelope.object_kind,
     }
 }

@@ -12,7 +12,6 @@ use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
 use crate::db::{Listing as _, rows_for};
 use crate::error::{Error, Result};
-use crate::providers::Provider;
 use entity::inbox_events::{Column, Entity};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::json;
@@ -39,26 +38,27 @@ pub async fn replay_event(app: &App, viewer: &Viewer, id: Uuid, dry_run: bool) -
     let rows = rows_for::<Entity>(viewer)?.filter(Column::Id.eq(id));
     let found = store::replayable(app.db.read(), rows, 1).await?;
     if found.is_empty() {
-        let message = "No event to apply: it does not exist, or is ignored.";
+        let message = "No event to apply: it does not exist, or is ignored for the reason in its `note`.";
         return Err(Error::refused("NOT_FOUND", &["webhookEventId"], message));
     }
     replay(app, viewer, found, false, dry_run).await
 }
 
 /// Applies the events that match again, by the worker, the oldest first and at most [`MAX_REPLAYED`]; failed and parked
-/// ones where `list` names no state. A dry run returns the rows that this would change.
+/// ones where `list` names no state. Of ignored events those are applied whose type was unknown and is known now. A dry run returns the rows that this would change.
 pub async fn replay_events(app: &App, viewer: &Viewer, mut list: Events, dry_run: bool) -> Result<Replay> {
     viewer.require(Permission::OperationsWrite)?;
-    if list.states.contains(&EventState::Ignored) {
-        let message = "Ignored events cannot be applied: leave `IGNORED` out of the states.";
-        return Err(Error::refused("STATE_INVALID", &["filter"], message));
-    }
     if list.states.is_empty() {
         list.states = vec![EventState::Failed, EventState::Parked];
     }
     let rows = list.filter(rows_for::<Entity>(viewer)?);
     let mut found = store::replayable(app.db.read(), rows, MAX_REPLAYED + 1).await?;
     let limit = usize::try_from(MAX_REPLAYED).unwrap_or(usize::MAX);
+    if found.is_empty() && list.states == [EventState::Ignored] {
+        let message = "No ignored event to apply: only those can be applied whose type this version knows and the one \
+                       that received them did not.";
+        return Err(Error::refused("STATE_INVALID", &["filter"], message));
+    }
     let more = found.len() > limit;
     found.truncate(limit);
     replay(app, viewer, found, more, dry_run).await
@@ -68,8 +68,9 @@ async fn replay(app: &App, viewer: &Viewer, found: Vec<ReplayedEvent>, more: boo
     let mut replay = Replay { events: found.len(), more, drift: Drift::default() };
     let objects = by_object(&found);
     if dry_run {
-        for (ApplyObject { provider, object_id }, ids) in objects {
-            let apply = Apply::new(app, provider, &object_id, Scope::Pending).with_reopened(ids);
+        for (ApplyObject { provider, kind, object_id }, ids) in objects {
+            let Some(kind) = kind else { continue };
+            let apply = Apply::new(app, provider, kind, &object_id, Scope::Pending).with_reopened(ids);
             match apply.run(app, Mode::DryRun).await {
                 Ok(differences) => replay.drift.add(differences),
                 Err(error) => replay.drift.add_failure(&object_id, error),
@@ -98,8 +99,7 @@ async fn replay(app: &App, viewer: &Viewer, found: Vec<ReplayedEvent>, more: boo
 fn by_object(found: &[ReplayedEvent]) -> BTreeMap<ApplyObject, Vec<Uuid>> {
     let mut objects: BTreeMap<ApplyObject, Vec<Uuid>> = BTreeMap::new();
     for event in found {
-        if let Some(provider) = Provider::named(&event.provider) {
-            let object = ApplyObject { provider, object_id: event.object_id.clone() };
+        if let Some(object) = event.object() {
             objects.entry(object).or_default().push(event.id);
         }
     }

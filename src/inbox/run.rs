@@ -2,22 +2,30 @@
 
 use super::apply::apply_object;
 use super::jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
-use super::waiting;
+use super::{legacy, waiting};
 use crate::accounts::UserAppeared;
 use crate::app::App;
 use crate::error::Result;
-use crate::jobs::Job;
+use crate::jobs::{Job, Slots};
 
 impl Job for ApplyObject {
     const KIND: &'static str = "apply_object";
+    const SLOTS: Slots = Slots::Events;
 
     fn unique_key(&self) -> Option<String> {
         // The events of one object are applied one after the other.
-        Some(format!("{}:{}", self.provider.name(), self.object_id))
+        let (provider, id) = (self.provider.name(), &self.object_id);
+        Some(match self.kind {
+            Some(kind) => format!("{provider}:{}:{id}", self.provider.kind_name(kind)),
+            None => format!("{provider}:{id}"),
+        })
     }
 
     async fn run(self, app: &App) -> Result<()> {
-        apply_object(app, self.provider, &self.object_id).await
+        match self.kind {
+            Some(kind) => apply_object(app, self.provider, kind, &self.object_id).await,
+            None => legacy::enqueue_kinds(app, self.provider, self.object_id).await,
+        }
     }
 }
 

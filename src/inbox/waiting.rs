@@ -42,7 +42,8 @@ pub(super) async fn reapply_amounts(store: Store<'_>, object: &Object) -> Result
         return enqueue_price(txn, provider, &object.external_id).await;
     }
     let discounted = subscriptions::discounted_by(txn, provider.name(), &object.external_id).await?;
-    enqueue(txn, discounted.into_iter().map(|object_id| ApplyObject { provider, object_id }).collect()).await
+    let kind = Some(ObjectKind::Subscription);
+    enqueue(txn, discounted.into_iter().map(|object_id| ApplyObject { provider, kind, object_id }).collect()).await
 }
 
 /// Enqueues the objects that wait for this user of the host application.
@@ -56,14 +57,17 @@ pub(super) async fn wake_all(app: &App) -> Result<()> {
     enqueue_alone(app, |txn| Box::pin(store::waiting_in_vain(txn))).await
 }
 
-/// Enqueues the subscriptions to a price.
+/// Enqueues the subscriptions that have or had a price: their histories name its plan.
 pub(super) async fn reapply_price(app: &App, provider: Provider, price: &str) -> Result<()> {
     let mut after = String::new();
     loop {
-        let found = subscriptions::billing_for(app.db.read(), provider.name(), price, &after, MAX_OBJECTS).await?;
+        let found = subscriptions::with_price(app.db.read(), provider.name(), price, &after, MAX_OBJECTS).await?;
         let Some(last) = found.last() else { return Ok(()) };
         after.clone_from(last);
-        let objects = found.into_iter().map(|object_id| ApplyObject { provider, object_id }).collect();
+        let objects = found
+            .into_iter()
+            .map(|object_id| ApplyObject { provider, kind: Some(ObjectKind::Subscription), object_id })
+            .collect();
         enqueue_alone(app, |_| Box::pin(async { Ok(objects) })).await?;
     }
 }

@@ -20,7 +20,7 @@ pub use project::{
 };
 pub use store::discounts::{ArrChanges, Discounts, discounted_by};
 pub(crate) use store::mirror::scheduled;
-pub use store::mirror::{billing_for, by_external_id, by_id, find, find_id, has_plan, item, items_of};
+pub use store::mirror::{billing_for, by_external_id, by_id, find, find_id, has_plan, item, items_of, with_price};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};
 pub use trials::{had_trial, trial_available};
 pub use values::{DiscountDuration, DiscountScope, ItemKind, ScheduledChangeKind, SubscriptionStatus};

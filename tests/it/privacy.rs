@@ -228,6 +228,7 @@ const NOBODYS: &[(&str, &str)] = &[
     ("provider_objects", "what the providers last said, as raw as the events; nobody sees it"),
     ("security_events", "what was tried against Tollgate itself"),
     ("provider_prices", "the catalogue"),
+    ("subscription_prices", "prices that a subscription had, which belongs to somebody"),
     ("trial_claims", "keyed hashes of people, which outlive them and name nobody"),
     ("api_keys", "back ends, which act for no one user"),
     ("idempotency_keys", "answers kept for the callers, who may be services"),

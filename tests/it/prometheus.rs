@@ -75,7 +75,8 @@ async fn the_metrics_tell_how_far_behind_we_are(test: &TestApp) {
         let update = format!("UPDATE inbox_events SET {set} WHERE external_id = 'evt_{number}'");
         sql::execute(test.app.db.schema(), &update).await;
     }
-    sql::execute(test.app.db.schema(), "UPDATE jobs SET state = 'parked' WHERE unique_key = 'stripe:evt_2'").await;
+    sql::execute(test.app.db.schema(), "UPDATE jobs SET state = 'parked' WHERE unique_key = 'stripe:customer:evt_2'")
+        .await;
     has(&[
         "tollgate_webhooks_total{provider=\"stripe\",outcome=\"accepted\"} 5",
         "tollgate_webhooks_total{provider=\"stripe\",outcome=\"duplicate\"} 5",

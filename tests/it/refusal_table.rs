@@ -167,9 +167,9 @@ refusals! {
         for r#"securityEventId: "NO_EVENT", resolution: " ""#;
     resolveSecurityEvent RESOLUTION_INVALID resolution: "`resolution` must have 1 to 500 characters."
         for r#"securityEventId: "NO_EVENT", resolution: "LONG""#;
-    replayWebhookEvent NOT_FOUND webhookEventId: "No event to apply: it does not exist, or is ignored."
+    replayWebhookEvent NOT_FOUND webhookEventId: "No event to apply: it does not exist, or is ignored for the reason in its `note`."
         for r#"webhookEventId: "NO_WEBHOOK""#;
-    replayWebhookEvents STATE_INVALID filter: "Ignored events cannot be applied: leave `IGNORED` out of the states."
+    replayWebhookEvents STATE_INVALID filter: "No ignored event to apply: only those can be applied whose type this version knows and the one that received them did not."
         for "filter: {state: [IGNORED]}";
     reconcile SINCE_INVALID since: "`since` must not be in the future."
         for r#"since: "2036-01-01T00:00:00Z""#;

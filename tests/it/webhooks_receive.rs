@@ -60,8 +60,8 @@ async fn a_genuine_event_is_kept_with_the_job_that_applies_it(test: &TestApp) {
         assert_eq!((&*kept.state, &*kept.source, kept.attempts, kept.note), ("received", "webhook", 0, None));
         assert_eq!(kept.received_at, test.app.now());
         let job = queued(test).await.pop().unwrap();
-        assert_eq!(job.unique_key, Some(format!("{name}:cus_{name}")));
-        assert_eq!(job.payload, json!({"provider": name, "object_id": format!("cus_{name}")}));
+        assert_eq!(job.unique_key, Some(format!("{name}:customer:cus_{name}")));
+        assert_eq!(job.payload, json!({"provider": name, "kind": "customer", "object_id": format!("cus_{name}")}));
         let change = told(test).await.into_iter().find(|change| change.subject_id == kept.id).unwrap();
         assert_eq!((&*change.kind, change.account_id), ("webhook_event_received", None));
         assert_eq!(test.run_jobs().await, 1);
@@ -208,7 +208,8 @@ async fn events_about_one_object_are_one_job(test: &TestApp) {
         received(&deliver(test, Provider::Stripe, &event(Provider::Stripe, &format!("evt_{number}"), &object)).await);
     }
     let keys: Vec<_> = queued(test).await.into_iter().filter_map(|job| job.unique_key).collect();
-    assert_eq!((events(test).await.len(), keys), (6, vec!["stripe:cus_0".to_owned(), "stripe:cus_1".to_owned()]));
+    let expected = ["stripe:customer:cus_0", "stripe:customer:cus_1"].map(str::to_owned).to_vec();
+    assert_eq!((events(test).await.len(), keys), (6, expected));
     assert_eq!(test.run_jobs().await, 2);
 }
 

@@ -1,5 +1,5 @@
-// Compares what Tollgate sends to Stripe with the types of Stripe's own SDK, and the stand-in's signature with what the
-// SDK takes. The requests are those of tests/it/stripe_requests.rs.
+// Compares what Tollgate sends to Stripe with the types of Stripe's own SDK, the types of events that it knows with those
+// of the SDK, and the stand-in's signature with what the SDK takes. The requests are those of tests/it/stripe_requests.rs.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -174,5 +174,15 @@ try {
 } catch (error) {
   if (error.type !== 'StripeSignatureVerificationError') throw error;
 }
+
+// The inbox knows every type of event that the SDK does; types that it does not know have no effect.
+const list = readFileSync(join(here, '../../src/inbox/stripe/event_types.txt'), 'utf8');
+const known = new Set(list.split('\n').filter((line) => line && !line.startsWith('#')));
+const endpoint = join(here, 'node_modules/stripe/types/WebhookEndpointsResource.d.ts');
+const types = readFileSync(endpoint, 'utf8').match(/'[a-z0-9_]+(\.[a-z0-9_]+)+'/g).map((type) => type.slice(1, -1));
+const events = types.filter((type) => !/^\d/.test(type));
+if (events.length < 200) fail(`the SDK has ${events.length} types of events; read them from another file`);
+const missing = events.filter((type) => !known.has(type));
+if (missing.length) fail(`src/inbox/stripe/event_types.txt lacks ${missing.join(', ')}`);
 
 if (!process.exitCode) console.log(`${requests.length} requests, ${objects.length} objects and a signature are as Stripe's SDK has them`);

@@ -176,7 +176,7 @@ user_error! {
     ReplayWebhookEventUserError with
     /// The rules that can refuse `replayWebhookEvent`.
     ReplayWebhookEventErrorCode {
-        /// The event does not exist or is ignored.
+        /// The event does not exist, or is ignored for the reason in its `note`.
         NotFound = "NOT_FOUND",
     }
 }
@@ -205,7 +205,8 @@ user_error! {
     ReplayWebhookEventsUserError with
     /// The rules that can refuse `replayWebhookEvents`.
     ReplayWebhookEventsErrorCode {
-        /// Ignored events cannot be applied.
+        /// Only ignored events were named, and none of them can be applied: their types are still unknown, or they are
+        /// ignored for another reason.
         StateInvalid = "STATE_INVALID",
     }
 }

@@ -21,7 +21,7 @@ pub(in crate::inbox) fn references(kind: ObjectKind, payload: &Value) -> Referen
         _ => return References::default(),
     }
     let (invoice, payment) = (transaction.clone(), transaction);
-    References { customer, subscription, invoice, payment, charge: None, product: None }
+    References { customer, subscription, invoice, payment, charge: None, product: None, promotion_code: None }
 }
 
 /// Returns the user of the host application whom a customer names in its custom data, which needs an API key to write.

@@ -3,6 +3,7 @@
 use crate::db::Mirror;
 use crate::error::{Error, Result};
 use crate::inbox::kinds::{ObjectKind, RecordKey, RecordKind};
+use crate::inbox::lock::LockKey;
 use crate::inbox::object::Object;
 use crate::inbox::store::Store;
 use crate::inbox::wait_key::WaitKey;
@@ -65,6 +66,10 @@ pub(in crate::inbox) struct Projection<'a, 'm> {
     pub(super) store: Store<'a>,
     pub(super) mirror: &'m mut Mirror<'a>,
     pub(super) policy: Policy,
+    /// The locks that the transaction holds.
+    locks: BTreeSet<LockKey>,
+    /// The object that is applied.
+    pub(super) applied: Option<Object>,
     /// The records that are still to be projected.
     pub(super) queue: BTreeSet<RecordKey>,
     /// The payments projected so far, with our ids of them, for the records that depend on them.
@@ -76,14 +81,34 @@ pub(in crate::inbox) struct Projection<'a, 'm> {
 }
 
 impl<'a, 'm> Projection<'a, 'm> {
-    pub(in crate::inbox) fn new(store: Store<'a>, mirror: &'m mut Mirror<'a>, policy: Policy) -> Self {
+    /// Creates the context of a transaction that holds `locks`.
+    pub(in crate::inbox) fn new(
+        store: Store<'a>,
+        mirror: &'m mut Mirror<'a>,
+        policy: Policy,
+        locks: BTreeSet<LockKey>,
+    ) -> Self {
         let (queue, payments) = (BTreeSet::new(), HashMap::new());
-        Projection { store, mirror, policy, queue, payments, note: None, doubt: None }
+        Projection { store, mirror, policy, locks, applied: None, queue, payments, note: None, doubt: None }
     }
 
-    /// Returns the object with this id; blocked until it arrives.
-    pub(super) async fn object(&self, id: &str) -> Result<Object, Blocked> {
-        self.store.object(id).await?.ok_or_else(|| Blocked::object(id))
+    /// Takes a lock unless the transaction holds it.
+    pub(super) async fn lock(&mut self, key: LockKey) -> Result<()> {
+        if self.locks.contains(&key) {
+            return Ok(());
+        }
+        self.store.lock(&BTreeSet::from([key.clone()])).await?;
+        self.locks.insert(key);
+        Ok(())
+    }
+
+    /// Returns the object of one of these kinds with this id; blocked until it arrives.
+    pub(super) async fn object(&self, kinds: &[ObjectKind], id: &str) -> Result<Object, Blocked> {
+        let is_asked = |object: &&Object| object.external_id == id && kinds.contains(&object.kind);
+        if let Some(object) = self.applied.as_ref().filter(is_asked) {
+            return Ok(object.clone());
+        }
+        self.store.objects_of(kinds, &[id.to_owned()]).await?.pop().ok_or_else(|| Blocked::object(id))
     }
 
     /// Adds a record to those that are still to be projected.

@@ -3,7 +3,7 @@
 
 use super::context::Projection;
 use crate::error::Result;
-use crate::inbox::kinds::{ObjectKind, RecordKey, RecordKind, Reference};
+use crate::inbox::kinds::{DECIDING_KINDS, ObjectKind, RecordKey, RecordKind, Reference};
 use crate::inbox::newest::newest;
 use crate::inbox::object::Object;
 use crate::inbox::stripe;
@@ -39,7 +39,7 @@ pub(super) async fn related(
             break;
         }
         let ids: Vec<String> = needed.iter().cloned().collect();
-        related.extend(store.objects_of(&ids).await?);
+        related.extend(store.objects_of(&DECIDING_KINDS, &ids).await?);
         stored.append(&mut needed);
     }
     let newest_first = versions.iter().rev().map(|version| version.to_object(ObjectKind::Subscription, id));
@@ -52,8 +52,9 @@ pub(super) async fn related(
 async fn of_customer(ctx: &Projection<'_, '_>, customer: &str) -> Result<Vec<Object>> {
     let mut found = ctx.store.referencing(Reference::Customer, customer, &[ObjectKind::Discount]).await?;
     found.retain(stripe::is_of_customer);
-    let events = ctx.store.history(customer).await?.into_iter();
-    let versions: Vec<_> = events.map(|event| ObjectVersion::read(ctx.store.provider, event)).collect();
+    let events = ctx.store.history(ObjectKind::Customer, customer).await?.into_iter();
+    let versions = events.map(|event| ObjectVersion::read(ctx.store.provider, event));
+    let versions: Vec<_> = versions.filter(|version| version.kind == Some(ObjectKind::Customer)).collect();
     let mut inside: HashMap<String, Object> = HashMap::new();
     for chunk in versions.chunk_by(|one, other| one.occurred_at == other.occurred_at) {
         let Some(last) = newest(chunk) else { continue };

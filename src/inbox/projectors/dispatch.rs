@@ -4,11 +4,10 @@ use super::context::{Blocked, NAMING_KINDS, Outcome, Projection};
 use super::{catalogue, discounts, money, subscriptions};
 use crate::accounts::account_of_customer;
 use crate::error::Result;
-use crate::inbox::kinds::{DependentId, ObjectKind, RecordKey, RecordKind, Reference};
+use crate::inbox::kinds::{DependentId, ObjectKind, RecordKey, RecordKind};
 use crate::inbox::object::Object;
 use crate::inbox::wait_key::WaitKey;
 use crate::providers::Provider;
-use std::collections::BTreeSet;
 
 /// Projects every record that depends on `object`, and the records that depend on those.
 pub(in crate::inbox) async fn project(mut ctx: Projection<'_, '_>, object: &Object) -> Result<Outcome> {
@@ -17,6 +16,7 @@ pub(in crate::inbox) async fn project(mut ctx: Projection<'_, '_>, object: &Obje
         // Objects that name the charge alone did not know its payment.
         ctx.wake(WaitKey::Object(object.external_id.clone())).await?;
     }
+    ctx.applied = Some(object.clone());
     let own = dependents(&ctx, object).await?;
     ctx.queue.extend(own.iter().cloned());
     let customer = customer_to_name(&mut ctx, object).await?;
@@ -44,9 +44,9 @@ async fn dependents(ctx: &Projection<'_, '_>, object: &Object) -> Result<Vec<Rec
         let ids = match dependent.id {
             DependentId::Own => vec![object.external_id.clone()],
             DependentId::Of(reference) => object.references.get(reference).map(str::to_owned).into_iter().collect(),
-            DependentId::Prices => {
-                let prices = ctx.store.referencing(Reference::Product, &object.external_id, &[ObjectKind::Price]);
-                prices.await?.into_iter().map(|price| price.external_id).collect()
+            DependentId::Referencing(reference, kind) => {
+                let found = ctx.store.referencing(reference, &object.external_id, &[kind]).await?;
+                found.into_iter().map(|object| object.external_id).collect()
             }
         };
         keys.extend(ids.into_iter().map(|id| RecordKey { kind: dependent.record, id }));
@@ -78,7 +78,7 @@ async fn customer_to_name(ctx: &mut Projection<'_, '_>, object: &Object) -> Resu
 
 /// Locks a record and projects it.
 async fn project_record(ctx: &mut Projection<'_, '_>, RecordKey { kind, id }: &RecordKey) -> Result<(), Blocked> {
-    ctx.store.lock(&BTreeSet::from([id.clone()])).await?;
+    ctx.lock(kind.lock(id)).await?;
     match kind {
         RecordKind::Customer => catalogue::project_customer(ctx, id).await,
         RecordKind::Price => catalogue::project_price(ctx, id).await,

@@ -17,6 +17,13 @@ use uuid::Uuid;
 /// The code of the credit unit that is bought where a purchase names none.
 const CREDIT_UNIT: &str = "credits";
 
+/// The kinds of objects that are invoices.
+const INVOICE_KINDS: [ObjectKind; 2] = [ObjectKind::Invoice, ObjectKind::Transaction];
+
+/// The kinds of objects that credits are bought with.
+const PURCHASE_KINDS: [ObjectKind; 3] =
+    [ObjectKind::CheckoutSession, ObjectKind::PaymentIntent, ObjectKind::Transaction];
+
 /// The kinds of objects that are payments by themselves.
 const PAYMENT_KINDS: [ObjectKind; 3] = [ObjectKind::PaymentIntent, ObjectKind::Charge, ObjectKind::Transaction];
 
@@ -34,7 +41,7 @@ const KINDS_OF_PAYMENT: [ObjectKind; 9] = [
 ];
 
 pub(super) async fn project_invoice(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
-    let object = ctx.object(id).await?;
+    let object = ctx.object(&INVOICE_KINDS, id).await?;
     let payments = ctx.store.referencing(Reference::Invoice, id, &[ObjectKind::InvoicePayment]).await?;
     let Some(mut invoice) = ctx.store.provider.read_invoice(&object, &payments) else { return Ok(()) };
     if invoice.status == InvoiceStatus::Paid && invoice.paid_at.is_none() {
@@ -60,7 +67,7 @@ pub(super) async fn project_payment(ctx: &mut Projection<'_, '_>, id: &str) -> R
     // Since basil only a third object links an invoice to its payment.
     let invoices = related.iter().filter_map(|object| object.references.invoice.clone());
     let missing: Vec<String> = invoices.filter(|id| related.iter().all(|object| object.external_id != *id)).collect();
-    related.extend(ctx.store.objects_of(&missing).await?);
+    related.extend(ctx.store.objects_of(&INVOICE_KINDS, &missing).await?);
     let past = past_of(ctx, &related).await?;
     let Some(mut payment) = ctx.store.provider.read_payment(id, &related, &past) else {
         // Either there is nothing to pay, or the object of the payment has not arrived yet.
@@ -109,7 +116,7 @@ async fn past_of(ctx: &Projection<'_, '_>, related: &[Object]) -> Result<Past> {
 async fn payment_of(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<Option<(Uuid, ObservedPayment)>> {
     let Some(id) = &object.references.payment else { return Ok(None) };
     if !ctx.payments.contains_key(id) {
-        ctx.store.lock(&[id.clone()].into()).await?;
+        ctx.lock(RecordKind::Payment.lock(id)).await?;
         if let Err(Blocked::Failed(error)) = project_payment(ctx, id).await {
             return Err(error);
         }
@@ -118,7 +125,7 @@ async fn payment_of(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<Opt
 }
 
 pub(super) async fn project_purchase(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
-    let object = ctx.object(id).await?;
+    let object = ctx.object(&PURCHASE_KINDS, id).await?;
     let payment = payment_of(ctx, &object).await?;
     let adjustments = ctx.store.referencing(Reference::Payment, id, &[ObjectKind::Adjustment]).await?;
     let paid = payment.as_ref().map(|(id, payment)| (*id, payment));
@@ -136,7 +143,7 @@ pub(super) async fn project_purchase(ctx: &mut Projection<'_, '_>, id: &str) -> 
 }
 
 pub(super) async fn project_licences(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
-    let object = ctx.object(id).await?;
+    let object = ctx.object(&[ObjectKind::Transaction], id).await?;
     let adjustments = ctx.store.referencing(Reference::Payment, id, &[ObjectKind::Adjustment]).await?;
     let adjustments: Vec<&Object> = adjustments.iter().collect();
     let sold = paddle::licences(&object, &adjustments);
@@ -162,7 +169,7 @@ pub(super) async fn project_licences(ctx: &mut Projection<'_, '_>, id: &str) -> 
 }
 
 pub(super) async fn project_gift(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
-    let object = ctx.object(id).await?;
+    let object = ctx.object(&[ObjectKind::CheckoutSession], id).await?;
     let Some(gift_id) = stripe::gift(&object) else { return Ok(()) };
     let payment_id = payment_of(ctx, &object).await?.map(|(id, _)| id);
     let session_expired = stripe::is_expired(&object);

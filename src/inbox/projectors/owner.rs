@@ -75,7 +75,7 @@ impl Projection<'_, '_> {
 
     /// Returns the subscription with this id, and at Paddle the objects that may have to name its owner.
     pub(super) async fn subscription_of(&mut self, id: Option<&str>) -> Result<Vec<Object>> {
-        let mut objects = self.store.objects_of(id.map(str::to_owned).as_slice()).await?;
+        let mut objects = self.store.objects_of(&[ObjectKind::Subscription], id.map(str::to_owned).as_slice()).await?;
         if self.store.provider == Provider::Paddle
             && let Some(subscription) = objects.first().cloned()
         {
@@ -120,7 +120,7 @@ impl Projection<'_, '_> {
         if provider == Provider::Paddle && self.policy.paddle_requires_reference {
             return Err(Blocked::WaitsFor(WaitKey::Owner(id.to_owned())));
         }
-        let object = self.store.object(id).await?;
+        let object = self.store.object(ObjectKind::Customer, id).await?;
         if let Some(named) = self.named(object.as_ref().as_slice()).await? {
             return self.account(named).await;
         }

@@ -13,7 +13,7 @@ use crate::subscriptions::{ObservedState, ObservedSubscription};
 use crate::{gifts, payments, plans, subscriptions};
 
 pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
-    let object = ctx.object(id).await?;
+    let object = ctx.object(&[ObjectKind::Subscription], id).await?;
     let versions = versions(ctx, id).await?;
     let related = discounts::related(ctx, &object, &versions).await?;
     let Some(mut subscription) = ctx.store.provider.read_subscription(&object, &related) else { return Ok(()) };
@@ -77,7 +77,7 @@ async fn note(
 /// Projects the prices inside an object that have not arrived as objects of their own.
 async fn project_embedded_prices(ctx: &mut Projection<'_, '_>, object: &Object) -> Result<()> {
     for (price, product) in ctx.store.provider.embedded_prices(object) {
-        if ctx.store.object(&price.external_id).await?.is_some() {
+        if ctx.store.object(ObjectKind::Price, &price.external_id).await?.is_some() {
             continue;
         }
         if let Some(price) = ctx.store.provider.read_price(&price, product.as_ref()) {
@@ -89,8 +89,9 @@ async fn project_embedded_prices(ctx: &mut Projection<'_, '_>, object: &Object) 
 
 /// Returns every version of a subscription, oldest first.
 async fn versions(ctx: &Projection<'_, '_>, id: &str) -> Result<Vec<ObjectVersion>> {
-    let events = ctx.store.history(id).await?.into_iter();
-    Ok(events.map(|event| ObjectVersion::read(ctx.store.provider, event)).collect())
+    let events = ctx.store.history(ObjectKind::Subscription, id).await?.into_iter();
+    let versions = events.map(|event| ObjectVersion::read(ctx.store.provider, event));
+    Ok(versions.filter(|version| version.kind == Some(ObjectKind::Subscription)).collect())
 }
 
 /// Returns every state that a subscription was in: the last of each instant.

@@ -105,24 +105,22 @@ impl<'a> Comparer<'a> {
 
     async fn apply_missed_events(&mut self, page: Page) -> Result<()> {
         let known = store::known_ids(self.app.db.read(), Provider::Stripe, &ids(&page)).await?;
-        let mut missed: BTreeMap<String, Vec<Model>> = BTreeMap::new();
+        let mut missed: BTreeMap<(ObjectKind, String), Vec<Model>> = BTreeMap::new();
         for event in page.objects {
             self.found.listed += 1;
             let is_known = event["id"].as_str().is_some_and(|id| known.contains(id));
             // Stripe also lists events that our endpoints do not ask for.
-            if is_known || stripe::kind(&event["data"]["object"]).is_none() {
-                continue;
-            }
+            let Some(kind) = stripe::kind(&event["data"]["object"]).filter(|_| !is_known) else { continue };
             let providers = &self.app.config.providers;
             let Ok((envelope, payload)) = envelope::read_value(Provider::Stripe, providers, event) else { continue };
             if let (Some(object_id), None) = (envelope.object_id.clone(), envelope.ignored) {
                 self.found.missed += 1;
                 let row = receive::event_of(self.app, Provider::Stripe, envelope, payload, EventSource::Listed);
-                missed.entry(object_id).or_default().push(row);
+                missed.entry((kind, object_id)).or_default().push(row);
             }
         }
-        for (object_id, rows) in missed {
-            self.apply(&object_id, rows).await?;
+        for ((kind, object_id), rows) in missed {
+            self.apply(kind, &object_id, rows).await?;
         }
         Ok(())
     }
@@ -132,23 +130,25 @@ impl<'a> Comparer<'a> {
         let known = store::payloads(self.app.db.read(), Provider::Stripe, &ids(&page)).await?;
         for object in page.objects {
             let Some(row) = fetch::event_of(self.app, object, page.at, EventSource::Fetched) else { continue };
-            let Some(object_id) = row.object_id.clone() else { continue };
+            let Some((kind, object_id)) = fetch::object_of(&row) else { continue };
             self.found.compared += 1;
             let object = &row.payload["data"]["object"];
             let is_deleted = object["deleted"].as_bool() == Some(true);
-            let is_same = known.get(&object_id).is_some_and(|(payload, deleted)| {
+            let key = (Provider::Stripe.kind_name(kind).to_owned(), object_id.clone());
+            let is_same = known.get(&key).is_some_and(|(payload, deleted)| {
                 if is_deleted { *deleted } else { !deleted && fetch::is_same(payload, object) }
             });
             if !is_same {
                 self.found.differing += 1;
-                self.apply(&object_id, vec![row]).await?;
+                self.apply(kind, &object_id, vec![row]).await?;
             }
         }
         Ok(())
     }
 
-    async fn apply(&mut self, object_id: &str, rows: Vec<Model>) -> Result<()> {
-        let apply = Apply::new(self.app, Provider::Stripe, object_id, Scope::Pending).with_new_events(rows.clone());
+    async fn apply(&mut self, kind: ObjectKind, object_id: &str, rows: Vec<Model>) -> Result<()> {
+        let apply = Apply::new(self.app, Provider::Stripe, kind, object_id, Scope::Pending);
+        let apply = apply.with_new_events(rows.clone());
         match apply.run(self.app, self.mode).await {
             Ok(differences) => self.found.drift.add_records(differences),
             Err(error) => {
@@ -156,7 +156,7 @@ impl<'a> Comparer<'a> {
                 if self.mode == Mode::Commit {
                     // The worker tries again.
                     for row in rows {
-                        receive::insert_with_job(self.app, Provider::Stripe, row).await?;
+                        receive::insert_with_job(self.app, row).await?;
                     }
                 }
             }

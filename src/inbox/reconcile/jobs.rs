@@ -5,7 +5,7 @@ use super::list::List;
 use super::report::{self, Span};
 use crate::app::App;
 use crate::error::Result;
-use crate::jobs::Job;
+use crate::jobs::{Job, Slots};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,7 @@ pub struct ReconcileList {
 
 impl Job for ReconcileList {
     const KIND: &'static str = "reconcile_list";
+    const SLOTS: Slots = Slots::Network;
 
     fn unique_key(&self) -> Option<String> {
         Some(self.list.name().to_owned())

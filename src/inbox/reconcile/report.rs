@@ -57,6 +57,7 @@ pub(super) fn report(app: &App, found: &Reconciled, Span { since, until }: Span,
         source: EventSource::Listed.as_str().to_owned(),
         waits_for: None,
         note: Some("Report of a comparison with Stripe.".to_owned()),
+        object_kind: None,
     }
 }
 

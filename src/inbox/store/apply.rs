@@ -4,6 +4,7 @@ use crate::db::Txn;
 use crate::error::Result;
 use crate::inbox::jobs::ApplyObject;
 use crate::inbox::kinds::{ObjectKind, Reference};
+use crate::inbox::lock::LockKey;
 use crate::inbox::object::Object;
 use crate::inbox::state::{EventState, PENDING};
 use crate::inbox::wait_key::WaitKey;
@@ -11,8 +12,8 @@ use crate::providers::Provider;
 use entity::{inbox_events, provider_objects};
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
-    Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    Statement, Value,
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -26,13 +27,13 @@ pub(in crate::inbox) struct Store<'a> {
 }
 
 impl Store<'_> {
-    /// Locks objects by their ids until the transaction ends.
-    pub(in crate::inbox) async fn lock(self, ids: &BTreeSet<String>) -> Result<()> {
-        if self.txn.get_database_backend() != DbBackend::Postgres {
+    /// Takes locks until the transaction ends.
+    pub(in crate::inbox) async fn lock(self, locks: &BTreeSet<LockKey>) -> Result<()> {
+        if self.txn.get_database_backend() != DbBackend::Postgres || locks.is_empty() {
             return Ok(()); // SQLite has one writer at a time.
         }
-        let keys = ids.iter().map(|id| {
-            let digest = Sha256::digest(format!("{}:{id}", self.provider.name()));
+        let keys = locks.iter().map(|LockKey { group, id }| {
+            let digest = Sha256::digest(format!("{}:{}:{id}", self.provider.name(), group.name()));
             i64::from_be_bytes(digest[..8].try_into().expect("eight bytes of a longer digest"))
         });
         // In one order everywhere, so that two transactions never wait for each other.
@@ -44,7 +45,7 @@ impl Store<'_> {
     }
 
     // unscoped: events are applied for no caller
-    fn events(self, object_id: &str) -> Select<inbox_events::Entity> {
+    fn events_of_id(self, object_id: &str) -> Select<inbox_events::Entity> {
         use inbox_events::Column;
         inbox_events::Entity::find()
             .filter(Column::Provider.eq(self.provider.name()))
@@ -52,27 +53,45 @@ impl Store<'_> {
             .filter(Column::State.ne(EventState::Ignored.as_str()))
     }
 
-    /// Returns the events of an object that are still to be applied, oldest first.
-    pub(in crate::inbox) async fn pending(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
+    /// Selects the events of an object, and those of its id that a node of an older version stored without a kind.
+    fn events(self, kind: ObjectKind, object_id: &str) -> Select<inbox_events::Entity> {
         use inbox_events::Column;
-        let rows = self.events(object_id).filter(Column::State.is_in(PENDING));
+        let of_kind = Column::ObjectKind.eq(self.provider.kind_name(kind)).or(Column::ObjectKind.is_null());
+        self.events_of_id(object_id).filter(of_kind)
+    }
+
+    /// Returns the events of an object that are still to be applied, oldest first.
+    pub(in crate::inbox) async fn pending(self, kind: ObjectKind, object_id: &str) -> Result<Vec<inbox_events::Model>> {
+        use inbox_events::Column;
+        let rows = self.events(kind, object_id).filter(Column::State.is_in(PENDING));
         Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 
     /// Returns every event of an object that is not ignored, oldest first.
-    pub(in crate::inbox) async fn history(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
+    pub(in crate::inbox) async fn history(self, kind: ObjectKind, object_id: &str) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
-        let rows = self.events(object_id);
+        let rows = self.events(kind, object_id);
         Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 
     /// Returns the events of an object's newest instant, without those of the types `except`.
-    pub(in crate::inbox) async fn newest(self, object_id: &str, except: &[&str]) -> Result<Vec<inbox_events::Model>> {
+    pub(in crate::inbox) async fn newest(
+        self,
+        kind: ObjectKind,
+        object_id: &str,
+        except: &[&str],
+    ) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
-        let rows = || self.events(object_id).filter(Column::Kind.is_not_in(except.iter().copied()));
-        let last = rows().order_by_desc(Column::OccurredAt).one(self.txn).await?;
-        let Some(last) = last else { return Ok(Vec::new()) };
-        Ok(rows().filter(Column::OccurredAt.eq(last.occurred_at)).all(self.txn).await?)
+        let rows = || self.events(kind, object_id).filter(Column::Kind.is_not_in(except.iter().copied()));
+        let last = rows().select_only().column(Column::OccurredAt).order_by_desc(Column::OccurredAt).limit(1);
+        Ok(rows().filter(Column::OccurredAt.in_subquery(last.into_query())).all(self.txn).await?)
+    }
+
+    /// Returns the events that are still to be applied of all objects with this id, oldest first.
+    pub(in crate::inbox) async fn pending_of_any_kind(self, object_id: &str) -> Result<Vec<inbox_events::Model>> {
+        use inbox_events::Column;
+        let rows = self.events_of_id(object_id).filter(Column::State.is_in(PENDING));
+        Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 
     /// Stores the outcome of an attempt to apply events.
@@ -98,22 +117,33 @@ impl Store<'_> {
     }
 
     /// Returns the row of an object.
-    pub(in crate::inbox) async fn row(self, external_id: &str) -> Result<Option<provider_objects::Model>> {
-        Ok(self.objects().filter(provider_objects::Column::ExternalId.eq(external_id)).one(self.txn).await?)
+    pub(in crate::inbox) async fn row(
+        self,
+        kind: ObjectKind,
+        external_id: &str,
+    ) -> Result<Option<provider_objects::Model>> {
+        use provider_objects::Column;
+        let rows = self.objects().filter(Column::Kind.eq(self.provider.kind_name(kind)));
+        Ok(rows.filter(Column::ExternalId.eq(external_id)).one(self.txn).await?)
     }
 
     /// Returns an object.
-    pub(in crate::inbox) async fn object(self, external_id: &str) -> Result<Option<Object>> {
-        Ok(self.row(external_id).await?.and_then(|row| self.read(row)))
+    pub(in crate::inbox) async fn object(self, kind: ObjectKind, external_id: &str) -> Result<Option<Object>> {
+        Ok(self.row(kind, external_id).await?.and_then(|row| self.read(row)))
     }
 
-    /// Returns the objects with these ids, as far as they exist, by id.
-    pub(in crate::inbox) async fn objects_of(self, external_ids: &[String]) -> Result<Vec<Object>> {
+    /// Returns the objects of these kinds with these ids, as far as they exist, by id.
+    pub(in crate::inbox) async fn objects_of(
+        self,
+        kinds: &[ObjectKind],
+        external_ids: &[String],
+    ) -> Result<Vec<Object>> {
         use provider_objects::Column;
         if external_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.objects().filter(Column::ExternalId.is_in(external_ids.iter().cloned()));
+        let rows = self.objects().filter(Column::Kind.is_in(self.names(kinds)));
+        let rows = rows.filter(Column::ExternalId.is_in(external_ids.iter().cloned()));
         let rows = rows.order_by_asc(Column::ExternalId).all(self.txn).await?;
         Ok(rows.into_iter().filter_map(|row| self.read(row)).collect())
     }
@@ -132,15 +162,20 @@ impl Store<'_> {
             Reference::Invoice => Column::Invoice,
             Reference::Payment => Column::Payment,
             Reference::Product => Column::Product,
+            Reference::PromotionCode => Column::PromotionCode,
         };
-        let entries = kinds.iter().filter_map(|kind| self.provider.kind_entry(*kind));
-        let names: Vec<_> = entries.map(|entry| entry.name).collect();
+        let names = self.names(kinds);
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let rows = self.objects().filter(column.eq(id)).filter(Column::Kind.is_in(names));
         let rows = rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::ExternalId).all(self.txn).await?;
         Ok(rows.into_iter().filter_map(|row| self.read(row)).collect())
+    }
+
+    /// Returns the provider's names of these kinds, without those that it does not have.
+    fn names(self, kinds: &[ObjectKind]) -> Vec<&'static str> {
+        kinds.iter().filter_map(|kind| self.provider.kind_entry(*kind)).map(|entry| entry.name).collect()
     }
 
     /// Reads a row; `None` for one of a kind that is not mirrored any more.
@@ -171,10 +206,11 @@ pub(in crate::inbox) async fn waiting_in_vain(txn: &Txn) -> Result<Vec<ApplyObje
 
 async fn waiting_objects(txn: &Txn, rows: Select<inbox_events::Entity>) -> Result<Vec<ApplyObject>> {
     use inbox_events::Column;
-    let rows = rows.select_only().column(Column::Provider).column(Column::ObjectId).distinct();
-    let rows: Vec<(String, Option<String>)> = rows.into_tuple().all(txn).await?;
-    let objects = rows.into_iter().filter_map(|(provider, object_id)| {
-        Some(ApplyObject { provider: Provider::named(&provider)?, object_id: object_id? })
+    let rows = rows.select_only().columns([Column::Provider, Column::ObjectKind, Column::ObjectId]).distinct();
+    let rows: Vec<(String, Option<String>, Option<String>)> = rows.into_tuple().all(txn).await?;
+    let objects = rows.into_iter().filter_map(|(provider, kind, object_id)| {
+        let provider = Provider::named(&provider)?;
+        Some(ApplyObject { provider, kind: provider.kind_named(&kind?), object_id: object_id? })
     });
     Ok(objects.collect())
 }

@@ -18,7 +18,7 @@ pub(in crate::inbox) const KINDS: &[KindEntry] = &[
         .with_records(&[Dependent::own(RecordKind::Coupon)]),
     KindEntry::new(ObjectKind::PromotionCode, "promotion_code")
         .swept_at("promotion_codes", Sweep::All)
-        .with_records(&[Dependent::own(RecordKind::PromoCode)]),
+        .with_records(&[Dependent::own(RecordKind::PromoCode), Dependent::redemptions()]),
     KindEntry::new(ObjectKind::Customer, "customer")
         .swept_at("customers", Sweep::All)
         .with_records(&[Dependent::own(RecordKind::Customer)]),

@@ -37,6 +37,7 @@ pub(in crate::inbox) fn references(kind: ObjectKind, object: &Value) -> Referenc
         payment: named("payment_intent").or_else(|| named("payment.payment_intent")),
         charge: named("charge"),
         product: named("product").filter(|_| kind == ObjectKind::Price),
+        promotion_code: named("promotion_code").filter(|_| kind == ObjectKind::Discount),
     };
     match kind {
         ObjectKind::Customer => references.customer = own(),

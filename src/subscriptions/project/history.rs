@@ -22,7 +22,9 @@ pub(super) async fn project_history(
     history: &[ObservedState],
     known: &HashMap<String, KnownPrice>,
 ) -> Result<bool> {
-    let written = store::versions(mirror.txn, subscription.id).await?;
+    let instants = history.iter().map(|state| microseconds(state.effective_at));
+    let (Some(first), Some(last)) = (instants.clone().min(), instants.max()) else { return Ok(false) };
+    let written = store::versions(mirror.txn, subscription.id, first..=last).await?;
     // The rows come in the order of recording, so that the valid one of each effective time stays in the map.
     let valid: HashMap<_, _> = written.iter().map(|version| (version.effective_at, version)).collect();
     // Only discounts change the value of a state.

@@ -29,7 +29,8 @@ pub async fn project_subscription(
     history: &[ObservedState],
 ) -> Result<Mirrored<subscriptions::Model>> {
     let (provider, external_id) = (subscription.provider, &subscription.external_id);
-    let known = plans::known_prices(mirror.txn, provider, &price_ids(subscription, history)).await?;
+    let prices = price_ids(subscription, history);
+    let known = plans::known_prices(mirror.txn, provider, &prices).await?;
     let found = store::lock_subscription(mirror.txn, provider, external_id).await?;
     let first_paid_at = match &found {
         Some(found) => store::first_paid_at(mirror.txn, found.id).await?.or(found.first_paid_at),
@@ -46,6 +47,7 @@ pub async fn project_subscription(
         claim_trial(mirror, &written.row).await?;
     }
     if written.changed {
+        store::note_prices(mirror.txn, written.row.id, &prices).await?;
         let change = Change::SubscriptionChanged(written.row.id, written.row.account_id);
         changes::record(mirror.txn, change).await?;
     }

@@ -4,13 +4,18 @@ use crate::auth::Scope;
 use crate::db::{ROW_LOCK, Txn, Visible};
 use crate::error::{Error, Result};
 use crate::subscriptions::values::SubscriptionStatus;
-use entity::{invoices, payments, scheduled_changes, subscription_items, subscription_versions, subscriptions};
-use sea_orm::prelude::DateTimeWithTimeZone;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationTrait, Select,
+use chrono::{DateTime, Utc};
+use entity::{
+    invoices, payments, scheduled_changes, subscription_items, subscription_prices, subscription_versions,
+    subscriptions,
 };
+use sea_orm::prelude::DateTimeWithTimeZone;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait, Select,
+};
+use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 /// Returns our id of a provider's subscription; `None` if it is not mirrored yet.
@@ -145,16 +150,62 @@ pub(crate) async fn delete_scheduled(txn: &Txn, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Returns every recorded state of a subscription, in the order of recording: the last one with an effective time is
-/// valid.
-pub(crate) async fn versions(txn: &Txn, subscription_id: Uuid) -> Result<Vec<subscription_versions::Model>> {
+/// Returns the recorded states of a subscription in a span, in the order of recording: the last one with an effective
+/// time is valid.
+pub(crate) async fn versions(
+    txn: &Txn,
+    subscription_id: Uuid,
+    span: RangeInclusive<DateTime<Utc>>,
+) -> Result<Vec<subscription_versions::Model>> {
     use subscription_versions::{Column, Entity};
     let rows = Entity::visible(Scope::Everything)
         .filter(Column::SubscriptionId.eq(subscription_id))
+        .filter(Column::EffectiveAt.between(span.start().fixed_offset(), span.end().fixed_offset()))
         .order_by_asc(Column::EffectiveAt)
         .order_by_asc(Column::RecordedAt)
         .order_by_asc(Column::Id);
     Ok(rows.all(txn).await?)
+}
+
+/// Records the prices that a subscription has or had.
+pub(crate) async fn note_prices(txn: &Txn, subscription_id: Uuid, price_external_ids: &[String]) -> Result<()> {
+    use subscription_prices::{ActiveModel, Column, Entity};
+    if price_external_ids.is_empty() {
+        return Ok(());
+    }
+    let rows = price_external_ids.iter().map(|price_external_id| ActiveModel {
+        id: Set(txn.new_id()),
+        subscription_id: Set(subscription_id),
+        price_external_id: Set(price_external_id.clone()),
+    });
+    let once = OnConflict::columns([Column::PriceExternalId, Column::SubscriptionId]).do_nothing().to_owned();
+    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
+    Ok(())
+}
+
+/// Returns the provider's ids of the subscriptions that have or had a price, in their order, from the first one after
+/// `after`.
+pub async fn with_price(
+    db: &DatabaseConnection,
+    provider: &str,
+    price_external_id: &str,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<String>> {
+    use subscriptions::{Column, Entity};
+    // unscoped: no caller is involved
+    let past = subscription_prices::Entity::find()
+        .select_only()
+        .column(subscription_prices::Column::SubscriptionId)
+        .filter(subscription_prices::Column::PriceExternalId.eq(price_external_id));
+    let present = subscription_items::Entity::visible(Scope::Everything)
+        .select_only()
+        .column(subscription_items::Column::SubscriptionId)
+        .filter(subscription_items::Column::PriceExternalId.eq(price_external_id));
+    let either = Column::Id.in_subquery(past.into_query()).or(Column::Id.in_subquery(present.into_query()));
+    let rows = Entity::visible(Scope::Everything).filter(Column::Provider.eq(provider)).filter(either);
+    let rows = rows.filter(Column::ExternalId.gt(after)).select_only().column(Column::ExternalId);
+    Ok(rows.order_by_asc(Column::ExternalId).limit(limit).into_tuple().all(db).await?)
 }
 
 /// Returns the provider's ids of the subscriptions that bill a price, in their order, from the first one after `after`.

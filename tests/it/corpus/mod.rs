@@ -1,6 +1,7 @@
 //! Realistic lives of customers at Stripe and Paddle: however their events are delivered, the mirror ends as expected.
 
 mod derived;
+mod drift;
 mod facts;
 mod fetching;
 pub(crate) mod sequences;
