@@ -158,7 +158,8 @@ impl<'a> Storm<'a> {
             0 => {
                 let expires = rng.random_bool(0.5).then(|| node.app.now() + TimeDelta::minutes(rng.random_range(1..9)));
                 let account = self.accounts.choose(rng).unwrap();
-                let input = json!({"accountId": account, "unit": ["a", "b", "c"].choose(rng), "amount": "10",
+                let unit = ["a", "b", "c"].choose(rng);
+                let input = json!({"accountId": account, "unit": unit, "amount": "10",
                     "expiresAt": expires.map(|at| at.to_rfc3339()), "idempotencyKey": key});
                 self.send(&node.admin(), GRANT, input).await;
             }
