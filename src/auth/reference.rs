@@ -85,7 +85,7 @@ mod tests {
             assert!(PurchaseReference::is_meant_by(&text));
             assert_eq!(PurchaseReference::verify(&text, b"key", provider), Some(reference(provider)));
             let allowed = |char: char| char.is_ascii_alphanumeric() || ['-', '_'].contains(&char);
-            assert!(text.len() == 82 && text.chars().all(allowed), "{text}");
+            assert!(text.len() == 81 && text.chars().all(allowed), "{text}");
         }
     }
 
