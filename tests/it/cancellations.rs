@@ -79,7 +79,7 @@ async fn the_previewed_cost_of_a_change_is_what_is_paid(shop: &Shop) {
         let sum: i64 = lines.map(|line| line["lineAmount"]["amount"].as_str().unwrap().parse::<i64>().unwrap()).sum();
         assert_eq!(told["dueNow"], json!({"amount": sum.to_string(), "currency": "USD"}), "{name}: the lines add up");
         let input = json!({"subscriptionId": id, "priceId": price, "quantity": quantity,
-            "prorationAt": told["prorationAt"], "idempotencyKey": name});
+            "prorationAt": told["prorationAt"], "idempotencyKey": format!("change {name}")});
         let done = shop.ask(&user, &change, input).await;
         assert_eq!(done["userErrors"], json!([]), "{name}: {done}");
         assert_eq!(done["subscription"]["items"], json!([{"quantity": quantity.unwrap_or(1)}]), "{name}");
