@@ -9,7 +9,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult};
 
 /// The rows of a page without `first` or `last`.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
-const MAX_PAGE_SIZE: u64 = 100;
+/// The largest number of items on a page.
+pub const MAX_PAGE_SIZE: u64 = 100;
 
 /// A range of time, with `from` and without `to`; an end that is `None` is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

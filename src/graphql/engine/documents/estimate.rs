@@ -8,6 +8,7 @@ use super::{
     bind::Variables,
     plan::{Children, Field},
 };
+use crate::db::MAX_PAGE_SIZE;
 use crate::graphql::engine::cost::weights::ListSize;
 
 /// The cost of a part of a plan: `fixed`, and what depends on variables. All arithmetic saturates.
@@ -119,15 +120,15 @@ impl Size {
     }
 }
 
-/// Returns the number that an argument is or the number of its items; `None` if it is not given. Negative numbers, which
-/// the resolver refuses, count as zero.
+/// Returns the size of the page that an argument asks for, or the number of its items; `None` if it is not given. A size
+/// that the resolver refuses costs no more than the largest page, so that the caller is told which argument is wrong.
 fn size_of(value: &ast::Value, variables: &Variables) -> Option<u64> {
     match value {
-        ast::Value::Int(number) => Some(number.as_str().parse::<u64>().unwrap_or(0)),
+        ast::Value::Int(number) => Some(number.as_str().parse::<u64>().unwrap_or(0).min(MAX_PAGE_SIZE)),
         ast::Value::List(items) => Some(count(items.len())),
         ast::Value::Variable(name) => match variables.get(name.as_str())? {
             Value::Null => None,
-            Value::Number(number) => Some(number.as_u64().unwrap_or(0)),
+            Value::Number(number) => Some(number.as_u64().unwrap_or(0).min(MAX_PAGE_SIZE)),
             Value::List(items) => Some(count(items.len())),
             _ => Some(1),
         },
