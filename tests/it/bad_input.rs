@@ -194,13 +194,8 @@ async fn reply(test: &TestApp, token: &str, query: &str, variables: &Value) -> V
 fn callers_fault(reply: &Value, case: &str) {
     for error in reply["errors"].as_array().into_iter().flatten() {
         let code = error["extensions"]["code"].as_str().unwrap_or_default();
-        let known = [
-            "BAD_USER_INPUT",
-            "BAD_REQUEST",
-            "COST_LIMIT_EXCEEDED",
-            "GRAPHQL_PARSE_FAILED",
-            "IDEMPOTENCY_KEY_REUSED",
-        ];
+        let known =
+            ["BAD_USER_INPUT", "BAD_REQUEST", "COST_LIMIT_EXCEEDED", "GRAPHQL_PARSE_FAILED", "IDEMPOTENCY_KEY_REUSED"];
         assert!(known.contains(&code), "{case}: {error}");
     }
 }
