@@ -147,7 +147,13 @@ fn every_name_of_the_api_in_the_documentation_exists() {
 fn every_setting_in_the_documentation_exists() {
     let example = include_str!("../../.env.example");
     // Those of the tests and of the program itself are no settings.
-    let other = ["TOLLGATE_CONFIG", "TOLLGATE_TEST_POSTGRES", "TOLLGATE_TEST_POSTGRES_URL", "TOLLGATE_TEST_UPDATE"];
+    let other = [
+        "TOLLGATE_CONFIG",
+        "TOLLGATE_TEST_DEADLOCK_OPERATIONS",
+        "TOLLGATE_TEST_POSTGRES",
+        "TOLLGATE_TEST_POSTGRES_URL",
+        "TOLLGATE_TEST_UPDATE",
+    ];
     for page in pages() {
         for name in words(&page.text).filter(|word| word.starts_with("TOLLGATE_") && word.len() > "TOLLGATE_".len()) {
             let known = other.contains(&name) || example.contains(&format!("#{name}="));

@@ -66,7 +66,7 @@ async fn a_query_is_one_part(test: &TestApp) {
     assert_eq!(parts.event().await, json!({"__typename": "Query"}));
     parts.end().await;
     // An error of a field is part of the payload, beside the data.
-    let mut parts = Parts::of(&server, None, "{ payment(id: \"x\") { id } }").await;
+    let mut parts = Parts::of(&server, Some(&test.admin_token()), "{ payment(id: \"x\") { id } }").await;
     let part = parts.next().await.unwrap();
     assert_eq!(part["payload"]["data"], json!({"payment": null}));
     assert_eq!(part["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
