@@ -1,7 +1,7 @@
 //! Signed references that name the account of a purchase which starts in a browser.
 //!
 //! A buyer can write anything into a payment link or into Paddle.js. A reference is bound to one account, one provider
-//! and a time of expiry by an HMAC, so that it can pass through the buyer's hands. It has 82 characters out of letters,
+//! and a time of expiry by an HMAC, so that it can pass through the buyer's hands. It has 81 characters out of letters,
 //! digits, `-` and `_`, which fits into Stripe's `client_reference_id`.
 
 use crate::providers::Provider;

@@ -50,7 +50,7 @@ pub struct CreatePurchaseReferenceInput {
 /// Payload of `createPurchaseReference`.
 #[derive(SimpleObject)]
 pub struct CreatePurchaseReferencePayload {
-    /// The reference, 82 letters, digits, dashes and underscores. Whoever has it can buy for the account, and see or
+    /// The reference, 81 letters, digits, dashes and underscores. Whoever has it can buy for the account, and see or
     /// change nothing. Null if there are user errors.
     reference: Option<String>,
     /// Time of expiry; null if there are user errors.
