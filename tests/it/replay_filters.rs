@@ -80,12 +80,12 @@ async fn a_replay_takes_the_events_that_its_filter_picks(test: &TestApp) {
     ] {
         assert_eq!(picked(test, filter.clone()).await, expected, "{filter}");
     }
-    for states in [json!(["IGNORED"]), json!(["FAILED", "IGNORED"])] {
-        let refused =
-            test.admin().data(REPLAY, json!({"filter": {"state": states}})).await["replayWebhookEvents"].take();
-        let error = json!({"code": "STATE_INVALID", "field": ["filter"]});
-        assert_eq!(refused, json!({"replay": null, "userErrors": [error]}));
-    }
+    // Of ignored events only those can be applied whose type was not known; see unknown_events.rs.
+    assert_eq!(picked(test, json!({"state": ["FAILED", "IGNORED"]})).await, 2);
+    let ignored = json!({"filter": {"state": ["IGNORED"]}});
+    let refused = test.admin().data(REPLAY, ignored).await["replayWebhookEvents"].take();
+    let error = json!({"code": "STATE_INVALID", "field": ["filter"]});
+    assert_eq!(refused, json!({"replay": null, "userErrors": [error]}));
 }
 
 async fn a_dry_run_counts_and_changes_nothing(test: &TestApp) {
@@ -114,7 +114,7 @@ async fn one_event_is_replayed_by_its_id(test: &TestApp) {
         let done = test.admin().data(ONE, variables).await["replayWebhookEvent"].take();
         assert_eq!(done, json!({"replay": {"eventCount": 1, "hasMore": false}, "userErrors": []}), "{state}");
     }
-    let message = "No event to apply: it does not exist, or is ignored.";
+    let message = "No event to apply: it does not exist, or is ignored for the reason in its `note`.";
     for id in [id("evt_stripe_ignored").await, global_id("WebhookEvent", uuid::Uuid::nil())] {
         let refused = test.admin().data(ONE, json!({"id": id})).await["replayWebhookEvent"].take();
         let error = json!({"code": "NOT_FOUND", "message": message});
