@@ -354,6 +354,7 @@ async fn sizes_and_cursors_that_make_no_sense_are_refused(test: &TestApp) {
     for variables in [
         json!({"first": -1}),
         json!({"first": 101}),
+        json!({"first": i32::MAX}),
         json!({"first": i32::MIN}),
         json!({"last": -1}),
         json!({"last": 101}),
@@ -361,8 +362,6 @@ async fn sizes_and_cursors_that_make_no_sense_are_refused(test: &TestApp) {
     ] {
         assert_eq!(admin.code(ask, variables.clone()).await, "BAD_USER_INPUT", "{variables}");
     }
-    // The cost of a page is known before its size is checked.
-    assert_eq!(admin.code(ask, json!({"first": i32::MAX})).await, "COST_LIMIT_EXCEEDED");
     let own = admin.data(ask, json!({"first": 100, "after": own})).await;
     assert_eq!(own["payments"]["nodes"].as_array().unwrap().len(), 2);
 }
