@@ -31,7 +31,7 @@ fn subscription(discount: Value) -> Value {
     };
     json!({
         "id": "sub_1", "status": "active", "customer_id": "ctm_1", "currency_code": "USD",
-        "custom_data": {"user_id": "ann"}, "created_at": "2026-01-01T00:00:05Z", "started_at": "2026-01-01T00:00:05Z",
+        "custom_data": null, "created_at": "2026-01-01T00:00:05Z", "started_at": "2026-01-01T00:00:05Z",
         "items": [item("pro", "plan", "2000", 1), item("seat", "addon", "1000", 3)], "discount": discount,
         "scheduled_change": null,
     })
@@ -42,7 +42,7 @@ fn paid() -> Value {
     json!({
         "id": "txn_1", "status": "completed", "customer_id": "ctm_1", "subscription_id": "sub_1",
         "currency_code": "USD", "origin": "web", "created_at": "2026-01-01T00:00:05Z",
-        "billed_at": "2026-01-01T00:00:05Z", "items": [], "custom_data": {"user_id": "ann"}, "payments": [captured],
+        "billed_at": "2026-01-01T00:00:05Z", "items": [], "custom_data": null, "payments": [captured],
         "details": {"totals": {"total": "5000", "grand_total": "5000", "tax": "0", "discount": "0",
             "currency_code": "USD"}, "line_items": []},
     })
@@ -61,8 +61,14 @@ fn discount(terms: Value) -> Value {
 
 const APPLIED: &str = r#"{"id": "dsc_1", "starts_at": "2026-01-01T00:00:05Z", "ends_at": null}"#;
 
+/// Delivers events after that of the customer, whom a server made for `ann`.
 async fn deliver(test: &TestApp, events: &[Value]) {
-    deliver_from(test, Provider::Paddle, events).await;
+    let customer = json!({
+        "id": "ctm_1", "status": "active", "email": "ann@example.com", "name": "Ann", "custom_data": {"user_id": "ann"},
+        "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+    });
+    let customer = event("customer.created", 0, customer);
+    deliver_from(test, Provider::Paddle, &[&[customer][..], events].concat()).await;
 }
 
 async fn a_discount_is_deducted_by_its_terms(test: &TestApp) {
