@@ -15,12 +15,22 @@ both_engines!(
     every_table_says_whose_its_rows_are,
 );
 
-/// A Tollgate over the same database that takes long documents.
+/// A Tollgate over the same database that takes long and expensive documents.
 async fn patient(test: &TestApp) -> TestApp {
-    let limits = ["LIMIT_TOKENS", "LIMIT_SELECTIONS"].map(|limit| format!("TOLLGATE_{limit}"));
-    let mut settings = vec![("TOLLGATE_JWT_HS256_SECRET", SECRET), ("TOLLGATE_LIMIT_DEPTH", "100")];
-    settings.push(("TOLLGATE_REQUEST_TIMEOUT_MS", "60000"));
-    settings.extend(limits.iter().map(|limit| (limit.as_str(), "1000000")));
+    let settings = [
+        ("TOLLGATE_JWT_HS256_SECRET", SECRET),
+        ("TOLLGATE_LIMIT_DEPTH", "100"),
+        ("TOLLGATE_REQUEST_TIMEOUT_MS", "60000"),
+        ("TOLLGATE_LIMIT_TOKENS", "1000000"),
+        ("TOLLGATE_LIMIT_SELECTIONS", "1000000"),
+        ("TOLLGATE_LIMIT_COST_ANONYMOUS", "10000000"),
+        ("TOLLGATE_LIMIT_COST_USER", "10000000"),
+        ("TOLLGATE_LIMIT_COST_SERVICE", "10000000"),
+        ("TOLLGATE_LIMIT_COST_RUNNING", "10000000"),
+        ("TOLLGATE_LIMIT_REPLY_BYTES", "1000000000"),
+        ("TOLLGATE_COST_PER_MINUTE_ANONYMOUS", "0"),
+        ("TOLLGATE_COST_PER_MINUTE_USER", "0"),
+    ];
     test.beside(&settings).await
 }
 
@@ -38,7 +48,7 @@ fn selection(schema: &Schema, ty: &str, depth: usize) -> String {
                 "unit" => Some("unit: \"credit\""),
                 "includeFormer" => Some("includeFormer: true"),
                 "includeRevoked" => Some("includeRevoked: true"),
-                "first" => Some("first: 100"),
+                "first" => Some("first: 20"),
                 other => {
                     assert!(!arg.required, "say what {other} of {ty}.{} is to be", field.name);
                     None
