@@ -78,7 +78,7 @@ fn two_nodes_that_change_the_same_accounts_never_refuse_a_request_for_a_deadlock
             [],
         );
         assert_eq!(left.await, [""; 0]);
-        let done = storm.done.lock().unwrap();
+        let done = storm.done.lock().unwrap().clone();
         assert!(done.len() >= 15, "every verb had its turn: {done:?}");
         let counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
         let deadlocks = sql::number(shop.test.app.db.read(), counted).await;

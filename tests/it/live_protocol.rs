@@ -164,7 +164,7 @@ async fn operations_are_independent_of_each_other(test: &TestApp) {
     socket.ask("c", "{", json!({})).await;
     assert_eq!(socket.error("c").await, "GRAPHQL_PARSE_FAILED");
     record(test, payment(&world, "eve")).await;
-    let mut heard = vec![socket.hear().await, socket.hear().await];
+    let mut heard = [socket.hear().await, socket.hear().await];
     heard.sort_by_key(|message| message["id"].to_string());
     assert_eq!(heard[0]["payload"]["data"]["paymentRecorded"], json!({"id": world.id("Payment", "eve")}));
     assert_eq!(heard[1]["payload"]["data"]["paymentRecorded"]["chargeStatus"], "SUCCEEDED");
