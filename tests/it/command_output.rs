@@ -125,7 +125,7 @@ fn a_wrong_argument_is_told_with_the_ones_that_there_are() {
         (&["licences", "issue-missing", "--max-devices", "0"], &["0", "--max-devices", "1..=10000"]),
         (&["licences", "issue-missing", "--max-devices", "10001"], &["10001", "1..=10000"]),
         (&["licences", "issue-missing", "--kind", "family"], &["family", "individual", "couple", "team"]),
-        (&["inbox", "replay", "--state", "ignored"], &["ignored", "received", "applied", "failed", "parked"]),
+        (&["inbox", "replay", "--state", "lost"], &["lost", "received", "applied", "ignored", "failed", "parked"]),
         (&["inbox", "replay", "--colour", "red"], &["--colour"]),
         (&["inbox", "forget"], &["forget"]),
         (&["reconcile"], &["--since <WHEN>"]),
