@@ -69,7 +69,7 @@ async fn a_query_is_one_part(test: &TestApp) {
     let mut parts = Parts::of(&server, Some(&test.admin_token()), "{ payment(id: \"x\") { id } }").await;
     let part = parts.next().await.unwrap();
     assert_eq!(part["payload"]["data"], json!({"payment": null}));
-    assert_eq!(part["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    assert_eq!(part["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     parts.end().await;
 }
 
