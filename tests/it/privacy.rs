@@ -23,11 +23,11 @@ async fn patient(test: &TestApp) -> TestApp {
         ("TOLLGATE_REQUEST_TIMEOUT_MS", "60000"),
         ("TOLLGATE_LIMIT_TOKENS", "1000000"),
         ("TOLLGATE_LIMIT_SELECTIONS", "1000000"),
-        ("TOLLGATE_LIMIT_COST_ANONYMOUS", "100000000"),
-        ("TOLLGATE_LIMIT_COST_USER", "100000000"),
-        ("TOLLGATE_LIMIT_COST_SERVICE", "100000000"),
-        ("TOLLGATE_LIMIT_COST_RUNNING", "100000000"),
-        ("TOLLGATE_LIMIT_REPLY_BYTES", "10000000000"),
+        ("TOLLGATE_LIMIT_COST_ANONYMOUS", "10000000"),
+        ("TOLLGATE_LIMIT_COST_USER", "10000000"),
+        ("TOLLGATE_LIMIT_COST_SERVICE", "10000000"),
+        ("TOLLGATE_LIMIT_COST_RUNNING", "10000000"),
+        ("TOLLGATE_LIMIT_REPLY_BYTES", "1000000000"),
         ("TOLLGATE_COST_PER_MINUTE_ANONYMOUS", "0"),
         ("TOLLGATE_COST_PER_MINUTE_USER", "0"),
     ];
@@ -48,7 +48,7 @@ fn selection(schema: &Schema, ty: &str, depth: usize) -> String {
                 "unit" => Some("unit: \"credit\""),
                 "includeFormer" => Some("includeFormer: true"),
                 "includeRevoked" => Some("includeRevoked: true"),
-                "first" => Some("first: 20"),
+                "first" => Some("first: 16"),
                 other => {
                     assert!(!arg.required, "say what {other} of {ty}.{} is to be", field.name);
                     None
