@@ -4,12 +4,12 @@ use crate::support::{Engine, HeldTable, TestApp, both_engines, run, sql, webhook
 use chrono::TimeDelta;
 use migration::prelude::*;
 use migration::{Change, Error, Patience};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use tollgate::providers::Provider;
 
-both_engines!(a_server_goes_on_when_tables_get_new_columns, no_statement_names_columns_by_a_star);
+both_engines!(no_statement_names_columns_by_a_star);
 
 /// Writes and reads in many ways; `round` makes them new.
 async fn use_it(test: &TestApp, round: usize) {
@@ -52,22 +52,23 @@ async fn use_it(test: &TestApp, round: usize) {
     test.admin().data(read, json!({})).await;
 }
 
-async fn a_server_goes_on_when_tables_get_new_columns(test: &TestApp) {
-    // Often enough for PostgreSQL to have the statements prepared on every connection.
-    for round in 0..6 {
-        use_it(test, round).await;
-    }
-    let tables = match test.app.db.read().get_database_backend() {
-        DbBackend::Postgres => "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
-        _ => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-    };
-    for table in sql::column::<String>(test.app.db.read(), tables, []).await {
-        let add = format!("ALTER TABLE {table} ADD COLUMN added_by_a_newer_version text");
-        test.app.db.schema().execute_unprepared(&add).await.unwrap();
-    }
-    for round in 6..12 {
-        use_it(test, round).await;
-    }
+// On SQLite one process alone has the database open, and migrates before it serves.
+#[test]
+fn a_server_goes_on_when_tables_get_new_columns() {
+    run(Engine::Postgres, async |test: &TestApp| {
+        // Often enough to have the statements prepared on every connection.
+        for round in 0..6 {
+            use_it(test, round).await;
+        }
+        let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
+        for table in sql::column::<String>(test.app.db.read(), tables, []).await {
+            let add = format!("ALTER TABLE {table} ADD COLUMN added_by_a_newer_version text");
+            test.app.db.schema().execute_unprepared(&add).await.unwrap();
+        }
+        for round in 6..12 {
+            use_it(test, round).await;
+        }
+    });
 }
 
 async fn no_statement_names_columns_by_a_star(test: &TestApp) {
