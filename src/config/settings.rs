@@ -157,7 +157,11 @@ const REQUESTS: &[Setting] = &[
         "0",
         "Cost that a service or an admin may spend in a minute, 0 to 1000000000; 0 for no limit.",
     ),
-    plain("report_cost", "true", "`true` adds the cost of each operation to the `extensions` of its reply."),
+    plain(
+        "report_cost",
+        "true",
+        "`true` adds the cost of each operation to the `extensions` of its reply, `false` does not.",
+    ),
     plain(
         "request_timeout_ms",
         "10000",

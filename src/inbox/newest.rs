@@ -37,6 +37,14 @@ fn is_news(event: &ObjectVersion, latest: &ObjectVersion, sent: &[&ObjectVersion
     if event.change == Change::Creation {
         return false;
     }
+    // The event of a change that an earlier answer showed already, as after two changes within the second.
+    let shows = |object: &Value, versions: &[&ObjectVersion]| {
+        versions.iter().filter(|version| is_same(object, &version.object)).count()
+    };
+    let earlier: Vec<&ObjectVersion> = fetched.iter().copied().filter(|it| it.event_id < latest.event_id).collect();
+    if (1..=shows(&event.object, &earlier)).contains(&shows(&event.object, sent)) {
+        return false;
+    }
     if let Some(shown) = sent.iter().find(|version| is_same(&version.object, &latest.object)) {
         return sent.iter().any(|other| is_after(other, shown));
     }

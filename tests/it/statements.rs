@@ -25,8 +25,16 @@ const COUNTS: &[(u64, &str)] = &[
     (4, "users(first: $n) { nodes { ownAccount { payments(first: 10) { nodes { id } totalCount } } } }"),
     (4, "users(first: $n) { nodes { ownAccount { payments(first: 10) { totalCount } } } }"),
     (2, "users(first: $n) { nodes { subscription { plan { code } } } }"),
-    (4, "users(first: $n) { nodes { accounts { nodes { payments { nodes { refunds { nodes { id } } } } } } } }"),
-    (4, "users(first: $n) { nodes { subscriptions { nodes { invoices { nodes { payments { nodes { id } } } } } } } }"),
+    (
+        4,
+        "users(first: $n) { nodes { accounts(first: 5) { nodes {
+        payments(first: 5) { nodes { refunds(first: 5) { nodes { id } } } } } } } }",
+    ),
+    (
+        4,
+        "users(first: $n) { nodes { subscriptions(first: 5) { nodes {
+        invoices(first: 5) { nodes { payments(first: 5) { nodes { id } } } } } } } }",
+    ),
     (2, "users(first: $n) { nodes { payments(last: 3) { nodes { id } } } }"),
     (2, "accounts(first: $n) { nodes { owner { email } } }"),
     (3, "accounts(first: $n) { nodes { members { nodes { user { email } } } } }"),

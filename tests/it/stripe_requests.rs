@@ -118,6 +118,7 @@ impl Names {
         let kind = match part.rsplit_once('_') {
             Some((kind, letters)) if matches!(letters.len(), 24 | 32) => kind,
             _ if uuid::Uuid::parse_str(part).is_ok() => "uuid",
+            _ if part.starts_with("127.0.0.1:") => return "127.0.0.1".to_owned(),
             _ => return part.to_owned(),
         };
         let Names(known, counts) = self;
@@ -131,6 +132,7 @@ impl Names {
 
     fn value(&mut self, value: &Value) -> Value {
         match value {
+            Value::String(text) if text.starts_with("http://127.0.0.1:") => json!(self.text(text)),
             Value::String(text) => json!(self.part(text)),
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
             Value::Object(fields) => {
