@@ -20,6 +20,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub ref_id: Option<String>,
     pub created_at: DateTimeWithTimeZone,
+    #[sea_orm(column_type = "Text")]
+    pub time_zone: String,
     #[sea_orm(has_many)]
     pub account_members: HasMany<super::account_members::Entity>,
     #[sea_orm(has_many)]
@@ -27,11 +29,15 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub credit_grants: HasMany<super::credit_grants::Entity>,
     #[sea_orm(has_many)]
+    pub credit_holds: HasMany<super::credit_holds::Entity>,
+    #[sea_orm(has_many)]
     pub devices: HasMany<super::devices::Entity>,
     #[sea_orm(has_many)]
     pub discount_redemptions: HasMany<super::discount_redemptions::Entity>,
     #[sea_orm(has_many)]
     pub disputes: HasMany<super::disputes::Entity>,
+    #[sea_orm(has_many)]
+    pub entitlement_overrides: HasMany<super::entitlement_overrides::Entity>,
     #[sea_orm(has_many)]
     pub invoices: HasMany<super::invoices::Entity>,
     #[sea_orm(has_many)]
@@ -60,6 +66,12 @@ pub struct Model {
     pub subscription_versions: HasMany<super::subscription_versions::Entity>,
     #[sea_orm(has_many)]
     pub subscriptions: HasMany<super::subscriptions::Entity>,
+    #[sea_orm(has_many)]
+    pub usage_counters: HasMany<super::usage_counters::Entity>,
+    #[sea_orm(has_many)]
+    pub usage_dailies: HasMany<super::usage_daily::Entity>,
+    #[sea_orm(has_many)]
+    pub usage_events: HasMany<super::usage_events::Entity>,
     #[sea_orm(belongs_to, from = "owner_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub users: BelongsTo<super::users::Entity>,
 }

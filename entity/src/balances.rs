@@ -20,6 +20,8 @@ pub struct Model {
     pub expired: i64,
     pub issued: i64,
     pub revoked: i64,
+    pub owed: i64,
+    pub next_due_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "credit_unit_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

@@ -18,6 +18,10 @@ pub struct Model {
     pub expires_after_days: Option<i64>,
     pub rollover_cap: Option<i64>,
     pub priority: i64,
+    #[sea_orm(column_type = "Text")]
+    pub on_plan_change: String,
+    #[sea_orm(has_many)]
+    pub credit_grants: HasMany<super::credit_grants::Entity>,
     #[sea_orm(belongs_to, from = "credit_unit_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub credit_units: BelongsTo<super::credit_units::Entity>,
     #[sea_orm(belongs_to, from = "product_version_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

@@ -25,14 +25,21 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub granted_by: String,
     pub created_at: DateTimeWithTimeZone,
+    pub started: bool,
+    pub allowance_id: Option<Uuid>,
+    pub subscription_id: Option<Uuid>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
+    #[sea_orm(belongs_to, from = "allowance_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
+    pub credit_allowances: BelongsTo<Option<super::credit_allowances::Entity>>,
     #[sea_orm(belongs_to, from = "credit_unit_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub credit_units: BelongsTo<super::credit_units::Entity>,
     #[sea_orm(has_many)]
     pub ledger_entries: HasMany<super::ledger_entries::Entity>,
     #[sea_orm(belongs_to, from = "payment_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub payments: BelongsTo<Option<super::payments::Entity>>,
+    #[sea_orm(belongs_to, from = "subscription_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
+    pub subscriptions: BelongsTo<Option<super::subscriptions::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

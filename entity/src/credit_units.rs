@@ -21,7 +21,15 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub credit_grants: HasMany<super::credit_grants::Entity>,
     #[sea_orm(has_many)]
+    pub credit_holds: HasMany<super::credit_holds::Entity>,
+    #[sea_orm(has_many)]
     pub ledger_entries: HasMany<super::ledger_entries::Entity>,
+    #[sea_orm(has_many)]
+    pub product_features: HasMany<super::product_features::Entity>,
+    #[sea_orm(has_many)]
+    pub rate_cards: HasMany<super::rate_cards::Entity>,
+    #[sea_orm(has_many)]
+    pub usage_events: HasMany<super::usage_events::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -25,6 +25,8 @@ pub struct Model {
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "license_key_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub license_keys: BelongsTo<super::license_keys::Entity>,
+    #[sea_orm(has_many)]
+    pub usage_events: HasMany<super::usage_events::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

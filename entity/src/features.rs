@@ -17,6 +17,11 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub unit: Option<String>,
     pub created_at: DateTimeWithTimeZone,
+    pub meter_id: Option<Uuid>,
+    #[sea_orm(has_many)]
+    pub entitlement_overrides: HasMany<super::entitlement_overrides::Entity>,
+    #[sea_orm(belongs_to, from = "meter_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
+    pub meters: BelongsTo<Option<super::meters::Entity>>,
     #[sea_orm(has_many)]
     pub product_features: HasMany<super::product_features::Entity>,
 }

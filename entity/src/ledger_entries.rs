@@ -21,6 +21,7 @@ pub struct Model {
     #[sea_orm(unique_key = "ux_ledger_entries_account_id_credit_unit_id_seq")]
     pub seq: i64,
     pub recorded_at: DateTimeWithTimeZone,
+    pub effective_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "grant_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

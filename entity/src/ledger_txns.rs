@@ -23,10 +23,23 @@ pub struct Model {
     pub ref_type: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub ref_id: Option<String>,
+    #[sea_orm(unique)]
+    pub reverses_id: Option<Uuid>,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]
     pub ledger_entries: HasMany<super::ledger_entries::Entity>,
+    #[sea_orm(
+        self_ref,
+        relation_enum = "SelfRef",
+        from = "reverses_id",
+        to = "id",
+        on_update = "NoAction",
+        on_delete = "NoAction"
+    )]
+    pub ledger_txns: BelongsTo<Option<Entity>>,
+    #[sea_orm(has_many)]
+    pub usage_events: HasMany<super::usage_events::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

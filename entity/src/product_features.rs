@@ -24,6 +24,10 @@ pub struct Model {
     pub rollover_cap: Option<i64>,
     #[sea_orm(column_type = "Text", nullable)]
     pub on_exceed: Option<String>,
+    pub overage_unit_id: Option<Uuid>,
+    pub overage_credits: Option<i64>,
+    #[sea_orm(belongs_to, from = "overage_unit_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
+    pub credit_units: BelongsTo<Option<super::credit_units::Entity>>,
     #[sea_orm(belongs_to, from = "feature_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub features: BelongsTo<super::features::Entity>,
     #[sea_orm(belongs_to, from = "product_version_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

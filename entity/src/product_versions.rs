@@ -16,6 +16,9 @@ pub struct Model {
     pub status: String,
     pub created_at: DateTimeWithTimeZone,
     pub published_at: Option<DateTimeWithTimeZone>,
+    pub past_due_grace_days: Option<i64>,
+    pub access_while_paused: bool,
+    pub access_in_trial: bool,
     #[sea_orm(has_many)]
     pub credit_allowances: HasMany<super::credit_allowances::Entity>,
     #[sea_orm(has_many)]

@@ -45,6 +45,8 @@ pub struct Model {
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(has_many)]
+    pub credit_grants: HasMany<super::credit_grants::Entity>,
+    #[sea_orm(has_many)]
     pub discount_redemptions: HasMany<super::discount_redemptions::Entity>,
     #[sea_orm(has_one)]
     pub gifts: HasOne<super::gifts::Entity>,

@@ -30,6 +30,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub gifts: HasMany<super::gifts::Entity>,
     #[sea_orm(has_many)]
+    pub usage_events: HasMany<super::usage_events::Entity>,
+    #[sea_orm(has_many)]
     pub user_identities: HasMany<super::user_identities::Entity>,
 }
 

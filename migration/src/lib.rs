@@ -27,6 +27,9 @@ mod m0022_outbox_due;
 mod m0024_object_kinds;
 mod m0025_bounded_work;
 mod m0026_access;
+mod m0027_ledger_verbs;
+mod m0028_usage;
+mod m0029_entitlements;
 mod runner;
 mod table;
 
@@ -75,6 +78,9 @@ pub fn changes() -> Vec<Change> {
         change!(m0024_object_kinds),
         change!(m0025_bounded_work),
         change!(m0026_access),
+        change!(m0027_ledger_verbs),
+        change!(m0028_usage),
+        change!(m0029_entitlements),
     ]
 }
 

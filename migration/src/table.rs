@@ -186,6 +186,92 @@ pub(crate) async fn drop_append_only(manager: &SchemaManager<'_>, table: &str) -
     }
 }
 
+/// Drops the indexes over these columns, with the prefixes of their names: `ix`, `ux`, `ixp` or `uxp`.
+pub(crate) async fn drop_indexes(
+    manager: &SchemaManager<'_>,
+    indexes: &[(&str, &'static str, &[&'static str])],
+) -> Result<(), DbErr> {
+    for (prefix, table, columns) in indexes {
+        let name = named(prefix, table, columns).get_index_spec().get_name().unwrap_or_default().to_owned();
+        run(manager, vec![format!("DROP INDEX {name}")]).await?;
+    }
+    Ok(())
+}
+
+/// Replaces a CHECK of a table. `known_by` is a part of the old text as PostgreSQL shows it.
+///
+/// SQLite cannot drop one. Its documentation (<https://sqlite.org/lang_altertable.html#otheralter>) has two ways: to copy
+/// the table, which the foreign keys to it forbid inside a transaction, or to edit the text of the schema, which is safe
+/// for a CHECK because no row is stored differently.
+pub(crate) async fn replace_check(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    (old, new): (&str, &str),
+    known_by: &str,
+) -> Result<(), DbErr> {
+    let quoted = |text: &str| text.replace('\'', "''");
+    let statements = match manager.get_database_backend() {
+        DbBackend::Postgres => vec![
+            format!(
+                "DO $$ DECLARE old text; BEGIN SELECT conname INTO STRICT old FROM pg_constraint \
+                 WHERE conrelid = '{table}'::regclass AND contype = 'c' \
+                 AND position('{}' IN pg_get_constraintdef(oid)) > 0; \
+                 EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', old); END $$",
+                quoted(known_by)
+            ),
+            format!("ALTER TABLE {table} ADD CHECK ({new})"),
+        ],
+        _ => vec![
+            "PRAGMA writable_schema = ON".to_owned(),
+            format!(
+                "UPDATE sqlite_schema SET sql = replace(sql, 'CHECK ({})', 'CHECK ({})') \
+                 WHERE type = 'table' AND name = '{table}'",
+                quoted(old),
+                quoted(new)
+            ),
+            "PRAGMA writable_schema = RESET".to_owned(),
+        ],
+    };
+    run(manager, statements).await
+}
+
+/// Runs `statements` on a table that is append-only, as only a migration may.
+pub(crate) async fn rewrite(manager: &SchemaManager<'_>, table: &str, statements: Vec<String>) -> Result<(), DbErr> {
+    let postgres = manager.get_database_backend() == DbBackend::Postgres;
+    let open = match postgres {
+        true => vec![format!("ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")],
+        false => ["UPDATE", "DELETE"].map(|verb| format!("DROP TRIGGER {table}_no_{verb}")).to_vec(),
+    };
+    run(manager, open).await?;
+    run(manager, statements).await?;
+    match postgres {
+        true => run(manager, vec![format!("ALTER TABLE {table} ENABLE TRIGGER {table}_append_only")]).await,
+        false => append_only(manager, table).await,
+    }
+}
+
+/// Adds columns to a table, each with its definition in SQL that both engines understand. `UUID`, `INSTANT` and `JSON`
+/// stand for the engine's names of the types.
+pub(crate) async fn add_columns(manager: &SchemaManager<'_>, columns: &[(&str, &str)]) -> Result<(), DbErr> {
+    let types = match manager.get_database_backend() {
+        DbBackend::Postgres => ["uuid", "timestamptz", "jsonb"],
+        _ => ["uuid_text", "timestamp_with_timezone_text", "jsonb_text"],
+    };
+    let named = |column: &str| {
+        let names = ["UUID", "INSTANT", "JSON"].into_iter().zip(types);
+        names.fold(column.to_owned(), |sql, (word, name)| sql.replace(word, name))
+    };
+    let statement = |(table, column): &(&str, &str)| format!("ALTER TABLE {table} ADD COLUMN {}", named(column));
+    run(manager, columns.iter().map(statement).collect()).await
+}
+
+/// Drops columns, in the opposite order of their list for [`add_columns`].
+pub(crate) async fn drop_columns(manager: &SchemaManager<'_>, columns: &[(&str, &str)]) -> Result<(), DbErr> {
+    let name = |column: &str| column.split(' ').next().unwrap_or_default().to_owned();
+    let statement = |(table, column): &(&str, &str)| format!("ALTER TABLE {table} DROP COLUMN {}", name(column));
+    run(manager, columns.iter().rev().map(statement).collect()).await
+}
+
 /// Runs raw statements, one after another.
 pub(crate) async fn run(manager: &SchemaManager<'_>, statements: Vec<String>) -> Result<(), DbErr> {
     for statement in statements {

@@ -90,6 +90,9 @@ fn open(customer: &mut Customer<'_>, wallets: &mut BTreeMap<Uuid, Wallet>, grant
         reason: grant.reason.map(str::to_owned),
         granted_by: grant.granted_by,
         created_at: at,
+        started: true,
+        allowance_id: None,
+        subscription_id: None,
     });
     let wallet = wallets.entry(unit).or_insert_with(|| Wallet {
         row: balances::Model {
@@ -98,6 +101,8 @@ fn open(customer: &mut Customer<'_>, wallets: &mut BTreeMap<Uuid, Wallet>, grant
             credit_unit_id: unit,
             entry_count: 0,
             updated_at: at,
+            owed: 0,
+            next_due_at: Some(at),
             available: 0,
             held: 0,
             spent: 0,
@@ -199,6 +204,7 @@ fn post(customer: &mut Customer<'_>, wallet: &mut Wallet, posting: Posting, part
                 balance_after,
                 seq: wallet.row.entry_count,
                 recorded_at,
+                effective_at: Some(recorded_at),
             });
         }
     }
@@ -215,6 +221,7 @@ fn post(customer: &mut Customer<'_>, wallet: &mut Wallet, posting: Posting, part
         reason: posting.reason,
         ref_type,
         ref_id,
+        reverses_id: None,
     });
 }
 

@@ -202,6 +202,7 @@ fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account
         ref_type: workspace.then(|| "workspace".to_owned()),
         ref_id: workspace.then(|| format!("ws_{}", owner.number)),
         created_at: account.at,
+        time_zone: "UTC".to_owned(),
     });
     id
 }

@@ -141,6 +141,7 @@ async fn insert(txn: &Txn, claims: Claims) -> Result<users::Model> {
         ref_type: Set(None),
         ref_id: Set(None),
         created_at: Set(at),
+        ..Default::default()
     };
     accounts::Entity::insert(account).exec_without_returning(txn).await?;
     let member = account_members::ActiveModel {

@@ -73,6 +73,7 @@ async fn insert(txn: &Txn, actor: String, new: NewGrant) -> Result<Uuid> {
         reason: Set(new.reason.clone()),
         granted_by: Set(actor.clone()),
         created_at: Set(now.fixed_offset()),
+        ..Default::default()
     };
     credit_grants::Entity::insert(row).exec_without_returning(txn).await?;
     let entry = AuditEntry::new("credits.grant", "CreditGrant", id).account(new.account_id).after(json!(new));

@@ -39,6 +39,7 @@ impl Posting {
             balance_after: Set(amount_in(bucket, &balance)),
             seq: Set(seq),
             recorded_at: Set(txn.now().fixed_offset()),
+            effective_at: Set(Some(txn.now().fixed_offset())),
         };
         let entries =
             [entry(self.from, -self.amount, balance.entry_count - 1), entry(self.to, self.amount, balance.entry_count)];
@@ -54,6 +55,7 @@ impl Posting {
             reason: Set(self.reason),
             ref_type: Set(None),
             ref_id: Set(None),
+            ..Default::default()
         };
         ledger_txns::Entity::insert(seal).exec_without_returning(txn).await?;
         Ok(balance)

@@ -123,6 +123,7 @@ async fn insert_grant(
         reason: Set(None),
         granted_by: Set(actor.clone()),
         created_at: Set(now.fixed_offset()),
+        ..Default::default()
     };
     let grant = mirror.write::<credit_grants::Entity>(&purchase.business_key, None, row).await?.row;
     let posting = Posting {

@@ -49,6 +49,7 @@ pub async fn create_plan(app: &App, viewer: &Viewer, new: NewPlan) -> Result<pro
                     active: Set(true),
                     created_at: Set(now),
                     updated_at: Set(now),
+                    ..Default::default()
                 };
                 let plan = products::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
                 let entry = AuditEntry::new("plans.create", "Plan", plan.id).after(summary(&plan));
@@ -145,6 +146,7 @@ pub async fn create_feature(app: &App, viewer: &Viewer, new: NewFeature) -> Resu
                     name: Set(name),
                     unit: Set(new.unit),
                     created_at: Set(txn.now().fixed_offset()),
+                    ..Default::default()
                 };
                 let feature = features::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
                 let after = json!({"code": feature.code, "kind": feature.kind, "name": feature.name});

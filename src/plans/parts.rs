@@ -71,6 +71,7 @@ impl Parts<'_> {
             limit_window: Set(spec.window.map(|window| window.to_string())),
             rollover_cap: Set(spec.rollover_cap),
             on_exceed: Set(spec.on_exceed.map(|on_exceed| on_exceed.to_string())),
+            ..Default::default()
         })
     }
 
@@ -101,6 +102,7 @@ impl Parts<'_> {
             expires_after_days: Set(spec.expires_after_days),
             rollover_cap: Set(spec.rollover_cap),
             priority: Set(spec.priority),
+            ..Default::default()
         })
     }
 }

@@ -147,6 +147,7 @@ async fn version(mirror: &mut Mirror<'_>, product_id: Uuid, found: Option<&provi
         status: Set(VersionStatus::Published.to_string()),
         created_at: Set(now),
         published_at: Set(Some(now)),
+        ..Default::default()
     };
     Ok(product_versions::Entity::insert(row).exec_with_returning(mirror.txn).await?.id)
 }

@@ -38,6 +38,7 @@ pub async fn create_version(
                     status: Set(VersionStatus::Draft.to_string()),
                     created_at: Set(txn.now().fixed_offset()),
                     published_at: Set(None),
+                    ..Default::default()
                 };
                 let version = product_versions::Entity::insert(row).exec_with_returning(txn).await?;
                 Parts::new(txn, id).insert(&spec).await?;

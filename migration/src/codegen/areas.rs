@@ -103,8 +103,23 @@ pub(super) const AREAS: &[Area] = &[
         tables: &[
             table("balances", "credits", "one row for each account and unit, with a column for each bucket"),
             table("credit_grants", "credits", "credits that were granted, what is left of them, and when they expire"),
+            table("credit_holds", "credits", "credits that are reserved for work in progress"),
             table("ledger_txns", "credits", "ledger transactions; append-only"),
             table("ledger_entries", "credits", "entries, each with the bucket's balance after it; append-only"),
+        ],
+    },
+    Area {
+        title: "Usage and entitlements",
+        intro: "Recorded usage is counted by meters; plans limit it by window, and rate cards turn it into credits.",
+        tables: &[
+            table("meters", "usage", "quantities that are counted, and how"),
+            table("usage_events", "usage", "recorded usage and its corrections; append-only"),
+            table("usage_daily", "usage", "sums of usage by day, derived from the events"),
+            table("rate_cards", "usage", "credits that usage costs, by a dimension and a range of time"),
+            table("usage_counters", "usage", "use of a meter in one window, with what was banked before"),
+            table("entitlement_overrides", "entitlements", "features given to or taken from one account"),
+            table("rate_limit_rules", "rate_limits", "limits on calls that the host asks for, by code"),
+            table("rate_limit_counters", "rate_limits", "calls of an identifier in one window"),
         ],
     },
     Area {

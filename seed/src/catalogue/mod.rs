@@ -74,6 +74,7 @@ impl Catalogue {
                 name: name.to_owned(),
                 unit: unit.map(str::to_owned),
                 created_at: opened,
+                meter_id: None,
             });
         }
         let mut catalogue =
@@ -129,6 +130,9 @@ impl Catalogue {
                 status: version.status.to_owned(),
                 created_at,
                 published_at: (!draft).then_some(published_at),
+                past_due_grace_days: None,
+                access_while_paused: false,
+                access_in_trial: true,
             });
             let prices = price_rows(dice, rows, offer, version, (id, created_at));
             self.grant_rows(dice, rows, version, (id, created_at), named);
@@ -168,6 +172,7 @@ impl Catalogue {
                 expires_after_days: allowance.expires_after_days,
                 rollover_cap: None,
                 priority: allowance.priority,
+                on_plan_change: "replace".to_owned(),
             });
         }
         for feature in version.features {
@@ -180,6 +185,8 @@ impl Catalogue {
                 limit_window: feature.3.map(str::to_owned),
                 rollover_cap: None,
                 on_exceed: feature.4.map(str::to_owned),
+                overage_unit_id: None,
+                overage_credits: None,
             });
         }
     }
