@@ -1,6 +1,6 @@
 //! Opens the database that a URL names.
 
-use super::commit_signal::CommitSignal;
+use super::combine::Collectors;
 use super::handle::{Db, Watch, Writer};
 use super::lane::Lane;
 use crate::clock::Clock;
@@ -32,7 +32,7 @@ impl Db {
                 let writer = watch_connection(sqlite(path, 1, false).await?, &watch);
                 let reader = watch_connection(sqlite(path, config.max_connections, true).await?, &watch);
                 let limit = config.statement_timeout.min(MAX_LANE_WORK);
-                Ok(Db::new(reader, Writer::Lane(Lane::start(writer, clock, limit)), clock, watch))
+                Ok(Db::new(reader, Writer::Lane(Arc::new(Lane::start(writer, clock, limit))), clock, watch))
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
@@ -64,8 +64,9 @@ impl Db {
             writer,
             clock: Arc::clone(clock),
             watch,
-            worker_signal: CommitSignal::default(),
+            worker_signal: Arc::default(),
             commits: Arc::default(),
+            collectors: Collectors::default(),
         }
     }
 }

@@ -33,6 +33,29 @@ pub fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
+/// A transaction that used something first that this one needs. It ends with its commit, so that this one can be tried
+/// again.
+#[derive(Debug, thiserror::Error)]
+#[error("another transaction was first")]
+pub(super) struct Overtaken;
+
+/// Returns whether the database rolled a transaction back because of another one, so that it can be tried again.
+pub(super) fn is_conflict(error: &Error) -> bool {
+    let Error::Unavailable(_, cause) = error else { return false };
+    let code = match cause.downcast_ref::<DbErr>() {
+        Some(DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) => {
+            cause.as_database_error().and_then(|refusal| refusal.code())
+        }
+        _ => None,
+    };
+    cause.is::<Overtaken>() || code.is_some_and(|code| is_rollback(&code))
+}
+
+/// Returns whether `code` is that of a deadlock or of a conflict between transactions.
+fn is_rollback(code: &str) -> bool {
+    code == "40001" || code == "40P01"
+}
+
 /// Returns whether the cause is the connection, a busy or a full database rather than the statement.
 fn is_unavailable(error: &DbErr) -> bool {
     let cause = match error {
@@ -53,7 +76,7 @@ fn is_unavailable(error: &DbErr) -> bool {
 /// Returns whether `code` names a condition that ends by itself: SQLSTATE classes of PostgreSQL (connection, resources,
 /// shutdown, time-out), and SQLite's codes for busy, locked, I/O error, full disk and cannot open.
 fn is_transient(code: &str) -> bool {
-    let postgres = code.len() == 5 && (["08", "53", "57"].contains(&&code[..2]) || code == "40001" || code == "40P01");
+    let postgres = code.len() == 5 && (["08", "53", "57"].contains(&&code[..2]) || is_rollback(code));
     let sqlite = code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff)));
     postgres || (code.len() != 5 && sqlite)
 }

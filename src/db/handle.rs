@@ -1,5 +1,6 @@
 //! The handle of a connected database.
 
+use super::combine::Collectors;
 use super::commit_signal::CommitSignal;
 use super::lane::Lane;
 use crate::clock::Clock;
@@ -18,9 +19,11 @@ pub struct Db {
     pub(super) clock: Arc<Clock>,
     pub(super) watch: Arc<Watch>,
     /// Sent after commits that enqueued jobs.
-    pub(super) worker_signal: CommitSignal,
+    pub(super) worker_signal: Arc<CommitSignal>,
     /// Sent after every commit.
     pub(super) commits: Arc<CommitSignal>,
+    /// The queues of operations that share transactions.
+    pub(super) collectors: Collectors,
 }
 
 type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
@@ -38,15 +41,28 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Writer {
     /// SQLite: one connection, whose commits callers share.
-    Lane(Lane),
+    Lane(Arc<Lane>),
     /// PostgreSQL: the pool, with group commit in the server; the URL is for listeners.
     Pool(Secret),
 }
 
 impl Db {
+    /// Returns a handle of the same database for a task of this one, without its queues: they end with this handle.
+    pub(super) fn for_task(&self) -> Db {
+        Db {
+            reader: self.reader.clone(),
+            writer: self.writer.clone(),
+            clock: Arc::clone(&self.clock),
+            watch: Arc::clone(&self.watch),
+            worker_signal: Arc::clone(&self.worker_signal),
+            commits: Arc::clone(&self.commits),
+            collectors: Collectors::default(),
+        }
+    }
+
     /// Returns the connection to read with: a pool of read-only connections on SQLite.
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader

@@ -1,6 +1,7 @@
 //! Idempotency keys: a request that is repeated under its key has one effect and one response.
 
-use super::errors::is_duplicate;
+use super::bulk;
+use super::errors::{Overtaken, is_duplicate};
 use super::handle::Db;
 use super::txn::Txn;
 use crate::error::{Error, Result};
@@ -8,10 +9,13 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use entity::idempotency_keys::{ActiveModel, Column, Entity, Model};
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryResult, Statement,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 const MAX_KEY_BYTES: usize = 255;
@@ -42,6 +46,84 @@ impl IdempotencyKey {
         let digest = Sha256::new().chain_update(operation).chain_update([0]).chain_update(input).finalize();
         let request_hash = hex::encode(digest);
         Ok(IdempotencyKey { caller: caller.to_owned(), key: key.to_owned(), request_hash })
+    }
+}
+
+impl IdempotencyKey {
+    /// Returns the caller and the key.
+    pub(super) fn name(&self) -> KeyName {
+        (self.caller.clone(), self.key.clone())
+    }
+
+    /// Returns true if both keys are of one request with one input.
+    pub(super) fn is_same_request(&self, other: &IdempotencyKey) -> bool {
+        self.request_hash == other.request_hash
+    }
+}
+
+/// A caller, and a key of theirs.
+pub(super) type KeyName = (String, String);
+
+/// A response that is stored under a key.
+pub(super) struct StoredResponse {
+    request_hash: String,
+    response: Value,
+}
+
+impl StoredResponse {
+    /// Returns the response to the request with `key`; an error if the response is that to another request.
+    pub(super) fn response_to(&self, key: Option<&IdempotencyKey>) -> Result<Value> {
+        match key.is_some_and(|key| key.request_hash == self.request_hash) {
+            true => Ok(self.response.clone()),
+            false => Err(Error::IdempotencyKeyReused),
+        }
+    }
+}
+
+/// Returns the responses that are stored under these keys.
+pub(super) async fn stored_responses(txn: &Txn, keys: &[&IdempotencyKey]) -> Result<HashMap<KeyName, StoredResponse>> {
+    const COLUMNS: &str = "SELECT i.caller, i.key, i.request_hash, i.answer FROM";
+    const JOIN: &str = "JOIN idempotency_keys i ON i.caller = k.caller AND i.key = k.key";
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let backend = txn.get_database_backend();
+    let from = match backend {
+        DbBackend::Postgres => "jsonb_to_recordset($1::jsonb) AS k(caller text, key text)",
+        _ => "(SELECT value->>'caller' AS caller, value->>'key' AS key FROM json_each($1)) AS k CROSS",
+    };
+    let list: Vec<_> = keys.iter().map(|key| serde_json::json!({"caller": key.caller, "key": key.key})).collect();
+    let list = Value::from(list).to_string();
+    let statement = Statement::from_sql_and_values(backend, format!("{COLUMNS} {from} {JOIN}"), [list.into()]);
+    let read = |row: QueryResult| {
+        let stored =
+            StoredResponse { request_hash: row.try_get("", "request_hash")?, response: row.try_get("", "answer")? };
+        Ok(((row.try_get("", "caller")?, row.try_get("", "key")?), stored))
+    };
+    txn.query_all_raw(statement).await?.into_iter().map(read).collect()
+}
+
+/// Stores responses under their keys; an error that ends with a repetition if another transaction has used one of them.
+pub(super) async fn store_responses(txn: &Txn, responses: Vec<(&IdempotencyKey, Value)>) -> Result<()> {
+    let mut rows: Vec<ActiveModel> = responses
+        .into_iter()
+        .map(|(key, response)| ActiveModel {
+            id: Set(txn.new_id()),
+            caller: Set(key.caller.clone()),
+            key: Set(key.key.clone()),
+            request_hash: Set(key.request_hash.clone()),
+            answer: Set(response),
+            created_at: Set(txn.now().fixed_offset()),
+        })
+        .collect();
+    // In one order everywhere, so that two transactions never wait for each other.
+    rows.sort_by(|one, other| {
+        (one.caller.as_ref(), one.key.as_ref()).cmp(&(other.caller.as_ref(), other.key.as_ref()))
+    });
+    let count = rows.len() as u64;
+    match bulk::insert_new::<Entity>(txn, rows).await? {
+        inserted if inserted == count => Ok(()),
+        _ => Err(Error::Unavailable("The database", Overtaken.into())),
     }
 }
 

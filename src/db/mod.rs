@@ -2,6 +2,8 @@
 //!
 //! Reads go to [`Db::read`]; every change goes through [`Db::write`], which returns only after a durable commit.
 
+mod bulk;
+mod combine;
 mod commit_listener;
 mod commit_signal;
 mod connect;
@@ -21,6 +23,8 @@ mod visible;
 mod work;
 mod write;
 
+pub use bulk::{insert_all, insert_new, update_all};
+pub use combine::Combined;
 pub use commit_listener::CommitListener;
 pub use commit_signal::CommitSignal;
 pub use dialect::{ROW_LOCK, columns, in_list, skip_locked, utc_day};
