@@ -30,6 +30,7 @@ pub mod plans;
 pub mod credits;
 pub mod subscriptions;
 pub mod licences;
+pub mod usage;
 pub mod discounts;
 pub mod payments;
 pub mod gifts;

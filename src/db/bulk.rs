@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use chrono::SecondsFormat;
 use sea_orm::sea_query::sea_value_to_json_value;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ColumnType, ConnectionTrait, DbBackend, EntityTrait, IdenStatic,
-    Iterable, Statement, Value,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ColumnType, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult,
+    IdenStatic, Iterable, Statement, Value,
 };
 use serde_json::Map;
 
@@ -44,6 +44,22 @@ pub async fn update_all<E: EntityTrait>(txn: &Txn, rows: Vec<E::ActiveModel>) ->
         changed if changed == count => Ok(()),
         changed => Err(Error::internal(anyhow::anyhow!("{changed} of {count} rows of {table} were updated"))),
     }
+}
+
+/// Returns the rows that equal one of `keys` in the columns that these set. All keys set the same columns; a row is
+/// returned once for each key that it equals.
+pub async fn find_matching<E: EntityTrait>(txn: &Txn, keys: Vec<E::ActiveModel>) -> Result<Vec<E::Model>> {
+    let backend = txn.get_database_backend();
+    let Some(source) = Source::<E>::of(backend, &keys) else { return Ok(Vec::new()) };
+    let table = E::default().table_name();
+    let shown = E::Column::iter().map(|column| format!("t.\"{}\"", column.as_str())).collect::<Vec<_>>().join(", ");
+    let equal = source.columns.iter().map(|column| column.as_str()).map(|name| format!("t.\"{name}\" = r.\"{name}\""));
+    let equal = equal.collect::<Vec<_>>().join(" AND ");
+    // The keys come first, so that SQLite looks each of them up in an index.
+    let sql = format!("SELECT {shown} FROM {} CROSS JOIN {table} AS t WHERE {equal}", source.table());
+    let statement = Statement::from_sql_and_values(backend, sql, [source.list.into()]);
+    let rows = txn.query_all_raw(statement).await?;
+    Ok(rows.iter().map(|row| E::Model::from_query_result(row, "")).collect::<Result<_, _>>()?)
 }
 
 async fn run(txn: &Txn, sql: String, list: String) -> Result<u64> {

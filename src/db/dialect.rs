@@ -21,7 +21,7 @@ pub const ROW_LOCK: LockType = LockType::NoKeyUpdate;
 
 /// Returns the condition that `column` is one of `ids`. They are one parameter whatever their number, so that the
 /// statement stays the same.
-pub fn in_list(db: &DatabaseConnection, column: impl Into<Expr>, ids: &[Uuid]) -> SimpleExpr {
+pub fn in_list(db: &impl ConnectionTrait, column: impl Into<Expr>, ids: &[Uuid]) -> SimpleExpr {
     let backend = db.get_database_backend();
     let list = Expr::value(list(backend, ids));
     match backend {

@@ -19,6 +19,7 @@ mod operations;
 mod payments;
 mod plans;
 mod subscriptions;
+mod usage;
 mod viewer;
 
 pub use common::global_id_of;
@@ -42,6 +43,7 @@ pub struct QueryRoots(
     coupons::Query,
     gifts::Query,
     licences::Query,
+    usage::Query,
     analytics::Query,
     operations::Query,
 );
@@ -66,6 +68,7 @@ pub struct Mutation(
     credits::Mutation,
     gifts::Mutation,
     licences::Mutation,
+    usage::Mutation,
     operations::Mutation,
 );
 
@@ -101,17 +104,21 @@ enum UserError {
     BuyGift(gifts::mutations::BuyGiftUserError),
     CancelSubscription(subscriptions::mutations::CancelSubscriptionUserError),
     ChangePlan(subscriptions::plan_change_payloads::ChangePlanUserError),
+    CorrectUsage(usage::record_mutations::CorrectUsageUserError),
     CreateApiKey(operations::api_keys::CreateApiKeyUserError),
     CreateCoupon(coupons::mutations::CreateCouponUserError),
     CreateCreditUnit(plans::payloads::CreateCreditUnitUserError),
     CreateFeature(plans::payloads::CreateFeatureUserError),
+    CreateMeter(usage::mutations::CreateMeterUserError),
     CreatePlan(plans::payloads::CreatePlanUserError),
     CreatePlanVersion(plans::payloads::CreatePlanVersionUserError),
     CreatePurchaseReference(checkout::references::CreatePurchaseReferenceUserError),
     CreatePromoCode(coupons::mutations::CreatePromoCodeUserError),
+    CreateRateCard(usage::mutations::CreateRateCardUserError),
     CreateSubscription(checkout::payloads::CreateSubscriptionUserError),
     DeactivatePromoCode(coupons::mutations::DeactivatePromoCodeUserError),
     DenyRefund(payments::refund_mutations::DenyRefundUserError),
+    EndRateCard(usage::mutations::EndRateCardUserError),
     ExtendTrial(subscriptions::trial_mutations::ExtendTrialUserError),
     GrantCredits(credits::mutations::GrantCreditsUserError),
     IssueLicenseKey(licences::payloads::IssueLicenseKeyUserError),
@@ -121,6 +128,7 @@ enum UserError {
     PublishPlanVersion(plans::payloads::PublishPlanVersionUserError),
     PurchaseCredits(checkout::payloads::PurchaseCreditsUserError),
     Reconcile(operations::webhook_mutations::ReconcileUserError),
+    RecordUsage(usage::record_mutations::RecordUsageUserError),
     RedeemGift(gifts::mutations::RedeemGiftUserError),
     RegisterDevice(licences::payloads::RegisterDeviceUserError),
     RemoveAddon(subscriptions::plan_change_payloads::RemoveAddonUserError),

@@ -27,6 +27,9 @@ use crate::graphql::subscriptions::discount::{SubscriptionArrChange, Subscriptio
 use crate::graphql::subscriptions::parts::{ScheduledChange, SubscriptionItem};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::graphql::subscriptions::version::SubscriptionVersion;
+use crate::graphql::usage::event::{UsageDay, UsageEvent};
+use crate::graphql::usage::meter::Meter;
+use crate::graphql::usage::rate_card::RateCard;
 use async_graphql::{Context, ID, Interface, Union};
 use futures_util::future::try_join_all;
 
@@ -99,6 +102,7 @@ records! {
     LedgerEntry => ledger_entries,
     LedgerTransaction => ledger_txns,
     LicenseKey => license_keys,
+    Meter => meters,
     Payment => payments,
     Plan => products,
     PlanFeature => product_features,
@@ -108,6 +112,7 @@ records! {
     ProviderCall => outbox_calls,
     ProviderCustomer => provider_customers,
     ProviderPrice => provider_prices,
+    RateCard => rate_cards,
     Refund => refunds,
     SecurityEvent => security_events,
     ScheduledChange => scheduled_changes,
@@ -116,6 +121,8 @@ records! {
     Subscription => subscriptions,
     SubscriptionItem => subscription_items,
     SubscriptionVersion => subscription_versions,
+    UsageDay => usage_daily,
+    UsageEvent => usage_events,
     User => users,
     WebhookEvent => inbox_events,
 }

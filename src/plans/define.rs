@@ -6,10 +6,10 @@ use super::values::{FeatureKind, ProductKind};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::is_duplicate;
+use crate::db::{Txn, is_duplicate};
 use crate::error::{Error, Result};
 use crate::jobs::Job;
-use entity::{credit_units, features, products};
+use entity::{credit_units, features, meters, products};
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
@@ -130,32 +130,36 @@ pub struct NewFeature {
     pub unit: Option<String>,
 }
 
-/// Creates a feature.
-pub async fn create_feature(app: &App, viewer: &Viewer, new: NewFeature) -> Result<features::Model> {
-    viewer.require(Permission::CatalogueWrite)?;
-    let code = check_code(&new.code, &["code"])?;
-    let name = check_name(&new.name, &["name"])?;
-    let actor = viewer.actor().to_owned();
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                let row = features::ActiveModel {
-                    id: Set(txn.new_id()),
-                    code: Set(code),
-                    kind: Set(new.kind.to_string()),
-                    name: Set(name),
-                    unit: Set(new.unit),
-                    created_at: Set(txn.now().fixed_offset()),
-                    ..Default::default()
-                };
-                let feature = features::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
-                let after = json!({"code": feature.code, "kind": feature.kind, "name": feature.name});
-                let entry = AuditEntry::new("features.create", "Feature", feature.id).after(after);
-                txn.audit(&actor, entry).await?;
-                Ok(feature)
-            })
-        })
-        .await
+impl NewFeature {
+    /// Checks the code and the name.
+    pub fn check(self) -> Result<NewFeature> {
+        let code = check_code(&self.code, &["code"])?;
+        let name = check_name(&self.name, &["name"])?;
+        Ok(NewFeature { code, name, ..self })
+    }
+}
+
+/// Inserts a checked feature, whose limits count on `meter`.
+pub async fn insert_feature(
+    txn: &Txn,
+    actor: &str,
+    new: NewFeature,
+    meter: Option<&meters::Model>,
+) -> Result<features::Model> {
+    let row = features::ActiveModel {
+        id: Set(txn.new_id()),
+        code: Set(new.code),
+        kind: Set(new.kind.to_string()),
+        name: Set(new.name),
+        unit: Set(new.unit),
+        created_at: Set(txn.now().fixed_offset()),
+        meter_id: Set(meter.map(|meter| meter.id)),
+    };
+    let feature = features::Entity::insert(row).exec_with_returning(txn).await.map_err(code_taken)?;
+    let meter = meter.map(|meter| &meter.code);
+    let after = json!({"code": feature.code, "kind": feature.kind, "name": feature.name, "meter": meter});
+    txn.audit(actor, AuditEntry::new("features.create", "Feature", feature.id).after(after)).await?;
+    Ok(feature)
 }
 
 /// A credit unit to be created.

@@ -14,8 +14,9 @@ mod values;
 mod versions;
 
 pub use define::{
-    NewCreditUnit, NewFeature, NewPlan, PlanChange, create_credit_unit, create_feature, create_plan, update_plan,
+    NewCreditUnit, NewFeature, NewPlan, PlanChange, create_credit_unit, create_plan, insert_feature, update_plan,
 };
+pub use names::{check_code, check_name};
 pub use observed::{KnownPrice, ObservedPrice, ObservedProduct};
 pub use project::{known_credit_unit, known_prices, project_price};
 pub use spec::{AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec};

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 
 /// Checks a code: lower case letters, digits, `-`, `_` and `.`, starting with a letter, at most 64 characters.
-pub(super) fn check_code(code: &str, field: &'static [&'static str]) -> Result<String> {
+pub fn check_code(code: &str, field: &'static [&'static str]) -> Result<String> {
     let valid = code.len() <= 64
         && code.starts_with(|first: char| first.is_ascii_lowercase())
         && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte));
@@ -15,7 +15,7 @@ pub(super) fn check_code(code: &str, field: &'static [&'static str]) -> Result<S
 }
 
 /// Checks a name for people to read: 1 to 200 characters, without surrounding space.
-pub(super) fn check_name(name: &str, field: &'static [&'static str]) -> Result<String> {
+pub fn check_name(name: &str, field: &'static [&'static str]) -> Result<String> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 200 || name.contains('\0') {
         return Err(Error::refused("NAME_INVALID", field, "`name` must have 1 to 200 characters."));

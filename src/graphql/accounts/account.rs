@@ -9,7 +9,7 @@ use crate::credits::{Balances, Entries};
 use crate::discounts::{Redemptions, RedemptionsOf};
 use crate::gifts::GiftsOf;
 use crate::graphql::common::{
-    Connection, Currency, Instant, Row, StoredEnum, all_children, child_page, global_id, page_args, text,
+    Connection, Currency, Date, Instant, Row, StoredEnum, all_children, child_page, global_id, page_args, text,
     to_exactly_one,
 };
 use crate::graphql::coupons::coupon::DiscountRedemption;
@@ -22,6 +22,7 @@ use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder};
 use crate::graphql::payments::refund::{Refund, RefundFilter, RefundOrder};
 use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder};
 use crate::graphql::subscriptions::subscription::Subscription;
+use crate::graphql::usage::event::{UsageDay, UsageEvent, UsageEventFilter, UsageEventOrder};
 use crate::payments::{InvoicesOf, PaymentsOf, RefundsOf};
 use crate::subscriptions::Holder;
 use async_graphql::{Context, ID, Object, Result};
@@ -271,5 +272,31 @@ impl Account {
     ) -> Result<Connection<LedgerEntry>> {
         let list = Entries { unit: text("unit", unit)?, bucket: bucket.stored() };
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+    }
+    /// Usage of the account, as its events were recorded.
+    async fn usage_events(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Conditions on the events.")] filter: Option<UsageEventFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<UsageEventOrder>,
+    ) -> Result<Connection<UsageEvent>> {
+        let list = UsageEventFilter::list(filter, order_by)?;
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// Usage of one meter by UTC day, oldest first, and on each day by the dimension that the meter keeps apart. Days
+    /// without usage are left out.
+    async fn usage_daily(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code of the meter.")] meter: String,
+        #[graphql(desc = "The first day, in UTC.")] from: Date,
+        #[graphql(desc = "The day after the last, in UTC; at most 400 days after `from`.")] to: Date,
+    ) -> Result<Vec<UsageDay>> {
+        UsageDay::between(ctx, self.0.id, text("meter", meter)?, from, to).await
     }
 }

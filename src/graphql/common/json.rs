@@ -3,7 +3,9 @@
 use super::loaders::Loaders;
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, MetaTypeId, Registry};
-use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{
+    ContextSelectionSet, InputType, InputValueError, InputValueResult, OutputType, Positioned, ServerResult, Value,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -17,23 +19,52 @@ impl OutputType for Json {
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
-        registry.create_output_type::<Json, _>(MetaTypeId::Scalar, |_| MetaType::Scalar {
-            name: "JSON".to_owned(),
-            description: Some("Any JSON value.".to_owned()),
-            is_valid: None,
-            visible: None,
-            inaccessible: false,
-            tags: Vec::new(),
-            specified_by_url: Some("https://www.rfc-editor.org/rfc/rfc8259".to_owned()),
-            directive_invocations: Vec::new(),
-            requires_scopes: Vec::new(),
-        })
+        registry.create_output_type::<Json, _>(MetaTypeId::Scalar, |_| scalar())
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
         let fits = ctx.data_unchecked::<Arc<Loaders>>().scheduler().deliver_bytes(length(&self.0));
         // The operation ends before this is shown.
         Ok(if fits { Value::from_json(self.0.clone()).unwrap_or_default() } else { Value::Null })
+    }
+}
+
+impl InputType for Json {
+    type RawValueType = Self;
+
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed("JSON")
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        registry.create_input_type::<Json, _>(MetaTypeId::Scalar, |_| scalar())
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        let invalid = |error: serde_json::Error| InputValueError::custom(format!("Expected a JSON value: {error}."));
+        value.unwrap_or_default().into_json().map(Json).map_err(invalid)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+fn scalar() -> MetaType {
+    MetaType::Scalar {
+        name: "JSON".to_owned(),
+        description: Some("Any JSON value.".to_owned()),
+        is_valid: None,
+        visible: None,
+        inaccessible: false,
+        tags: Vec::new(),
+        specified_by_url: Some("https://www.rfc-editor.org/rfc/rfc8259".to_owned()),
+        directive_invocations: Vec::new(),
+        requires_scopes: Vec::new(),
     }
 }
 

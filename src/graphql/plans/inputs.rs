@@ -47,6 +47,9 @@ pub struct CreateFeatureInput {
     pub(super) name: String,
     /// The unit that a limit counts, e.g. `messages`.
     pub(super) unit: Option<String>,
+    /// The code of the meter that limits count on, for a feature of the kind LIMIT. By default that with the feature's
+    /// own code, which is created if there is none and sums the values of its events.
+    pub(super) meter: Option<String>,
 }
 
 /// A new credit unit.

@@ -13,6 +13,7 @@ use super::plan::{Plan, PlanVersion};
 use crate::billing;
 use crate::graphql::common::{ContextExt, StoredEnum, local_id, optional_text, split_refusal, text};
 use crate::plans::{self, NewCreditUnit, NewFeature, NewPlan, PlanChange, VersionSpec};
+use crate::usage;
 use async_graphql::{Context, MaybeUndefined, Object, Result};
 use std::sync::Arc;
 
@@ -73,7 +74,8 @@ impl PlanMutation {
             name: text("name", input.name)?,
             unit: optional_text("unit", input.unit)?,
         };
-        let (made, user_errors) = split_refusal(plans::create_feature(ctx.app(), ctx.viewer(), new).await)?;
+        let meter = optional_text("meter", input.meter)?;
+        let (made, user_errors) = split_refusal(usage::create_feature(ctx.app(), ctx.viewer(), new, meter).await)?;
         Ok(Some(CreateFeaturePayload { feature: made.map(|row| Feature(Arc::new(row))), user_errors }))
     }
 

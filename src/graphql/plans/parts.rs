@@ -2,7 +2,8 @@
 
 use super::plan::PlanVersion;
 use super::provider_price::ProviderPrice;
-use crate::graphql::common::{BigInt, Money, Row, StoredEnum, all_children, global_id, to_exactly_one};
+use crate::graphql::common::{BigInt, Money, Row, StoredEnum, all_children, global_id, to_exactly_one, to_one};
+use crate::graphql::usage::meter::Meter;
 use crate::plans::{ProviderPrices, ProviderPricesOf};
 use crate::stored_enum;
 use async_graphql::{Context, ID, Object, Result};
@@ -112,6 +113,11 @@ impl Feature {
     /// The unit that a limit counts, e.g. `messages`; null for a feature that is not counted.
     async fn unit_label(&self) -> Option<&str> {
         self.0.unit.as_deref()
+    }
+
+    /// The meter that limits of the feature count on; null for a feature that is not counted.
+    async fn limit_meter(&self, ctx: &Context<'_>) -> Result<Option<Meter>> {
+        to_one(ctx, self.0.meter_id).await
     }
 }
 

@@ -69,6 +69,10 @@ user_error! {
         CodeTaken = "CODE_TAKEN",
         /// The name is empty or too long.
         NameInvalid = "NAME_INVALID",
+        /// The meter does not exist.
+        MeterNotFound = "METER_NOT_FOUND",
+        /// A feature of this kind counts on no meter.
+        MeterInvalid = "METER_INVALID",
     }
 }
 

@@ -1,0 +1,236 @@
+//! The events that one transaction records, with everything that they depend on, in memory.
+
+use super::cards::{Card, Charge, charge};
+use super::daily::{Addition, DayKey, Days, start_of};
+use super::event::Measure;
+use super::record::{RecordEvent, Recorded};
+use super::store::{self, Seen};
+use super::values::MeterAggregation;
+use crate::db::{Txn, insert_all};
+use crate::error::{Error, Result};
+use chrono::{DateTime, Utc};
+use entity::{meters, usage_events};
+use sea_orm::ActiveValue::Set;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The account, meter and dedupe key of an event.
+type EventKey = (Uuid, Uuid, String);
+
+/// What an event says, by its meter and the rate cards.
+pub(super) enum Reading {
+    /// The event was recorded before.
+    Duplicate(Uuid),
+    /// A new event.
+    New(Box<NewReading>),
+}
+
+/// What a new event says.
+pub(super) struct NewReading {
+    meter: Arc<Meter>,
+    measure: Measure,
+    occurred_at: DateTime<Utc>,
+    group: String,
+    charge: Option<Charge>,
+}
+
+/// A meter, with its aggregation read.
+struct Meter {
+    row: meters::Model,
+    aggregation: MeterAggregation,
+}
+
+/// The rows that events refer to.
+struct References {
+    meters: HashMap<String, Arc<Meter>>,
+    accounts: HashSet<Uuid>,
+    users: HashSet<Uuid>,
+    devices: HashMap<Uuid, Uuid>,
+    cards: HashMap<Uuid, Vec<Card>>,
+    recorded: HashMap<EventKey, Uuid>,
+}
+
+/// The events of a transaction.
+pub(super) struct Batch {
+    readings: Vec<Result<Reading>>,
+    recorded: HashMap<EventKey, Uuid>,
+    seen: HashSet<Seen>,
+    days: Days,
+    rows: Vec<usage_events::ActiveModel>,
+}
+
+impl Batch {
+    /// Reads everything that these events depend on, under the locks of their accounts.
+    pub(super) async fn load(txn: &Txn, operations: &[&RecordEvent]) -> Result<Batch> {
+        let mut references = References::load(txn, operations).await?;
+        let now = txn.now();
+        let readings: Vec<_> = operations.iter().map(|operation| references.read(operation, now)).collect();
+        let (mut days, mut values) = (HashSet::new(), HashSet::new());
+        for (operation, reading) in operations.iter().zip(&readings) {
+            if let Ok(Reading::New(reading)) = reading {
+                days.insert(reading.day(operation));
+                values.extend(reading.seen(operation));
+            }
+        }
+        let seen = store::seen_values(txn, values.into_iter().collect()).await?;
+        let days = Days::load(txn, days).await?;
+        let recorded = std::mem::take(&mut references.recorded);
+        Ok(Batch { readings, recorded, seen, days, rows: Vec::with_capacity(operations.len()) })
+    }
+
+    /// Returns what each event says, in their order.
+    pub(super) fn take_readings(&mut self) -> Vec<Result<Reading>> {
+        std::mem::take(&mut self.readings)
+    }
+
+    /// Records an event, unless one before it in this batch is the same.
+    pub(super) fn record(&mut self, txn: &Txn, operation: &RecordEvent, reading: Reading) -> Result<Recorded> {
+        let reading = match reading {
+            Reading::Duplicate(event_id) => return Ok(Recorded { event_id, duplicate: true }),
+            Reading::New(reading) => reading,
+        };
+        let event = &operation.event;
+        let key = (event.account_id, reading.meter.row.id, event.dedupe_key.clone());
+        if let Some(event_id) = self.recorded.get(&key) {
+            return Ok(Recorded { event_id: *event_id, duplicate: true });
+        }
+        let day = reading.day(operation);
+        let seen = reading.seen(operation);
+        let addition = Addition {
+            aggregation: reading.meter.aggregation,
+            value: reading.measure.value,
+            credits: reading.charge.map_or(0, |charge| charge.credits),
+            is_new: seen.as_ref().is_some_and(|seen| !self.seen.contains(seen)),
+        };
+        let sum = self.days.sum(&day).with(addition)?;
+        let event_id = txn.new_id();
+        self.days.set(day, sum);
+        self.seen.extend(seen);
+        self.recorded.insert(key, event_id);
+        self.rows.push(row(txn, event_id, operation, &reading));
+        Ok(Recorded { event_id, duplicate: false })
+    }
+
+    /// Writes the events, with one statement for each table.
+    pub(super) async fn write(self, txn: &Txn) -> Result<()> {
+        insert_all::<usage_events::Entity>(txn, self.rows).await?;
+        self.days.write(txn).await
+    }
+}
+
+impl References {
+    async fn load(txn: &Txn, operations: &[&RecordEvent]) -> Result<References> {
+        let events = || operations.iter().map(|operation| &operation.event);
+        let codes: BTreeSet<&str> = events().map(|event| event.meter.as_str()).collect();
+        let meters = store::meters_by_code(txn, &codes).await?.into_iter().map(|row| {
+            let aggregation = MeterAggregation::parse(&row.aggregation)?;
+            Ok((row.code.clone(), Arc::new(Meter { row, aggregation })))
+        });
+        let meters: HashMap<String, Arc<Meter>> = meters.collect::<Result<_>>()?;
+        // From here on nobody else records usage of these accounts.
+        let accounts = store::lock_accounts(txn, &events().map(|event| event.account_id).collect()).await?;
+        let keys: HashSet<EventKey> = events()
+            // PostgreSQL reads no JSON with NUL; the key is refused below.
+            .filter(|event| !event.dedupe_key.contains('\0'))
+            .filter_map(|event| Some((event.account_id, meters.get(&event.meter)?.row.id, event.dedupe_key.clone())))
+            .filter(|(account_id, ..)| accounts.contains(account_id))
+            .collect();
+        let keys = keys.into_iter().map(|(account_id, meter_id, dedupe_key)| usage_events::ActiveModel {
+            account_id: Set(account_id),
+            meter_id: Set(meter_id),
+            dedupe_key: Set(dedupe_key),
+            ..Default::default()
+        });
+        let recorded = store::recorded_events(txn, keys.collect()).await?;
+        let recorded = recorded.into_iter().map(|row| ((row.account_id, row.meter_id, row.dedupe_key), row.id));
+        let ids: Vec<Uuid> = meters.values().map(|meter| meter.row.id).collect();
+        let mut cards: HashMap<Uuid, Vec<Card>> = HashMap::new();
+        for card in store::cards_of(txn, &ids).await? {
+            let card = Card::read(card)?;
+            cards.entry(card.meter_id()).or_default().push(card);
+        }
+        let users = store::existing_users(txn, &events().filter_map(|event| event.user_id).collect()).await?;
+        let devices = store::devices(txn, &events().filter_map(|event| event.device_id).collect()).await?;
+        Ok(References { meters, accounts, users, devices, cards, recorded: recorded.collect() })
+    }
+
+    /// Returns what an event says, or the rule that refuses it.
+    fn read(&self, operation: &RecordEvent, now: DateTime<Utc>) -> Result<Reading> {
+        let event = &operation.event;
+        let refused = |code, field, message| Err(Error::refused(code, field, message));
+        let Some(meter) = self.meters.get(&event.meter) else {
+            return refused("METER_NOT_FOUND", &["meter"], "Meter not found: create it with `createMeter`.");
+        };
+        if !self.accounts.contains(&event.account_id) {
+            let message = "Account not found: pass the `id` of an `Account`.";
+            return refused("ACCOUNT_NOT_FOUND", &["accountId"], message);
+        }
+        // Also an event that would be too old by now was recorded.
+        if let Some(id) = self.recorded.get(&(event.account_id, meter.row.id, event.dedupe_key.clone())) {
+            return Ok(Reading::Duplicate(*id));
+        }
+        event.check()?;
+        let occurred_at = event.occurred_at(now)?;
+        if event.user_id.is_some_and(|id| !self.users.contains(&id)) {
+            return refused("USER_NOT_FOUND", &["userId"], "User not found: pass the `id` of a `User`, or omit it.");
+        }
+        if event.device_id.is_some_and(|id| self.devices.get(&id) != Some(&event.account_id)) {
+            let message = "The account has no such device: pass the `id` of one of its devices, or omit it.";
+            return refused("DEVICE_NOT_FOUND", &["deviceId"], message);
+        }
+        let measure = event.measure(meter.aggregation, meter.row.value_path.as_deref())?;
+        let group = event.group(meter.row.group_by.as_deref())?;
+        let cards = self.cards.get(&meter.row.id).map(Vec::as_slice).unwrap_or_default();
+        let charge = charge(cards, occurred_at, measure.value, event.dimensions.as_ref())?;
+        Ok(Reading::New(Box::new(NewReading { meter: Arc::clone(meter), measure, occurred_at, group, charge })))
+    }
+}
+
+impl NewReading {
+    fn day(&self, operation: &RecordEvent) -> DayKey {
+        DayKey {
+            account_id: operation.event.account_id,
+            meter_id: self.meter.row.id,
+            day: self.occurred_at.date_naive(),
+            group: self.group.clone(),
+        }
+    }
+
+    fn seen(&self, operation: &RecordEvent) -> Option<Seen> {
+        Some(Seen {
+            account_id: operation.event.account_id,
+            meter_id: self.meter.row.id,
+            day: start_of(self.occurred_at.date_naive()),
+            value: self.measure.unique_value.clone()?,
+        })
+    }
+}
+
+fn row(txn: &Txn, id: Uuid, operation: &RecordEvent, reading: &NewReading) -> usage_events::ActiveModel {
+    let event = &operation.event;
+    usage_events::ActiveModel {
+        id: Set(id),
+        account_id: Set(event.account_id),
+        meter_id: Set(reading.meter.row.id),
+        user_id: Set(event.user_id),
+        device_id: Set(event.device_id),
+        dedupe_key: Set(event.dedupe_key.clone()),
+        occurred_at: Set(reading.occurred_at.fixed_offset()),
+        recorded_at: Set(txn.now().fixed_offset()),
+        value: Set(reading.measure.value),
+        unique_value: Set(reading.measure.unique_value.clone()),
+        dimensions: Set(event.dimensions.clone()),
+        ref_type: Set(event.ref_type.clone()),
+        ref_id: Set(event.ref_id.clone()),
+        credits: Set(reading.charge.map_or(0, |charge| charge.credits)),
+        credit_unit_id: Set(reading.charge.map(|charge| charge.unit_id)),
+        ledger_txn_id: Set(None),
+        rate_card_id: Set(reading.charge.map(|charge| charge.card_id)),
+        verified: Set(event.verified),
+        proof: Set(event.proof.clone()),
+        content_hash: Set(event.content_hash.clone()),
+        corrects_id: Set(None),
+        recorded_by: Set(operation.actor.clone()),
+    }
+}

@@ -1,0 +1,90 @@
+//! Corrections: an event that was wrong is taken back by a negative one.
+
+use super::daily;
+use super::event::CORRECTION_PREFIX;
+use super::store;
+use crate::app::App;
+use crate::audit::AuditEntry;
+use crate::auth::{Permission, Viewer};
+use crate::db::{IdempotencyKey, Txn};
+use crate::error::{Error, Result};
+use entity::usage_events::{ActiveModel, Entity, Model};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The maximum length of a reason.
+const MAX_REASON_CHARS: usize = 500;
+
+/// A correction to be made.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewCorrection {
+    /// The event that was wrong.
+    pub event_id: Uuid,
+    /// A reason for people to read.
+    pub reason: Option<String>,
+}
+
+/// Takes an event back with a negative one at the same time of usage, and returns the credits that it cost. Returns the
+/// negative event. A repetition with the same key and input returns the first one.
+pub async fn correct(app: &App, viewer: &Viewer, new: NewCorrection, idempotency_key: &str) -> Result<Model> {
+    viewer.require(Permission::CreditsWrite)?;
+    if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON_CHARS) {
+        return Err(Error::refused("REASON_INVALID", &["reason"], "`reason` must have at most 500 characters."));
+    }
+    let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "usage.correct", &new)?;
+    let actor = viewer.actor().to_owned();
+    let id: Uuid = app.db.run_idempotent(key, move |txn| Box::pin(insert(txn, actor, new))).await?;
+    let made = store::event(app.db.read(), id).await?;
+    made.ok_or_else(|| Error::internal(anyhow::anyhow!("The correction is missing after its commit.")))
+}
+
+async fn insert(txn: &Txn, actor: String, new: NewCorrection) -> Result<Uuid> {
+    let missing = || Error::refused("NOT_FOUND", &["usageEventId"], "Usage event not found.");
+    let event = store::event(txn, new.event_id).await?.ok_or_else(missing)?;
+    store::lock_accounts(txn, &BTreeSet::from([event.account_id])).await?;
+    if event.corrects_id.is_some() {
+        let message = "The event is a correction itself: record the usage again with `recordUsage`.";
+        return Err(Error::refused("IS_CORRECTION", &["usageEventId"], message));
+    }
+    if store::correction_of(txn, event.id).await?.is_some() {
+        let message = "The event was corrected before: record the usage again with `recordUsage` if it was right.";
+        return Err(Error::refused("ALREADY_CORRECTED", &["usageEventId"], message));
+    }
+    let meter = store::meter_by_id(txn, event.meter_id).await?;
+    let meter = meter.ok_or_else(|| Error::internal(anyhow::anyhow!("The meter of an event is missing.")))?;
+    let id = txn.new_id();
+    let row = ActiveModel {
+        id: Set(id),
+        account_id: Set(event.account_id),
+        meter_id: Set(event.meter_id),
+        user_id: Set(event.user_id),
+        device_id: Set(event.device_id),
+        dedupe_key: Set(format!("{CORRECTION_PREFIX}{}", event.id)),
+        // The day and the windows that had the usage lose it.
+        occurred_at: Set(event.occurred_at),
+        recorded_at: Set(txn.now().fixed_offset()),
+        value: Set(-event.value),
+        unique_value: Set(event.unique_value.clone()),
+        dimensions: Set(event.dimensions.clone()),
+        ref_type: Set(event.ref_type.clone()),
+        ref_id: Set(event.ref_id.clone()),
+        credits: Set(-event.credits),
+        credit_unit_id: Set(event.credit_unit_id),
+        ledger_txn_id: Set(None),
+        rate_card_id: Set(event.rate_card_id),
+        verified: Set(false),
+        proof: Set(None),
+        content_hash: Set(event.content_hash.clone()),
+        corrects_id: Set(Some(event.id)),
+        recorded_by: Set(actor.clone()),
+    };
+    Entity::insert(row).exec_without_returning(txn).await?;
+    daily::subtract(txn, &meter, &event).await?;
+    let after = json!({"correctsId": event.id, "value": -event.value, "credits": -event.credits, "reason": new.reason});
+    let entry = AuditEntry::new("usage.correct", "UsageEvent", id).account(event.account_id).after(after);
+    txn.audit(&actor, entry).await?;
+    Ok(id)
+}
