@@ -1,6 +1,7 @@
 //! The differences between SQLite and PostgreSQL in queries.
 
 use crate::error::Result;
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::sea_query::{
     ArrayType, Expr, ExprTrait, Func, LockType, PostgresQueryBuilder, Query, SelectStatement, SimpleExpr,
     SqliteQueryBuilder, Value, Values,
@@ -159,6 +160,11 @@ pub(super) fn limited(backend: DbBackend, select: SelectStatement, limit: u64) -
         _ => select.build(SqliteQueryBuilder),
     };
     Statement::from_sql_and_values(backend, format!("{sql} LIMIT {limit}"), values)
+}
+
+/// Returns the text of an instant in the form in which SQLite stores it, which PostgreSQL reads too.
+pub fn stored_instant(at: DateTime<Utc>) -> String {
+    at.fixed_offset().to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 /// Returns SQL for the UTC day of an instant, which reads as a date. `column` is a name of ours, never input.

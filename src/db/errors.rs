@@ -39,6 +39,11 @@ pub fn is_duplicate(error: &DbErr) -> bool {
 #[error("another transaction was first")]
 pub(super) struct Overtaken;
 
+/// Returns the error of a transaction that another one was ahead of. A combined operation is executed again.
+pub fn overtaken() -> Error {
+    Error::Unavailable("The database", Overtaken.into())
+}
+
 /// Returns whether the database rolled a transaction back because of another one, so that it can be tried again.
 pub(super) fn is_conflict(error: &Error) -> bool {
     let Error::Unavailable(_, cause) = error else { return false };

@@ -1,10 +1,12 @@
 //! The events that one transaction records, with everything that they depend on, in memory.
 
 use super::cards::{Card, Charge, charge};
-use super::daily::{Addition, DayKey, Days, start_of};
-use super::event::Measure;
+use super::count::Use;
+use super::counters::{Counters, Slot};
+use super::daily::{Addition, DayKey, Days, span};
 use super::record::{RecordEvent, Recorded};
 use super::store::{self, Seen};
+use super::terms::{Readers, terms};
 use super::values::MeterAggregation;
 use crate::db::{Txn, insert_all};
 use crate::error::{Error, Result};
@@ -12,7 +14,6 @@ use chrono::{DateTime, Utc};
 use entity::{meters, usage_events};
 use sea_orm::ActiveValue::Set;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// The account, meter and dedupe key of an event.
@@ -28,11 +29,12 @@ pub(super) enum Reading {
 
 /// What a new event says.
 pub(super) struct NewReading {
-    meter: Arc<Meter>,
-    measure: Measure,
+    measured: Use,
     occurred_at: DateTime<Utc>,
-    group: String,
+    day: DayKey,
     charge: Option<Charge>,
+    /// The windows that limit the use.
+    slots: Vec<Slot>,
 }
 
 /// A meter, with its aggregation read.
@@ -43,7 +45,7 @@ struct Meter {
 
 /// The rows that events refer to.
 struct References {
-    meters: HashMap<String, Arc<Meter>>,
+    meters: HashMap<String, Meter>,
     accounts: HashSet<Uuid>,
     users: HashSet<Uuid>,
     devices: HashMap<Uuid, Uuid>,
@@ -57,6 +59,7 @@ pub(super) struct Batch {
     recorded: HashMap<EventKey, Uuid>,
     seen: HashSet<Seen>,
     days: Days,
+    counters: Counters,
     rows: Vec<usage_events::ActiveModel>,
 }
 
@@ -65,18 +68,25 @@ impl Batch {
     pub(super) async fn load(txn: &Txn, operations: &[&RecordEvent]) -> Result<Batch> {
         let mut references = References::load(txn, operations).await?;
         let now = txn.now();
-        let readings: Vec<_> = operations.iter().map(|operation| references.read(operation, now)).collect();
-        let (mut days, mut values) = (HashSet::new(), HashSet::new());
-        for (operation, reading) in operations.iter().zip(&readings) {
-            if let Ok(Reading::New(reading)) = reading {
-                days.insert(reading.day(operation));
-                values.extend(reading.seen(operation));
+        let mut readings: Vec<_> = operations.iter().map(|operation| references.read(operation, now)).collect();
+        let new = || readings.iter().filter_map(|reading| reading.as_ref().ok().and_then(Reading::new));
+        let accounts: BTreeSet<Uuid> = new().map(|reading| reading.measured.account_id).collect();
+        let days = Days::load(txn, new().map(|reading| reading.day.clone()).collect()).await?;
+        let terms = terms(txn, Readers::Everyone, &accounts.into_iter().collect::<Vec<_>>(), now).await?;
+        let (mut slots, mut values) = (Vec::new(), HashSet::new());
+        for reading in readings.iter_mut().filter_map(|reading| reading.as_mut().ok().and_then(Reading::new_mut)) {
+            let Use { account_id, meter_id, .. } = reading.measured;
+            if let Some(terms) = terms.get(&account_id) {
+                reading.slots = terms.slots(meter_id, reading.occurred_at)?;
             }
+            let windows = reading.slots.iter().map(|slot| slot.window).chain([span(reading.day.day)]);
+            values.extend(windows.filter_map(|window| reading.measured.seen(window)));
+            slots.extend(&reading.slots);
         }
         let seen = store::seen_values(txn, values.into_iter().collect()).await?;
-        let days = Days::load(txn, days).await?;
+        let counters = Counters::load(txn, &slots).await?;
         let recorded = std::mem::take(&mut references.recorded);
-        Ok(Batch { readings, recorded, seen, days, rows: Vec::with_capacity(operations.len()) })
+        Ok(Batch { readings, recorded, seen, days, counters, rows: Vec::with_capacity(operations.len()) })
     }
 
     /// Returns what each event says, in their order.
@@ -90,23 +100,25 @@ impl Batch {
             Reading::Duplicate(event_id) => return Ok(Recorded { event_id, duplicate: true }),
             Reading::New(reading) => reading,
         };
-        let event = &operation.event;
-        let key = (event.account_id, reading.meter.row.id, event.dedupe_key.clone());
+        let measured = &reading.measured;
+        let key = (measured.account_id, measured.meter_id, operation.event.dedupe_key.clone());
         if let Some(event_id) = self.recorded.get(&key) {
             return Ok(Recorded { event_id: *event_id, duplicate: true });
         }
-        let day = reading.day(operation);
-        let seen = reading.seen(operation);
+        let day_value = measured.seen(span(reading.day.day));
         let addition = Addition {
-            aggregation: reading.meter.aggregation,
-            value: reading.measure.value,
+            aggregation: measured.aggregation,
+            value: measured.value,
             credits: reading.charge.map_or(0, |charge| charge.credits),
-            is_new: seen.as_ref().is_some_and(|seen| !self.seen.contains(seen)),
+            is_new: day_value.as_ref().is_some_and(|value| !self.seen.contains(value)),
         };
-        let sum = self.days.sum(&day).with(addition)?;
+        let sum = self.days.sum(&reading.day).with(addition)?;
+        measured.check(&self.counters, &reading.slots)?;
+        // Nothing refuses it from here on.
+        measured.add(&mut self.counters, &reading.slots, &mut self.seen)?;
         let event_id = txn.new_id();
-        self.days.set(day, sum);
-        self.seen.extend(seen);
+        self.days.set(reading.day.clone(), sum);
+        self.seen.extend(day_value);
         self.recorded.insert(key, event_id);
         self.rows.push(row(txn, event_id, operation, &reading));
         Ok(Recorded { event_id, duplicate: false })
@@ -115,7 +127,8 @@ impl Batch {
     /// Writes the events, with one statement for each table.
     pub(super) async fn write(self, txn: &Txn) -> Result<()> {
         insert_all::<usage_events::Entity>(txn, self.rows).await?;
-        self.days.write(txn).await
+        self.days.write(txn).await?;
+        self.counters.write(txn).await
     }
 }
 
@@ -125,9 +138,9 @@ impl References {
         let codes: BTreeSet<&str> = events().map(|event| event.meter.as_str()).collect();
         let meters = store::meters_by_code(txn, &codes).await?.into_iter().map(|row| {
             let aggregation = MeterAggregation::parse(&row.aggregation)?;
-            Ok((row.code.clone(), Arc::new(Meter { row, aggregation })))
+            Ok((row.code.clone(), Meter { row, aggregation }))
         });
-        let meters: HashMap<String, Arc<Meter>> = meters.collect::<Result<_>>()?;
+        let meters: HashMap<String, Meter> = meters.collect::<Result<_>>()?;
         // From here on nobody else records usage of these accounts.
         let accounts = store::lock_accounts(txn, &events().map(|event| event.account_id).collect()).await?;
         let keys: HashSet<EventKey> = events()
@@ -183,27 +196,32 @@ impl References {
         let group = event.group(meter.row.group_by.as_deref())?;
         let cards = self.cards.get(&meter.row.id).map(Vec::as_slice).unwrap_or_default();
         let charge = charge(cards, occurred_at, measure.value, event.dimensions.as_ref())?;
-        Ok(Reading::New(Box::new(NewReading { meter: Arc::clone(meter), measure, occurred_at, group, charge })))
+        let (account_id, meter_id) = (event.account_id, meter.row.id);
+        let measured = Use {
+            account_id,
+            meter_id,
+            aggregation: meter.aggregation,
+            value: measure.value,
+            unique_value: measure.unique_value,
+        };
+        let day = DayKey { account_id, meter_id, day: occurred_at.date_naive(), group };
+        Ok(Reading::New(Box::new(NewReading { measured, occurred_at, day, charge, slots: Vec::new() })))
     }
 }
 
-impl NewReading {
-    fn day(&self, operation: &RecordEvent) -> DayKey {
-        DayKey {
-            account_id: operation.event.account_id,
-            meter_id: self.meter.row.id,
-            day: self.occurred_at.date_naive(),
-            group: self.group.clone(),
+impl Reading {
+    fn new(&self) -> Option<&NewReading> {
+        match self {
+            Reading::New(reading) => Some(reading),
+            Reading::Duplicate(_) => None,
         }
     }
 
-    fn seen(&self, operation: &RecordEvent) -> Option<Seen> {
-        Some(Seen {
-            account_id: operation.event.account_id,
-            meter_id: self.meter.row.id,
-            day: start_of(self.occurred_at.date_naive()),
-            value: self.measure.unique_value.clone()?,
-        })
+    fn new_mut(&mut self) -> Option<&mut NewReading> {
+        match self {
+            Reading::New(reading) => Some(reading),
+            Reading::Duplicate(_) => None,
+        }
     }
 }
 
@@ -212,14 +230,14 @@ fn row(txn: &Txn, id: Uuid, operation: &RecordEvent, reading: &NewReading) -> us
     usage_events::ActiveModel {
         id: Set(id),
         account_id: Set(event.account_id),
-        meter_id: Set(reading.meter.row.id),
+        meter_id: Set(reading.measured.meter_id),
         user_id: Set(event.user_id),
         device_id: Set(event.device_id),
         dedupe_key: Set(event.dedupe_key.clone()),
         occurred_at: Set(reading.occurred_at.fixed_offset()),
         recorded_at: Set(txn.now().fixed_offset()),
-        value: Set(reading.measure.value),
-        unique_value: Set(reading.measure.unique_value.clone()),
+        value: Set(reading.measured.value),
+        unique_value: Set(reading.measured.unique_value.clone()),
         dimensions: Set(event.dimensions.clone()),
         ref_type: Set(event.ref_type.clone()),
         ref_id: Set(event.ref_id.clone()),

@@ -1,18 +1,19 @@
 //! Corrections: an event that was wrong is taken back by a negative one.
 
+use super::count;
 use super::daily;
 use super::event::CORRECTION_PREFIX;
 use super::store;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::{IdempotencyKey, Txn};
+use crate::db::{Combined, IdempotencyKey, Txn};
 use crate::error::{Error, Result};
 use entity::usage_events::{ActiveModel, Entity, Model};
+use futures_util::future::BoxFuture;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The maximum length of a reason.
@@ -35,16 +36,51 @@ pub async fn correct(app: &App, viewer: &Viewer, new: NewCorrection, idempotency
         return Err(Error::refused("REASON_INVALID", &["reason"], "`reason` must have at most 500 characters."));
     }
     let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "usage.correct", &new)?;
-    let actor = viewer.actor().to_owned();
-    let id: Uuid = app.db.run_idempotent(key, move |txn| Box::pin(insert(txn, actor, new))).await?;
+    let account_id = store::event(app.db.read(), new.event_id).await?.map_or(Uuid::nil(), |event| event.account_id);
+    let operation = Correct { account_id, new, actor: viewer.actor().to_owned() };
+    let id = app.db.combine(operation, Some(key)).await?;
     let made = store::event(app.db.read(), id).await?;
     made.ok_or_else(|| Error::internal(anyhow::anyhow!("The correction is missing after its commit.")))
 }
 
-async fn insert(txn: &Txn, actor: String, new: NewCorrection) -> Result<Uuid> {
+/// A correction that waits to be made.
+#[derive(Debug)]
+struct Correct {
+    account_id: Uuid,
+    new: NewCorrection,
+    /// The caller, in the form of the audit log.
+    actor: String,
+}
+
+impl Combined for Correct {
+    type Outcome = Uuid;
+
+    fn account(&self) -> Uuid {
+        self.account_id
+    }
+
+    fn execute<'t>(txn: &'t Txn, operations: Vec<&'t Self>) -> BoxFuture<'t, Result<Vec<Result<Uuid>>>> {
+        Box::pin(async move {
+            // In one order everywhere, so that two transactions never wait for each other.
+            let accounts = operations.iter().map(|operation| operation.account_id).collect();
+            store::lock_accounts(txn, &accounts).await?;
+            let mut outcomes = Vec::with_capacity(operations.len());
+            // They are rare enough to be made one by one.
+            for operation in operations {
+                outcomes.push(match insert(txn, &operation.actor, &operation.new).await {
+                    Err(error) if !matches!(error, Error::Refused(_)) => return Err(error),
+                    outcome => outcome,
+                });
+            }
+            Ok(outcomes)
+        })
+    }
+}
+
+/// Makes a correction under the lock of the account. It changes nothing before the last rule that can refuse it.
+async fn insert(txn: &Txn, actor: &str, new: &NewCorrection) -> Result<Uuid> {
     let missing = || Error::refused("NOT_FOUND", &["usageEventId"], "Usage event not found.");
     let event = store::event(txn, new.event_id).await?.ok_or_else(missing)?;
-    store::lock_accounts(txn, &BTreeSet::from([event.account_id])).await?;
     if event.corrects_id.is_some() {
         let message = "The event is a correction itself: record the usage again with `recordUsage`.";
         return Err(Error::refused("IS_CORRECTION", &["usageEventId"], message));
@@ -79,12 +115,13 @@ async fn insert(txn: &Txn, actor: String, new: NewCorrection) -> Result<Uuid> {
         proof: Set(None),
         content_hash: Set(event.content_hash.clone()),
         corrects_id: Set(Some(event.id)),
-        recorded_by: Set(actor.clone()),
+        recorded_by: Set(actor.to_owned()),
     };
     Entity::insert(row).exec_without_returning(txn).await?;
     daily::subtract(txn, &meter, &event).await?;
+    count::subtract(txn, &meter, &event).await?;
     let after = json!({"correctsId": event.id, "value": -event.value, "credits": -event.credits, "reason": new.reason});
     let entry = AuditEntry::new("usage.correct", "UsageEvent", id).account(event.account_id).after(after);
-    txn.audit(&actor, entry).await?;
+    txn.audit(actor, entry).await?;
     Ok(id)
 }

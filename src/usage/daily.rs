@@ -3,9 +3,10 @@
 use super::event::group;
 use super::store;
 use super::values::MeterAggregation;
-use crate::db::{Between, Txn, insert_all, update_all};
+use super::windows::Window;
+use crate::db::{Txn, insert_all, update_all};
 use crate::error::{Error, Result};
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use entity::{meters, usage_daily, usage_events};
 use sea_orm::ActiveValue::{NotSet, Set};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -85,9 +86,10 @@ pub(super) fn recompute(
     sums
 }
 
-/// Returns the first instant of a day.
-pub(super) fn start_of(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
+/// Returns the span of a day.
+pub(super) fn span(day: NaiveDate) -> Window {
+    let start = day.and_time(NaiveTime::MIN).and_utc();
+    Window { start, end: Some(start + TimeDelta::days(1)) }
 }
 
 /// The sums of some days, read under the locks of their accounts, changed in memory and written at once.
@@ -176,9 +178,7 @@ pub(super) async fn subtract(txn: &Txn, meter: &meters::Model, corrected: &usage
         },
         // What remains cannot be told from the sum: another event may have the same value.
         MeterAggregation::Max | MeterAggregation::Unique => {
-            let from = start_of(day);
-            let span = Between { from: Some(from), to: Some(from + TimeDelta::days(1)) };
-            let events = store::events_within(txn, corrected.account_id, meter.id, &span).await?;
+            let events = store::events_within(txn, corrected.account_id, meter.id, span(day)).await?;
             recompute(aggregation, group_by, &events).remove(&key.group).unwrap_or_default()
         }
     };

@@ -1,12 +1,17 @@
-//! Usage: meters, recorded events, the rate cards that turn usage into credits, and sums by day.
+//! Usage: meters, recorded events, the rate cards that turn usage into credits, sums by day, and counters in the windows
+//! of limits.
 //!
 //! Invariants: an event is recorded once for its account, meter and dedupe key; events are never changed, and corrected
 //! at most once, by a negative event; the sums of a day equal what the events of that day add up to. All events of an
-//! account are recorded under the lock on its row, and the database enforces the first two by unique indexes.
+//! account are recorded under the lock on its row, and the database enforces the first two by unique indexes. A counter
+//! belongs to one account, meter and window, and is never negative; the units that a window has from those before it are
+//! fixed at its first use; a limit that is unlimited is `None`, never a number.
 
 mod batch;
 mod cards;
 mod correct;
+mod count;
+mod counters;
 mod daily;
 mod event;
 mod meters;
@@ -14,13 +19,23 @@ mod path;
 mod rates;
 mod record;
 mod store;
+mod terms;
 mod values;
+mod windows;
+
+#[cfg(test)]
+mod counters_tests;
+#[cfg(test)]
+mod windows_tests;
 
 pub use cards::{NewRateCard, create_rate_card, end_rate_card};
 pub use correct::{NewCorrection, correct};
+pub use counters::{Count, CountedLimit, Counters, Slot};
 pub use event::NewEvent;
 pub use meters::{NewMeter, create_feature, create_meter};
 pub use rates::Rate;
 pub use record::{MAX_EVENTS, Recorded, record};
 pub use store::{Corrections, DailySums, Meters, RateCards, UsageEvents};
+pub use terms::{AccessRules, Granted, Limit, Overage, Override, PlanTerms, Readers, Terms, terms};
 pub use values::MeterAggregation;
+pub use windows::{Calendar, Period, Window};

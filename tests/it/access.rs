@@ -42,6 +42,9 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("licenseKey", "LicenseKey", "query($id: ID!) { licenseKey(id: $id) { id } }"),
     ("licenseKeys", "", "{ licenseKeys { nodes { id account { id } devices { nodes { id } } } } }"),
     ("licenseStatus", "", "{ licenseStatus(key: \"TG\", fingerprint: \"f\") { status reason } }"),
+    ("meters", "", "{ meters { nodes { id } } }"),
+    ("rateCards", "", "{ rateCards { nodes { id meter { id } } } }"),
+    ("usageEvent", "UsageEvent", "query($id: ID!) { usageEvent(id: $id) { id } }"),
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("inbox", "", "{ inbox { received } }"),
@@ -61,6 +64,11 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("updatePlanVersion", "planVersionId: $draft, prices: []"),
     ("publishPlanVersion", "planVersionId: $draft"),
     ("grantCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
+    ("createMeter", "code: $code, name: \"A\", aggregation: SUM"),
+    ("createRateCard", "meter: $code, unit: \"credit\", rates: [{quantity: \"value\", credits: 1}]"),
+    ("endRateCard", "rateCardId: $rateCard, endsAt: \"2026-01-20T00:00:00Z\""),
+    ("recordUsage", "events: [{accountId: $account, meter: \"tokens\", dedupeKey: $code, dimensions: {tokens: 1}}]"),
+    ("correctUsage", "usageEventId: $usageEvent, idempotencyKey: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "apiKeyId: $key"),
     ("replayWebhookEvent", "webhookEventId: $told, dryRun: true"),
@@ -225,6 +233,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "told": world.id("WebhookEvent", "office"),
         "payment": world.id("Payment", "shared"), "refund": world.id("Refund", "shared"),
         "gift": world.id("Gift", "shared"),
+        "rateCard": world.id("RateCard", "public"), "usageEvent": world.id("UsageEvent", "shared"),
     })
 }
 

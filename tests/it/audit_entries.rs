@@ -109,6 +109,7 @@ async fn each_mutation_leaves_one_entry_with_what_changed(test: &TestApp) {
     let mut log = Log::begin(test).await;
     catalogue(test, &mut log).await;
     credits(test, &mut log).await;
+    usage(test, &mut log).await;
     keys(test, &mut log).await;
     licences(test, &mut log).await;
     events(test, &mut log).await;
@@ -132,7 +133,7 @@ async fn catalogue(test: &TestApp, log: &mut Log<'_>) {
 
     let input = json!({"code": "export", "kind": "LIMIT", "name": "Export", "unit": "files"});
     let feature = done(&admin, "createFeature", input, "feature { id }").await["feature"]["id"].take();
-    let after = json!({"code": "export", "kind": "limit", "name": "Export"});
+    let after = json!({"code": "export", "kind": "limit", "name": "Export", "meter": "export"});
     log.has("createFeature", "features.create", &feature, Value::Null, after).await;
 
     let input = json!({"code": "gold", "name": "Gold", "decimals": 3});
@@ -185,6 +186,48 @@ async fn credits(test: &TestApp, log: &mut Log<'_>) {
     log.has("grantCredits", "credits.grant", &grant, Value::Null, after.clone()).await;
     done(&test.admin(), "grantCredits", input, "creditGrant { id }").await;
     log.has_none("a repeated grantCredits").await;
+}
+
+async fn usage(test: &TestApp, log: &mut Log<'_>) {
+    let admin = test.admin();
+    let input = json!({"code": "tokens", "name": "Tokens", "aggregation": "SUM", "groupBy": "model"});
+    let meter = done(&admin, "createMeter", input, "meter { id }").await["meter"]["id"].take();
+    let after =
+        json!({"code": "tokens", "name": "Tokens", "aggregation": "sum", "valuePath": null, "groupBy": "model"});
+    log.has("createMeter", "meters.create", &meter, Value::Null, after).await;
+
+    let rates = json!([{"quantity": "value", "credits": "1", "per": "10"}]);
+    let input = json!({"meter": "tokens", "unit": "gold", "rates": rates});
+    let card = done(&admin, "createRateCard", input, "rateCard { id }").await["rateCard"]["id"].take();
+    let (entry, _) = newest(test).await;
+    let after = entry["after"].clone();
+    assert_eq!((&after["meter"], &after["unit"], &after["endsAt"]), (&json!("tokens"), &json!("gold"), &Value::Null));
+    assert_eq!(after["rates"], json!([{"quantity": "value", "credits": 1, "per": 10}]));
+    log.has("createRateCard", "rate_cards.create", &card, Value::Null, after).await;
+
+    // Events are a log of their own.
+    let account = test.user("ann").data("{ viewer { account { id } } }", json!({})).await;
+    let account = account["viewer"]["account"]["id"].clone();
+    let event = json!({"accountId": account, "meter": "tokens", "value": 5, "dedupeKey": "k"});
+    let recorded = done(&admin, "recordUsage", json!({"events": [event]}), "results { event { id } }").await;
+    log.has_none("recordUsage").await;
+    log.seen.insert("recordUsage".to_owned());
+
+    let event = &recorded["results"][0]["event"]["id"];
+    let input = json!({"usageEventId": event, "reason": "twice", "idempotencyKey": "c"});
+    let correction = done(&admin, "correctUsage", input.clone(), "correction { id }").await;
+    let correction = &correction["correction"]["id"];
+    let (_, local) = local_id(event.as_str().unwrap());
+    let after = json!({"correctsId": local, "value": -5, "credits": -1, "reason": "twice"});
+    log.has("correctUsage", "usage.correct", correction, Value::Null, after).await;
+    done(&admin, "correctUsage", input, "correction { id }").await;
+    log.has_none("a repeated correctUsage").await;
+
+    let now = json!(test.app.now().fixed_offset());
+    done(&admin, "endRateCard", json!({"rateCardId": card}), "rateCard { id }").await;
+    log.has("endRateCard", "rate_cards.end", &card, json!({"endsAt": null}), json!({"endsAt": now})).await;
+    done(&admin, "endRateCard", json!({"rateCardId": card, "endsAt": now}), "rateCard { id }").await;
+    log.has_none("a repeated endRateCard").await;
 }
 
 async fn keys(test: &TestApp, log: &mut Log<'_>) {

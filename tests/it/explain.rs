@@ -2,7 +2,7 @@
 //! needs a sort of more than its own rows.
 
 use crate::support::lists::{LISTS, root_list};
-use crate::support::{Company, both_engines, gifts, licences, rows, sql};
+use crate::support::{Company, both_engines, gifts, licences, rows, sql, usage};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use std::mem::take;
@@ -36,6 +36,7 @@ impl<'a> Explained<'a> {
         let kept = Arc::clone(&seen);
         test.app.db.observe(move |statement| kept.lock().unwrap().push(statement.clone()));
         licences::for_some(&test.app).await;
+        usage::for_some(&test.app).await;
         gifts::for_some(&test.app).await;
         rows::calls(&test.app, 30).await;
         if test.db().get_database_backend() == DbBackend::Postgres {
@@ -195,6 +196,7 @@ async fn every_filter_of_one_value_searches_an_index(test: &Company<40>) {
         ("licenseKeys", "{status: REVOKED}", "status"),
         ("licenseKeys", "{source: PURCHASE}", "source"),
         ("licenseKeys", "{issuedAt: SPAN}", "created_at"),
+        ("rateCards", "{meter: \"tokens\"}", "meter_id"),
         ("webhookEvents", "{state: PARKED}", "state"),
         ("webhookEvents", "{eventType: \"nothing.known\"}", "kind"),
         ("webhookEvents", "{provider: PADDLE}", "provider"),

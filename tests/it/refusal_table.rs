@@ -46,6 +46,62 @@ refusals! {
         for r#"code: "export", kind: LIMIT, name: "A""#;
     createFeature NAME_INVALID name: "`name` must have 1 to 200 characters."
         for r#"code: "a", kind: SWITCH, name: """#;
+    createFeature METER_NOT_FOUND meter: "Meter not found: create it with `createMeter`, or omit `meter` to get one of the feature's own."
+        for r#"code: "a", kind: LIMIT, name: "A", meter: "no""#;
+    createFeature METER_INVALID meter: "Only a feature of the kind LIMIT counts on a meter: omit `meter`."
+        for r#"code: "a", kind: SWITCH, name: "A", meter: "tokens""#;
+    createMeter CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "1st", name: "A", aggregation: SUM"#;
+    createMeter CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "tokens", name: "A", aggregation: SUM"#;
+    createMeter NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", name: "", aggregation: SUM"#;
+    createMeter VALUE_PATH_INVALID valuePath: "`valuePath` must be up to five names of letters, digits, `_` and `-`, separated by dots."
+        for r#"code: "a", name: "A", aggregation: SUM, valuePath: "a..b""#;
+    createMeter VALUE_PATH_INVALID valuePath: "A meter that counts different values needs `valuePath`, the path of that value."
+        for r#"code: "a", name: "A", aggregation: UNIQUE"#;
+    createMeter VALUE_PATH_INVALID valuePath: "A meter that counts events takes no value: omit `valuePath`."
+        for r#"code: "a", name: "A", aggregation: COUNT, valuePath: "a""#;
+    createMeter GROUP_BY_INVALID groupBy: "`groupBy` must be up to five names of letters, digits, `_` and `-`, separated by dots."
+        for r#"code: "a", name: "A", aggregation: SUM, groupBy: """#;
+    createMeter GROUP_BY_INVALID groupBy: "The different values of parts do not add up: omit `groupBy`."
+        for r#"code: "a", name: "A", aggregation: UNIQUE, valuePath: "a", groupBy: "b""#;
+    createRateCard METER_NOT_FOUND meter: "Meter not found: create it with `createMeter`."
+        for r#"meter: "no", unit: "credit", ONE_RATE"#;
+    createRateCard UNIT_NOT_FOUND unit: "Credit unit not found."
+        for r#"meter: "tokens", unit: "no", ONE_RATE"#;
+    createRateCard UNIT_INVALID unit: "The other rate cards of this meter cost credits of another unit: use that one."
+        for r#"meter: "tokens", unit: "other", ONE_RATE"#;
+    createRateCard DIMENSION_INVALID dimension: "`dimension` must be a path such as `model`, and `dimensionValue` its value of 1 to 255 bytes."
+        for r#"meter: "tokens", unit: "credit", dimension: "model", ONE_RATE"#;
+    createRateCard DIMENSION_INVALID dimension: "The rate cards of this meter look at the dimension `model`: use the same one."
+        for r#"meter: "tokens", unit: "credit", dimension: "region", dimensionValue: "eu", ONE_RATE"#;
+    createRateCard RATES_INVALID rates: "A rate card must have 1 to 20 rates."
+        for r#"meter: "tokens", unit: "credit", rates: []"#;
+    createRateCard RATES_INVALID rates: "`credits` must be 0 to 1,000,000,000 steps."
+        for r#"meter: "tokens", unit: "credit", rates: [{quantity: "value", credits: -1}]"#;
+    createRateCard RATES_INVALID rates: "`per` must be 1 to 1,000,000,000,000."
+        for r#"meter: "tokens", unit: "credit", rates: [{quantity: "value", credits: 1, per: 0}]"#;
+    createRateCard STARTS_AT_INVALID startsAt: "`startsAt` must not be more than 400 days in the past: older events are not accepted."
+        for r#"meter: "tokens", unit: "credit", startsAt: "2024-12-11T11:59:59Z", ONE_RATE"#;
+    createRateCard ENDS_AT_INVALID endsAt: "`endsAt` must be in the future and after `startsAt`."
+        for r#"meter: "tokens", unit: "credit", endsAt: "2026-01-15T12:00:00Z", ONE_RATE"#;
+    createRateCard RATE_CARD_OVERLAPS startsAt: "Another rate card prices the same events in this time: end it with `endRateCard` first."
+        for r#"meter: "tokens", unit: "credit", dimension: "model", dimensionValue: "a", ONE_RATE"#;
+    endRateCard NOT_FOUND rateCardId: "Rate card not found."
+        for r#"rateCardId: "NO_CARD""#;
+    endRateCard ALREADY_ENDED rateCardId: "The rate card has ended: create another one."
+        for r#"rateCardId: "PAST_CARD""#;
+    endRateCard ENDS_AT_INVALID endsAt: "`endsAt` must not be in the past, and be after the start of the card and before the end that it has: create another card for the time after it."
+        for r#"rateCardId: "CARD", endsAt: "2026-01-15T11:00:00Z""#;
+    correctUsage NOT_FOUND usageEventId: "Usage event not found."
+        for r#"usageEventId: "NO_USAGE", KEY"#;
+    correctUsage ALREADY_CORRECTED usageEventId: "The event was corrected before: record the usage again with `recordUsage` if it was right."
+        for r#"usageEventId: "TAKEN_BACK", KEY"#;
+    correctUsage IS_CORRECTION usageEventId: "The event is a correction itself: record the usage again with `recordUsage`."
+        for r#"usageEventId: "CORRECTION", KEY"#;
+    correctUsage REASON_INVALID reason: "`reason` must have at most 500 characters."
+        for r#"usageEventId: "NO_USAGE", reason: "LONG", KEY"#;
     createCreditUnit CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
         for r#"code: "ä", name: "A""#;
     createCreditUnit CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."

@@ -75,6 +75,7 @@ enum_columns! {
     ProviderCall.callState: ProviderCallState in outbox_calls.state
         with "error_code = 'a_code', settled_at = CASE WHEN 'VALUE' <> 'pending' THEN created_at END";
     SecurityEvent.suspicion: SecurityEventKind in security_events.kind;
+    Meter.aggregation: MeterAggregation in meters.aggregation;
     SecurityEvent.severity: Severity in security_events.severity;
 }
 
@@ -85,6 +86,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("PlanVersionStage", "plans.rs"),
     ("Provider", "columns"),
     ("LicenseReason", "licence_status.rs"),
+    ("RecordUsageOutcome", "usage.rs"),
     ("LicenseState", "licence_status.rs"),
     ("ViewerRole", "sign_in.rs"),
 ];

@@ -110,6 +110,10 @@ const RULES: &[Rule] = &[
     rule("LedgerTransaction", "ledger_txns", OfAccounts).open_to(&[CreditsWrite]),
     rule("LicenseKey", "license_keys", OfAccounts).open_to(&[KeysWrite]),
     rule("Device", "devices", OfAccounts).open_to(&[KeysWrite]),
+    rule("Meter", "meters", Public("TRUE")),
+    rule("RateCard", "rate_cards", Public("TRUE")),
+    rule("UsageEvent", "usage_events", OfAccounts).open_to(&[CreditsWrite]),
+    rule("UsageDay", "usage_daily", OfAccounts).open_to(&[CreditsWrite]),
 ];
 
 /// A caller, with the facts that the rules are about.

@@ -1,9 +1,9 @@
 //! Queries for many events at once: one statement each, whatever their number.
 
 use crate::auth::Scope;
-use crate::db::{ROW_LOCK, Txn, Visible, find_matching, in_list};
+use crate::db::{ROW_LOCK, Txn, Visible, find_matching, in_list, stored_instant};
 use crate::error::Result;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use crate::usage::Window;
 use entity::{accounts, devices, meters, rate_cards, usage_daily, usage_events, users};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Statement};
@@ -72,20 +72,20 @@ pub(in crate::usage) async fn daily_sums(
     find_matching::<usage_daily::Entity>(txn, keys).await
 }
 
-/// A value that a unique meter may have counted on a day before.
+/// A value that a unique meter may have counted in a span of time before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::usage) struct Seen {
     /// The account.
     pub(in crate::usage) account_id: Uuid,
     /// The meter.
     pub(in crate::usage) meter_id: Uuid,
-    /// The first instant of the day.
-    pub(in crate::usage) day: DateTime<Utc>,
+    /// The span of time.
+    pub(in crate::usage) span: Window,
     /// The value.
     pub(in crate::usage) value: String,
 }
 
-/// Returns which of these values were recorded on their day before, in events that were not corrected.
+/// Returns which of these values were recorded in their span of time before, in events that were not corrected.
 pub(in crate::usage) async fn seen_values(txn: &Txn, values: Vec<Seen>) -> Result<HashSet<Seen>> {
     const ON_POSTGRES: &str = "SELECT k.n FROM jsonb_to_recordset($1::jsonb) AS k(n bigint, account uuid, meter uuid, \
         value text, since timestamptz, until timestamptz) WHERE ";
@@ -93,19 +93,17 @@ pub(in crate::usage) async fn seen_values(txn: &Txn, values: Vec<Seen>) -> Resul
         unhex(value->>'meter') AS meter, value->>'value' AS value, value->>'since' AS since, value->>'until' AS until \
         FROM json_each($1)) AS k WHERE ";
     const IS_SEEN: &str = "EXISTS (SELECT 1 FROM usage_events u WHERE u.account_id = k.account AND u.meter_id = k.meter \
-        AND u.unique_value = k.value AND u.occurred_at >= k.since AND u.occurred_at < k.until AND u.corrects_id IS NULL \
-        AND NOT EXISTS (SELECT 1 FROM usage_events c WHERE c.corrects_id = u.id))";
+        AND u.unique_value = k.value AND u.occurred_at >= k.since AND (k.until IS NULL OR u.occurred_at < k.until) \
+        AND u.corrects_id IS NULL AND NOT EXISTS (SELECT 1 FROM usage_events c WHERE c.corrects_id = u.id))";
     if values.is_empty() {
         return Ok(HashSet::new());
     }
     let backend = txn.get_database_backend();
     let start = if backend == DbBackend::Postgres { ON_POSTGRES } else { ON_SQLITE };
-    // The form in which SQLite stores instants.
-    let instant = |at: DateTime<Utc>| at.fixed_offset().to_rfc3339_opts(SecondsFormat::AutoSi, false);
     let keys = values.iter().enumerate().map(|(number, seen)| {
         json!({
             "n": number, "account": seen.account_id.simple().to_string(), "meter": seen.meter_id.simple().to_string(),
-            "value": seen.value, "since": instant(seen.day), "until": instant(seen.day + TimeDelta::days(1)),
+            "value": seen.value, "since": stored_instant(seen.span.start), "until": seen.span.end.map(stored_instant),
         })
     });
     let list = serde_json::Value::from_iter(keys).to_string();

@@ -1,6 +1,8 @@
 //! Queries on meters, rate cards and usage.
 
 mod batch;
+pub(super) mod counters;
+pub(super) mod terms;
 
 pub(super) use batch::{
     Seen, cards_of, daily_sums, devices, existing_users, lock_accounts, meters_by_code, recorded_events, seen_values,
@@ -10,14 +12,15 @@ use crate::auth::{Permission, Scope};
 use crate::db::{Between, ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, in_accounts_of, within};
 use crate::error::Result;
 use crate::order;
+use crate::usage::Window;
 use chrono::NaiveDate;
-use entity::{meters, rate_cards, usage_daily, usage_events};
+use entity::{meters, rate_cards, usage_counters, usage_daily, usage_events};
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
 /// Callers who record usage see it.
-const WRITERS: &[Permission] = &[Permission::CreditsWrite];
+pub(super) const WRITERS: &[Permission] = &[Permission::CreditsWrite];
 
 impl Visible for meters::Entity {
     fn visible(_: Scope) -> Select<Self> {
@@ -44,6 +47,14 @@ impl Visible for usage_daily::Entity {
 
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(in_accounts_of(scope, usage_daily::Column::AccountId))
+    }
+}
+
+impl Visible for usage_counters::Entity {
+    const OPEN_TO: &'static [Permission] = WRITERS;
+
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, usage_counters::Column::AccountId))
     }
 }
 
@@ -239,10 +250,11 @@ pub(super) async fn events_within(
     txn: &Txn,
     account_id: Uuid,
     meter_id: Uuid,
-    span: &Between,
+    span: Window,
 ) -> Result<Vec<usage_events::Model>> {
     use usage_events::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     let rows = rows.filter(Column::MeterId.eq(meter_id));
-    Ok(within(rows, Column::OccurredAt, span).all(txn).await?)
+    let span = Between { from: Some(span.start), to: span.end };
+    Ok(within(rows, Column::OccurredAt, &span).all(txn).await?)
 }

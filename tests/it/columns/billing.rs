@@ -270,4 +270,38 @@ super::columns! {
         refType: Text("ref_type");
         refId: Text("ref_id");
     }
+    UsageEvent from usage_events {
+        account: Row("Account", "account_id");
+        meter: Row("Meter", "meter_id");
+        usedBy: Row("User", "user_id");
+        usedOn: Row("Device", "device_id");
+        dedupeKey: Text("dedupe_key");
+        occurredAt: Time("occurred_at");
+        recordedAt: Time("recorded_at");
+        measuredValue: Long("value");
+        uniqueValue: Text("unique_value");
+        dimensions: Json("dimensions");
+        refType: Text("ref_type");
+        refId: Text("ref_id");
+        credits: Long("credits");
+        creditUnit: Row("CreditUnit", "credit_unit_id");
+        ledgerTransaction: Row("LedgerTransaction", "ledger_txn_id");
+        rateCard: Row("RateCard", "rate_card_id");
+        verified: Flag("verified");
+        proof: Text("proof");
+        contentHash: Text("content_hash");
+        corrects: Row("UsageEvent", "corrects_id");
+        correctedBy: Row("UsageEvent", "(SELECT c.id FROM usage_events c WHERE c.corrects_id = usage_events.id)");
+        recordedBy: Text("recorded_by");
+    }
+    UsageDay from usage_daily {
+        account: Row("Account", "account_id");
+        meter: Row("Meter", "meter_id");
+        day: Text("CAST(day AS TEXT)");
+        dimensionValue: Text("NULLIF(dimension_value, '')");
+        eventCount: Int("event_count");
+        measuredValue: Long("value");
+        credits: Long("credits");
+        updatedAt: Time("updated_at");
+    }
 }

@@ -146,6 +146,7 @@ const RARE: &[(&str, &str)] = &[
         "reason = 'fraudulent', status = 'lost', closed_at = created_at, charge_external_id = 'ch_rare', \
          provider_status = 'lost'",
     ),
+    ("features", "meter_id = (SELECT id FROM meters ORDER BY id LIMIT 1)"),
     (
         "gifts",
         "prefix = 'TGG-RARE', hash = 'rare', recipient_email = 'bob@example.com', message = 'Enjoy', expires_at = created_at, \

@@ -43,6 +43,25 @@ super::columns! {
         entitlementKind: Word("kind");
         name: Text("name");
         unitLabel: Text("unit");
+        limitMeter: Row("Meter", "meter_id");
+    }
+    Meter from meters {
+        code: Text("code");
+        name: Text("name");
+        aggregation: Word("aggregation");
+        valuePath: Text("value_path");
+        groupBy: Text("group_by");
+        createdAt: Time("created_at");
+    }
+    RateCard from rate_cards {
+        meter: Row("Meter", "meter_id");
+        unit: Row("CreditUnit", "credit_unit_id");
+        dimension: Text("dimension");
+        dimensionValue: Text("dimension_value");
+        startsAt: Time("starts_at");
+        endsAt: Time("ends_at");
+        createdBy: Text("created_by");
+        createdAt: Time("created_at");
     }
     PlanFeature from product_features {
         feature: Row("Feature", "feature_id");

@@ -104,6 +104,9 @@ fn security_events() -> Vec<Filter> {
     ]
 }
 
+/// The code of the meter of a row.
+const METER: &str = "(SELECT m.code FROM meters m WHERE m.id = meter_id)";
+
 /// Returns the filters of every list that has some.
 pub(super) fn filters() -> Vec<Of> {
     vec![
@@ -123,6 +126,9 @@ pub(super) fn filters() -> Vec<Of> {
         (("Query", "invoices"), invoices()),
         (("Query", "coupons"), vec![Flag("active", "active"), Text("code", "code")]),
         (("Query", "gifts"), gifts()),
+        (("Query", "meters"), vec![Text("code", "code")]),
+        (("Query", "rateCards"), vec![Text("meter", METER)]),
+        (("Account", "usageEvents"), vec![Text("meter", METER), Span("occurredAt", "occurred_at")]),
         (("Query", "licenseKeys"), licences()),
         (("Query", "webhookEvents"), events()),
         (

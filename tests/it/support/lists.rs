@@ -63,6 +63,8 @@ lists! {
     Query.auditLog -> AuditLogEntry audit_log where "TRUE", by desc at as AT;
     Query.licenseKeys -> LicenseKey license_keys where "TRUE", by desc created_at as ISSUED_AT;
     Query.securityEvents -> SecurityEvent security_events where "TRUE", by desc last_at as LAST_AT;
+    Query.meters -> Meter meters where "TRUE", by desc created_at as CREATED_AT;
+    Query.rateCards -> RateCard rate_cards where "TRUE", by desc created_at as CREATED_AT;
     Query.apiKeys -> ApiKey api_keys where "TRUE", by desc created_at;
     Account.members -> AccountMember account_members where "account_id = $1 AND left_at IS NULL", by asc joined_at;
     Account.subscriptions -> Subscription subscriptions where "account_id = $1", by desc created_at as CREATED_AT;
@@ -79,6 +81,7 @@ lists! {
     Account.creditGrants -> CreditGrant credit_grants where "account_id = $1", by desc created_at as CREATED_AT;
     Account.ledgerEntries("unit: \"credit\"") -> LedgerEntry ledger_entries where "account_id = $1 \
         AND credit_unit_id = (SELECT id FROM credit_units WHERE code = 'credit') AND bucket = 'available'", by desc seq;
+    Account.usageEvents -> UsageEvent usage_events where "account_id = $1", by desc occurred_at as OCCURRED_AT;
     Coupon.redemptions -> DiscountRedemption discount_redemptions where "coupon_id = $1", by desc redeemed_at;
     Invoice.payments -> Payment payments where "invoice_id = $1", by desc created_at as CREATED_AT;
     LicenseKey.devices -> Device devices where "license_key_id = $1 AND revoked_at IS NULL", by asc first_seen_at;

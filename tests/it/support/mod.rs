@@ -19,6 +19,7 @@ pub(crate) mod shop;
 pub(crate) mod sql;
 mod sqlite;
 pub(crate) mod stripe;
+pub(crate) mod usage;
 pub(crate) mod webhooks;
 mod world;
 

@@ -112,6 +112,10 @@ impl World {
             "mutation { createFeature(input: {code: \"export\", kind: SWITCH, name: \"E\"}) { feature { id } } }";
         let feature = admin.data(feature, json!({})).await;
         self.label("", "public", &feature["createFeature"]["feature"]["id"]);
+        let meter = super::usage::meter_row(&test.app, "tokens").await;
+        self.put("public", "Meter", meter);
+        let (_, unit) = local_id(self.id("CreditUnit", "public"));
+        self.put("public", "RateCard", super::usage::card_row(&test.app, meter, unit, "a").await);
         for (code, label) in [("sold", "public"), ("hidden", "draft")] {
             let plan = "mutation($code: String!) {
                 createPlan(input: {code: $code, kind: PLAN, name: \"P\", rank: 1}) { plan { id } } }";
@@ -198,6 +202,10 @@ impl World {
             grantCredits(input: {accountId: $account, unit: \"credit\", amount: 5, idempotencyKey: $key}) {
                 userErrors { message } } }";
         test.admin().data(grant, json!({"account": global_id("Account", account), "key": label})).await;
+        let (_, meter) = local_id(self.id("Meter", "public"));
+        for (ty, id) in super::usage::rows(&test.app, account, meter).await {
+            self.put(label, ty, id);
+        }
         macro_rules! label {
             ($($ty:literal $table:ident,)*) => {$(
                 let rows = $table::Entity::find().filter($table::Column::AccountId.eq(account)).all(db).await.unwrap();
