@@ -138,9 +138,10 @@ fn postgres_type(column: &ColumnType) -> &'static str {
     }
 }
 
-/// Returns a value as the statement reads it: on SQLite in the form in which the driver stores it.
+/// Returns a value as the statement reads it: on SQLite in the form in which the driver stores it. A day is its text.
 fn encoded(backend: DbBackend, value: Value) -> serde_json::Value {
     match (backend, value) {
+        (_, Value::ChronoDate(Some(day))) => day.to_string().into(),
         (DbBackend::Postgres, value) => sea_value_to_json_value(&value),
         (_, Value::Uuid(Some(id))) => id.simple().to_string().into(),
         (_, Value::ChronoDateTimeWithTimeZone(Some(at))) => at.to_rfc3339_opts(SecondsFormat::AutoSi, false).into(),

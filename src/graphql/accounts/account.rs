@@ -54,8 +54,7 @@ impl Account {
         self.0.currency.clone().map(Currency)
     }
 
-    /// The kind of object in the host application that the account stands for, e.g. `workspace`; null if it stands for
-    /// none.
+    /// The kind of object in the host application that the account stands for, e.g. `workspace`; null if none.
     async fn ref_type(&self) -> Option<&str> {
         self.0.ref_type.as_deref()
     }
@@ -288,8 +287,7 @@ impl Account {
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// Usage of one meter by UTC day, oldest first, and on each day by the dimension that the meter keeps apart. Days
-    /// without usage are left out.
+    /// Usage of one meter by UTC day and dimension, oldest first; days without usage are left out.
     async fn usage_daily(
         &self,
         ctx: &Context<'_>,
