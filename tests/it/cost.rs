@@ -298,6 +298,7 @@ fn sample(ty: &str) -> Value {
         "DateTime" | "DateTime!" => json!("2026-01-01T00:00:00Z"),
         "BigInt!" => json!("1"),
         "[String!]!" => json!(["billing:read"]),
+        "[UsageEventInput!]!" => json!([{"accountId": "a", "meter": "m", "dedupeKey": "k"}]),
         _ => json!("text"),
     }
 }

@@ -125,8 +125,17 @@ fn every_name_of_the_api_in_the_documentation_exists() {
     let known: BTreeSet<&str> = words(SCHEMA).chain(FOREIGN.iter().copied()).collect();
     let codes = include_str!("../../src/error.rs");
     let codes: BTreeSet<&str> = words(codes).chain(words(include_str!("../../src/graphql/engine/errors.rs"))).collect();
-    let api =
-        ["api.md", "payments.md", "catalogue.md", "gifts.md", "refunds.md", "licences.md", "live.md", "analytics.md"];
+    let api = [
+        "api.md",
+        "payments.md",
+        "catalogue.md",
+        "gifts.md",
+        "refunds.md",
+        "licences.md",
+        "live.md",
+        "analytics.md",
+        "usage.md",
+    ];
     let mut missing = Vec::new();
     for page in pages().iter().filter(|page| api.iter().any(|name| page.path.ends_with(name))) {
         for word in page.spans().into_iter().filter(|span| words(span).eq([*span])) {

@@ -139,9 +139,8 @@ async fn a_card_prices_the_events_of_its_time(test: &TestApp) {
     assert_eq!(found, ["0", "10", "10", "20", "10"]);
     // An event that comes late costs what it would have cost in time.
     test.advance(TimeDelta::days(30));
-    let late =
-        costs(test, &alice, &[("6", "2026-01-31T23:59:59Z", json!({})), ("7", "2026-02-01T00:00:00Z", json!({}))]);
-    assert_eq!(late.await, ["10", "0"]);
+    let late = [("6", "2026-01-31T23:59:59Z", json!({})), ("7", "2026-02-01T00:00:00Z", json!({}))];
+    assert_eq!(costs(test, &alice, &late).await, ["10", "0"]);
 }
 
 async fn refusal(test: &TestApp, input: Value) -> Value {
