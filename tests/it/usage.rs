@@ -72,7 +72,7 @@ async fn a_batch_takes_a_constant_number_of_statements(test: &TestApp) {
     let accounts = [account(test, "alice").await, account(test, "bob").await];
     let batch = |size: usize, name: &str| -> Value {
         let event = |number: usize| {
-            json!({"accountId": accounts[number % 2], "meter": ["messages", "people"][number % 2 * (number / 2 % 2)],
+            json!({"accountId": accounts[number % 2], "meter": (["messages", "people"][number % 2 * (number / 2 % 2)]),
                 "dimensions": {"person": number}, "dedupeKey": format!("{name} {number}")})
         };
         (0..size).map(event).collect()

@@ -5,7 +5,7 @@ use super::{TestApp, sql};
 use chrono::TimeDelta;
 use entity::{meters, rate_cards, usage_daily, usage_events};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait};
+use sea_orm::{DbBackend, EntityTrait};
 use serde_json::{Value, json};
 use tollgate::app::App;
 use uuid::Uuid;
