@@ -104,6 +104,16 @@ impl Error {
         Error::Refused(Refusal { code, field, message: message.into(), decline_code: None })
     }
 
+    /// Returns the error of an idempotency key as the refusal of one of many operations, and other errors as they are.
+    pub fn as_refusal_of_key(self) -> Self {
+        let field: &[&str] = &["idempotencyKey"];
+        match self {
+            Error::IdempotencyKeyReused => Error::refused("IDEMPOTENCY_KEY_REUSED", field, self.to_string()),
+            Error::BadInput(message) => Error::refused("IDEMPOTENCY_KEY_INVALID", field, message),
+            error => error,
+        }
+    }
+
     /// Creates an error for a fault of the server.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         Error::Internal(cause.into())

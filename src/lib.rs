@@ -31,6 +31,8 @@ pub mod credits;
 pub mod subscriptions;
 pub mod licences;
 pub mod usage;
+pub mod entitlements;
+pub mod rate_limits;
 pub mod discounts;
 pub mod payments;
 pub mod gifts;

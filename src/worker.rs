@@ -4,7 +4,7 @@ use crate::accounts::{UserAppeared, record_key_use};
 use crate::app::App;
 use crate::billing::{PublishPlan, PushPlan};
 use crate::changes::PurgeChanges;
-use crate::credits::ExpireCredits;
+use crate::credits::SettleBalances;
 use crate::db::Txn;
 use crate::error::Result;
 use crate::inbox::{ApplyObject, ReapplyPrice, ReconcileEvents, ReconcileList, SweepObjects, WakeWaiting};
@@ -12,6 +12,7 @@ use crate::jobs::{PurgeIdempotencyKeys, Worker};
 use crate::last_use::Used;
 use crate::licences::{record_check, record_seen};
 use crate::outbox::FinishCalls;
+use crate::rate_limits::PurgeRateLimits;
 use crate::security;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -34,8 +35,9 @@ pub fn worker() -> Worker {
         .every::<SweepObjects>(TimeDelta::days(1))
         .every::<WakeWaiting>(TimeDelta::minutes(1))
         .every::<FinishCalls>(TimeDelta::minutes(1))
-        .every::<ExpireCredits>(TimeDelta::minutes(1))
+        .every::<SettleBalances>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
+        .every::<PurgeRateLimits>(TimeDelta::hours(1))
         .every::<PurgeChanges>(TimeDelta::hours(1))
 }
 

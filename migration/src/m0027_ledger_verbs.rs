@@ -2,6 +2,7 @@
 
 use crate::table::*;
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -65,8 +66,12 @@ impl MigrationTrait for Migration {
         let instants = "UPDATE ledger_entries SET effective_at = \
              (SELECT t.recorded_at FROM ledger_txns t WHERE t.id = ledger_entries.txn_id)";
         rewrite(manager, "ledger_entries", vec![instants.to_owned()]).await?;
-        // Settled by the first use or the schedule.
-        run(manager, vec!["UPDATE balances SET next_due_at = updated_at".to_owned()]).await?;
+        // Settled by the first use or the schedule. Allowances are granted from now on.
+        let now = match manager.get_database_backend() {
+            DbBackend::Postgres => "now()",
+            _ => "strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')",
+        };
+        run(manager, vec![format!("UPDATE balances SET next_due_at = {now}")]).await?;
         index(manager, "ledger_entries", &AS_OF).await?;
         index_where(manager, "balances", &["next_due_at", "id"], "next_due_at IS NOT NULL").await?;
         unique(manager, "ledger_txns", &["reverses_id"]).await?;

@@ -68,7 +68,11 @@ pub(super) fn settle(customer: &mut Customer<'_>) {
             Step::Expire(place) => expire(customer, &mut wallets, at, place),
         }
     }
-    customer.rows.balances.extend(wallets.into_values().map(|wallet| wallet.row));
+    for mut wallet in wallets.into_values() {
+        let grants = wallet.grants.iter().map(|place| &customer.rows.credit_grants[*place]);
+        wallet.row.next_due_at = grants.filter(|grant| grant.remaining > 0).filter_map(|grant| grant.expires_at).min();
+        customer.rows.balances.push(wallet.row);
+    }
 }
 
 fn open(customer: &mut Customer<'_>, wallets: &mut BTreeMap<Uuid, Wallet>, grant: Grant) -> usize {
@@ -102,7 +106,7 @@ fn open(customer: &mut Customer<'_>, wallets: &mut BTreeMap<Uuid, Wallet>, grant
             entry_count: 0,
             updated_at: at,
             owed: 0,
-            next_due_at: Some(at),
+            next_due_at: None,
             available: 0,
             held: 0,
             spent: 0,

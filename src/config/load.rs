@@ -12,7 +12,9 @@ use super::jwt::{self, JwtConfig};
 use super::network::{self, CorsOrigins, OutgoingConfig, ProxyConfig};
 use super::providers::{self, Providers};
 use super::read::Reader;
-use super::serving::{self, Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, TransportConfig};
+use super::serving::{
+    self, Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, SpentCredits, TransportConfig,
+};
 use super::settings::CONFIG_VARIABLE;
 use super::values::{self, Environment};
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub subscription_metadata_fields: Vec<String>,
     /// Licence keys of a desktop application.
     pub licences: LicenceConfig,
+    /// The fate of purchased credits that were spent before their money is returned.
+    pub spent_credits: SpentCredits,
     /// Limits for WebSockets and streams.
     pub live: LiveConfig,
     /// Time that running requests get to finish after a signal to stop.
@@ -119,6 +123,7 @@ fn read(reader: &mut Reader) -> Config {
         outgoing: network::outgoing(reader),
         subscription_metadata_fields: serving::subscription_metadata_fields(reader),
         licences: serving::licences(reader),
+        spent_credits: serving::spent_credits(reader),
         live: serving::live(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),
         log: serving::log(reader),

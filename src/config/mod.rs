@@ -28,5 +28,7 @@ pub use load::{Config, ConfigErrors};
 pub(crate) use network::is_loopback;
 pub use network::{CorsOrigins, OutgoingConfig, ProxyConfig};
 pub use providers::{PaddleConfig, Providers, STRIPE_MAX_PAUSE, STRIPE_TRIES, StripeConfig};
-pub use serving::{Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat, TransportConfig};
+pub use serving::{
+    Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat, SpentCredits, TransportConfig,
+};
 pub use values::{Environment, Secret};

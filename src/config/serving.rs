@@ -50,6 +50,17 @@ pub struct LicenceConfig {
     pub max_devices: i64,
 }
 
+/// The fate of purchased credits that were spent before their money is returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpentCredits {
+    /// They are the customer's: those that are left are taken back.
+    Forgive,
+    /// They are owed: the next grants repay them.
+    Owe,
+    /// The refund is refused here; one that is made at the provider forgives them.
+    Refuse,
+}
+
 /// Limits for connections.
 #[derive(Debug, Clone)]
 pub struct TransportConfig {
@@ -146,6 +157,12 @@ pub(super) fn licences(reader: &mut Reader) -> LicenceConfig {
         checks_per_minute: reader.number("license_checks_per_minute", min..=max),
         max_devices: reader.number("license_max_devices", 1..=10_000),
     }
+}
+
+/// Reads the rule for refunds of credits that were spent.
+pub(super) fn spent_credits(reader: &mut Reader) -> SpentCredits {
+    let choices = [("forgive", SpentCredits::Forgive), ("owe", SpentCredits::Owe), ("refuse", SpentCredits::Refuse)];
+    reader.one_of("refund_spent_credits", &choices).unwrap_or(SpentCredits::Forgive)
 }
 
 /// Reads the names of the fields of a subscription's metadata that everyone who sees the subscription may see.

@@ -248,6 +248,13 @@ const OPERATION: &[Setting] = &[
         "Default number of devices for a licence, 1 to 10000. Licences keep the number that they were issued with.",
     ),
     plain(
+        "refund_spent_credits",
+        "forgive",
+        "Purchased credits that were spent before their money is returned: `forgive` takes back those that are left, `owe` \
+         makes the others a debt that the next grants repay, `refuse` refuses such a refund here; one that is made at the \
+         provider forgives them.",
+    ),
+    plain(
         "ws_init_timeout_ms",
         "3000",
         "Time limit for the `connection_init` message of a WebSocket, in milliseconds, 10 to 60000.",

@@ -6,17 +6,17 @@ use crate::error::Result;
 use crate::jobs::Job;
 use serde::{Deserialize, Serialize};
 
-/// Expires the rest of grants whose time is over.
+/// Settles the balances that time has changed: expiries, starts, time-outs of holds, allowances.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct ExpireCredits {}
+pub struct SettleBalances {}
 
-impl Job for ExpireCredits {
-    const KIND: &'static str = "expire_credits";
+impl Job for SettleBalances {
+    const KIND: &'static str = "settle_balances";
 
     async fn run(self, app: &App) -> Result<()> {
-        let count = super::expire(app, &Viewer::system("worker")).await?;
+        let count = super::settle_all(app, &Viewer::system("worker")).await?;
         if count > 0 {
-            tracing::info!(count, "grants expired");
+            tracing::info!(count, "balances settled");
         }
         Ok(())
     }

@@ -1,24 +1,36 @@
 //! The append-only double-entry credit ledger.
 //!
-//! Invariants: the entries of a transaction add up to zero; a balance equals the sum of its entries and is never
-//! negative; `remaining` of a grant is its amount less its entries. The database enforces the first, and that no
-//! balance falls below zero; `post` ensures the rest, and the property tests check all of them against a model.
+//! Invariants: the entries of a transaction add up to zero; a balance equals the sum of its entries, and no bucket but
+//! `issued` and `owed` is ever negative; `remaining` of a grant is its amount less its entries. The database enforces the
+//! first two; `wallet` ensures the rest, and the property tests check all of them against a model.
 //!
-//! Every change of `remaining` of a grant happens under the lock of its balance. A grant expires once: credits returned
-//! to it later, for example from a hold, go to `expired` in the same posting and never through `available`.
+//! A balance changes by operations and by time: grants begin and expire, holds time out, allowances are due. All changes
+//! by time up to an instant are applied in the order of their instants before anything else is, in memory for a reader
+//! and in the same transaction for a writer. So an answer does not depend on when a job ran. The effective time of the
+//! entries of a balance never decreases, and every change happens under the lock of the balance.
 
-mod expire;
 mod grant;
 mod jobs;
-mod post;
-mod posting;
+mod ledger;
+mod operation;
+mod past;
+mod plans;
 mod purchase;
+mod schedule;
+mod settle;
 mod store;
 mod values;
+mod verbs;
+mod wallet;
 
-pub use expire::expire;
 pub use grant::{NewGrant, grant};
-pub use jobs::ExpireCredits;
+pub use jobs::SettleBalances;
+pub use ledger::{Ledger, Spend, is_due, settled};
+pub use operation::Moved;
+pub use past::{BalanceAt, balances_at};
+pub use plans::note_plans;
 pub use purchase::{ObservedPurchase, Purchase, credits_kept, find_purchase, project_purchase};
-pub use store::{Balances, Entries, Grants};
-pub use values::{GrantSource, LedgerBucket, LedgerOperation};
+pub use settle::settle_all;
+pub use store::{Balances, Entries, Grants, Holds};
+pub use values::{GrantSource, HoldState, LedgerBucket, LedgerOperation};
+pub use verbs::{Note, Request, change, change_all};

@@ -1,15 +1,16 @@
 //! Projects purchased credits, and their refunds, to the ledger.
 
-use super::posting::Posting;
+use super::ledger::{Ledger, Named};
 use super::store;
-use super::values::{GrantSource, LedgerBucket, LedgerOperation};
+use super::values::GrantSource;
+use super::verbs::MAX_AMOUNT;
+use super::wallet::{Cause, Term};
 use crate::auth::Viewer;
 use crate::db::{Mirror, Txn};
 use crate::error::{Error, Result};
 use crate::plans;
 use chrono::{DateTime, Utc};
 use entity::credit_grants;
-use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
 /// Priority of purchased credits: after those of a plan, which are granted again.
@@ -35,41 +36,66 @@ pub struct ObservedPurchase {
 }
 
 /// Grants the purchased credits once, and keeps `floor(credits x (amount - returned) / amount)` of them granted: the
-/// others are revoked unless they are spent, and restored if the money comes again. Returns whether anything changed.
+/// others are revoked, and restored if the money comes again. Those that were spent are owed if `owes`, and otherwise
+/// forgiven. Returns whether anything changed.
 ///
 /// The grant keeps its first terms: another account, unit or number of credits under the same key changes nothing.
-pub async fn project_purchase(mirror: &mut Mirror<'_>, account_id: Uuid, purchase: &ObservedPurchase) -> Result<bool> {
-    // All balances of the account at once, in the order in which `expire` locks them, and before the grant moves one.
-    // Under this lock, the rest and the revoked part of a grant do not change.
-    let found = store::grant_by_key(mirror.txn, &purchase.business_key).await?;
-    let holder = found.as_ref().map_or(account_id, |grant| grant.account_id);
-    store::lock_balances(mirror.txn, std::iter::once(holder)).await?;
-    let (grant, new) = match store::grant_by_key(mirror.txn, &purchase.business_key).await? {
-        Some(grant) => (grant, false),
+pub async fn project_purchase(
+    mirror: &mut Mirror<'_>,
+    account_id: Uuid,
+    purchase: &ObservedPurchase,
+    owes: bool,
+) -> Result<bool> {
+    let txn = mirror.txn;
+    let found = store::grant_by_key(txn, &purchase.business_key).await?;
+    let key = match &found {
+        Some(grant) => (grant.account_id, grant.credit_unit_id),
         None if purchase.credits < 1 => return Ok(false),
-        None => (insert_grant(mirror, account_id, purchase).await?, true),
+        None => (account_id, plans::known_credit_unit(mirror, &purchase.unit).await?.id),
     };
-    let taken = store::revocations(mirror.txn, grant.id).await?;
-    let wanted = grant.amount - credits_kept(grant.amount, purchase.amount_minor, purchase.returned_minor);
-    let missing = wanted - taken.iter().sum::<i64>();
-    let moved = match missing {
-        0 => 0,
-        1.. => missing.min(grant.remaining),
-        _ => missing,
+    let named = Named { grants: found.iter().map(|grant| grant.id).collect(), ..Named::default() };
+    let mut ledger = Ledger::load_with(txn, [key], named).await?;
+    let id = match &found {
+        Some(grant) => grant.id,
+        None => insert_grant(&mut ledger, key, purchase)?,
     };
-    let mut change = credit_grants::ActiveModel { payment_id: Set(purchase.payment_id), ..Default::default() };
-    if purchase.payment_id.is_none() {
-        change.payment_id.take();
+    // Under the lock of the balance, the rest and the revoked part of a grant do not change.
+    let before = found.and_then(|_| ledger.grant(key, id).cloned());
+    let taken = store::revocations(txn, id).await?;
+    let missing = purchase.credits_missing(ledger.grant(key, id), &taken);
+    let moved = ledger.change(key, |wallet, at| {
+        let before = wallet.entries.len();
+        let cause = || Cause { actor: Viewer::system("mirror").actor().to_owned(), ..Cause::default() };
+        let step = format!("revoke:{id}:{}", taken.len());
+        match missing {
+            0 => {}
+            1.. => {
+                wallet.revoke(id, (missing, owes), step, cause(), at);
+            }
+            _ => wallet.restore(id, -missing, step, cause(), at),
+        }
+        if let (Some(payment_id), Some(grant)) = (purchase.payment_id, wallet.grant_mut(id))
+            && grant.row.payment_id != Some(payment_id)
+        {
+            grant.change().payment_id = Some(payment_id);
+        }
+        Ok(wallet.entries.len() > before)
+    })?;
+    let after = ledger.grant(key, id).cloned();
+    ledger.write().await?;
+    let changed = before != after;
+    if let Some(after) = after.filter(|_| changed) {
+        mirror.changed::<credit_grants::Entity>(&purchase.business_key, before.as_ref(), &after);
     }
-    let expired = grant.expires_at.is_some_and(|at| at <= mirror.txn.now());
-    if moved > 0 || !expired {
-        change.remaining = Set(grant.remaining - moved);
+    Ok(changed || moved)
+}
+
+impl ObservedPurchase {
+    /// Returns the credits of the grant that have to be revoked beside those that were, or, negative, restored.
+    fn credits_missing(&self, grant: Option<&credit_grants::Model>, taken: &[i64]) -> i64 {
+        let amount = grant.map_or(0, |grant| grant.amount);
+        amount - credits_kept(amount, self.amount_minor, self.returned_minor) - taken.iter().sum::<i64>()
     }
-    if moved != 0 {
-        revoke(mirror, &grant, moved, taken.len(), expired).await?;
-    }
-    let written = mirror.write::<credit_grants::Entity>(&purchase.business_key, Some(grant), change).await?;
-    Ok(new || written.changed || moved != 0)
 }
 
 /// Credits of a purchase, in the smallest step of their unit.
@@ -98,79 +124,25 @@ pub fn credits_kept(credits: i64, amount: i64, returned: i64) -> i64 {
     i64::try_from(i128::from(credits) * paid / i128::from(amount)).unwrap_or(credits)
 }
 
-async fn insert_grant(
-    mirror: &mut Mirror<'_>,
-    account_id: Uuid,
-    purchase: &ObservedPurchase,
-) -> Result<credit_grants::Model> {
-    if purchase.credits > super::grant::MAX_GRANT {
+fn insert_grant(ledger: &mut Ledger<'_>, key: (Uuid, Uuid), purchase: &ObservedPurchase) -> Result<Uuid> {
+    if purchase.credits > MAX_AMOUNT {
         return Err(Error::internal(anyhow::anyhow!("{}: too many credits in one purchase", purchase.business_key)));
     }
-    let unit = plans::known_credit_unit(mirror, &purchase.unit).await?;
-    let (now, actor) = (mirror.txn.now(), Viewer::system("mirror").actor().to_owned());
-    let row = credit_grants::ActiveModel {
-        id: Set(mirror.txn.new_id()),
-        account_id: Set(account_id),
-        credit_unit_id: Set(unit.id),
-        source: Set(GrantSource::Purchase.to_string()),
-        amount: Set(purchase.credits),
-        remaining: Set(purchase.credits),
-        priority: Set(PRIORITY),
-        starts_at: Set(purchase.paid_at.fixed_offset()),
-        expires_at: Set(None),
-        business_key: Set(purchase.business_key.clone()),
-        payment_id: Set(purchase.payment_id),
-        reason: Set(None),
-        granted_by: Set(actor.clone()),
-        created_at: Set(now.fixed_offset()),
-        ..Default::default()
-    };
-    let grant = mirror.write::<credit_grants::Entity>(&purchase.business_key, None, row).await?.row;
-    let posting = Posting {
-        account_id,
-        credit_unit_id: unit.id,
-        grant_id: Some(grant.id),
-        kind: LedgerOperation::Grant,
-        from: LedgerBucket::Issued,
-        to: LedgerBucket::Available,
+    let term = Term {
+        source: GrantSource::Purchase,
         amount: purchase.credits,
-        business_key: format!("grant:{}", grant.id),
-        effective_at: purchase.paid_at,
-        actor,
+        priority: PRIORITY,
+        starts_at: purchase.paid_at,
+        expires_at: None,
+        business_key: Some(purchase.business_key.clone()),
+        payment_id: purchase.payment_id,
+        allowance: None,
         reason: None,
     };
-    posting.post(mirror.txn).await?;
-    Ok(grant)
-}
-
-/// Revokes `amount` of a grant as its `step`-th revocation; restores credits if the amount is negative.
-async fn revoke(
-    mirror: &mut Mirror<'_>,
-    grant: &credit_grants::Model,
-    amount: i64,
-    step: usize,
-    expired: bool,
-) -> Result<()> {
-    let now = mirror.txn.now();
-    let (from, to) = match (amount > 0, expired) {
-        (true, _) => (LedgerBucket::Available, LedgerBucket::Revoked),
-        (false, false) => (LedgerBucket::Revoked, LedgerBucket::Available),
-        // Credits restored after the expiry expire at once.
-        (false, true) => (LedgerBucket::Revoked, LedgerBucket::Expired),
-    };
-    let posting = Posting {
-        account_id: grant.account_id,
-        credit_unit_id: grant.credit_unit_id,
-        grant_id: Some(grant.id),
-        kind: LedgerOperation::Revoke,
-        from,
-        to,
-        amount: amount.abs(),
-        business_key: format!("revoke:{}:{step}", grant.id),
-        effective_at: now,
-        actor: Viewer::system("mirror").actor().to_owned(),
-        reason: None,
-    };
-    posting.post(mirror.txn).await?;
-    Ok(())
+    let cause = Cause { actor: Viewer::system("mirror").actor().to_owned(), ..Cause::default() };
+    let (id, _) = ledger.change(key, |wallet, at| {
+        // A clock ahead of ours does not delay what was paid for.
+        wallet.grant(Term { starts_at: term.starts_at.min(at.now), ..term }, cause, at)
+    })?;
+    Ok(id)
 }

@@ -11,6 +11,7 @@ text_enum! {
         Gift,
         Refund,
         Admin,
+        Transfer,
     }
 }
 
@@ -24,6 +25,9 @@ text_enum! {
         Release,
         Expire,
         Revoke,
+        Reverse,
+        Transfer,
+        Repay,
     }
 }
 
@@ -38,5 +42,17 @@ text_enum! {
         Issued,
         /// Credits taken back with the money that was paid for them.
         Revoked,
+        /// Credits taken back after they were spent: negative until grants repay them.
+        Owed,
+    }
+}
+
+text_enum! {
+    /// The state of a hold.
+    HoldState {
+        Open,
+        Captured,
+        Released,
+        Expired,
     }
 }

@@ -6,9 +6,18 @@ use chrono::SecondsFormat;
 use sea_orm::sea_query::sea_value_to_json_value;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ColumnType, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult,
-    IdenStatic, Iterable, Statement, Value,
+    IdenStatic, IntoActiveModel, Iterable, Statement, Value,
 };
 use serde_json::Map;
+
+/// Returns rows in the form in which [`insert_all`] and [`update_all`] write all their columns.
+pub fn whole_rows<M, A>(rows: Vec<M>) -> Vec<A>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait,
+{
+    rows.into_iter().map(|row| row.into_active_model().reset_all()).collect()
+}
 
 /// Inserts rows. All of them set the same columns.
 pub async fn insert_all<E: EntityTrait>(txn: &Txn, rows: Vec<E::ActiveModel>) -> Result<()> {

@@ -37,9 +37,9 @@ pub fn is_duplicate(error: &DbErr) -> bool {
 /// again.
 #[derive(Debug, thiserror::Error)]
 #[error("another transaction was first")]
-pub(super) struct Overtaken;
+struct Overtaken;
 
-/// Returns the error of a transaction that another one was ahead of. A combined operation is executed again.
+/// Returns the error of a transaction that was overtaken.
 pub fn overtaken() -> Error {
     Error::Unavailable("The database", Overtaken.into())
 }

@@ -1,7 +1,7 @@
 //! Idempotency keys: a request that is repeated under its key has one effect and one response.
 
 use super::bulk;
-use super::errors::{Overtaken, is_duplicate};
+use super::errors::{is_duplicate, overtaken};
 use super::handle::Db;
 use super::txn::Txn;
 use crate::error::{Error, Result};
@@ -123,7 +123,7 @@ pub(super) async fn store_responses(txn: &Txn, responses: Vec<(&IdempotencyKey, 
     let count = rows.len() as u64;
     match bulk::insert_new::<Entity>(txn, rows).await? {
         inserted if inserted == count => Ok(()),
-        _ => Err(Error::Unavailable("The database", Overtaken.into())),
+        _ => Err(overtaken()),
     }
 }
 

@@ -114,6 +114,15 @@ impl<'a> Mirror<'a> {
         Ok(())
     }
 
+    /// Records a change of the row known as `external_id` that another function writes; `before` is `None` for a new row.
+    pub fn changed<E: EntityTrait>(&mut self, external_id: &str, before: Option<&E::Model>, after: &E::Model) {
+        let differs = |column: &E::Column| before.is_none_or(|before| before.get(*column) != after.get(*column));
+        let columns: Vec<_> = E::Column::iter().filter(differs).collect();
+        let shown =
+            |row: &E::Model| columns.iter().map(|column| (column_name(column), displayed(&row.get(*column)))).collect();
+        self.note::<E>(external_id, before.map(shown), Some(shown(after)));
+    }
+
     /// Records that `row`, known as `external_id`, was deleted.
     pub fn removed<E: EntityTrait>(&mut self, external_id: &str, row: &E::Model) {
         let columns = E::Column::iter().map(|column| (column_name(&column), displayed(&row.get(column))));

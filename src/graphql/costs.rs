@@ -12,7 +12,10 @@ pub const RULES: CostRules = CostRules {
     length: 10,
     lengths: &[
         ("Account.creditBalances", 5),
+        ("Account.entitlements", 20),
         ("Coupon.promoCodes", 10),
+        ("Entitlement.unlockedBy", 3),
+        ("Entitlement.windows", 2),
         ("Payment.disputes", 1),
         ("PlanVersion.prices", 5),
         ("PlanVersion.providerPrices", 5),
@@ -24,6 +27,7 @@ pub const RULES: CostRules = CostRules {
         ("SubscriptionVersion.arrChanges", 3),
         ("AnalyticsSummary.revenue", 100),
         ("ReconciliationSummary.differences", 100),
+        ("Viewer.entitlements", 20),
         ("WebhookReplayResult.differences", 100),
     ],
     weights: &[

@@ -11,6 +11,7 @@ mod analytics;
 mod checkout;
 mod coupons;
 mod credits;
+mod entitlements;
 mod federation;
 mod gifts;
 mod licences;
@@ -18,6 +19,7 @@ mod node;
 mod operations;
 mod payments;
 mod plans;
+mod rate_limits;
 mod subscriptions;
 mod usage;
 mod viewer;
@@ -39,6 +41,8 @@ pub struct QueryRoots(
     accounts::Query,
     plans::Query,
     subscriptions::Query,
+    entitlements::Query,
+    rate_limits::Query,
     payments::Query,
     coupons::Query,
     gifts::Query,
@@ -62,6 +66,8 @@ pub struct Query(QueryRoots, federation::FederationQuery);
 pub struct Mutation(
     plans::Mutation,
     subscriptions::Mutation,
+    entitlements::Mutation,
+    rate_limits::Mutation,
     checkout::Mutation,
     payments::Mutation,
     coupons::Mutation,
@@ -103,8 +109,11 @@ enum UserError {
     ApproveRefund(payments::refund_mutations::ApproveRefundUserError),
     BuyGift(gifts::mutations::BuyGiftUserError),
     CancelSubscription(subscriptions::mutations::CancelSubscriptionUserError),
+    CaptureHold(credits::spending::CaptureHoldUserError),
+    ChangeCredits(credits::batch::ChangeCreditsUserError),
     ChangePlan(subscriptions::plan_change_payloads::ChangePlanUserError),
     CorrectUsage(usage::record_mutations::CorrectUsageUserError),
+    Consume(entitlements::consume_mutation::ConsumeUserError),
     CreateApiKey(operations::api_keys::CreateApiKeyUserError),
     CreateCoupon(coupons::mutations::CreateCouponUserError),
     CreateCreditUnit(plans::payloads::CreateCreditUnitUserError),
@@ -112,15 +121,17 @@ enum UserError {
     CreateMeter(usage::mutations::CreateMeterUserError),
     CreatePlan(plans::payloads::CreatePlanUserError),
     CreatePlanVersion(plans::payloads::CreatePlanVersionUserError),
-    CreatePurchaseReference(checkout::references::CreatePurchaseReferenceUserError),
     CreatePromoCode(coupons::mutations::CreatePromoCodeUserError),
+    CreatePurchaseReference(checkout::references::CreatePurchaseReferenceUserError),
     CreateRateCard(usage::mutations::CreateRateCardUserError),
+    CreateRateLimit(rate_limits::payloads::CreateRateLimitUserError),
     CreateSubscription(checkout::payloads::CreateSubscriptionUserError),
     DeactivatePromoCode(coupons::mutations::DeactivatePromoCodeUserError),
     DenyRefund(payments::refund_mutations::DenyRefundUserError),
     EndRateCard(usage::mutations::EndRateCardUserError),
     ExtendTrial(subscriptions::trial_mutations::ExtendTrialUserError),
     GrantCredits(credits::mutations::GrantCreditsUserError),
+    HoldCredits(credits::spending::HoldCreditsUserError),
     IssueLicenseKey(licences::payloads::IssueLicenseKeyUserError),
     OpenBillingPortal(checkout::payloads::OpenBillingPortalUserError),
     PauseSubscription(subscriptions::mutations::PauseSubscriptionUserError),
@@ -131,6 +142,7 @@ enum UserError {
     RecordUsage(usage::record_mutations::RecordUsageUserError),
     RedeemGift(gifts::mutations::RedeemGiftUserError),
     RegisterDevice(licences::payloads::RegisterDeviceUserError),
+    ReleaseHold(credits::spending::ReleaseHoldUserError),
     RemoveAddon(subscriptions::plan_change_payloads::RemoveAddonUserError),
     ReplaceGiftCode(gifts::mutations::ReplaceGiftCodeUserError),
     ReplaceLicenseKey(licences::payloads::ReplaceLicenseKeyUserError),
@@ -141,13 +153,20 @@ enum UserError {
     ResumeSubscription(subscriptions::mutations::ResumeSubscriptionUserError),
     ResyncAccount(operations::webhook_mutations::ResyncAccountUserError),
     RevealLicenseKey(licences::payloads::RevealLicenseKeyUserError),
+    ReverseLedgerTransaction(credits::reversal::ReverseLedgerTransactionUserError),
     RevokeApiKey(operations::api_keys::RevokeApiKeyUserError),
     RevokeDevice(licences::payloads::RevokeDeviceUserError),
+    RevokeEntitlementOverride(entitlements::override_mutations::RevokeEntitlementOverrideUserError),
     RevokeLicenseKey(licences::payloads::RevokeLicenseKeyUserError),
+    SetEntitlementOverride(entitlements::override_mutations::SetEntitlementOverrideUserError),
+    SpendCredits(credits::spending::SpendCreditsUserError),
     StartCheckout(checkout::payloads::StartCheckoutUserError),
+    TakeRateLimit(rate_limits::payloads::TakeRateLimitUserError),
+    TransferCredits(credits::reversal::TransferCreditsUserError),
     UndoScheduledChange(subscriptions::plan_change_payloads::UndoScheduledChangeUserError),
     UpdatePlan(plans::payloads::UpdatePlanUserError),
     UpdatePlanVersion(plans::payloads::UpdatePlanVersionUserError),
+    UpdateRateLimit(rate_limits::payloads::UpdateRateLimitUserError),
 }
 
 /// Builds the schema with all roots. An [`Engine`] runs it and does all checking.

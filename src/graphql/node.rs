@@ -8,7 +8,9 @@ use crate::graphql::accounts::user::User;
 use crate::graphql::common::{Record, Row, SharedList, distinct, split_global_id, to_one};
 use crate::graphql::coupons::coupon::{Coupon, DiscountRedemption, PromoCode};
 use crate::graphql::credits::grant::CreditGrant;
+use crate::graphql::credits::hold::CreditHold;
 use crate::graphql::credits::ledger::{CreditBalance, LedgerEntry, LedgerTransaction};
+use crate::graphql::entitlements::overrides::EntitlementOverride;
 use crate::graphql::gifts::gift::Gift;
 use crate::graphql::licences::device::Device;
 use crate::graphql::licences::license_key::LicenseKey;
@@ -23,6 +25,7 @@ use crate::graphql::payments::refund::{Dispute, Refund};
 use crate::graphql::plans::parts::{CreditAllowance, CreditUnit, Feature, PlanFeature, Price};
 use crate::graphql::plans::plan::{Plan, PlanVersion};
 use crate::graphql::plans::provider_price::ProviderPrice;
+use crate::graphql::rate_limits::rate_limit::RateLimit;
 use crate::graphql::subscriptions::discount::{SubscriptionArrChange, SubscriptionDiscount};
 use crate::graphql::subscriptions::parts::{ScheduledChange, SubscriptionItem};
 use crate::graphql::subscriptions::subscription::Subscription;
@@ -92,10 +95,12 @@ records! {
     CreditAllowance => credit_allowances,
     CreditBalance => balances,
     CreditGrant => credit_grants,
+    CreditHold => credit_holds,
     CreditUnit => credit_units,
     DiscountRedemption => discount_redemptions,
     Device => devices,
     Dispute => disputes,
+    EntitlementOverride => entitlement_overrides,
     Feature => features,
     Gift => gifts,
     Invoice => invoices,
@@ -113,6 +118,7 @@ records! {
     ProviderCustomer => provider_customers,
     ProviderPrice => provider_prices,
     RateCard => rate_cards,
+    RateLimit => rate_limit_rules,
     Refund => refunds,
     SecurityEvent => security_events,
     ScheduledChange => scheduled_changes,

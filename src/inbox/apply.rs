@@ -13,6 +13,7 @@ use super::store::Store;
 use super::version::ObjectVersion;
 use super::{envelope, failure, fetch, fold, receive, waiting};
 use crate::app::App;
+use crate::config::SpentCredits;
 use crate::db::{Difference, Mirror, Txn};
 use crate::error::{Error, Result};
 use crate::providers::Provider;
@@ -95,6 +96,7 @@ impl Apply {
             policy: Policy {
                 max_devices: app.config.licences.max_devices,
                 paddle_requires_reference: app.config.providers.paddle.require_reference,
+                spent_credits_are_owed: app.config.spent_credits == SpentCredits::Owe,
             },
         }
     }

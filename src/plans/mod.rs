@@ -19,11 +19,11 @@ pub use define::{
 pub use names::{check_code, check_name};
 pub use observed::{KnownPrice, ObservedPrice, ObservedProduct};
 pub use project::{known_credit_unit, known_prices, project_price};
-pub use spec::{AllowanceSpec, FeatureSpec, PriceSpec, VersionSpec};
+pub use spec::{AccessSpec, AllowanceSpec, FeatureSpec, OverageSpec, PriceSpec, VersionSpec};
 pub(crate) use store::mirror::price;
 pub use store::{
     Allowances, Features, PlanOfVersion, Plans, Prices, ProviderPrices, ProviderPricesOf, Sold, SoldThere, Versions,
-    credit_unit, credits_of_pack, on_sale, products_there, sold, sold_as, version_by_id, versions_of_plans,
+    credit_unit, credits_of_pack, on_sale, products_there, sold, sold_as, unit_ids, version_by_id, versions_of_plans,
 };
 pub use values::{AllowanceCadence, FeatureKind, LimitWindow, OnExceed, PriceInterval, ProductKind, VersionStatus};
 pub use versions::{create_version, publish_version, update_version};

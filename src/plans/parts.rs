@@ -46,7 +46,9 @@ impl Parts<'_> {
     async fn insert_features(&self, specs: &[FeatureSpec]) -> Result<()> {
         let codes = specs.iter().map(|spec| spec.feature.as_str());
         let known = features_by_code(self.txn, codes).await?;
-        let rows = specs.iter().map(|spec| self.feature(spec, &known)).collect::<Result<Vec<_>>>()?;
+        let units = specs.iter().filter_map(|spec| spec.overage.as_ref()).map(|overage| overage.unit.as_str());
+        let units = units_by_code(self.txn, units).await?;
+        let rows = specs.iter().map(|spec| self.feature(spec, &known, &units)).collect::<Result<Vec<_>>>()?;
         if !rows.is_empty() {
             product_features::Entity::insert_many(rows).exec_without_returning(self.txn).await?;
         }
@@ -57,7 +59,15 @@ impl Parts<'_> {
         &self,
         spec: &FeatureSpec,
         known: &HashMap<String, features::Model>,
+        units: &HashMap<String, credit_units::Model>,
     ) -> Result<product_features::ActiveModel> {
+        let overage_unit = match &spec.overage {
+            None => None,
+            Some(overage) => Some(units.get(&overage.unit).ok_or_else(|| {
+                let message = format!("Credit unit {:?} not found: create it with `createCreditUnit`.", overage.unit);
+                Error::refused("FEATURE_INVALID", &["features"], message)
+            })?),
+        };
         let unknown = || {
             let message = format!("Feature {:?} not found: create it with `createFeature`.", spec.feature);
             Error::refused("FEATURE_INVALID", &["features"], message)
@@ -71,7 +81,8 @@ impl Parts<'_> {
             limit_window: Set(spec.window.map(|window| window.to_string())),
             rollover_cap: Set(spec.rollover_cap),
             on_exceed: Set(spec.on_exceed.map(|on_exceed| on_exceed.to_string())),
-            ..Default::default()
+            overage_unit_id: Set(overage_unit.map(|unit| unit.id)),
+            overage_credits: Set(spec.overage.as_ref().map(|overage| overage.credits)),
         })
     }
 

@@ -42,6 +42,28 @@ pub struct FeatureSpec {
     pub rollover_cap: Option<i64>,
     /// The consequence of passing the limit; `None` for blocking.
     pub on_exceed: Option<OnExceed>,
+    /// The credits that pay for each unit beyond the limit; `None` if none do.
+    pub overage: Option<OverageSpec>,
+}
+
+/// The price of units beyond a limit.
+#[derive(Debug, Clone, Serialize)]
+pub struct OverageSpec {
+    /// The code of a known credit unit.
+    pub unit: String,
+    /// Credits for each unit, in the smallest step of the credit unit.
+    pub credits: i64,
+}
+
+/// The rules of access that a version sets.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccessSpec {
+    /// Days of access after a payment failed; `None` for as long as it is due.
+    pub past_due_grace_days: Option<i64>,
+    /// True for access while the subscription is paused.
+    pub while_paused: bool,
+    /// True for access in a trial.
+    pub in_trial: bool,
 }
 
 /// Credits that a version grants.
@@ -70,6 +92,8 @@ pub struct VersionSpec {
     pub features: Vec<FeatureSpec>,
     /// Its credit allowances.
     pub allowances: Vec<AllowanceSpec>,
+    /// Its rules of access.
+    pub access: AccessSpec,
 }
 
 impl VersionSpec {
@@ -77,6 +101,10 @@ impl VersionSpec {
     pub(super) fn check(&self) -> Result<()> {
         check_prices(&self.prices)?;
         check_features(&self.features)?;
+        if self.access.past_due_grace_days.is_some_and(|days| !(0..=365).contains(&days)) {
+            let message = "`pastDueGraceDays` must be 0 to 365: omit it for access as long as a payment is due.";
+            return Err(Error::refused("GRACE_DAYS_INVALID", &["pastDueGraceDays"], message));
+        }
         check_allowances(&self.allowances)
     }
 }
@@ -114,6 +142,16 @@ fn check_features(features: &[FeatureSpec]) -> Result<()> {
         }
         if [feature.limit, feature.rollover_cap].into_iter().flatten().any(|number| number < 0) {
             return refuse("Limits and caps must not be negative: omit a limit for unlimited use.");
+        }
+        let paid = feature.overage.as_ref();
+        if paid.is_some_and(|overage| !(1..=MAX_AMOUNT).contains(&overage.credits)) {
+            return refuse("Credits for a unit beyond the limit must be 1 to 1,000,000,000,000 steps.");
+        }
+        if paid.is_some() && feature.on_exceed != Some(OnExceed::Overage) {
+            return refuse("Credits for units beyond the limit need `onExceed: OVERAGE`.");
+        }
+        if feature.rollover_cap.is_some() && (feature.limit.is_none() || feature.window.is_none()) {
+            return refuse("A rollover cap needs a limit and a window: nothing else can be left over.");
         }
         if !seen.insert((&feature.feature, feature.window)) {
             return refuse("A version can list a feature only once for each window.");

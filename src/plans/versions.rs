@@ -38,7 +38,9 @@ pub async fn create_version(
                     status: Set(VersionStatus::Draft.to_string()),
                     created_at: Set(txn.now().fixed_offset()),
                     published_at: Set(None),
-                    ..Default::default()
+                    past_due_grace_days: Set(spec.access.past_due_grace_days),
+                    access_while_paused: Set(spec.access.while_paused),
+                    access_in_trial: Set(spec.access.in_trial),
                 };
                 let version = product_versions::Entity::insert(row).exec_with_returning(txn).await?;
                 Parts::new(txn, id).insert(&spec).await?;
@@ -63,7 +65,15 @@ pub async fn update_version(
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let version = check_draft(lock_version(txn, id).await?)?;
+                check_draft(lock_version(txn, id).await?)?;
+                let access = product_versions::ActiveModel {
+                    id: Set(id),
+                    past_due_grace_days: Set(spec.access.past_due_grace_days),
+                    access_while_paused: Set(spec.access.while_paused),
+                    access_in_trial: Set(spec.access.in_trial),
+                    ..Default::default()
+                };
+                let version = product_versions::Entity::update(access).exec(txn).await?;
                 prices::Entity::delete_many().filter(prices::Column::ProductVersionId.eq(id)).exec(txn).await?;
                 let of_version = product_features::Column::ProductVersionId.eq(id);
                 product_features::Entity::delete_many().filter(of_version).exec(txn).await?;

@@ -118,11 +118,17 @@ impl Counters {
 
     /// Adds units to all of these slots, or to none: a refusal if a counter would leave the range of 64 bits.
     pub fn add(&mut self, slots: &[Slot], amount: i64) -> Result<()> {
+        self.check(slots, amount)?;
+        self.change(slots, |used| used.saturating_add(amount));
+        Ok(())
+    }
+
+    /// Checks that units can be added to all of these slots.
+    pub fn check(&self, slots: &[Slot], amount: i64) -> Result<()> {
         if slots.iter().any(|slot| self.count(slot).used.checked_add(amount).is_none()) {
             let message = "`amount` would take a counter beyond 9,223,372,036,854,775,807 units.";
             return Err(Error::refused("AMOUNT_INVALID", &["amount"], message));
         }
-        self.change(slots, |used| used.saturating_add(amount));
         Ok(())
     }
 

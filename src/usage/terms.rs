@@ -10,6 +10,7 @@ use crate::subscriptions::SubscriptionStatus;
 use chrono::{DateTime, Utc};
 use entity::{entitlement_overrides, features, product_features};
 use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -85,17 +86,18 @@ pub struct Limit {
     pub overage: Option<Overage>,
 }
 
-/// The price of a unit in credits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A price in credits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overage {
     /// The credit unit.
     pub credit_unit_id: Uuid,
-    /// Credits for each unit, in the smallest step of the credit unit.
+    /// Credits, in the smallest step of the unit.
     pub credits: i64,
 }
 
 impl Limit {
-    fn of(row: &product_features::Model) -> Result<Limit> {
+    /// Reads the limit of a feature in a version.
+    pub fn of(row: &product_features::Model) -> Result<Limit> {
         let overage = row.overage_unit_id.zip(row.overage_credits);
         Ok(Limit {
             window: row.limit_window.as_deref().map(LimitWindow::parse).transpose()?,

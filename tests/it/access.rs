@@ -69,6 +69,26 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("endRateCard", "rateCardId: $rateCard, endsAt: \"2026-01-20T00:00:00Z\""),
     ("recordUsage", "events: [{accountId: $account, meter: \"tokens\", dedupeKey: $code, dimensions: {tokens: 1}}]"),
     ("correctUsage", "usageEventId: $usageEvent, idempotencyKey: $code"),
+    ("spendCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
+    ("holdCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
+    (
+        "captureHold",
+        "holdId: \"Q3JlZGl0SG9sZDowMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDA=\", idempotencyKey: $code",
+    ),
+    (
+        "releaseHold",
+        "holdId: \"Q3JlZGl0SG9sZDowMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDA=\", idempotencyKey: $code",
+    ),
+    (
+        "reverseLedgerTransaction",
+        "transactionId: \"TGVkZ2VyVHJhbnNhY3Rpb246MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAw\",
+            idempotencyKey: $code",
+    ),
+    (
+        "transferCredits",
+        "accountId: $account, toAccountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code",
+    ),
+    ("changeCredits", "changes: []"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "apiKeyId: $key"),
     ("replayWebhookEvent", "webhookEventId: $told, dryRun: true"),

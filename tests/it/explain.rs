@@ -2,7 +2,7 @@
 //! needs a sort of more than its own rows.
 
 use crate::support::lists::{LISTS, root_list};
-use crate::support::{Company, both_engines, gifts, licences, rows, sql, usage};
+use crate::support::{Company, both_engines, credits, gifts, licences, rows, sql, usage};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use std::mem::take;
@@ -38,6 +38,7 @@ impl<'a> Explained<'a> {
         licences::for_some(&test.app).await;
         usage::for_some(&test.app).await;
         gifts::for_some(&test.app).await;
+        credits::for_some(&test.app).await;
         rows::calls(&test.app, 30).await;
         if test.db().get_database_backend() == DbBackend::Postgres {
             sql::execute(test.db(), "ANALYZE").await;

@@ -76,7 +76,7 @@ async fn each_bucket_has_its_entries_and_they_add_up(test: &Company<60>) {
             }
             assert_eq!(sums.values().sum::<i64>(), 0, "the buckets of {unit} add up to zero: {sums:?}");
             let query = "query($id: ID!, $unit: String!) { account(id: $id) { creditBalance(unit: $unit) {
-                available held spent expired revoked issued } } }";
+                available held spent expired revoked issued owed } } }";
             let variables = json!({"id": global_id("Account", account), "unit": unit});
             let shown = test.admin().data(query, variables).await["account"]["creditBalance"].take();
             if shown.is_null() {
@@ -84,8 +84,8 @@ async fn each_bucket_has_its_entries_and_they_add_up(test: &Company<60>) {
                 continue;
             }
             for (bucket, sum) in sums {
-                // The issued credits are shown as a positive number.
-                let expected = if bucket == "ISSUED" { -sum } else { sum };
+                // The issued and the owed credits are shown as positive numbers.
+                let expected = if ["ISSUED", "OWED"].contains(&bucket) { -sum } else { sum };
                 assert_eq!(number(&shown[bucket.to_lowercase()]), expected, "{unit} {bucket}");
             }
         }

@@ -18,7 +18,7 @@ both_engines!(kept_credits_follow_the_money, credits_restored_after_their_expiry
 async fn apply(test: &TestApp, account: Uuid, purchase: &ObservedPurchase) -> bool {
     let purchase = purchase.clone();
     let written = test.app.db.write(move |txn| {
-        Box::pin(async move { credits::project_purchase(&mut Mirror::new(txn), account, &purchase).await })
+        Box::pin(async move { credits::project_purchase(&mut Mirror::new(txn), account, &purchase, false).await })
     });
     written.await.unwrap()
 }
@@ -106,8 +106,13 @@ async fn credits_restored_after_their_expiry_are_gone(test: &TestApp) {
         ..Default::default()
     };
     credit_grants::Entity::update_many().set(end).exec(test.app.db.schema()).await.unwrap();
+    let due = balances::ActiveModel {
+        next_due_at: sea_orm::ActiveValue::Set(Some(ends.fixed_offset())),
+        ..Default::default()
+    };
+    balances::Entity::update_many().set(due).exec(test.app.db.schema()).await.unwrap();
     test.advance(TimeDelta::days(2));
-    credits::expire(&test.app, &Viewer::system("test")).await.unwrap();
+    credits::settle_all(&test.app, &Viewer::system("test")).await.unwrap();
     assert_eq!(books(test, account).await, (0, 600, 300));
     purchase.returned_minor = 200;
     assert!(!apply(test, account, &purchase).await, "nothing is left to take");

@@ -144,6 +144,34 @@ refusals! {
         for r#"planVersionId: "PUBLISHED""#;
     publishPlanVersion PRICE_MISSING planVersionId: "A version needs a price to be published: give a free one the price 0."
         for r#"planVersionId: "UNPRICED""#;
+    spendCredits ACCOUNT_NOT_FOUND accountId: "Account not found."
+        for r#"accountId: "NO_ACCOUNT", unit: "credit", amount: 1, KEY"#;
+    spendCredits UNIT_NOT_FOUND unit: "Credit unit not found."
+        for r#"accountId: "ACCOUNT", unit: "no", amount: 1, KEY"#;
+    spendCredits AMOUNT_INVALID amount: "`amount` must be 1 to 1,000,000,000,000,000 steps."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 0, KEY"#;
+    spendCredits INSUFFICIENT_CREDITS amount: "1000 credits are needed, and 5 are available: grant or buy more."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1000, KEY"#;
+    spendCredits REASON_INVALID reason: "`reason` must have at most 500 characters."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, reason: "LONG", KEY"#;
+    spendCredits REFERENCE_INVALID refType: "`refType` and `refId` must each have 1 to 255 bytes."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, refType: "message", KEY"#;
+    holdCredits ACCOUNT_NOT_FOUND accountId: "Account not found."
+        for r#"accountId: "NO_ACCOUNT", unit: "credit", amount: 1, KEY"#;
+    holdCredits UNIT_NOT_FOUND unit: "Credit unit not found."
+        for r#"accountId: "ACCOUNT", unit: "no", amount: 1, KEY"#;
+    holdCredits AMOUNT_INVALID amount: "`amount` must be 1 to 1,000,000,000,000,000 steps."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 0, KEY"#;
+    holdCredits INSUFFICIENT_CREDITS amount: "1000 credits are needed, and 5 are available: grant or buy more."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1000, KEY"#;
+    holdCredits REASON_INVALID reason: "`reason` must have at most 500 characters."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, reason: "LONG", KEY"#;
+    holdCredits REFERENCE_INVALID refType: "`refType` and `refId` must each have 1 to 255 bytes."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, refType: "message", KEY"#;
+    holdCredits EXPIRY_INVALID expiresAt: "A hold can last at most 366 days."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, expiresAt: "2100-01-01T00:00:00Z", KEY"#;
+    holdCredits EXPIRY_INVALID expiresAt: "`expiresAt` must be in the future."
+        for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, expiresAt: "2020-01-01T00:00:00Z", KEY"#;
     grantCredits ACCOUNT_NOT_FOUND accountId: "Account not found."
         for r#"accountId: "NO_ACCOUNT", unit: "credit", amount: 1, KEY"#;
     grantCredits UNIT_NOT_FOUND unit: "Credit unit not found."

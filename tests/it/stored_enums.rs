@@ -81,6 +81,7 @@ enum_columns! {
 
 /// Enums whose columns are append-only, or that are not stored alone.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("CreditHoldState", "spending.rs"),
     ("LedgerBucket", "ledger_buckets.rs"),
     ("LedgerOperation", "ledger_buckets.rs"),
     ("PlanVersionStage", "plans.rs"),

@@ -106,6 +106,7 @@ const RULES: &[Rule] = &[
     rule("Gift", "gifts", OfUser("account_id IN (MINE) OR redeemed_account_id IN (MINE)")),
     rule("CreditBalance", "balances", OfAccounts).open_to(&[CreditsWrite]),
     rule("CreditGrant", "credit_grants", OfAccounts).open_to(&[CreditsWrite]),
+    rule("CreditHold", "credit_holds", OfAccounts).open_to(&[CreditsWrite]),
     rule("LedgerEntry", "ledger_entries", OfAccounts).open_to(&[CreditsWrite]),
     rule("LedgerTransaction", "ledger_txns", OfAccounts).open_to(&[CreditsWrite]),
     rule("LicenseKey", "license_keys", OfAccounts).open_to(&[KeysWrite]),

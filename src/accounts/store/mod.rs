@@ -14,13 +14,15 @@ pub(super) use payers::{lock_account, lock_user, role_in};
 use crate::accounts::values::{AccountKind, UserRole};
 use crate::auth::{Permission, Scope};
 use crate::db::{
-    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, unrestricted_only, within,
+    Between, ChildListing, Listing, Order, Txn, Visible, accounts_of, in_accounts_of, in_list, unrestricted_only,
+    within,
 };
 use crate::error::Result;
 use crate::order;
 use entity::{account_members, accounts, user_identities, users};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 impl Visible for users::Entity {
@@ -199,6 +201,15 @@ pub(super) async fn user_by_identity(
 pub async fn account_exists(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
     let rows = accounts::Entity::visible(Scope::Everything).filter(accounts::Column::Id.eq(id));
     Ok(rows.one(db).await?.is_some())
+}
+
+/// Returns the owners of these accounts, as far as they exist, by account.
+pub async fn owners(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<HashMap<Uuid, Uuid>> {
+    use accounts::{Column, Entity};
+    let rows = Entity::visible(Scope::Everything).filter(in_list(db, Column::Id.into_expr(), ids));
+    let rows: Vec<(Uuid, Uuid)> =
+        rows.select_only().columns([Column::Id, Column::OwnerId]).into_tuple().all(db).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Returns every user whom some issuer knows as `subject`, erased or not.

@@ -9,12 +9,16 @@ use crate::credits::{Balances, Entries};
 use crate::discounts::{Redemptions, RedemptionsOf};
 use crate::gifts::GiftsOf;
 use crate::graphql::common::{
-    Connection, Currency, Date, Instant, Row, StoredEnum, all_children, child_page, global_id, page_args, text,
-    to_exactly_one,
+    Connection, ContextExt, Currency, Date, Instant, Row, StoredEnum, all_children, child_page, global_id, page_args,
+    text, to_exactly_one,
 };
 use crate::graphql::coupons::coupon::DiscountRedemption;
+use crate::graphql::credits::balance_at::CreditBalanceSnapshot;
 use crate::graphql::credits::grant::{CreditGrant, CreditGrantFilter, CreditGrantOrder};
+use crate::graphql::credits::hold::{CreditHold, CreditHoldFilter, CreditHoldOrder};
 use crate::graphql::credits::ledger::{CreditBalance, LedgerBucket, LedgerEntry};
+use crate::graphql::entitlements::entitlement::Entitlement;
+use crate::graphql::entitlements::overrides::{EntitlementOverride, EntitlementOverrideFilter};
 use crate::graphql::gifts::gift::{Gift, GiftFilter, GiftOrder};
 use crate::graphql::licences::license_key::{LicenseKey, LicenseKeyFilter, LicenseKeyOrder};
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
@@ -212,6 +216,36 @@ impl Account {
         child_page(ctx, RedemptionsOf::Account, self.0.id, Redemptions, page_args(first, after, last, before)).await
     }
 
+    /// Holds of credits, open and ended.
+    async fn credit_holds(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Conditions on the holds.")] filter: Option<CreditHoldFilter>,
+        #[graphql(desc = "The order; newest first by default.")] order_by: Option<CreditHoldOrder>,
+    ) -> Result<Connection<CreditHold>> {
+        let list = CreditHoldFilter::list(filter, order_by, ctx.app().now());
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// The balance in one credit unit at an instant of the past, from the entries of the ledger.
+    async fn credit_balance_at(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code of the credit unit.")] unit: String,
+        #[graphql(desc = "The instant; not in the future.")] at: Instant,
+    ) -> Result<CreditBalanceSnapshot> {
+        CreditBalanceSnapshot::read(ctx, self.0.id, text("unit", unit)?, at).await
+    }
+
+    /// The time zone in which days of allowances and limits begin, by its name in the IANA database.
+    async fn time_zone(&self) -> &str {
+        &self.0.time_zone
+    }
+
     /// Licences for a desktop application.
     async fn license_keys(
         &self,
@@ -224,6 +258,34 @@ impl Account {
         #[graphql(desc = "The order; newest first by default.")] order_by: Option<LicenseKeyOrder>,
     ) -> Result<Connection<LicenseKey>> {
         let list = LicenseKeyFilter::list(filter, order_by)?;
+        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
+    }
+
+    /// What the account can use of each feature, by its code; empty if the caller may not see it.
+    async fn entitlements(&self, ctx: &Context<'_>) -> Result<Vec<Entitlement>> {
+        Entitlement::all(ctx, self.0.id).await
+    }
+
+    /// What the account can use of a feature; null if there is no such feature, or the caller may not see it.
+    async fn entitlement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code of the feature.")] feature: String,
+    ) -> Result<Option<Entitlement>> {
+        Entitlement::of(ctx, self.0.id, text("feature", feature)?).await
+    }
+
+    /// Features given to or taken from the account, newest first, also those that ended.
+    async fn entitlement_overrides(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Conditions on the overrides.")] filter: Option<EntitlementOverrideFilter>,
+    ) -> Result<Connection<EntitlementOverride>> {
+        let list = EntitlementOverrideFilter::list(filter)?;
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 

@@ -2,9 +2,12 @@
 
 use crate::credits::Grants;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, Row, StoredEnum, global_id, optional_text, to_exactly_one, to_one};
+use crate::graphql::common::{
+    BigInt, ContextExt, Instant, Row, StoredEnum, global_id, optional_text, to_exactly_one, to_one,
+};
 use crate::graphql::payments::payment::Payment;
 use crate::graphql::plans::parts::CreditUnit;
+use crate::graphql::subscriptions::subscription::Subscription;
 use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::credit_grants;
@@ -26,6 +29,8 @@ stored_enum! {
         Refund,
         /// Granted by hand by an admin.
         Admin,
+        /// Transferred from another account of the owner.
+        Transfer,
     }
 }
 
@@ -57,13 +62,13 @@ impl CreditGrant {
         BigInt(self.0.amount)
     }
 
-    /// The amount left, in the smallest step of the unit; zero within about a minute of the expiry.
-    async fn remaining(&self) -> BigInt {
-        BigInt(self.0.remaining)
+    /// The amount left, in the smallest step of the unit; zero from the expiry on.
+    async fn remaining(&self, ctx: &Context<'_>) -> BigInt {
+        let is_over = self.0.expires_at.is_some_and(|end| end.to_utc() <= ctx.app().now());
+        BigInt(if is_over { 0 } else { self.0.remaining })
     }
 
-    /// The order of spending: credits with a lower number are spent first, and of equal numbers those that expire
-    /// first.
+    /// The order of spending of credits that expire at one time: those with a lower number are spent first.
     async fn priority(&self) -> i64 {
         self.0.priority
     }
@@ -73,9 +78,14 @@ impl CreditGrant {
         self.0.starts_at.into()
     }
 
-    /// Time at which unspent credits expire; null for never. They stop counting within about a minute.
+    /// Time at which unspent credits expire; null for never.
     async fn expires_at(&self) -> Option<Instant> {
         self.0.expires_at.map(Instant::from)
+    }
+
+    /// The subscription whose plan included the credits; null if none did.
+    async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
+        to_one(ctx, self.0.subscription_id).await
     }
 
     /// The payment that bought the credits; null if they were not bought.

@@ -1,17 +1,47 @@
 //! Balances of credits, and the ledger.
 
 use super::grant::CreditGrant;
+use crate::app::App;
+use crate::auth::Viewer;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, Row, StoredEnum, global_id, to_exactly_one, to_one};
+use crate::graphql::common::{Batch, BigInt, ContextExt, Instant, Row, StoredEnum, global_id, to_exactly_one, to_one};
 use crate::graphql::plans::parts::CreditUnit;
-use crate::stored_enum;
+use crate::{credits, db, stored_enum};
 use async_graphql::{Context, ID, Object, Result};
 use entity::{balances, ledger_entries, ledger_txns};
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
 
 pub struct CreditBalance(pub(crate) Row<balances::Entity>);
 
-/// An account's balance in one credit unit. Amounts are in the smallest step of the unit; `available + held + spent +
-/// expired + revoked = issued` always holds. Visible to the account's members, and to callers with the scope
+impl CreditBalance {
+    /// Returns the balance at the present, with the changes that time has brought since it was written.
+    async fn settled(&self, ctx: &Context<'_>) -> Result<Row<balances::Entity>> {
+        if !credits::is_due(&self.0, ctx.app().now()) {
+            return Ok(Arc::clone(&self.0));
+        }
+        let found = ctx.loaders().load::<Settled>(self.0.id).await?;
+        Ok(found.unwrap_or_else(|| Arc::clone(&self.0)))
+    }
+}
+
+/// A loader of balances at the present, by id.
+struct Settled;
+
+impl Batch for Settled {
+    type Key = Uuid;
+    type Value = Row<balances::Entity>;
+
+    async fn load(app: &App, viewer: &Viewer, ids: &[Uuid]) -> crate::error::Result<HashMap<Uuid, Self::Value>> {
+        let rows = db::by_ids::<balances::Entity>(app.db.read(), viewer, ids).await?;
+        let settled = credits::settled(app.db.read(), rows.into_values().collect(), app.now()).await?;
+        Ok(settled.into_iter().map(|(id, row)| (id, Arc::new(row))).collect())
+    }
+}
+
+/// An account's balance in one credit unit, exact at the instant of the request. Amounts are in the smallest step of the
+/// unit; `available + held + spent + expired + revoked - owed = issued` always holds. Visible to the account's members, and to callers with the scope
 /// `billing:read`.
 #[Object]
 impl CreditBalance {
@@ -30,39 +60,44 @@ impl CreditBalance {
         to_exactly_one(ctx, self.0.credit_unit_id).await
     }
 
-    /// Credits that can be spent; never negative. Expired credits leave within about a minute of their expiry.
-    async fn available(&self) -> BigInt {
-        BigInt(self.0.available)
+    /// Credits that can be spent; never negative.
+    async fn available(&self, ctx: &Context<'_>) -> Result<BigInt> {
+        Ok(BigInt(self.settled(ctx).await?.available))
     }
 
     /// Credits reserved for work in progress; never negative.
-    async fn held(&self) -> BigInt {
-        BigInt(self.0.held)
+    async fn held(&self, ctx: &Context<'_>) -> Result<BigInt> {
+        Ok(BigInt(self.settled(ctx).await?.held))
     }
 
     /// Credits spent so far.
-    async fn spent(&self) -> BigInt {
-        BigInt(self.0.spent)
+    async fn spent(&self, ctx: &Context<'_>) -> Result<BigInt> {
+        Ok(BigInt(self.settled(ctx).await?.spent))
     }
 
     /// Credits that expired unused so far.
-    async fn expired(&self) -> BigInt {
-        BigInt(self.0.expired)
+    async fn expired(&self, ctx: &Context<'_>) -> Result<BigInt> {
+        Ok(BigInt(self.settled(ctx).await?.expired))
     }
 
     /// Credits taken back so far, such as after a refund.
-    async fn revoked(&self) -> BigInt {
-        BigInt(self.0.revoked)
+    async fn revoked(&self, ctx: &Context<'_>) -> Result<BigInt> {
+        Ok(BigInt(self.settled(ctx).await?.revoked))
     }
 
     /// Credits issued so far.
-    async fn issued(&self) -> BigInt {
-        BigInt(-self.0.issued)
+    async fn issued(&self, ctx: &Context<'_>) -> Result<BigInt> {
+        Ok(BigInt(-self.settled(ctx).await?.issued))
+    }
+
+    /// Credits that are owed, because they were spent before their money was returned; the next grants repay them.
+    async fn owed(&self, ctx: &Context<'_>) -> Result<BigInt> {
+        Ok(BigInt(-self.settled(ctx).await?.owed))
     }
 
     /// Time of the last change.
-    async fn updated_at(&self) -> Instant {
-        self.0.updated_at.into()
+    async fn updated_at(&self, ctx: &Context<'_>) -> Result<Instant> {
+        Ok(self.settled(ctx).await?.updated_at.into())
     }
 }
 
@@ -81,6 +116,8 @@ stored_enum! {
         Issued,
         /// Taken back.
         Revoked,
+        /// Taken back after they were spent: negative until grants repay them.
+        Owed,
     }
 }
 
@@ -129,6 +166,11 @@ impl LedgerEntry {
         BigInt(self.0.seq)
     }
 
+    /// Time at which the change took effect; it never decreases with `sequence`.
+    async fn effective_at(&self) -> Instant {
+        self.0.effective_at.unwrap_or(self.0.recorded_at).into()
+    }
+
     /// Time of recording.
     async fn recorded_at(&self) -> Instant {
         self.0.recorded_at.into()
@@ -154,6 +196,12 @@ stored_enum! {
         Expire,
         /// Credits were taken back.
         Revoke,
+        /// Another transaction was reversed.
+        Reverse,
+        /// Credits moved to or from another account of the owner.
+        Transfer,
+        /// A grant repaid credits that were owed.
+        Repay,
     }
 }
 
@@ -188,6 +236,11 @@ impl LedgerTransaction {
     /// An explanation for display; null if none was given.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
+    }
+
+    /// The transaction that this one reverses; null if it reverses none.
+    async fn reverses(&self, ctx: &Context<'_>) -> Result<Option<LedgerTransaction>> {
+        to_one(ctx, self.0.reverses_id).await
     }
 
     /// The kind of object in the host application that the transaction is about; null if none.

@@ -3,7 +3,7 @@
 use super::parts::{AllowanceCadence, FeatureKind, LimitWindow, OnExceed, PriceInterval};
 use super::plan::PlanKind;
 use crate::graphql::common::{BigInt, Currency, StoredEnum, optional_text, text};
-use crate::plans::{AllowanceSpec, FeatureSpec, PriceSpec};
+use crate::plans::{AllowanceSpec, FeatureSpec, OverageSpec, PriceSpec};
 use async_graphql::{ID, InputObject, MaybeUndefined, Result};
 
 /// A new plan.
@@ -75,6 +75,14 @@ pub struct CreatePlanVersionInput {
     pub(super) features: Option<Vec<PlanFeatureInput>>,
     /// The credits that it grants; none by default.
     pub(super) credit_allowances: Option<Vec<CreditAllowanceInput>>,
+    /// Days of access to the features after a payment failed, 0 to 365; for as long as it is due by default.
+    pub(super) past_due_grace_days: Option<i64>,
+    /// True for access to the features while the subscription is paused.
+    #[graphql(default = false)]
+    pub(super) access_while_paused: bool,
+    /// True for access to the features in a trial.
+    #[graphql(default = true)]
+    pub(super) access_in_trial: bool,
 }
 
 /// The complete new contents of a draft.
@@ -88,6 +96,14 @@ pub struct UpdatePlanVersionInput {
     pub(super) features: Option<Vec<PlanFeatureInput>>,
     /// The credits that it grants; none by default.
     pub(super) credit_allowances: Option<Vec<CreditAllowanceInput>>,
+    /// Days of access to the features after a payment failed, 0 to 365; for as long as it is due by default.
+    pub(super) past_due_grace_days: Option<i64>,
+    /// True for access to the features while the subscription is paused.
+    #[graphql(default = false)]
+    pub(super) access_while_paused: bool,
+    /// True for access to the features in a trial.
+    #[graphql(default = true)]
+    pub(super) access_in_trial: bool,
 }
 
 /// A draft to put on sale.
@@ -140,6 +156,17 @@ pub struct PlanFeatureInput {
     pub(super) rollover_cap: Option<BigInt>,
     /// The behaviour past the limit; BLOCK by default.
     pub(super) on_exceed: Option<OnExceed>,
+    /// The credits that pay for units past the limit, with OVERAGE; by default none do, and the host application charges.
+    pub(super) overage: Option<OverageInput>,
+}
+
+/// The price, in credits, of units past a limit.
+#[derive(InputObject)]
+pub struct OverageInput {
+    /// The code of an existing credit unit.
+    pub(super) unit: String,
+    /// Credits for each unit of the feature, in the smallest step of the credit unit.
+    pub(super) credits: BigInt,
 }
 
 impl PlanFeatureInput {
@@ -151,7 +178,14 @@ impl PlanFeatureInput {
             window: self.window.map(StoredEnum::stored),
             rollover_cap: self.rollover_cap.map(|cap| cap.0),
             on_exceed: self.on_exceed.map(StoredEnum::stored),
+            overage: self.overage.map(OverageInput::spec).transpose()?,
         })
+    }
+}
+
+impl OverageInput {
+    fn spec(self) -> Result<OverageSpec> {
+        Ok(OverageSpec { unit: text("unit", self.unit)?, credits: self.credits.0 })
     }
 }
 

@@ -12,7 +12,7 @@ use super::payloads::{
 use super::plan::{Plan, PlanVersion};
 use crate::billing;
 use crate::graphql::common::{ContextExt, StoredEnum, local_id, optional_text, split_refusal, text};
-use crate::plans::{self, NewCreditUnit, NewFeature, NewPlan, PlanChange, VersionSpec};
+use crate::plans::{self, AccessSpec, NewCreditUnit, NewFeature, NewPlan, PlanChange, VersionSpec};
 use crate::usage;
 use async_graphql::{Context, MaybeUndefined, Object, Result};
 use std::sync::Arc;
@@ -99,7 +99,12 @@ impl PlanMutation {
         #[graphql(desc = "The prices and contents of the version.")] input: CreatePlanVersionInput,
     ) -> Result<Option<CreatePlanVersionPayload>> {
         let plan_id = local_id::<Plan>(&input.plan_id)?;
-        let spec = contents(input.prices, input.features, input.credit_allowances)?;
+        let access = AccessSpec {
+            past_due_grace_days: input.past_due_grace_days,
+            while_paused: input.access_while_paused,
+            in_trial: input.access_in_trial,
+        };
+        let spec = contents(input.prices, input.features, input.credit_allowances, access)?;
         let made = plans::create_version(ctx.app(), ctx.viewer(), plan_id, spec).await;
         let (version, user_errors) = split_refusal(made)?;
         Ok(Some(CreatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
@@ -112,7 +117,12 @@ impl PlanMutation {
         #[graphql(desc = "The complete new prices and contents.")] input: UpdatePlanVersionInput,
     ) -> Result<Option<UpdatePlanVersionPayload>> {
         let id = local_id::<PlanVersion>(&input.plan_version_id)?;
-        let spec = contents(input.prices, input.features, input.credit_allowances)?;
+        let access = AccessSpec {
+            past_due_grace_days: input.past_due_grace_days,
+            while_paused: input.access_while_paused,
+            in_trial: input.access_in_trial,
+        };
+        let spec = contents(input.prices, input.features, input.credit_allowances, access)?;
         let (version, user_errors) = split_refusal(plans::update_version(ctx.app(), ctx.viewer(), id, spec).await)?;
         Ok(Some(UpdatePlanVersionPayload { plan_version: version.map(|row| PlanVersion(Arc::new(row))), user_errors }))
     }
@@ -133,6 +143,7 @@ fn contents(
     prices: Vec<PriceInput>,
     features: Option<Vec<PlanFeatureInput>>,
     allowances: Option<Vec<CreditAllowanceInput>>,
+    access: AccessSpec,
 ) -> Result<VersionSpec> {
     let features = features.unwrap_or_default().into_iter().map(PlanFeatureInput::spec);
     let allowances = allowances.unwrap_or_default().into_iter().map(CreditAllowanceInput::spec);
@@ -140,5 +151,6 @@ fn contents(
         prices: prices.into_iter().map(PriceInput::spec).collect(),
         features: features.collect::<Result<_>>()?,
         allowances: allowances.collect::<Result<_>>()?,
+        access,
     })
 }

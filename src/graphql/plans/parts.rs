@@ -126,13 +126,13 @@ pub struct PlanFeature(pub(crate) Row<product_features::Entity>);
 stored_enum! {
     /// The window in which a limit counts.
     LimitWindow: crate::plans::LimitWindow {
-        /// A clock hour in UTC.
+        /// An hour of UTC.
         Hour,
-        /// A day in UTC.
+        /// A day in the account's time zone: 23 or 25 hours where the clocks change.
         Day,
-        /// A calendar month in UTC.
+        /// A calendar month in the account's time zone.
         Month,
-        /// A billing period of the subscription.
+        /// A billing period of the subscription; a calendar month without one.
         Billing,
         /// All time.
         Lifetime,
@@ -146,7 +146,7 @@ stored_enum! {
         Block,
         /// Use is allowed and marked.
         Warn,
-        /// Use is allowed and charged.
+        /// Use is allowed and charged: credits pay for it where the feature says so.
         Overage,
     }
 }
@@ -175,7 +175,7 @@ impl PlanFeature {
         self.0.limit_units.map(BigInt)
     }
 
-    /// The window in which the limit counts; null for a feature that is not counted.
+    /// The window in which the limit counts; null for a limit on each use, and for a feature that is not counted.
     async fn window(&self) -> Result<Option<LimitWindow>> {
         Ok(LimitWindow::read_option(self.0.limit_window.as_deref())?)
     }
@@ -188,6 +188,16 @@ impl PlanFeature {
     /// The behaviour past the limit; null for the default, which is BLOCK.
     async fn on_exceed(&self) -> Result<Option<OnExceed>> {
         Ok(OnExceed::read_option(self.0.on_exceed.as_deref())?)
+    }
+
+    /// The unit of the credits that pay for units past the limit; null if none do.
+    async fn overage_unit(&self, ctx: &Context<'_>) -> Result<Option<CreditUnit>> {
+        to_one(ctx, self.0.overage_unit_id).await
+    }
+
+    /// The credits for each unit past the limit, in the smallest step of their unit; null if none pay.
+    async fn overage_credits(&self) -> Option<BigInt> {
+        self.0.overage_credits.map(BigInt)
     }
 }
 

@@ -121,6 +121,8 @@ user_error! {
         PriceInvalid = "PRICE_INVALID",
         /// A feature is unknown, out of range or given twice.
         FeatureInvalid = "FEATURE_INVALID",
+        /// The days of access after a payment failed are out of range.
+        GraceDaysInvalid = "GRACE_DAYS_INVALID",
         /// A credit allowance is unknown, out of range or given twice.
         AllowanceInvalid = "ALLOWANCE_INVALID",
     }
@@ -148,6 +150,8 @@ user_error! {
         PriceInvalid = "PRICE_INVALID",
         /// A feature is unknown, out of range or given twice.
         FeatureInvalid = "FEATURE_INVALID",
+        /// The days of access after a payment failed are out of range.
+        GraceDaysInvalid = "GRACE_DAYS_INVALID",
         /// A credit allowance is unknown, out of range or given twice.
         AllowanceInvalid = "ALLOWANCE_INVALID",
     }

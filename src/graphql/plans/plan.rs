@@ -141,6 +141,21 @@ impl PlanVersion {
         self.0.published_at.map(Instant::from)
     }
 
+    /// Days of access to the features after a payment failed; null for as long as it is due.
+    async fn past_due_grace_days(&self) -> Option<i64> {
+        self.0.past_due_grace_days
+    }
+
+    /// True for access to the features while the subscription is paused.
+    async fn access_while_paused(&self) -> bool {
+        self.0.access_while_paused
+    }
+
+    /// True for access to the features in a trial.
+    async fn access_in_trial(&self) -> bool {
+        self.0.access_in_trial
+    }
+
     /// The prices, smallest amount first.
     async fn prices(&self, ctx: &Context<'_>) -> Result<Vec<Price>> {
         all_children(ctx, (), self.0.id, Prices).await

@@ -7,6 +7,7 @@ use crate::graphql::accounts::account::Account;
 use crate::graphql::accounts::list::{AccountFilter, AccountOrder};
 use crate::graphql::accounts::user::User;
 use crate::graphql::common::{Connection, ContextExt, SharedList, all_children, child_page, page_args, to_one};
+use crate::graphql::entitlements::entitlement::Entitlement;
 use crate::graphql::node::{self, Node};
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::subscriptions::{Holder, trial_available};
@@ -71,6 +72,15 @@ impl Viewer {
     /// The caller's current plan; null if they have none, and for anonymous callers and services.
     async fn plan(&self, ctx: &Context<'_>) -> Result<Option<ViewerPlanStatus>> {
         ViewerPlanStatus::of(ctx).await
+    }
+
+    /// What the caller can use of each feature, by its code, through the account that gives them their plan, or else
+    /// through their individual account; null for anonymous callers and services.
+    async fn entitlements(&self, ctx: &Context<'_>) -> Result<Option<Vec<Entitlement>>> {
+        match Entitlement::account_of_viewer(ctx).await? {
+            Some(account_id) => Entitlement::all(ctx, account_id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// True if the caller can still start their one free trial; null for anonymous callers and services.

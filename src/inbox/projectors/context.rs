@@ -34,6 +34,8 @@ pub(in crate::inbox) struct Policy {
     pub(in crate::inbox) max_devices: i64,
     /// True if objects at Paddle belong only to the account of a signed reference.
     pub(in crate::inbox) paddle_requires_reference: bool,
+    /// True if credits that were spent before their money was returned are owed.
+    pub(in crate::inbox) spent_credits_are_owed: bool,
 }
 
 /// A reason why a record was not written.

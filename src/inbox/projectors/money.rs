@@ -134,7 +134,7 @@ pub(super) async fn project_purchase(ctx: &mut Projection<'_, '_>, id: &str) -> 
     let subscription = ctx.subscription_of(object.references.subscription.as_deref()).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&subscription).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
-    credits::project_purchase(ctx.mirror, account_id, &purchase).await?;
+    credits::project_purchase(ctx.mirror, account_id, &purchase, ctx.policy.spent_credits_are_owed).await?;
     if let Some((payment_id, _)) = payment {
         let (amount, key) = (purchase.amount_minor, &purchase.business_key);
         payments::note_credits_taken_back(ctx.mirror, payment_id, amount, key).await?;

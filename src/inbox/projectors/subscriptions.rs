@@ -10,7 +10,7 @@ use crate::inbox::object::Object;
 use crate::inbox::stripe;
 use crate::inbox::version::ObjectVersion;
 use crate::subscriptions::{ObservedState, ObservedSubscription};
-use crate::{gifts, payments, plans, subscriptions};
+use crate::{credits, gifts, payments, plans, subscriptions};
 
 pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(&[ObjectKind::Subscription], id).await?;
@@ -37,6 +37,9 @@ pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str)
         for payment in payments::for_subscription(ctx.store.txn, mirrored.row.id).await? {
             ctx.enqueue(RecordKind::Payment, &payment);
         }
+    }
+    if mirrored.changed {
+        credits::note_plans(ctx.store.txn, account_id).await?;
     }
     if mirrored.new {
         let kinds = [ObjectKind::Invoice, ObjectKind::Transaction];

@@ -19,7 +19,7 @@ use crate::plans::values::{ProductKind, VersionStatus};
 use entity::{credit_allowances, credit_units, features, prices, product_features, product_versions, products};
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, Select};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// Products, by rank.
@@ -169,6 +169,19 @@ pub fn versions_of_plans(codes: &[String]) -> SelectStatement {
 /// Returns the credit unit with this code.
 pub async fn credit_unit(db: &impl ConnectionTrait, code: &str) -> Result<Option<credit_units::Model>> {
     Ok(credit_units::Entity::visible(Scope::Public).filter(credit_units::Column::Code.eq(code)).one(db).await?)
+}
+
+/// Returns the ids of the credit units with these codes, by code.
+pub async fn unit_ids<'c>(
+    db: &impl ConnectionTrait,
+    codes: impl Iterator<Item = &'c str>,
+) -> Result<HashMap<String, Uuid>> {
+    let codes: BTreeSet<&str> = codes.collect();
+    if codes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = credit_units::Entity::visible(Scope::Public).filter(credit_units::Column::Code.is_in(codes));
+    Ok(rows.all(db).await?.into_iter().map(|row| (row.code, row.id)).collect())
 }
 
 /// Locks the plan with this id until the commit.

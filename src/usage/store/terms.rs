@@ -83,7 +83,10 @@ impl Candidate {
             }
             _ => None,
         };
-        let billing = utc(self.period_start).zip(utc(self.period_end)).map(|(start, end)| Period { start, end });
+        let billing = plan
+            .as_ref()
+            .and(utc(self.period_start).zip(utc(self.period_end)))
+            .map(|(start, end)| Period { start, end });
         let since = utc(self.changed_at).or(utc(self.started_at));
         let calendar = Calendar::new(&self.time_zone, billing, since);
         Ok(Terms { account_id: self.account_id, calendar, plan, overrides: Vec::new() })

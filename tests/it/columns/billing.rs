@@ -21,6 +21,7 @@ super::columns! {
         currency: Text("currency");
         refType: Text("ref_type");
         refId: Text("ref_id");
+        timeZone: Text("time_zone");
         createdAt: Time("created_at");
         owner: Row("User", "owner_id");
         subscription: Row("Subscription", concat!("(SELECT s.id FROM subscriptions s ",
@@ -235,6 +236,7 @@ super::columns! {
         expired: Long("expired");
         revoked: Long("revoked");
         issued: Long("-issued");
+        owed: Long("-owed");
         updatedAt: Time("updated_at");
     }
     CreditGrant from credit_grants {
@@ -246,10 +248,26 @@ super::columns! {
         priority: Int("priority");
         startsAt: Time("starts_at");
         expiresAt: Time("expires_at");
+        subscription: Row("Subscription", "subscription_id");
         purchase: Row("Payment", "payment_id");
         reason: Text("reason");
         grantedBy: Text("granted_by");
         createdAt: Time("created_at");
+    }
+    CreditHold from credit_holds {
+        account: Row("Account", "account_id");
+        unit: Row("CreditUnit", "credit_unit_id");
+        reservationState: Word("state");
+        credits: Long("amount");
+        remaining: Long("remaining");
+        captured: Long("captured");
+        createdAt: Time("created_at");
+        expiresAt: Time("expires_at");
+        closedAt: Time("closed_at");
+        createdBy: Text("created_by");
+        reason: Text("reason");
+        refType: Text("ref_type");
+        refId: Text("ref_id");
     }
     LedgerEntry from ledger_entries {
         transaction: Row("LedgerTransaction", "txn_id");
@@ -259,6 +277,7 @@ super::columns! {
         credits: Long("amount");
         balanceAfter: Long("balance_after");
         sequence: Long("seq");
+        effectiveAt: Time("effective_at");
         recordedAt: Time("recorded_at");
     }
     LedgerTransaction from ledger_txns {
@@ -267,6 +286,7 @@ super::columns! {
         recordedAt: Time("recorded_at");
         actor: Text("actor");
         reason: Text("reason");
+        reverses: Row("LedgerTransaction", "reverses_id");
         refType: Text("ref_type");
         refId: Text("ref_id");
     }

@@ -159,6 +159,7 @@ pub(super) fn filters() -> Vec<Of> {
                 Text("unit", "(SELECT u.code FROM credit_units u WHERE u.id = credit_unit_id)"),
             ],
         ),
+        (("Account", "creditHolds"), vec![One("state", "CreditHoldState", "state")]),
         (("Invoice", "payments"), payments()),
         (("Payment", "refunds"), refunds()),
         (("Subscription", "payments"), payments()),

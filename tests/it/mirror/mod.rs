@@ -52,7 +52,7 @@ async fn project(mirror: &mut Mirror<'_>, account: Uuid, observed: Observed) -> 
         Observed::Coupon(it) => drop(discounts::project_coupon(mirror, &it).await?),
         Observed::PromoCode(it) => drop(discounts::project_promo_code(mirror, &it).await?),
         Observed::Redemption(it) => drop(discounts::project_redemption(mirror, account, &it).await?),
-        Observed::Purchase(it) => drop(credits::project_purchase(mirror, account, &it).await?),
+        Observed::Purchase(it) => drop(credits::project_purchase(mirror, account, &it, false).await?),
     }
     Ok(())
 }

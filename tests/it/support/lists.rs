@@ -79,6 +79,7 @@ lists! {
         where "account_id = $1", by desc redeemed_at;
     Account.licenseKeys -> LicenseKey license_keys where "account_id = $1", by desc created_at as ISSUED_AT;
     Account.creditGrants -> CreditGrant credit_grants where "account_id = $1", by desc created_at as CREATED_AT;
+    Account.creditHolds -> CreditHold credit_holds where "account_id = $1", by desc created_at as CREATED_AT;
     Account.ledgerEntries("unit: \"credit\"") -> LedgerEntry ledger_entries where "account_id = $1 \
         AND credit_unit_id = (SELECT id FROM credit_units WHERE code = 'credit') AND bucket = 'available'", by desc seq;
     Account.usageEvents -> UsageEvent usage_events where "account_id = $1", by desc occurred_at as OCCURRED_AT;

@@ -3,7 +3,9 @@
 mod app;
 pub(crate) mod chores;
 pub(crate) mod company;
+pub(crate) mod credits;
 mod discounts;
+pub(crate) mod entitlements;
 pub(crate) mod gifts;
 mod held;
 mod introspection;

@@ -1,19 +1,19 @@
 //! Queries on the credit ledger.
 
-use super::posting::Posting;
-use super::values::{GrantSource, LedgerBucket};
+pub(super) mod past;
+pub(super) mod plans;
+pub(super) mod schedules;
+pub(super) mod wallets;
+
+use super::values::{GrantSource, HoldState, LedgerBucket};
 use crate::auth::{Permission, Scope};
-use crate::db::{ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, columns, in_accounts_of};
-use crate::error::{Error, Result};
+use crate::db::{ChildListing, Listing, Order, Txn, Visible, in_accounts_of};
+use crate::error::Result;
 use crate::order;
 use chrono::{DateTime, Utc};
-use entity::{balances, credit_grants, credit_units, ledger_entries, ledger_txns};
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement, Value,
-};
-use std::collections::HashMap;
+use entity::{balances, credit_grants, credit_holds, credit_units, ledger_entries, ledger_txns};
+use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 /// Callers who grant credits see their use.
@@ -157,6 +157,53 @@ impl ChildListing for Entries {
     }
 }
 
+impl Visible for credit_holds::Entity {
+    const OPEN_TO: &'static [Permission] = WRITERS;
+
+    fn visible(scope: Scope) -> Select<Self> {
+        Self::find().filter(in_accounts_of(scope, credit_holds::Column::AccountId))
+    }
+}
+
+/// Holds of an account, by time of creation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Holds {
+    /// Only holds that are in this state at `now`.
+    pub state: Option<HoldState>,
+    /// The present, at which holds may have timed out that are written as open.
+    pub now: DateTime<Utc>,
+    /// Newest first.
+    pub descending: bool,
+}
+
+impl Listing for Holds {
+    type Entity = credit_holds::Entity;
+
+    fn filter(&self, rows: Select<credit_holds::Entity>) -> Select<credit_holds::Entity> {
+        use credit_holds::Column;
+        let is = |state: HoldState| Column::State.eq(state);
+        let is_over = Column::ExpiresAt.lte(self.now.fixed_offset());
+        match self.state {
+            Some(HoldState::Open) => rows.filter(is(HoldState::Open)).filter(is_over.not()),
+            Some(HoldState::Expired) => rows.filter(is(HoldState::Expired).or(is(HoldState::Open).and(is_over))),
+            Some(state) => rows.filter(is(state)),
+            None => rows,
+        }
+    }
+
+    fn order(&self) -> Order<credit_holds::Entity> {
+        order!(credit_holds, created_at, CreatedAt, self.descending)
+    }
+}
+
+impl ChildListing for Holds {
+    type Of = ();
+
+    fn belongs_to((): (), account: SimpleExpr) -> SimpleExpr {
+        credit_holds::Column::AccountId.into_expr().eq(account)
+    }
+}
+
 /// Returns the grant with this id, for any caller.
 pub(super) async fn grant_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<credit_grants::Model>> {
     let rows = credit_grants::Entity::visible(Scope::Everything).filter(credit_grants::Column::Id.eq(id));
@@ -175,72 +222,4 @@ pub(super) async fn revocations(txn: &Txn, grant_id: Uuid) -> Result<Vec<i64>> {
     let entries = Entity::visible(Scope::Everything).filter(Column::GrantId.eq(grant_id));
     let entries = entries.filter(Column::Bucket.eq(LedgerBucket::Revoked)).all(txn).await?;
     Ok(entries.into_iter().map(|entry| entry.amount).collect())
-}
-
-/// Updates a balance and returns it, locked until the commit. Only newly issued credits create a missing balance.
-pub(super) async fn move_balance(txn: &Txn, posting: &Posting) -> Result<balances::Model> {
-    // Other postings cannot use the upsert: both engines check the row to be inserted even if there is one to update.
-    const OPEN: &str = "INSERT INTO balances \
-        (id, account_id, credit_unit_id, entry_count, updated_at, available, held, spent, expired, issued, revoked) \
-        VALUES ($8, $1, $2, 2, $3, $4, 0, 0, $5, $6, $7) \
-        ON CONFLICT (account_id, credit_unit_id) DO UPDATE SET \
-        entry_count = balances.entry_count + 2, updated_at = excluded.updated_at, \
-        available = balances.available + excluded.available, expired = balances.expired + excluded.expired, \
-        issued = balances.issued + excluded.issued, revoked = balances.revoked + excluded.revoked";
-    const MOVE: &str = "UPDATE balances SET entry_count = entry_count + 2, updated_at = $3, \
-        available = available + $4, expired = expired + $5, issued = issued + $6, revoked = revoked + $7 \
-        WHERE account_id = $1 AND credit_unit_id = $2";
-    let (sql, id) = match posting.from {
-        LedgerBucket::Issued => (OPEN, Some(txn.new_id())),
-        _ => (MOVE, None),
-    };
-    let values: [Value; 7] = [
-        posting.account_id.into(),
-        posting.credit_unit_id.into(),
-        txn.now().fixed_offset().into(),
-        posting.change(LedgerBucket::Available).into(),
-        posting.change(LedgerBucket::Expired).into(),
-        posting.change(LedgerBucket::Issued).into(),
-        posting.change(LedgerBucket::Revoked).into(),
-    ];
-    let values = values.into_iter().chain(id.map(Value::from));
-    let sql = format!("{sql} RETURNING {}", columns::<balances::Entity>());
-    let statement = Statement::from_sql_and_values(txn.get_database_backend(), sql, values);
-    let row = txn.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("There is no balance to move credits from.")))?;
-    Ok(balances::Model::from_query_result(&row, "")?)
-}
-
-/// Returns up to `limit` grants with unspent credits whose time is over, in the order of expiry.
-pub(super) async fn due(db: &DatabaseConnection, now: DateTime<Utc>, limit: u64) -> Result<Vec<credit_grants::Model>> {
-    use credit_grants::{Column, Entity};
-    let due = Entity::visible(Scope::Everything)
-        .filter(Column::ExpiresAt.lte(now.fixed_offset()))
-        .filter(Expr::cust("remaining > 0"))
-        .order_by_asc(Column::ExpiresAt)
-        .order_by_asc(Column::Id);
-    Ok(due.limit(limit).all(db).await?)
-}
-
-/// Locks every balance of these accounts until the commit, in the same order for all callers.
-pub(super) async fn lock_balances(txn: &Txn, accounts: impl Iterator<Item = Uuid>) -> Result<()> {
-    use balances::{Column, Entity};
-    let balances = Entity::visible(Scope::Everything).filter(Column::AccountId.is_in(accounts));
-    balances.order_by_asc(Column::Id).lock(ROW_LOCK).all(txn).await?;
-    Ok(())
-}
-
-/// Returns the remaining credits of these grants.
-pub(super) async fn remaining(txn: &Txn, grants: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, i64>> {
-    use credit_grants::{Column, Entity};
-    let grants = Entity::visible(Scope::Everything).filter(Column::Id.is_in(grants)).all(txn).await?;
-    Ok(grants.into_iter().map(|grant| (grant.id, grant.remaining)).collect())
-}
-
-/// Updates the remaining credits of a grant, under the lock of its balance.
-pub(super) async fn set_remaining(txn: &Txn, grant_id: Uuid, remaining: i64) -> Result<()> {
-    use credit_grants::{Column, Entity};
-    let change = Entity::update_many().col_expr(Column::Remaining, Expr::value(remaining));
-    change.filter(Column::Id.eq(grant_id)).exec(txn).await?;
-    Ok(())
 }

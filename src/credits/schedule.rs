@@ -1,0 +1,150 @@
+//! The instants at which allowances of plans are due: pure functions of the subscription, the plan and the calendar.
+
+use super::values::GrantSource;
+use super::wallet::Term;
+use crate::plans::AllowanceCadence;
+use chrono::{DateTime, Days, LocalResult, Months, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+/// An allowance of a plan for one subscription.
+#[derive(Debug, Clone)]
+pub(super) struct Schedule {
+    pub(super) allowance_id: Uuid,
+    pub(super) subscription_id: Uuid,
+    pub(super) cadence: AllowanceCadence,
+    /// Amount of each grant, in the smallest step of the unit.
+    pub(super) amount: i64,
+    pub(super) priority: i64,
+    pub(super) expires_after: Option<TimeDelta>,
+    /// The most that is kept of earlier grants; `None` for all of it.
+    pub(super) rollover_cap: Option<i64>,
+    /// The instant from which the subscription has this version of the plan.
+    pub(super) since: DateTime<Utc>,
+    /// The instant from which allowances are granted to the account; earlier periods get nothing.
+    pub(super) noticed: DateTime<Utc>,
+    /// The billing period of the subscription.
+    pub(super) period: (DateTime<Utc>, Option<DateTime<Utc>>),
+    /// The instant from which nothing more is granted; `None` for never.
+    pub(super) until: Option<DateTime<Utc>>,
+    /// The time zone of the account, in which days begin.
+    pub(super) zone: Tz,
+    /// The start of the newest grant of this allowance to the subscription.
+    pub(super) granted: Option<DateTime<Utc>>,
+    /// Allowances of an earlier plan in the same unit that end when this one begins.
+    pub(super) replaces: Vec<Uuid>,
+    /// Credits of those that were used in the present period.
+    pub(super) used_before: i64,
+}
+
+/// A grant that is due.
+#[derive(Debug, Clone)]
+pub(super) struct Due {
+    pub(super) at: DateTime<Utc>,
+    pub(super) allowance_id: Uuid,
+    pub(super) subscription_id: Uuid,
+    pub(super) term: Term,
+    /// The most that is kept of earlier grants; `None` for all of it.
+    pub(super) keeps: Option<i64>,
+    /// Allowances whose rest expires.
+    pub(super) replaces: Vec<Uuid>,
+}
+
+impl Schedule {
+    /// Returns the instant of the next grant; `None` if there is none.
+    pub(super) fn next(&self) -> Option<DateTime<Utc>> {
+        let next = match self.granted {
+            // The first grant is that of the period in which the plan began, or in which it was noticed.
+            None => self.since.max(self.start_of_period(self.since.max(self.noticed))),
+            Some(granted) => self.start_after(granted)?,
+        };
+        let is_over = |end: DateTime<Utc>| next >= end;
+        if self.until.is_some_and(is_over) { None } else { Some(next) }
+    }
+
+    /// Returns the grant that is due next, and moves on to the one after it.
+    pub(super) fn take(&mut self) -> Option<Due> {
+        let at = self.next()?;
+        let first = self.granted.is_none();
+        let used = if first && self.cadence != AllowanceCadence::Day { self.used_before } else { 0 };
+        self.granted = Some(at);
+        let term = Term {
+            source: GrantSource::Plan,
+            amount: (self.amount - used).max(0),
+            priority: self.priority,
+            starts_at: at,
+            expires_at: self.expires_after.and_then(|length| at.checked_add_signed(length)),
+            business_key: Some(self.key(at)),
+            payment_id: None,
+            allowance: Some((self.allowance_id, self.subscription_id)),
+            reason: None,
+        };
+        let replaces = if first { std::mem::take(&mut self.replaces) } else { Vec::new() };
+        let (allowance_id, subscription_id) = (self.allowance_id, self.subscription_id);
+        Some(Due { at, allowance_id, subscription_id, term, keeps: self.rollover_cap, replaces })
+    }
+
+    /// Returns the key that identifies the grant of a period: the local day, or the instant.
+    fn key(&self, at: DateTime<Utc>) -> String {
+        let period = match self.cadence {
+            AllowanceCadence::Day => at.with_timezone(&self.zone).date_naive().to_string(),
+            AllowanceCadence::Once => "once".to_owned(),
+            AllowanceCadence::Billing | AllowanceCadence::Month => at.timestamp().to_string(),
+        };
+        format!("allowance:{}:{}:{period}", self.subscription_id, self.allowance_id)
+    }
+
+    /// Returns the start of the period that `instant` is in.
+    fn start_of_period(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
+        match self.cadence {
+            AllowanceCadence::Once => self.since,
+            AllowanceCadence::Billing => self.period.0,
+            AllowanceCadence::Month => self.months(|start| start <= instant).0,
+            AllowanceCadence::Day => midnight(instant.with_timezone(&self.zone).date_naive(), self.zone),
+        }
+    }
+
+    /// Returns the start of the first period that begins after `instant`.
+    fn start_after(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let next = match self.cadence {
+            AllowanceCadence::Once => return None,
+            // The next billing period is known when the provider tells of it.
+            AllowanceCadence::Billing => self.period.0,
+            AllowanceCadence::Month => {
+                let next = self.months(|start| start <= instant).1;
+                // Beyond the end of the billing period, months count from the next one.
+                if self.period.1.is_some_and(|end| next >= end) { self.period.0 } else { next }
+            }
+            AllowanceCadence::Day => {
+                let day = instant.with_timezone(&self.zone).date_naive();
+                midnight(day.checked_add_days(Days::new(1))?, self.zone)
+            }
+        };
+        (next > instant).then_some(next)
+    }
+
+    /// Returns the last month of the billing period that `holds`, and the month after it: months count from the start of
+    /// the period, and end with the month where it has fewer days.
+    fn months(&self, holds: impl Fn(DateTime<Utc>) -> bool) -> (DateTime<Utc>, DateTime<Utc>) {
+        let start = |number| self.period.0.checked_add_months(Months::new(number)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let mut number = 0;
+        while holds(start(number + 1)) {
+            number += 1;
+        }
+        (start(number), start(number + 1))
+    }
+}
+
+/// Returns the first instant of a day in a time zone; where the clock skips midnight, the instant of the change.
+pub(super) fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    let midnight = day.and_time(chrono::NaiveTime::MIN);
+    let mut tried = midnight;
+    // A gap is at most a day long, where a country changed sides of the date line.
+    for _ in 0..=96 {
+        match zone.from_local_datetime(&tried) {
+            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => return at.to_utc(),
+            LocalResult::None => tried += TimeDelta::minutes(15),
+        }
+    }
+    midnight.and_utc()
+}

@@ -1,0 +1,41 @@
+//! Balances of accounts whose plans include credits.
+
+use crate::auth::Scope;
+use crate::credits::wallet::{Moment, Wallet};
+use crate::db::{Txn, Visible, insert_new, whole_rows};
+use crate::error::Result;
+use entity::{balances, credit_allowances, subscriptions};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+/// Inserts an empty balance for each unit of the allowances of an account's plans that it holds nothing of.
+pub(in crate::credits) async fn insert_missing(txn: &Txn, account_id: Uuid) -> Result<()> {
+    use credit_allowances::{Column, Entity};
+    let versions = subscriptions::Entity::visible(Scope::Everything)
+        .select_only()
+        .column(subscriptions::Column::ProductVersionId)
+        .filter(subscriptions::Column::AccountId.eq(account_id))
+        .filter(Expr::cust("status IN ('trialing', 'active', 'past_due')"));
+    let versions = sea_orm::QueryTrait::into_query(versions);
+    let units = Entity::visible(Scope::Everything).filter(Column::ProductVersionId.in_subquery(versions));
+    let units: Vec<Uuid> = units.select_only().column(Column::CreditUnitId).distinct().into_tuple().all(txn).await?;
+    let new_id = || txn.new_id();
+    let at = Moment { now: txn.now(), new_id: &new_id };
+    let rows = units.into_iter().map(|unit_id| Wallet::empty(account_id, unit_id, at)).collect();
+    insert_new::<balances::Entity>(txn, whole_rows(rows)).await?;
+    Ok(())
+}
+
+/// Makes all balances of an account due.
+pub(in crate::credits) async fn make_due(txn: &Txn, account_id: Uuid) -> Result<()> {
+    use balances::{Column, Entity};
+    let change = Entity::update_many().filter(Column::AccountId.eq(account_id));
+    let now = Expr::value(txn.now().fixed_offset());
+    change
+        .col_expr(Column::NextDueAt, now.clone())
+        .filter(Column::NextDueAt.is_null().or(Column::NextDueAt.into_expr().gt(now)))
+        .exec(txn)
+        .await?;
+    Ok(())
+}

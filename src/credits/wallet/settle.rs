@@ -1,0 +1,134 @@
+//! The changes of a balance that time alone brings.
+
+use super::grants::SYSTEM;
+use super::{Cause, HoldEnd, Moment, Wallet};
+use crate::credits::schedule::Due;
+use crate::credits::values::HoldState;
+use crate::error::Result;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// The most changes in one transaction; a balance that nobody asked for in years is settled in several.
+const MAX_CHANGES: usize = 1_000;
+
+/// A change at an instant; of one instant they happen in this order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    /// A hold times out.
+    HoldEnds(Uuid),
+    /// A grant expires.
+    GrantExpires(Uuid),
+    /// A grant begins.
+    GrantStarts(Uuid),
+    /// The allowance of this number is due.
+    Allowance(usize),
+    /// A hold that is not in memory times out.
+    Later,
+}
+
+impl Wallet {
+    /// Applies all changes up to the present, each at its instant. Returns false if more are left.
+    pub(in crate::credits) fn settle(&mut self, at: Moment<'_>) -> Result<bool> {
+        for _ in 0..MAX_CHANGES {
+            let Some((instant, change)) = self.next_change() else { break };
+            if instant > at.now {
+                break;
+            }
+            self.apply(change, instant, at)?;
+        }
+        let next = self.next_change().map(|(instant, _)| instant.fixed_offset());
+        if self.balance.row.next_due_at != next {
+            self.balance.change().next_due_at = next;
+        }
+        Ok(next.is_none_or(|next| next.to_utc() > at.now))
+    }
+
+    /// Notes that the balance changes at `instant`, if that is sooner than any other change.
+    pub(super) fn note_due(&mut self, instant: DateTime<Utc>) {
+        let instant = instant.fixed_offset();
+        if self.balance.row.next_due_at.is_none_or(|next| next > instant) {
+            self.balance.change().next_due_at = Some(instant);
+        }
+    }
+
+    fn next_change(&self) -> Option<(DateTime<Utc>, Change)> {
+        let open = HoldState::Open.to_string();
+        let holds = self.holds.iter().filter(|hold| hold.row.state == open);
+        let holds = holds.map(|hold| (hold.row.expires_at.to_utc(), Change::HoldEnds(hold.row.id)));
+        let grants = self.grants.iter().filter_map(|grant| match grant.row.started {
+            true if grant.row.remaining > 0 => {
+                Some((grant.row.expires_at?.to_utc(), Change::GrantExpires(grant.row.id)))
+            }
+            true => None,
+            false => Some((grant.row.starts_at.to_utc(), Change::GrantStarts(grant.row.id))),
+        });
+        let allowances = self.schedules.iter().enumerate();
+        let allowances =
+            allowances.filter_map(|(number, schedule)| Some((schedule.next()?, Change::Allowance(number))));
+        let later = self.next_hold.map(|instant| (instant, Change::Later));
+        holds.chain(grants).chain(allowances).chain(later).min()
+    }
+
+    fn apply(&mut self, change: Change, instant: DateTime<Utc>, at: Moment<'_>) -> Result<()> {
+        let system = || Cause { actor: SYSTEM.to_owned(), ..Cause::default() };
+        match change {
+            Change::HoldEnds(id) => {
+                self.release(id, (HoldEnd::Expired, instant), system(), at)?;
+            }
+            Change::GrantExpires(id) => {
+                let left = self.grant_mut(id).map_or(0, |grant| grant.row.remaining);
+                self.expire(id, instant, left, format!("expire:{id}"), at);
+            }
+            Change::GrantStarts(id) => {
+                self.start(id, system(), at)?;
+            }
+            Change::Later => self.next_hold = None,
+            Change::Allowance(number) => {
+                let due = self.schedules[number].take();
+                self.allow(due, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Grants an allowance, after the rest of earlier ones beyond the cap of what may be kept has expired.
+    fn allow(&mut self, due: Option<Due>, at: Moment<'_>) -> Result<()> {
+        let Some(due) = due else { return Ok(()) };
+        let earlier = |allowances: &[Uuid], grant: &entity::credit_grants::Model| {
+            grant.started
+                && grant.remaining > 0
+                && grant.subscription_id == Some(due.subscription_id)
+                && grant.allowance_id.is_some_and(|id| allowances.contains(&id))
+        };
+        // The oldest first: the youngest are kept.
+        let mut found: Vec<_> = self.grants.iter().map(|grant| &grant.row).collect();
+        found.sort_by_key(|grant| (grant.starts_at, grant.id));
+        let own: Vec<(Uuid, i64)> = found
+            .iter()
+            .filter(|grant| earlier(&[due.allowance_id], grant))
+            .map(|grant| (grant.id, grant.remaining))
+            .collect();
+        let replaced: Vec<(Uuid, i64)> = found
+            .iter()
+            .filter(|grant| earlier(&due.replaces, grant))
+            .map(|grant| (grant.id, grant.remaining))
+            .collect();
+        let kept = due.keeps.unwrap_or(i64::MAX);
+        let mut excess = own.iter().map(|(_, left)| left).sum::<i64>().saturating_sub(kept).max(0);
+        for (id, left) in own {
+            let part = excess.min(left);
+            if part > 0 {
+                excess -= part;
+                self.expire(id, due.at, part, format!("rollover:{id}:{}", due.at.timestamp()), at);
+            }
+        }
+        for (id, left) in replaced {
+            self.expire(id, due.at, left, format!("expire:{id}"), at);
+        }
+        if due.term.amount > 0 {
+            let cause = Cause { actor: SYSTEM.to_owned(), ..Cause::default() };
+            self.grant(due.term, cause, at)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Consuming a feature: a use is checked and counted in all of its windows at once.
+//!
+//! The uses that wait are executed together: their terms and counters are read and locked in a constant number of
+//! statements, each use is decided on in memory in the order of arrival, and the counters are written with one statement.
+
+use super::decide::{Counted, Decision, decide};
+use super::evaluate::{Entitlement, Grant, Standing, counted, evaluate, slots, standing};
+use super::store;
+use super::values::EntitlementReason;
+use crate::app::App;
+use crate::auth::{Permission, Viewer};
+use crate::credits::{Ledger, Spend};
+use crate::db::{Combined, IdempotencyKey, Txn};
+use crate::error::{Error, Result};
+use crate::plans::FeatureKind;
+use crate::usage::{Counters, Overage, Readers, Slot, Terms, terms};
+use chrono::SecondsFormat;
+use entity::features;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The most units of one use; far from the range of 64 bits.
+const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
+
+/// A use to be checked and counted.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewConsumption {
+    /// The account.
+    pub account_id: Uuid,
+    /// The code of the feature.
+    pub feature: String,
+    /// The number of units.
+    pub amount: i64,
+}
+
+/// A use that was counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consumed {
+    /// The number of units.
+    pub amount: i64,
+    /// What it cost; `None` if it cost no credits.
+    pub cost: Option<Overage>,
+    /// The ledger transaction that spent it; `None` if it cost no credits.
+    pub transaction_id: Option<Uuid>,
+    /// What is left.
+    pub entitlement: Entitlement,
+}
+
+/// Checks and counts a use of a feature. A repetition with the same key and input returns the first result and counts
+/// nothing.
+pub async fn consume(app: &App, viewer: &Viewer, new: NewConsumption, idempotency_key: &str) -> Result<Consumed> {
+    viewer.require(Permission::CreditsWrite)?;
+    if !(1..=MAX_AMOUNT).contains(&new.amount) {
+        let message = "`amount` must be 1 to 1,000,000,000,000,000 units.";
+        return Err(Error::refused("AMOUNT_INVALID", &["amount"], message));
+    }
+    let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "entitlements.consume", &new)?;
+    app.db.combine(Consume { new, actor: viewer.actor().to_owned() }, Some(key)).await
+}
+
+/// A use that waits.
+struct Consume {
+    new: NewConsumption,
+    /// The caller, in the form of the audit log.
+    actor: String,
+}
+
+impl Combined for Consume {
+    type Outcome = Consumed;
+
+    fn account(&self) -> Uuid {
+        self.new.account_id
+    }
+
+    fn execute<'t>(txn: &'t Txn, operations: Vec<&'t Self>) -> BoxFuture<'t, Result<Vec<Result<Consumed>>>> {
+        Box::pin(async move {
+            let uses: Vec<&NewConsumption> = operations.iter().map(|operation| &operation.new).collect();
+            let facts = Facts::load(txn, &uses).await?;
+            let ready: Vec<Result<Ready<'_>>> = uses.iter().map(|new| facts.prepare(txn, new)).collect();
+            let slots: Vec<Slot> = ready.iter().flatten().flat_map(|ready| ready.slots.iter().copied()).collect();
+            let mut counters = Counters::load(txn, &slots).await?;
+            let payers: Vec<(Uuid, Uuid)> = ready.iter().flatten().flat_map(Ready::payers).collect();
+            let mut ledger = Ledger::load(txn, payers).await?;
+            let outcomes = operations
+                .iter()
+                .zip(ready)
+                .map(|(Consume { actor, .. }, ready)| ready?.apply(txn, &mut counters, &mut ledger, actor))
+                .collect();
+            counters.write(txn).await?;
+            ledger.write().await?;
+            Ok(outcomes)
+        })
+    }
+}
+
+/// What the uses are about.
+struct Facts {
+    terms: HashMap<Uuid, Terms>,
+    features: HashMap<String, Arc<features::Model>>,
+}
+
+impl Facts {
+    async fn load(txn: &Txn, uses: &[&NewConsumption]) -> Result<Facts> {
+        let accounts: HashSet<Uuid> = uses.iter().map(|new| new.account_id).collect();
+        let codes: HashSet<&str> = uses.iter().map(|new| new.feature.as_str()).collect();
+        let mut features = store::features_named(txn, codes.into_iter()).await?;
+        let mut names: Vec<String> = features.keys().cloned().collect();
+        names.sort_unstable();
+        for name in names {
+            let feature = &features[&name];
+            if feature.meter_id.is_none() && is_counted(feature)? {
+                let meter_id = Some(store::give_meter(txn, feature).await?);
+                let feature = features::Model { meter_id, ..features::Model::clone(feature) };
+                features.insert(name, Arc::new(feature));
+            }
+        }
+        let accounts: Vec<Uuid> = accounts.into_iter().collect();
+        Ok(Facts { terms: terms(txn, Readers::Everyone, &accounts, txn.now()).await?, features })
+    }
+
+    /// Checks that a use is of something that its account has.
+    fn prepare<'a>(&'a self, txn: &Txn, new: &'a NewConsumption) -> Result<Ready<'a>> {
+        let unknown = || Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "Account not found.");
+        let terms = self.terms.get(&new.account_id).ok_or_else(unknown)?;
+        let unknown = || Error::refused("FEATURE_NOT_FOUND", &["feature"], "Feature not found.");
+        let feature = self.features.get(&new.feature).ok_or_else(unknown)?;
+        if !is_counted(feature)? {
+            let message = "Only features of the kinds LIMIT and CREDIT are counted: ask for this one by `entitlement`.";
+            return Err(Error::refused("FEATURE_NOT_COUNTED", &["feature"], message));
+        }
+        let grant = match standing(terms, feature, txn.now())? {
+            Standing::Granted(grant) => grant,
+            Standing::Denied(reason) => return Err(not_entitled(reason)),
+        };
+        let slots = slots(terms, feature, &grant.limits, txn.now());
+        Ok(Ready { new, terms, feature, grant, slots })
+    }
+}
+
+fn is_counted(feature: &features::Model) -> Result<bool> {
+    Ok(matches!(FeatureKind::parse(&feature.kind)?, FeatureKind::Limit | FeatureKind::Credit))
+}
+
+/// A use that an account is entitled to, if its limits allow.
+struct Ready<'a> {
+    new: &'a NewConsumption,
+    terms: &'a Terms,
+    feature: &'a features::Model,
+    grant: Grant,
+    slots: Vec<Slot>,
+}
+
+impl Ready<'_> {
+    /// Returns the account with each credit unit that pays for units beyond a limit.
+    fn payers(&self) -> impl Iterator<Item = (Uuid, Uuid)> {
+        let overage = self.grant.limits.iter().filter_map(|limit| limit.overage);
+        overage.map(|price| (self.new.account_id, price.credit_unit_id))
+    }
+
+    /// Counts the use in all of its windows and spends what it costs, or refuses it and changes nothing.
+    fn apply(self, txn: &Txn, counters: &mut Counters, ledger: &mut Ledger<'_>, actor: &str) -> Result<Consumed> {
+        let account_id = self.new.account_id;
+        let amount = self.new.amount;
+        let limits = counted(&self.grant.limits, &self.slots, counters);
+        let cost = match decide(&limits, amount) {
+            Decision::Within | Decision::Warned | Decision::Charged(None) => None,
+            Decision::Blocked => return Err(limit_reached(&limits, amount)),
+            Decision::Charged(Some(cost)) => Some(cost),
+        };
+        counters.check(&self.slots, amount)?;
+        let spend = |cost: Overage| {
+            ledger.spend(Spend {
+                account_id,
+                credit_unit_id: cost.credit_unit_id,
+                amount: cost.credits,
+                actor: actor.to_owned(),
+                reason: Some(format!("{amount} of {}", self.new.feature)),
+                reference: None,
+            })
+        };
+        let transaction_id = cost.map(spend).transpose()?;
+        counters.add(&self.slots, amount)?;
+        let can_pay = |unit_id, credits| ledger.available(account_id, unit_id) >= credits;
+        let standing = Standing::Granted(self.grant);
+        let entitlement = evaluate(self.terms, self.feature, &standing, counters, can_pay, txn.now());
+        Ok(Consumed { amount, cost, transaction_id, entitlement })
+    }
+}
+
+/// Returns the refusal of a use that passes a limit: the one that resets last, of those that block.
+fn limit_reached(limits: &[Counted], amount: i64) -> Error {
+    let blocking = limits.iter().filter(|limit| limit.remaining().is_some_and(|remaining| remaining < amount));
+    let blocking = blocking.filter(|limit| limit.limit.on_exceed == crate::plans::OnExceed::Block);
+    let last = blocking.max_by_key(|limit| (limit.resets_at.is_none(), limit.resets_at));
+    let message = last.map_or_else(String::new, |last| {
+        let (left, limit) = (last.remaining().unwrap_or_default(), last.limit.units.unwrap_or_default());
+        let window = last.limit.window.map_or("use", |window| window.as_str());
+        match last.resets_at {
+            Some(at) => {
+                let at = at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+                format!("Only {left} of {limit} are left (window: {window}): wait until {at}, or change the plan.")
+            }
+            None => format!("Only {left} of {limit} are left (window: {window}): change the plan for more."),
+        }
+    });
+    Error::refused("LIMIT_REACHED", &["amount"], message)
+}
+
+fn not_entitled(reason: EntitlementReason) -> Error {
+    let message = match reason {
+        EntitlementReason::NoPlan => "The account has no plan: it needs one with this feature.",
+        EntitlementReason::PastDue => "A payment is due, and the time to pay it is over: the account has to pay first.",
+        EntitlementReason::Paused => "The subscription is paused: resume it first.",
+        EntitlementReason::TrialExcluded => "The trial does not include this feature: it comes with the paid plan.",
+        EntitlementReason::TakenAway => {
+            "The feature was taken away from this account: revoke the override to return it."
+        }
+        _ => "The account's plan does not include this feature: `unlockedBy` of its entitlement has those that do.",
+    };
+    Error::refused("NOT_ENTITLED", &["feature"], message)
+}

@@ -1,0 +1,116 @@
+//! The mutation that checks and counts the use of a feature.
+
+use super::entitlement::Entitlement;
+use crate::entitlements::{self, NewConsumption};
+use crate::graphql::accounts::account::Account;
+use crate::graphql::common::{BigInt, ContextExt, local_id, split_refusal, text, to_one};
+use crate::graphql::credits::ledger::LedgerTransaction;
+use crate::graphql::plans::parts::CreditUnit;
+use crate::user_error;
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, Result, SimpleObject};
+use uuid::Uuid;
+
+/// The mutation root of uses.
+#[derive(Default)]
+pub struct ConsumeMutation;
+
+#[Object]
+impl ConsumeMutation {
+    /// Checks a use of a feature of the kind LIMIT or CREDIT, and counts it in all of its windows at once: all of it, or
+    /// nothing if one of them has too little left. Requires the scope `credits:write`.
+    async fn consume(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account, the feature and the number of units.")] input: ConsumeInput,
+    ) -> Result<Option<ConsumePayload>> {
+        let account_id = local_id::<Account>(&input.account_id)?;
+        let feature = text("feature", input.feature)?;
+        let new = NewConsumption { account_id, feature: feature.clone(), amount: input.amount.0 };
+        let consumed = entitlements::consume(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
+        let (consumed, user_errors) = split_refusal(consumed)?;
+        let cost = consumed.as_ref().and_then(|consumed| consumed.cost);
+        let units = consumed.as_ref().map_or(0, |consumed| consumed.amount);
+        let transaction_id = consumed.as_ref().and_then(|consumed| consumed.transaction_id);
+        let entitlement = match consumed {
+            Some(consumed) => Some(Entitlement(consumed.entitlement)),
+            None => Entitlement::of(ctx, account_id, feature).await?,
+        };
+        Ok(Some(ConsumePayload {
+            consumed: BigInt(units),
+            credits_spent: BigInt(cost.map_or(0, |cost| cost.credits)),
+            credit_unit_id: cost.map(|cost| cost.credit_unit_id),
+            transaction_id,
+            entitlement,
+            user_errors,
+        }))
+    }
+}
+
+/// A use of a feature.
+#[derive(InputObject)]
+pub struct ConsumeInput {
+    /// The account that uses the feature.
+    account_id: ID,
+    /// The code of the feature.
+    feature: String,
+    /// The number of units, in the feature's unit: 1 to 1,000,000,000,000,000.
+    #[graphql(default_with = "BigInt(1)")]
+    amount: BigInt,
+    /// Identifies this request: within 30 days, the same key and input return the first result and count nothing again.
+    /// 1 to 255 bytes.
+    idempotency_key: String,
+}
+
+/// The outcome of a use.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct ConsumePayload {
+    /// The units that were counted; 0 if there are user errors.
+    consumed: BigInt,
+    /// The credits that paid for units beyond the limits, in the smallest step of the unit; 0 if none did.
+    credits_spent: BigInt,
+    #[graphql(skip)]
+    credit_unit_id: Option<Uuid>,
+    #[graphql(skip)]
+    transaction_id: Option<Uuid>,
+    /// What is left after the use. If there are user errors, what there is now; null if there is no such account or
+    /// feature.
+    entitlement: Option<Entitlement>,
+    /// The rules that refused the use; empty on success.
+    user_errors: Vec<ConsumeUserError>,
+}
+
+#[ComplexObject]
+impl ConsumePayload {
+    /// The unit of the credits that were spent; null if none were.
+    async fn credit_unit(&self, ctx: &Context<'_>) -> Result<Option<CreditUnit>> {
+        to_one(ctx, self.credit_unit_id).await
+    }
+
+    /// The ledger transaction that spent the credits; null if none were spent.
+    async fn ledger_transaction(&self, ctx: &Context<'_>) -> Result<Option<LedgerTransaction>> {
+        to_one(ctx, self.transaction_id).await
+    }
+}
+
+user_error! {
+    /// A rule that refused a use.
+    ConsumeUserError with
+    /// The rules that can refuse `consume`.
+    ConsumeErrorCode {
+        /// The account does not exist.
+        AccountNotFound = "ACCOUNT_NOT_FOUND",
+        /// The feature does not exist.
+        FeatureNotFound = "FEATURE_NOT_FOUND",
+        /// The feature is of a kind that is not counted.
+        FeatureNotCounted = "FEATURE_NOT_COUNTED",
+        /// The account does not have the feature; `entitlement` says why.
+        NotEntitled = "NOT_ENTITLED",
+        /// A window has too little left; `entitlement` has what is left, and when it resets.
+        LimitReached = "LIMIT_REACHED",
+        /// The credits do not suffice for the units beyond the limit.
+        InsufficientCredits = "INSUFFICIENT_CREDITS",
+        /// The number of units is out of range.
+        AmountInvalid = "AMOUNT_INVALID",
+    }
+}

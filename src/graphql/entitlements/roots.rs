@@ -1,0 +1,35 @@
+//! The root for one entitlement.
+
+use super::entitlement::Entitlement;
+use crate::error::Error;
+use crate::graphql::accounts::account::Account;
+use crate::graphql::common::{ContextExt, local_id, text};
+use async_graphql::{Context, ID, Object, Result};
+
+/// The query root of entitlements.
+#[derive(Default)]
+pub struct EntitlementQuery;
+
+#[Object]
+impl EntitlementQuery {
+    /// What an account can use of a feature now; null if there is no such feature or account, or the caller may not see
+    /// it: members see it, and callers with the scope `billing:read` or `credits:write`.
+    async fn entitlement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code of the feature.")] feature: String,
+        #[graphql(
+            desc = "The account; by default the one that gives the caller their plan, or else their individual \
+            account. Callers who are not users have to pass it."
+        )]
+        account_id: Option<ID>,
+    ) -> Result<Option<Entitlement>> {
+        ctx.viewer().require_signed_in()?;
+        let account_id = match account_id {
+            Some(id) => Some(local_id::<Account>(&id)?),
+            None => Entitlement::account_of_viewer(ctx).await?,
+        };
+        let missing = || Error::bad_input("`accountId` is missing: only users have an account of their own.");
+        Entitlement::of(ctx, account_id.ok_or_else(missing)?, text("feature", feature)?).await
+    }
+}
