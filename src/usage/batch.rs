@@ -8,6 +8,7 @@ use super::record::{RecordEvent, Recorded};
 use super::store::{self, Seen};
 use super::terms::{Readers, terms};
 use super::values::MeterAggregation;
+use crate::credits::{Ledger, Spend};
 use crate::db::{Txn, insert_all};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -54,18 +55,19 @@ struct References {
 }
 
 /// The events of a transaction.
-pub(super) struct Batch {
+pub(super) struct Batch<'t> {
     readings: Vec<Result<Reading>>,
     recorded: HashMap<EventKey, Uuid>,
     seen: HashSet<Seen>,
     days: Days,
     counters: Counters,
+    ledger: Ledger<'t>,
     rows: Vec<usage_events::ActiveModel>,
 }
 
-impl Batch {
+impl<'t> Batch<'t> {
     /// Reads everything that these events depend on, under the locks of their accounts.
-    pub(super) async fn load(txn: &Txn, operations: &[&RecordEvent]) -> Result<Batch> {
+    pub(super) async fn load(txn: &'t Txn, operations: &[&RecordEvent]) -> Result<Batch<'t>> {
         let mut references = References::load(txn, operations).await?;
         let now = txn.now();
         let mut readings: Vec<_> = operations.iter().map(|operation| references.read(operation, now)).collect();
@@ -73,7 +75,7 @@ impl Batch {
         let accounts: BTreeSet<Uuid> = new().map(|reading| reading.measured.account_id).collect();
         let days = Days::load(txn, new().map(|reading| reading.day.clone()).collect()).await?;
         let terms = terms(txn, Readers::Everyone, &accounts.into_iter().collect::<Vec<_>>(), now).await?;
-        let (mut slots, mut values) = (Vec::new(), HashSet::new());
+        let (mut slots, mut values, mut wallets) = (Vec::new(), HashSet::new(), Vec::new());
         for reading in readings.iter_mut().filter_map(|reading| reading.as_mut().ok().and_then(Reading::new_mut)) {
             let Use { account_id, meter_id, .. } = reading.measured;
             if let Some(terms) = terms.get(&account_id) {
@@ -82,11 +84,14 @@ impl Batch {
             let windows = reading.slots.iter().map(|slot| slot.window).chain([span(reading.day.day)]);
             values.extend(windows.filter_map(|window| reading.measured.seen(window)));
             slots.extend(&reading.slots);
+            wallets
+                .extend(reading.charge.filter(|charge| charge.credits > 0).map(|charge| (account_id, charge.unit_id)));
         }
         let seen = store::seen_values(txn, values.into_iter().collect()).await?;
         let counters = Counters::load(txn, &slots).await?;
+        let ledger = Ledger::load(txn, wallets).await?;
         let recorded = std::mem::take(&mut references.recorded);
-        Ok(Batch { readings, recorded, seen, days, counters, rows: Vec::with_capacity(operations.len()) })
+        Ok(Batch { readings, recorded, seen, days, counters, ledger, rows: Vec::with_capacity(operations.len()) })
     }
 
     /// Returns what each event says, in their order.
@@ -114,18 +119,41 @@ impl Batch {
         };
         let sum = self.days.sum(&reading.day).with(addition)?;
         measured.check(&self.counters, &reading.slots)?;
+        let ledger_txn_id = self.spend(operation, &reading)?;
         // Nothing refuses it from here on.
         measured.add(&mut self.counters, &reading.slots, &mut self.seen)?;
         let event_id = txn.new_id();
         self.days.set(reading.day.clone(), sum);
         self.seen.extend(day_value);
         self.recorded.insert(key, event_id);
-        self.rows.push(row(txn, event_id, operation, &reading));
+        self.rows.push(row(txn, (event_id, ledger_txn_id), operation, &reading));
         Ok(Recorded { event_id, duplicate: false })
+    }
+
+    /// Spends the credits that an event costs, and returns the ledger transaction; refused, without a change, if they do
+    /// not suffice.
+    fn spend(&mut self, operation: &RecordEvent, reading: &NewReading) -> Result<Option<Uuid>> {
+        let Some(charge) = reading.charge.filter(|charge| charge.credits > 0) else { return Ok(None) };
+        let event = &operation.event;
+        let spent = self.ledger.spend(Spend {
+            account_id: event.account_id,
+            credit_unit_id: charge.unit_id,
+            amount: charge.credits,
+            actor: operation.actor.clone(),
+            reason: None,
+            reference: event.ref_type.clone().zip(event.ref_id.clone()),
+        });
+        match spent {
+            Ok(id) => Ok(Some(id)),
+            // No field of the event is the amount.
+            Err(Error::Refused(refusal)) => Err(Error::refused(refusal.code, &[], refusal.message)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes the events, with one statement for each table.
     pub(super) async fn write(self, txn: &Txn) -> Result<()> {
+        self.ledger.write().await?;
         insert_all::<usage_events::Entity>(txn, self.rows).await?;
         self.days.write(txn).await?;
         self.counters.write(txn).await
@@ -225,7 +253,12 @@ impl Reading {
     }
 }
 
-fn row(txn: &Txn, id: Uuid, operation: &RecordEvent, reading: &NewReading) -> usage_events::ActiveModel {
+fn row(
+    txn: &Txn,
+    (id, ledger_txn_id): (Uuid, Option<Uuid>),
+    operation: &RecordEvent,
+    reading: &NewReading,
+) -> usage_events::ActiveModel {
     let event = &operation.event;
     usage_events::ActiveModel {
         id: Set(id),
@@ -243,7 +276,7 @@ fn row(txn: &Txn, id: Uuid, operation: &RecordEvent, reading: &NewReading) -> us
         ref_id: Set(event.ref_id.clone()),
         credits: Set(reading.charge.map_or(0, |charge| charge.credits)),
         credit_unit_id: Set(reading.charge.map(|charge| charge.unit_id)),
-        ledger_txn_id: Set(None),
+        ledger_txn_id: Set(ledger_txn_id),
         rate_card_id: Set(reading.charge.map(|charge| charge.card_id)),
         verified: Set(event.verified),
         proof: Set(event.proof.clone()),

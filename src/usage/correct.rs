@@ -7,6 +7,7 @@ use super::store;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
+use crate::credits::{self, Reversal};
 use crate::db::{Combined, IdempotencyKey, Txn};
 use crate::error::{Error, Result};
 use entity::usage_events::{ActiveModel, Entity, Model};
@@ -91,6 +92,9 @@ async fn insert(txn: &Txn, actor: &str, new: &NewCorrection) -> Result<Uuid> {
     }
     let meter = store::meter_by_id(txn, event.meter_id).await?;
     let meter = meter.ok_or_else(|| Error::internal(anyhow::anyhow!("The meter of an event is missing.")))?;
+    // Counters are locked before balances, as where usage is recorded.
+    count::subtract(txn, &meter, &event).await?;
+    let ledger_txn_id = return_credits(txn, &event, actor, new.reason.clone()).await?;
     let id = txn.new_id();
     let row = ActiveModel {
         id: Set(id),
@@ -109,7 +113,7 @@ async fn insert(txn: &Txn, actor: &str, new: &NewCorrection) -> Result<Uuid> {
         ref_id: Set(event.ref_id.clone()),
         credits: Set(-event.credits),
         credit_unit_id: Set(event.credit_unit_id),
-        ledger_txn_id: Set(None),
+        ledger_txn_id: Set(ledger_txn_id),
         rate_card_id: Set(event.rate_card_id),
         verified: Set(false),
         proof: Set(None),
@@ -119,9 +123,18 @@ async fn insert(txn: &Txn, actor: &str, new: &NewCorrection) -> Result<Uuid> {
     };
     Entity::insert(row).exec_without_returning(txn).await?;
     daily::subtract(txn, &meter, &event).await?;
-    count::subtract(txn, &meter, &event).await?;
     let after = json!({"correctsId": event.id, "value": -event.value, "credits": -event.credits, "reason": new.reason});
     let entry = AuditEntry::new("usage.correct", "UsageEvent", id).account(event.account_id).after(after);
     txn.audit(actor, entry).await?;
     Ok(id)
+}
+
+/// Returns the credits that an event cost to their grants. Returns the ledger transaction, if there is one.
+async fn return_credits(txn: &Txn, event: &Model, actor: &str, reason: Option<String>) -> Result<Option<Uuid>> {
+    let (Some(transaction_id), Some(credit_unit_id)) = (event.ledger_txn_id, event.credit_unit_id) else {
+        return Ok(None);
+    };
+    let account_id = event.account_id;
+    let reversal = Reversal { account_id, credit_unit_id, transaction_id, actor: actor.to_owned(), reason };
+    credits::reverse(txn, reversal).await
 }

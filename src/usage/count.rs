@@ -56,7 +56,7 @@ impl Use {
     }
 }
 
-/// Takes an event that has just been corrected out of the counters of its time.
+/// Takes an event that is about to be corrected out of the counters of its time.
 pub(super) async fn subtract(txn: &Txn, meter: &meters::Model, corrected: &usage_events::Model) -> Result<()> {
     let account_id = corrected.account_id;
     let found = terms(txn, Readers::Everyone, &[account_id], txn.now()).await?;
@@ -70,7 +70,8 @@ pub(super) async fn subtract(txn: &Txn, meter: &meters::Model, corrected: &usage
             MeterAggregation::Sum | MeterAggregation::Count => corrected.value,
             // What remains cannot be told from the counter: another event may have the same value.
             MeterAggregation::Max | MeterAggregation::Unique => {
-                let events = store::events_within(txn, account_id, meter.id, slot.window).await?;
+                let mut events = store::events_within(txn, account_id, meter.id, slot.window).await?;
+                events.retain(|event| event.id != corrected.id);
                 used - recompute(aggregation, None, &events).remove("").unwrap_or_default().value
             }
         };

@@ -1,14 +1,17 @@
 //! Rate cards: the price of each event, exact and rounded up once, by the card that holds at its time.
 
-use crate::support::usage::{CARD, account, card, days, meter, recomputed, record, stored};
+use crate::support::usage::{CARD, account, card, correct, days, meter, recomputed, record, stored};
 use crate::support::{TestApp, both_engines};
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 both_engines!(
     each_model_has_its_prices_and_a_card_without_a_model_prices_the_others,
     a_cost_is_rounded_up_once_for_each_event,
     a_card_prices_the_events_of_its_time,
+    usage_spends_credits_with_it_and_a_correction_returns_them,
+    the_last_credits_go_to_one_event,
     cards_of_one_time_never_price_the_same_event,
     a_card_ends_once_and_never_in_the_past,
     a_feature_counts_on_a_meter_of_its_own_or_on_a_given_one,
@@ -141,6 +144,59 @@ async fn a_card_prices_the_events_of_its_time(test: &TestApp) {
     test.advance(TimeDelta::days(30));
     let late = [("6", "2026-01-31T23:59:59Z", json!({})), ("7", "2026-02-01T00:00:00Z", json!({}))];
     assert_eq!(costs(test, &alice, &late).await, ["10", "0"]);
+}
+
+/// The credits that an account can spend.
+async fn available(test: &TestApp) -> String {
+    let query = "{ viewer { account { creditBalance(unit: \"credit\") { available } } } }";
+    let data = test.user("alice").data(query, json!({})).await;
+    data["viewer"]["account"]["creditBalance"]["available"].as_str().unwrap().to_owned()
+}
+
+async fn usage_spends_credits_with_it_and_a_correction_returns_them(test: &TestApp) {
+    let alice = tokens(test).await;
+    card(test, card_input(None, json!([{"quantity": "value", "credits": 1_000_000}]), json!({}))).await;
+    let event =
+        |value: i64, key: &str| json!({"accountId": alice, "meter": "tokens", "value": value, "dedupeKey": key});
+    // There are 1,000,000,000: the third is refused, and the fourth fits again.
+    let results = record(test, json!([event(400, "1"), event(500, "2"), event(101, "3"), event(100, "4")])).await;
+    let outcomes: Vec<_> = results.iter().map(|result| result["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["RECORDED", "RECORDED", "REFUSED", "RECORDED"]);
+    let error = json!({"code": "INSUFFICIENT_CREDITS", "field": null,
+        "message": "101000000 credits are needed, and 100000000 are available: grant or buy more."});
+    assert_eq!(results[2]["userErrors"], json!([error]));
+    assert_eq!(available(test).await, "0");
+    assert_eq!(days(test, &alice, "tokens").await, json!([["2026-01-15", null, 3, "1000", "1000000000"]]));
+    // A duplicate costs nothing.
+    assert_eq!(record(test, json!([event(400, "1")])).await[0]["outcome"], "DUPLICATE");
+    let payload = correct(test, &results[0]["event"]["id"], "c").await;
+    assert_eq!(payload["correction"]["credits"], "-400000000");
+    assert_eq!(available(test).await, "400000000");
+    assert_eq!(correct(test, &results[0]["event"]["id"], "c").await, payload);
+    assert_eq!(available(test).await, "400000000");
+    assert_eq!(record(test, json!([event(101, "3")])).await[0]["outcome"], "RECORDED");
+    assert_eq!(available(test).await, "299000000");
+    assert_eq!(stored(test).await, recomputed(test).await);
+    let query = "{ viewer { account { usageEvents(orderBy: {field: OCCURRED_AT, direction: ASC}) { nodes { credits
+        ledgerTransaction { operation } rateCard { id } creditUnit { code } } } } } }";
+    let seen = test.user("alice").data(query, json!({})).await;
+    let nodes = seen["viewer"]["account"]["usageEvents"]["nodes"].as_array().unwrap().clone();
+    let operations: Vec<_> = nodes.iter().map(|node| &node["ledgerTransaction"]["operation"]).collect();
+    assert_eq!(operations.iter().filter(|operation| **operation == "SPEND").count(), 4);
+    assert_eq!(operations.iter().filter(|operation| **operation == "REVERSE").count(), 1);
+}
+
+async fn the_last_credits_go_to_one_event(test: &TestApp) {
+    let alice = tokens(test).await;
+    card(test, card_input(None, json!([{"quantity": "value", "credits": 1_000_000}]), json!({}))).await;
+    let requests = (0..16).map(|number| {
+        let event = json!({"accountId": alice, "meter": "tokens", "value": 1_000, "dedupeKey": format!("k{number}")});
+        async move { record(test, json!([event])).await }
+    });
+    let results = join_all(requests).await.concat();
+    assert_eq!(results.iter().filter(|result| result["outcome"] == "RECORDED").count(), 1, "{results:?}");
+    assert_eq!(available(test).await, "0");
+    assert_eq!(stored(test).await, recomputed(test).await);
 }
 
 async fn refusal(test: &TestApp, input: Value) -> Value {

@@ -198,6 +198,8 @@ user_error! {
         ProofInvalid = "PROOF_INVALID",
         /// The hash of the content is empty or too long.
         ContentHashInvalid = "CONTENT_HASH_INVALID",
+        /// The account has fewer credits than the event costs.
+        InsufficientCredits = "INSUFFICIENT_CREDITS",
         /// The event would cost too many credits.
         CostTooLarge = "COST_TOO_LARGE",
         /// The sum of the day would leave the range of 64 bits.
