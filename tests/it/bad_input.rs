@@ -62,11 +62,14 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
         ("ID", "planId") => json!(world.id("Plan", "public")),
         ("ID", "licenseKeyId") => json!(world.id("LicenseKey", "shared")),
         ("ID", "deviceId") => json!(world.id("Device", "shared")),
+        ("ID", "userId") => json!(world.id("User", "user alice")),
         ("ID", "accountId") => json!(world.id("Account", "shared")),
         ("ID", _) => match field {
             "user" => json!(world.id("User", "user alice")),
             "account" => json!(world.id("Account", "shared")),
             "subscription" => json!(world.id("Subscription", "shared")),
+            "usageEvent" | "correctUsage" => json!(world.id("UsageEvent", "shared")),
+            "endRateCard" => json!(world.id("RateCard", "public")),
             "updatePlan" => json!(world.id("Plan", "public")),
             "updatePlanVersion" | "publishPlanVersion" => json!(world.id("PlanVersion", "draft")),
             "resolveSecurityEvent" => json!(world.id("SecurityEvent", "office")),
@@ -75,6 +78,7 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
         },
         ("String", "unit") => json!("credit"),
         ("String", "feature") => json!("export"),
+        ("String", "meter") => json!("tokens"),
         ("String", "scopes") => json!("keys:write"),
         ("String", "after" | "before") => Value::Null,
         ("String", _) => json!("a"),
@@ -86,6 +90,7 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
         ("Date", "to") => json!("2026-02-01"),
         ("Date", _) => json!("2026-01-01"),
         ("Currency", _) => json!("USD"),
+        ("JSON", _) => json!({"tokens": 1}),
         (named, _) if schema.kind(named) == "ENUM" => json!(schema.values(named)[0]),
         (named, _) if schema.kind(named) == "INPUT_OBJECT" => {
             let fields = schema.inputs(named).into_iter();
@@ -178,6 +183,7 @@ fn bad(ty: &str) -> Vec<Value> {
         .collect(),
         "Currency" => ["usd", "US", "USDX", "", "U\0D", "ÄÖÜ", &long].iter().map(|text| json!(text)).collect(),
         "Boolean" => vec![json!("true"), json!(1)],
+        "JSON" => vec![json!("\0"), json!([1]), json!({"tokens": "\0"}), json!({"\0": {"tokens": 1e300}}), json!(long)],
         _ => vec![json!("NO_SUCH_VALUE"), json!(""), json!("\0"), json!(1)],
     }
 }

@@ -227,7 +227,6 @@ async fn an_external_id_is_searched_by_an_index(test: &Company<40>) {
     let explained = Explained::new(test).await;
     // The result is one row, or the few events of one object: these can be sorted.
     for (field, filter, column) in [
-        ("rateCards", "{meter: \"tokens\"}", "meter_id"),
         ("subscriptions", "{externalId: \"sub_1\"}", "external_id"),
         ("payments", "{externalId: \"pi_1\"}", "external_id"),
         ("invoices", "{externalId: \"in_1\"}", "external_id"),
