@@ -134,7 +134,12 @@ impl Sandbox {
         let mut world = self.lock();
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         if world.store.get(&id).is_null() {
-            world.store.create(&format!("{name}.created"), object);
+            let happened = match (kind.as_str(), object["status"].as_str()) {
+                // Stripe has no event of a charge's creation.
+                ("charge", Some(status @ ("succeeded" | "failed" | "pending"))) => status,
+                _ => "created",
+            };
+            world.store.create(&format!("{name}.{happened}"), object);
         } else {
             world.store.update(&id, &format!("{name}.updated"), |old| *old = object);
         }

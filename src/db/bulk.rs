@@ -48,7 +48,7 @@ pub async fn update_all<E: EntityTrait>(txn: &Txn, rows: Vec<E::ActiveModel>) ->
     let changes = source.columns.iter().map(|column| column.as_str()).filter(|name| *name != "id");
     let changes = changes.map(|name| format!("\"{name}\" = r.\"{name}\"")).collect::<Vec<_>>().join(", ");
     let sql = format!("UPDATE {table} SET {changes} FROM {} WHERE {table}.id = r.id", source.table());
-    let count = rows.len() as u64;
+    let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     match run(txn, sql, source.list).await? {
         changed if changed == count => Ok(()),
         changed => Err(Error::internal(anyhow::anyhow!("{changed} of {count} rows of {table} were updated"))),

@@ -64,7 +64,8 @@ impl Db {
         let queues = self.queues::<C>();
         let mut hasher = DefaultHasher::new();
         operation.account().hash(&mut hasher);
-        let queue = &queues[usize::try_from(hasher.finish() % queues.len() as u64).unwrap_or_default()];
+        let count = u64::try_from(queues.len()).unwrap_or(u64::MAX);
+        let queue = &queues[usize::try_from(hasher.finish() % count).unwrap_or_default()];
         let (outcome, received) = oneshot::channel();
         let ended = || Error::Unavailable("The database", anyhow::anyhow!("the collector of operations has ended"));
         queue.send(Waiting { operation: Arc::new(operation), key, outcome }).await.map_err(|_| ended())?;

@@ -33,6 +33,16 @@ pub fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
+/// Returns whether a transaction may succeed if it is repeated: it was disturbed, or inserted a row that another one had
+/// inserted after it looked for it.
+pub fn is_worth_repeating(error: &Error) -> bool {
+    match error {
+        Error::Unavailable(..) => true,
+        Error::Internal(cause) => cause.downcast_ref::<DbErr>().is_some_and(is_duplicate),
+        _ => false,
+    }
+}
+
 /// A transaction that used something first that this one needs. It ends with its commit, so that this one can be tried
 /// again.
 #[derive(Debug, thiserror::Error)]

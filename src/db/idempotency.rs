@@ -120,7 +120,7 @@ pub(super) async fn store_responses(txn: &Txn, responses: Vec<(&IdempotencyKey, 
     rows.sort_by(|one, other| {
         (one.caller.as_ref(), one.key.as_ref()).cmp(&(other.caller.as_ref(), other.key.as_ref()))
     });
-    let count = rows.len() as u64;
+    let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     match bulk::insert_new::<Entity>(txn, rows).await? {
         inserted if inserted == count => Ok(()),
         _ => Err(overtaken()),

@@ -13,12 +13,12 @@ use crate::credits::{Ledger, Spend};
 use crate::db::{Combined, IdempotencyKey, Txn};
 use crate::error::{Error, Result};
 use crate::plans::FeatureKind;
-use crate::usage::{Counters, Overage, Readers, Slot, Terms, terms};
+use crate::usage::{Counters, MeterAggregation, Overage, Readers, Slot, Terms, Use, Uses, lock_accounts, terms};
 use chrono::SecondsFormat;
-use entity::features;
+use entity::{features, meters};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -45,6 +45,8 @@ pub struct Consumed {
     pub cost: Option<Overage>,
     /// The ledger transaction that spent it; `None` if it cost no credits.
     pub transaction_id: Option<Uuid>,
+    /// The event on the meter of the feature.
+    pub event_id: Uuid,
     /// What is left.
     pub entitlement: Entitlement,
 }
@@ -77,44 +79,56 @@ impl Combined for Consume {
 
     fn execute<'t>(txn: &'t Txn, operations: Vec<&'t Self>) -> BoxFuture<'t, Result<Vec<Result<Consumed>>>> {
         Box::pin(async move {
-            let uses: Vec<&NewConsumption> = operations.iter().map(|operation| &operation.new).collect();
-            let facts = Facts::load(txn, &uses).await?;
-            let ready: Vec<Result<Ready<'_>>> = uses.iter().map(|new| facts.prepare(txn, new)).collect();
+            let new: Vec<&NewConsumption> = operations.iter().map(|operation| &operation.new).collect();
+            let facts = Facts::load(txn, &new).await?;
+            let ready: Vec<Result<Ready<'_>>> = new.iter().map(|new| facts.prepare(txn, new)).collect();
+            let meters: Vec<(Uuid, Uuid)> = ready.iter().flatten().map(Ready::meter).collect();
+            let uses = Uses::load(txn, meters).await?;
             let slots: Vec<Slot> = ready.iter().flatten().flat_map(|ready| ready.slots.iter().copied()).collect();
-            let mut counters = Counters::load(txn, &slots).await?;
+            let counters = Counters::load(txn, &slots).await?;
             let payers: Vec<(Uuid, Uuid)> = ready.iter().flatten().flat_map(Ready::payers).collect();
-            let mut ledger = Ledger::load(txn, payers).await?;
+            let mut books = Books { counters, ledger: Ledger::load(txn, payers).await?, uses };
             let outcomes = operations
                 .iter()
                 .zip(ready)
-                .map(|(Consume { actor, .. }, ready)| ready?.apply(txn, &mut counters, &mut ledger, actor))
+                .map(|(Consume { actor, .. }, ready)| ready?.apply(txn, &mut books, actor))
                 .collect();
-            counters.write(txn).await?;
-            ledger.write().await?;
+            books.counters.write(txn).await?;
+            books.ledger.write().await?;
+            books.uses.write(txn).await?;
             Ok(outcomes)
         })
     }
 }
 
+/// What uses change.
+struct Books<'t> {
+    counters: Counters,
+    ledger: Ledger<'t>,
+    uses: Uses,
+}
+
 /// What the uses are about.
 struct Facts {
     terms: HashMap<Uuid, Terms>,
-    features: HashMap<String, Arc<features::Model>>,
+    features: HashMap<String, (Arc<features::Model>, Option<meters::Model>)>,
 }
 
 impl Facts {
     async fn load(txn: &Txn, uses: &[&NewConsumption]) -> Result<Facts> {
-        let accounts: HashSet<Uuid> = uses.iter().map(|new| new.account_id).collect();
-        let codes: HashSet<&str> = uses.iter().map(|new| new.feature.as_str()).collect();
-        let mut features = store::features_named(txn, codes.into_iter()).await?;
+        let accounts: BTreeSet<Uuid> = uses.iter().map(|new| new.account_id).collect();
+        // From here on nobody else changes the usage of these accounts.
+        lock_accounts(txn, &accounts).await?;
+        let codes: BTreeSet<&str> = uses.iter().map(|new| new.feature.as_str()).collect();
+        let mut features = store::features_with_meters(txn, codes.into_iter()).await?;
         let mut names: Vec<String> = features.keys().cloned().collect();
         names.sort_unstable();
         for name in names {
-            let feature = &features[&name];
-            if feature.meter_id.is_none() && is_counted(feature)? {
-                let meter_id = Some(store::give_meter(txn, feature).await?);
-                let feature = features::Model { meter_id, ..features::Model::clone(feature) };
-                features.insert(name, Arc::new(feature));
+            let (feature, meter) = &features[&name];
+            if meter.is_none() && is_of_counted_kind(feature)? {
+                let meter = store::give_meter(txn, feature).await?;
+                let feature = features::Model { meter_id: Some(meter.id), ..features::Model::clone(feature) };
+                features.insert(name, (Arc::new(feature), Some(meter)));
             }
         }
         let accounts: Vec<Uuid> = accounts.into_iter().collect();
@@ -126,21 +140,27 @@ impl Facts {
         let unknown = || Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "Account not found.");
         let terms = self.terms.get(&new.account_id).ok_or_else(unknown)?;
         let unknown = || Error::refused("FEATURE_NOT_FOUND", &["feature"], "Feature not found.");
-        let feature = self.features.get(&new.feature).ok_or_else(unknown)?;
-        if !is_counted(feature)? {
+        let (feature, meter) = self.features.get(&new.feature).ok_or_else(unknown)?;
+        let uncounted = |message| Error::refused("FEATURE_NOT_COUNTED", &["feature"], message);
+        if !is_of_counted_kind(feature)? {
             let message = "Only features of the kinds LIMIT and CREDIT are counted: ask for this one by `entitlement`.";
-            return Err(Error::refused("FEATURE_NOT_COUNTED", &["feature"], message));
+            return Err(uncounted(message));
+        }
+        let meter = meter.as_ref().ok_or_else(|| uncounted("The feature has no meter."))?;
+        if MeterAggregation::parse(&meter.aggregation)? != MeterAggregation::Sum {
+            let message = "The meter of this feature does not sum: use it by `recordUsage`.";
+            return Err(uncounted(message));
         }
         let grant = match standing(terms, feature, txn.now())? {
             Standing::Granted(grant) => grant,
             Standing::Denied(reason) => return Err(not_entitled(reason)),
         };
         let slots = slots(terms, feature, &grant.limits, txn.now());
-        Ok(Ready { new, terms, feature, grant, slots })
+        Ok(Ready { new, terms, feature, meter_id: meter.id, grant, slots })
     }
 }
 
-fn is_counted(feature: &features::Model) -> Result<bool> {
+fn is_of_counted_kind(feature: &features::Model) -> Result<bool> {
     Ok(matches!(FeatureKind::parse(&feature.kind)?, FeatureKind::Limit | FeatureKind::Credit))
 }
 
@@ -149,11 +169,16 @@ struct Ready<'a> {
     new: &'a NewConsumption,
     terms: &'a Terms,
     feature: &'a features::Model,
+    meter_id: Uuid,
     grant: Grant,
     slots: Vec<Slot>,
 }
 
 impl Ready<'_> {
+    fn meter(&self) -> (Uuid, Uuid) {
+        (self.new.account_id, self.meter_id)
+    }
+
     /// Returns the account with each credit unit that pays for units beyond a limit.
     fn payers(&self) -> impl Iterator<Item = (Uuid, Uuid)> {
         let overage = self.grant.limits.iter().filter_map(|limit| limit.overage);
@@ -161,16 +186,25 @@ impl Ready<'_> {
     }
 
     /// Counts the use in all of its windows and spends what it costs, or refuses it and changes nothing.
-    fn apply(self, txn: &Txn, counters: &mut Counters, ledger: &mut Ledger<'_>, actor: &str) -> Result<Consumed> {
-        let account_id = self.new.account_id;
-        let amount = self.new.amount;
+    fn apply(self, txn: &Txn, books: &mut Books<'_>, actor: &str) -> Result<Consumed> {
+        let Books { counters, ledger, uses } = books;
+        let (account_id, amount) = (self.new.account_id, self.new.amount);
         let limits = counted(&self.grant.limits, &self.slots, counters);
         let cost = match decide(&limits, amount) {
             Decision::Within | Decision::Warned | Decision::Charged(None) => None,
             Decision::Blocked => return Err(limit_reached(&limits, amount)),
             Decision::Charged(Some(cost)) => Some(cost),
         };
+        let mut noted = Use {
+            account_id,
+            meter_id: self.meter_id,
+            amount,
+            credits: cost.map_or(0, |cost| cost.credits),
+            credit_unit_id: cost.map(|cost| cost.credit_unit_id),
+            ledger_txn_id: None,
+        };
         counters.check(&self.slots, amount)?;
+        uses.check(&noted)?;
         let spend = |cost: Overage| {
             ledger.spend(Spend {
                 account_id,
@@ -181,12 +215,15 @@ impl Ready<'_> {
                 reference: None,
             })
         };
-        let transaction_id = cost.map(spend).transpose()?;
+        // Nothing refuses it after this.
+        noted.ledger_txn_id = cost.map(spend).transpose()?;
+        let transaction_id = noted.ledger_txn_id;
         counters.add(&self.slots, amount)?;
+        let event_id = uses.add(txn, noted, actor)?;
         let can_pay = |unit_id, credits| ledger.available(account_id, unit_id) >= credits;
         let standing = Standing::Granted(self.grant);
         let entitlement = evaluate(self.terms, self.feature, &standing, counters, can_pay, txn.now());
-        Ok(Consumed { amount, cost, transaction_id, entitlement })
+        Ok(Consumed { amount, cost, transaction_id, event_id, entitlement })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::auth::{Permission, Scope};
 use crate::credits::settled;
-use crate::db::{ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, in_accounts_of, in_list, insert_new};
+use crate::db::{ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, in_accounts_of, in_list, insert_new, overtaken};
 use crate::error::Result;
 use crate::order;
 use crate::plans::{ProductKind, VersionStatus};
@@ -100,6 +100,16 @@ pub(super) async fn all_features(db: &impl ConnectionTrait) -> Result<Vec<Arc<fe
     Ok(rows.into_iter().map(Arc::new).collect())
 }
 
+/// Returns the features with these codes, each with its meter, by code.
+pub(super) async fn features_with_meters(
+    db: &impl ConnectionTrait,
+    codes: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, (Arc<features::Model>, Option<meters::Model>)>> {
+    let rows = features::Entity::visible(Scope::Everything).filter(features::Column::Code.is_in(codes));
+    let rows = rows.find_also_related(meters::Entity).all(db).await?;
+    Ok(rows.into_iter().map(|(feature, meter)| (feature.code.clone(), (Arc::new(feature), meter))).collect())
+}
+
 /// Returns the features with these codes, by code.
 pub(super) async fn features_named(
     db: &impl ConnectionTrait,
@@ -130,8 +140,8 @@ pub(super) async fn granting(
     Ok(rows.into_iter().filter_map(|(row, product)| Some((row, product?))).collect())
 }
 
-/// Gives a feature a meter that sums its use, with the feature's code and name, and returns its id.
-pub(super) async fn give_meter(txn: &Txn, feature: &features::Model) -> Result<Uuid> {
+/// Gives a feature the meter with its own code, which is created with the aggregation `sum` if there is none.
+pub(super) async fn give_meter(txn: &Txn, feature: &features::Model) -> Result<meters::Model> {
     let row = meters::ActiveModel {
         id: Set(txn.new_id()),
         code: Set(feature.code.clone()),
@@ -144,10 +154,10 @@ pub(super) async fn give_meter(txn: &Txn, feature: &features::Model) -> Result<U
     insert_new::<meters::Entity>(txn, vec![row]).await?;
     // unscoped: no caller is involved
     let meter = meters::Entity::find().filter(meters::Column::Code.eq(&feature.code)).one(txn).await?;
-    let meter_id = meter.ok_or_else(crate::db::overtaken)?.id;
-    let update = features::Entity::update_many().col_expr(features::Column::MeterId, Expr::value(meter_id));
+    let meter = meter.ok_or_else(overtaken)?;
+    let update = features::Entity::update_many().col_expr(features::Column::MeterId, Expr::value(meter.id));
     update.filter(features::Column::Id.eq(feature.id)).exec(txn).await?;
-    Ok(meter_id)
+    Ok(meter)
 }
 
 /// Returns the credits that accounts can spend at an instant, by account and unit.

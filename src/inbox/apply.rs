@@ -14,8 +14,8 @@ use super::version::ObjectVersion;
 use super::{envelope, failure, fetch, fold, receive, waiting};
 use crate::app::App;
 use crate::config::SpentCredits;
-use crate::db::{Difference, Mirror, Txn};
-use crate::error::{Error, Result};
+use crate::db::{Difference, Mirror, Txn, is_worth_repeating};
+use crate::error::Result;
 use crate::providers::Provider;
 use crate::security::{self, SecurityEventKind};
 use chrono::{DateTime, Utc};
@@ -120,7 +120,7 @@ impl Apply {
                 Mode::Commit => app.db.write(move |txn| Box::pin(apply.run_in(txn))).await,
                 Mode::DryRun => app.db.dry_run(move |txn| Box::pin(apply.run_in(txn))).await,
             };
-            if tries == MAX_TRIES || !matches!(outcome, Err(Error::Unavailable(..))) {
+            if tries == MAX_TRIES || !outcome.as_ref().is_err_and(is_worth_repeating) {
                 let applied = outcome?;
                 if let Some(doubt) = applied.doubt.filter(|_| mode == Mode::Commit && self.scope == Scope::Pending) {
                     let (kind, subject) = (SecurityEventKind::OwnerUnverified, self.provider.name().to_owned());

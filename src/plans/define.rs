@@ -39,6 +39,7 @@ pub async fn create_plan(app: &App, viewer: &Viewer, new: NewPlan) -> Result<pro
         .write(move |txn| {
             Box::pin(async move {
                 let now = txn.now().fixed_offset();
+                #[allow(clippy::needless_update, reason = "a new column is null until an input sets it")]
                 let row = products::ActiveModel {
                     id: Set(txn.new_id()),
                     code: Set(code),

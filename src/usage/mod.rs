@@ -20,6 +20,7 @@ mod rates;
 mod record;
 mod store;
 mod terms;
+mod uses;
 mod values;
 mod windows;
 
@@ -37,5 +38,6 @@ pub use rates::Rate;
 pub use record::{MAX_EVENTS, Recorded, record};
 pub use store::{Corrections, DailySums, Meters, RateCards, UsageEvents};
 pub use terms::{AccessRules, Granted, Limit, Overage, Override, PlanTerms, Readers, Terms, terms};
+pub use uses::{Use, Uses, lock_accounts};
 pub use values::MeterAggregation;
 pub use windows::{Calendar, Period, Window};

@@ -110,6 +110,7 @@ async fn each_mutation_leaves_one_entry_with_what_changed(test: &TestApp) {
     catalogue(test, &mut log).await;
     credits(test, &mut log).await;
     usage(test, &mut log).await;
+    entitlements(test, &mut log).await;
     keys(test, &mut log).await;
     licences(test, &mut log).await;
     events(test, &mut log).await;
@@ -153,15 +154,16 @@ async fn catalogue(test: &TestApp, log: &mut Log<'_>) {
         "prices": [{"currency": "EUR", "unit_amount_minor": 900, "interval": "month", "interval_count": 1,
             "trial_days": 14}],
         "features": [{"feature": "export", "value": null, "limit": 10, "window": "day", "rollover_cap": null,
-            "on_exceed": "warn"}],
+            "on_exceed": "warn", "overage": null}],
         "allowances": [{"unit": "gold", "amount": 5, "cadence": "billing", "expires_after_days": null,
             "rollover_cap": 50, "priority": 0}],
+        "access": {"past_due_grace_days": null, "while_paused": false, "in_trial": true},
     });
     log.has("createPlanVersion", "plan_versions.create", &version, Value::Null, after.clone()).await;
 
     let input = json!({"planVersionId": version, "prices": parts["prices"]});
     done(&admin, "updatePlanVersion", input, "planVersion { id }").await;
-    let after = json!({"prices": after["prices"], "features": [], "allowances": []});
+    let after = json!({"prices": after["prices"], "features": [], "allowances": [], "access": after["access"]});
     log.has("updatePlanVersion", "plan_versions.update", &version, Value::Null, after).await;
 
     let published = done(&admin, "publishPlanVersion", json!({"planVersionId": version}), "planVersion { id }").await;
@@ -228,6 +230,41 @@ async fn usage(test: &TestApp, log: &mut Log<'_>) {
     log.has("endRateCard", "rate_cards.end", &card, json!({"endsAt": null}), json!({"endsAt": now})).await;
     done(&admin, "endRateCard", json!({"rateCardId": card, "endsAt": now}), "rateCard { id }").await;
     log.has_none("a repeated endRateCard").await;
+}
+
+async fn entitlements(test: &TestApp, log: &mut Log<'_>) {
+    let admin = test.admin();
+    let account = test.user("ann").data("{ viewer { account { id } } }", json!({})).await;
+    let account = account["viewer"]["account"]["id"].clone();
+    let input =
+        json!({"accountId": account, "feature": "export", "limit": "3", "window": "DAY", "reason": "a promise"});
+    let given = done(&admin, "setEntitlementOverride", input, "entitlementOverride { id }").await;
+    let given = &given["entitlementOverride"]["id"];
+    let after = json!({"feature": "export", "granted": true, "value": null, "limit": 3, "window": "day",
+        "reason": "a promise", "expiresAt": null, "replaced": []});
+    log.has("setEntitlementOverride", "entitlement_overrides.set", given, Value::Null, after).await;
+
+    // Counters and the ledger are logs of their own.
+    let input = json!({"accountId": account, "feature": "export", "idempotencyKey": "use"});
+    done(&admin, "consume", input, "consumed").await;
+    log.has_none("consume").await;
+    log.seen.insert("consume".to_owned());
+
+    done(&admin, "revokeEntitlementOverride", json!({"entitlementOverrideId": given}), "entitlementOverride { id }")
+        .await;
+    let after = json!({"revokedAt": test.app.now().fixed_offset()});
+    log.has("revokeEntitlementOverride", "entitlement_overrides.revoke", given, Value::Null, after).await;
+
+    let input = json!({"code": "logins", "maxCount": 5, "windowSeconds": 60});
+    let rule = done(&admin, "createRateLimit", input, "rateLimit { id }").await["rateLimit"]["id"].take();
+    let first = json!({"code": "logins", "maxCount": 5, "windowSeconds": 60});
+    log.has("createRateLimit", "rate_limits.create", &rule, Value::Null, first.clone()).await;
+    done(&admin, "updateRateLimit", json!({"rateLimitId": rule, "maxCount": 6}), "rateLimit { id }").await;
+    let second = json!({"code": "logins", "maxCount": 6, "windowSeconds": 60});
+    log.has("updateRateLimit", "rate_limits.update", &rule, first, second).await;
+    done(&admin, "takeRateLimit", json!({"code": "logins", "identifier": "ann"}), "allowed").await;
+    log.has_none("takeRateLimit").await;
+    log.seen.insert("takeRateLimit".to_owned());
 }
 
 async fn keys(test: &TestApp, log: &mut Log<'_>) {

@@ -1,6 +1,7 @@
 //! Buying through Stripe: in a checkout, with the application's own page, with a saved card.
 
 use crate::support::{Shop, both_engines};
+use futures_util::future::join_all;
 use sandbox::{Card, Fault};
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ both_engines! {
     a_person_has_one_trial,
     a_trial_outlives_the_person_who_had_it,
     credits_are_bought_in_a_checkout_and_with_the_saved_card,
+    first_purchases_of_a_new_credit_unit_at_the_same_moment_all_succeed,
     a_declined_card_is_told_with_its_reason,
     a_subscription_is_confirmed_by_the_own_page,
     nobody_buys_for_another,
@@ -175,6 +177,27 @@ async fn credits_are_bought_in_a_checkout_and_with_the_saved_card(shop: &Shop) {
     shop.deliver().await;
     assert_eq!(ann.data(BALANCE, json!({})).await, balance);
     assert_eq!(shop.count("charge"), 2);
+}
+
+async fn first_purchases_of_a_new_credit_unit_at_the_same_moment_all_succeed(shop: &Shop) {
+    let people: Vec<String> = (0..8).map(|number| format!("person {number}")).collect();
+    for person in &people {
+        shop.ask(&shop.test.user(person), PORTAL, json!({"returnUrl": "https://a.example/"})).await;
+    }
+    shop.deliver().await;
+    for customer in shop.stripe.objects("customer") {
+        shop.stripe.set_card(customer["id"].as_str().unwrap(), Card::Good).unwrap();
+    }
+    shop.deliver().await;
+    let pack = shop.price("price_credits").await;
+    let purchase = async |person: &String| {
+        let user = shop.test.user(person);
+        shop.ask(&user, PURCHASE, json!({"priceId": pack, "idempotencyKey": "k"})).await
+    };
+    for bought in join_all(people.iter().map(purchase)).await {
+        assert_eq!(bought["payment"]["chargeStatus"], "SUCCEEDED", "{bought}");
+    }
+    shop.deliver().await;
 }
 
 async fn a_declined_card_is_told_with_its_reason(shop: &Shop) {

@@ -19,6 +19,7 @@ both_engines!(
     unused_units_are_banked_up_to_the_cap,
     a_change_of_plan_keeps_what_was_used,
     beyond_a_limit_the_plan_warns_charges_or_blocks,
+    credits_pay_beyond_a_limit_where_the_plan_says_so,
     unlimited_is_never_a_number,
     a_use_that_makes_no_sense_is_refused,
     nobody_without_the_permission_uses_anything,
@@ -203,6 +204,38 @@ async fn beyond_a_limit_the_plan_warns_charges_or_blocks(test: &TestApp) {
     let expected = ["INCLUDED 1", "INCLUDED 1", "LIMIT_REACHED 1", "LIMIT_REACHED 1", "OVERAGE 1", "OVERAGE 1"];
     assert_eq!(seen[..6], expected);
     assert_eq!(seen[6], "LIMIT_REACHED 0");
+}
+
+async fn credits_pay_beyond_a_limit_where_the_plan_says_so(test: &TestApp) {
+    let unit = "mutation { createCreditUnit(input: {code: \"coin\", name: \"Coins\"}) { creditUnit { id } } }";
+    test.admin().data(unit, json!({})).await;
+    let chat = json!([{"feature": "chat", "limit": 2, "window": "HOUR", "onExceed": "OVERAGE",
+        "overage": {"unit": "coin", "credits": 3}}]);
+    let alice = alice_with(test, chat).await;
+    assert_eq!(refusal(&consume(test, &alice, "chat", 2, "a").await), None);
+    assert_eq!(standing(test, &alice, "chat").await, (false, "LIMIT_REACHED".to_owned()), "there are no credits");
+    assert_eq!(refusal(&consume(test, &alice, "chat", 1, "b").await), Some("INSUFFICIENT_CREDITS"));
+    let grant = "mutation($account: ID!) { grantCredits(input: {accountId: $account, unit: \"coin\", amount: 20,
+        idempotencyKey: \"k\"}) { userErrors { code } } }";
+    test.admin().data(grant, json!({"account": alice})).await;
+    assert_eq!(standing(test, &alice, "chat").await, (true, "OVERAGE".to_owned()));
+    // 64 callers at once: the credits pay for six units.
+    let uses = (0..64).map(|number| {
+        let alice = alice.clone();
+        async move { consume(test, &alice, "chat", 1, &format!("many {number}")).await }
+    });
+    let payloads = join_all(uses).await;
+    let spent: Vec<_> = payloads.iter().filter(|payload| refusal(payload).is_none()).collect();
+    assert_eq!(spent.len(), 6);
+    assert!(spent.iter().all(|payload| payload["creditsSpent"] == "3" && payload["creditUnit"]["code"] == "coin"));
+    let balance = "query($id: ID!) { account(id: $id) { creditBalance(unit: \"coin\") { available spent } } }";
+    let balance = test.admin().data(balance, json!({"id": alice})).await["account"]["creditBalance"].take();
+    assert_eq!(balance, json!({"available": "2", "spent": "18"}));
+    assert_eq!(entitlement(test, &alice, "chat").await["used"], "8", "units that credits paid for are counted too");
+    test.advance(TimeDelta::hours(1));
+    let mixed = consume(test, &alice, "chat", 3, "mixed").await;
+    assert_eq!(refusal(&mixed), Some("INSUFFICIENT_CREDITS"), "two are free, and one costs three");
+    assert_eq!(entitlement(test, &alice, "chat").await["used"], "0");
 }
 
 async fn unlimited_is_never_a_number(test: &TestApp) {

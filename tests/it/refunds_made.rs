@@ -270,10 +270,17 @@ async fn a_refund_that_names_its_charge_alone_finds_the_payment(shop: &Shop) {
     let refund = json!({"id": "re_old", "object": "refund", "amount": 100, "charge": charge, "currency": "usd",
         "created": shop.test.app.now().timestamp(), "status": "succeeded", "metadata": {}});
     shop.stripe.put(refund);
+    let unseen = json!({"id": "re_early", "object": "refund", "amount": 50, "charge": "ch_late", "currency": "usd",
+        "created": shop.test.app.now().timestamp(), "status": "succeeded", "metadata": {}});
+    shop.stripe.put(unseen);
     shop.deliver().await;
-    assert_eq!(all(shop).await.len(), 1);
+    assert_eq!(all(shop).await.len(), 1, "nothing links the other refund to the payment yet");
+    let mut late = shop.stripe.object(charge.as_str().unwrap()).unwrap();
+    late["id"] = json!("ch_late");
+    shop.stripe.put(late);
+    shop.deliver().await;
     let query = "query($id: ID!) { payment(id: $id) { refunds { nodes { providerRefundId } } } inbox { waiting } }";
     let told = shop.test.admin().data(query, json!({"id": payment})).await;
-    assert_eq!(told["payment"]["refunds"]["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!(told["payment"]["refunds"]["nodes"].as_array().unwrap().len(), 2);
     assert_eq!(told["inbox"]["waiting"], json!(0));
 }

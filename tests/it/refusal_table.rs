@@ -263,4 +263,50 @@ refusals! {
         for r#"accountId: "NO_ACCOUNT""#;
     resyncAccount NOT_CONFIGURED: "Stripe cannot be asked without a key: set `stripe_api_key`."
         for r#"accountId: "ACCOUNT""#;
+    createPlanVersion FEATURE_INVALID features: "Credits for units beyond the limit need `onExceed: OVERAGE`."
+        for r#"planId: "PLAN", prices: [], features: [{feature: "export", overage: {unit: "credit", credits: 1}}]"#;
+    createPlanVersion FEATURE_INVALID features: "A rollover cap needs a limit and a window: nothing else can be left over."
+        for r#"planId: "PLAN", prices: [], features: [{feature: "export", rolloverCap: 1, window: DAY}]"#;
+    createPlanVersion GRACE_DAYS_INVALID pastDueGraceDays: "`pastDueGraceDays` must be 0 to 365: omit it for access as long as a payment is due."
+        for r#"planId: "PLAN", prices: [], pastDueGraceDays: 366"#;
+    updatePlanVersion GRACE_DAYS_INVALID pastDueGraceDays: "`pastDueGraceDays` must be 0 to 365: omit it for access as long as a payment is due."
+        for r#"planVersionId: "DRAFT", prices: [], pastDueGraceDays: -1"#;
+    setEntitlementOverride ACCOUNT_NOT_FOUND accountId: "Account not found."
+        for r#"accountId: "NO_ACCOUNT", feature: "export", reason: "r""#;
+    setEntitlementOverride FEATURE_NOT_FOUND feature: "Feature not found."
+        for r#"accountId: "ACCOUNT", feature: "no", reason: "r""#;
+    setEntitlementOverride LIMIT_INVALID limit: "`limit` must not be negative: leave it out for unlimited use."
+        for r#"accountId: "ACCOUNT", feature: "export", limit: -1, reason: "r""#;
+    setEntitlementOverride LIMIT_INVALID limit: "`limit` and `window` are for an override that gives a feature of the kind LIMIT or CREDIT."
+        for r#"accountId: "ACCOUNT", feature: "export", limit: 1, reason: "r""#;
+    setEntitlementOverride VALUE_INVALID value: "`value` is for an override that gives a feature of the kind CONFIG, which needs one."
+        for r#"accountId: "ACCOUNT", feature: "export", value: "v", reason: "r""#;
+    setEntitlementOverride REASON_INVALID reason: "`reason` must have 1 to 500 characters."
+        for r#"accountId: "ACCOUNT", feature: "export", reason: " ""#;
+    setEntitlementOverride EXPIRY_INVALID expiresAt: "`expiresAt` must be in the future."
+        for r#"accountId: "ACCOUNT", feature: "export", reason: "r", expiresAt: "2020-01-01T00:00:00Z""#;
+    revokeEntitlementOverride NOT_FOUND entitlementOverrideId: "Override not found."
+        for r#"entitlementOverrideId: "NO_OVERRIDE""#;
+    revokeEntitlementOverride ALREADY_REVOKED entitlementOverrideId: "The override is already revoked."
+        for r#"entitlementOverrideId: "REVOKED""#;
+    createRateLimit CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "1st", maxCount: 1, windowSeconds: 1"#;
+    createRateLimit CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "logins", maxCount: 1, windowSeconds: 1"#;
+    createRateLimit COUNT_INVALID maxCount: "`maxCount` must be 0 to 1,000,000,000."
+        for r#"code: "a", maxCount: -1, windowSeconds: 1"#;
+    createRateLimit WINDOW_INVALID windowSeconds: "`windowSeconds` must be 1 to 31,622,400."
+        for r#"code: "a", maxCount: 1, windowSeconds: 0"#;
+    updateRateLimit NOT_FOUND rateLimitId: "Rate limit not found."
+        for r#"rateLimitId: "NO_LIMIT", maxCount: 1"#;
+    updateRateLimit COUNT_INVALID maxCount: "`maxCount` must be 0 to 1,000,000,000."
+        for r#"rateLimitId: "NO_LIMIT", maxCount: 1000000001"#;
+    updateRateLimit WINDOW_INVALID windowSeconds: "`windowSeconds` must be 1 to 31,622,400."
+        for r#"rateLimitId: "NO_LIMIT", windowSeconds: 31622401"#;
+    takeRateLimit NOT_FOUND code: "Rate limit not found."
+        for r#"code: "no", identifier: "a""#;
+    takeRateLimit IDENTIFIER_INVALID identifier: "`identifier` must be 1 to 255 bytes long, without NUL."
+        for r#"code: "logins", identifier: """#;
+    takeRateLimit COUNT_INVALID count: "`count` must be 1 to 1,000,000,000."
+        for r#"code: "logins", identifier: "a", count: 0"#;
 }

@@ -47,7 +47,7 @@ const AT_STRIPE: &[&str] = &[
 const IN_PARTS: &[&str] = &["recordUsage"];
 /// Mutations that need rows which others make: spending.rs gives their codes.
 const WITH_OTHERS: &[&str] =
-    &["captureHold", "releaseHold", "reverseLedgerTransaction", "transferCredits", "changeCredits"];
+    &["captureHold", "releaseHold", "reverseLedgerTransaction", "transferCredits", "changeCredits", "consume"];
 
 /// The input with the rows of the world in place of their words.
 async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
@@ -77,6 +77,9 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
         ("NO_WEBHOOK", no("WebhookEvent")),
         ("NO_CARD", no("RateCard")),
         ("NO_USAGE", no("UsageEvent")),
+        ("NO_OVERRIDE", no("EntitlementOverride")),
+        ("REVOKED", world.id("EntitlementOverride", "shared").to_owned()),
+        ("NO_LIMIT", no("RateLimit")),
         ("\"CARD\"", format!("\"{}\"", world.id("RateCard", "public"))),
         ("PAST_CARD", past_card),
         ("TAKEN_BACK", taken_back),

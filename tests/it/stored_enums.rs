@@ -86,6 +86,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("LedgerOperation", "ledger_buckets.rs"),
     ("PlanVersionStage", "plans.rs"),
     ("Provider", "columns"),
+    ("EntitlementReason", "entitlements.rs"),
     ("LicenseReason", "licence_status.rs"),
     ("RecordUsageOutcome", "usage.rs"),
     ("LicenseState", "licence_status.rs"),

@@ -85,6 +85,8 @@ const RULES: &[Rule] = &[
     rule("PlanFeature", "product_features", Public(PUBLISHED)).open_to(&[CatalogueWrite]),
     rule("CreditAllowance", "credit_allowances", Public(PUBLISHED)).open_to(&[CatalogueWrite]),
     rule("Feature", "features", Public("TRUE")),
+    rule("EntitlementOverride", "entitlement_overrides", OfAccounts).open_to(&[BillingWrite]),
+    rule("RateLimit", "rate_limit_rules", Nobody).open_to(&[CatalogueWrite, CreditsWrite]),
     rule("CreditUnit", "credit_units", Public("TRUE")),
     rule(
         "Coupon",

@@ -157,4 +157,8 @@ async fn no_more_is_refunded_than_was_paid() {
     shop.sandbox.put(dispute);
     assert_eq!(shop.new_event_types().last().unwrap(), "charge.dispute.created");
     assert_eq!(shop.get("disputes", &[]).await["data"][0]["id"], "du_1");
+    // The first event of a charge names its outcome: Stripe has no `charge.created`.
+    let charge = json!({"id": "ch_1", "object": "charge", "amount": 500, "created": START, "status": "succeeded"});
+    shop.sandbox.put(charge);
+    assert_eq!(shop.new_event_types(), ["charge.succeeded"]);
 }

@@ -131,15 +131,17 @@ impl Engine {
     pub async fn run(&self, accepted: &Accepted, attach: &Attach, request_id: &str) -> Reply {
         let request = attach(accepted.prepared.request());
         let running = drive(scheduler(&request, &accepted.budget), (self.run)(request));
+        let introspection = accepted.prepared.asks_introspection();
         let ran = match accepted.prepared.operation_type() {
             OperationType::Mutation => self.run_guarded(accepted, self.mutations.run(running), request_id).await,
-            _ if accepted.prepared.asks_introspection() => {
-                self.run_guarded(accepted, on_own_thread(running), request_id).await
-            }
+            _ if introspection => self.run_guarded(accepted, on_own_thread(running), request_id).await,
             _ => self.run_guarded(accepted, running, request_id).await,
         };
         let reply = match ran {
-            Ok((response, permit)) => self.reply(accepted, response, permit, request_id),
+            Ok((response, permit)) => {
+                let reply = self.reply(accepted, response, permit, request_id);
+                if introspection { on_own_thread(async { reply.encode_data() }).await } else { reply }
+            }
             Err(failed) => *failed,
         };
         accepted.with_name(reply)
@@ -243,7 +245,8 @@ async fn drive<T>(scheduler: Option<Arc<BatchScheduler>>, operation: impl Future
     }
 }
 
-/// Runs an operation on a thread of its own, for the introspection system: it resolves everything in one turn.
+/// Runs an operation on a thread of its own, for the introspection system: it resolves everything in one turn, and its
+/// reply is long.
 async fn on_own_thread<T: Send + 'static>(operation: impl Future<Output = T> + Send + 'static) -> T {
     let runtime = tokio::runtime::Handle::current();
     match tokio::task::spawn_blocking(move || runtime.block_on(operation)).await {

@@ -95,6 +95,11 @@ impl Reply {
         }
     }
 
+    /// Serialises the data now, which takes long where it is large.
+    pub(super) fn encode_data(self) -> Reply {
+        Reply { data: self.data.map(Answer::encode), ..self }
+    }
+
     /// Returns the errors in the form that clients get.
     pub fn errors(&self) -> &(impl Serialize + use<>) {
         &self.errors

@@ -6,6 +6,7 @@ use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{BigInt, ContextExt, local_id, split_refusal, text, to_one};
 use crate::graphql::credits::ledger::LedgerTransaction;
 use crate::graphql::plans::parts::CreditUnit;
+use crate::graphql::usage::event::UsageEvent;
 use crate::user_error;
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
@@ -31,6 +32,7 @@ impl ConsumeMutation {
         let cost = consumed.as_ref().and_then(|consumed| consumed.cost);
         let units = consumed.as_ref().map_or(0, |consumed| consumed.amount);
         let transaction_id = consumed.as_ref().and_then(|consumed| consumed.transaction_id);
+        let event_id = consumed.as_ref().map(|consumed| consumed.event_id);
         let entitlement = match consumed {
             Some(consumed) => Some(Entitlement(consumed.entitlement)),
             None => Entitlement::of(ctx, account_id, feature).await?,
@@ -40,6 +42,7 @@ impl ConsumeMutation {
             credits_spent: BigInt(cost.map_or(0, |cost| cost.credits)),
             credit_unit_id: cost.map(|cost| cost.credit_unit_id),
             transaction_id,
+            event_id,
             entitlement,
             user_errors,
         }))
@@ -73,6 +76,8 @@ pub struct ConsumePayload {
     credit_unit_id: Option<Uuid>,
     #[graphql(skip)]
     transaction_id: Option<Uuid>,
+    #[graphql(skip)]
+    event_id: Option<Uuid>,
     /// What is left after the use. If there are user errors, what there is now; null if there is no such account or
     /// feature.
     entitlement: Option<Entitlement>,
@@ -85,6 +90,11 @@ impl ConsumePayload {
     /// The unit of the credits that were spent; null if none were.
     async fn credit_unit(&self, ctx: &Context<'_>) -> Result<Option<CreditUnit>> {
         to_one(ctx, self.credit_unit_id).await
+    }
+
+    /// The event that records the use on the feature's meter: `correctUsage` takes it back. Null if there are user errors.
+    async fn usage_event(&self, ctx: &Context<'_>) -> Result<Option<UsageEvent>> {
+        to_one(ctx, self.event_id).await
     }
 
     /// The ledger transaction that spent the credits; null if none were spent.

@@ -36,6 +36,19 @@ super::columns! {
         joinedAt: Time("joined_at");
         leftAt: Time("left_at");
     }
+    EntitlementOverride from entitlement_overrides {
+        account: Row("Account", "account_id");
+        feature: Row("Feature", "feature_id");
+        granted: Flag("granted");
+        value: Text("value");
+        limit: Long("limit_units");
+        window: Word("limit_window");
+        reason: Text("reason");
+        createdBy: Text("created_by");
+        createdAt: Time("created_at");
+        expiresAt: Time("expires_at");
+        revokedAt: Time("revoked_at");
+    }
     ProviderCustomer from provider_customers {
         account: Row("Account", "account_id");
         provider: Word("provider");

@@ -19,6 +19,16 @@ super::columns! {
         stage: Word("status");
         createdAt: Time("created_at");
         publishedAt: Time("published_at");
+        pastDueGraceDays: Int("past_due_grace_days");
+        accessWhilePaused: Flag("access_while_paused");
+        accessInTrial: Flag("access_in_trial");
+    }
+    RateLimit from rate_limit_rules {
+        code: Text("code");
+        maxCount: Int("max_count");
+        windowSeconds: Int("window_seconds");
+        createdAt: Time("created_at");
+        updatedAt: Time("updated_at");
     }
     Price from prices {
         version: Row("PlanVersion", "product_version_id");
@@ -70,6 +80,8 @@ super::columns! {
         window: Word("limit_window");
         rolloverCap: Long("rollover_cap");
         onExceed: Word("on_exceed");
+        overageUnit: Row("CreditUnit", "overage_unit_id");
+        overageCredits: Long("overage_credits");
     }
     CreditUnit from credit_units {
         code: Text("code");

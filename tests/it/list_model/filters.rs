@@ -128,6 +128,13 @@ pub(super) fn filters() -> Vec<Of> {
         (("Query", "gifts"), gifts()),
         (("Query", "meters"), vec![Text("code", "code")]),
         (("Query", "rateCards"), vec![Text("meter", METER)]),
+        (
+            ("Account", "entitlementOverrides"),
+            vec![
+                Text("feature", "(SELECT f.code FROM features f WHERE f.id = feature_id)"),
+                Flag("revoked", "revoked_at IS NOT NULL"),
+            ],
+        ),
         (("Account", "usageEvents"), vec![Text("meter", METER), Span("occurredAt", "occurred_at")]),
         (("Query", "licenseKeys"), licences()),
         (("Query", "webhookEvents"), events()),

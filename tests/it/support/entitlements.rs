@@ -7,6 +7,7 @@ use entity::subscriptions;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
+use tollgate::app::App;
 use tollgate::auth::Permission;
 use uuid::Uuid;
 
@@ -117,9 +118,9 @@ pub(crate) async fn set_override(test: &TestApp, account: &Value, feature: &str,
 }
 
 /// Inserts an override that is revoked already, and returns its id.
-pub(crate) async fn override_row(test: &TestApp, account: Uuid, feature: Uuid) -> Uuid {
-    let id = test.app.new_id();
-    let now = test.app.now().fixed_offset();
+pub(crate) async fn override_row(app: &App, account: Uuid, feature: Uuid) -> Uuid {
+    let id = app.new_id();
+    let now = app.now().fixed_offset();
     let row = entity::entitlement_overrides::ActiveModel {
         id: Set(id),
         account_id: Set(account),
@@ -134,8 +135,46 @@ pub(crate) async fn override_row(test: &TestApp, account: Uuid, feature: Uuid) -
         expires_at: Set(None),
         revoked_at: Set(Some(now)),
     };
-    entity::entitlement_overrides::Entity::insert(row).exec_without_returning(test.app.db.schema()).await.unwrap();
+    entity::entitlement_overrides::Entity::insert(row).exec_without_returning(app.db.schema()).await.unwrap();
     id
+}
+
+/// Inserts a rule of a rate limit, and returns its id.
+pub(crate) async fn rate_limit_row(app: &App, code: &str) -> Uuid {
+    let id = app.new_id();
+    let now = app.now().fixed_offset();
+    let row = entity::rate_limit_rules::ActiveModel {
+        id: Set(id),
+        code: Set(code.to_owned()),
+        max_count: Set(1_000),
+        window_seconds: Set(60),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    entity::rate_limit_rules::Entity::insert(row).exec_without_returning(app.db.schema()).await.unwrap();
+    id
+}
+
+/// Overrides of some accounts, of two features, one with everything, and rules of rate limits.
+pub(crate) async fn for_some(app: &App) {
+    let db = app.db.schema();
+    let features = sql::ids(db, "SELECT id FROM features ORDER BY id LIMIT 2", []).await;
+    let accounts = sql::ids(db, "SELECT id FROM accounts ORDER BY id LIMIT 4", []).await;
+    for account in accounts {
+        for number in 0..8 {
+            let id = override_row(app, account, features[number % features.len()]).await;
+            let values = match number % 3 {
+                0 => "revoked_at = NULL",
+                1 => "value = 'large', limit_units = 7, limit_window = 'day', granted = FALSE",
+                _ => "expires_at = '2099-01-01 00:00:00+00:00'",
+            };
+            let update = format!("UPDATE entitlement_overrides SET {values} WHERE id = $1");
+            sql::rows(db, &update, [id.into()]).await;
+        }
+    }
+    for number in 0..8 {
+        rate_limit_row(app, &format!("limit-{number}")).await;
+    }
 }
 
 /// The global id of an account.

@@ -66,6 +66,9 @@ lists! {
     Query.meters -> Meter meters where "TRUE", by desc created_at as CREATED_AT;
     Query.rateCards -> RateCard rate_cards where "TRUE", by desc created_at as CREATED_AT;
     Query.apiKeys -> ApiKey api_keys where "TRUE", by desc created_at;
+    Query.rateLimits -> RateLimit rate_limit_rules where "TRUE", by desc created_at;
+    Account.entitlementOverrides -> EntitlementOverride entitlement_overrides
+        where "account_id = $1", by desc created_at;
     Account.members -> AccountMember account_members where "account_id = $1 AND left_at IS NULL", by asc joined_at;
     Account.subscriptions -> Subscription subscriptions where "account_id = $1", by desc created_at as CREATED_AT;
     Account.payments -> Payment payments where "account_id = $1", by desc created_at as CREATED_AT;

@@ -203,6 +203,9 @@ impl World {
                 userErrors { message } } }";
         test.admin().data(grant, json!({"account": global_id("Account", account), "key": label})).await;
         let (_, meter) = local_id(self.id("Meter", "public"));
+        let (_, feature) = local_id(self.id("Feature", "public"));
+        let given = super::entitlements::override_row(&test.app, account, feature).await;
+        self.put(label, "EntitlementOverride", given);
         for (ty, id) in super::usage::rows(&test.app, account, meter).await {
             self.put(label, ty, id);
         }
@@ -228,6 +231,7 @@ impl World {
         for event in super::insert_security_events(&test.app, 1).await {
             self.put("office", "SecurityEvent", event);
         }
+        self.put("office", "RateLimit", super::entitlements::rate_limit_row(&test.app, "logins").await);
         for call in super::rows::calls(&test.app, 1).await {
             self.put("office", "ProviderCall", call);
         }

@@ -15,6 +15,7 @@ use std::{
 use apollo_compiler::ast::Type;
 use async_graphql::{PathSegment, ServerError, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::plan::{Children, Field, Plan, TYPE_KEY};
 use crate::graphql::engine::cost::whole;
@@ -23,9 +24,15 @@ use crate::graphql::engine::cost::whole;
 #[derive(Debug)]
 pub struct Answer {
     plan: Arc<Plan>,
-    value: Value,
+    data: Data,
     /// The cost of the data, in thousandths of an object; known once it is serialised.
     cost: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Data {
+    Objects(Value),
+    Json(Box<RawValue>),
 }
 
 impl Answer {
@@ -37,7 +44,21 @@ impl Answer {
                 value = Value::Null;
             }
         }
-        Answer { plan, value, cost: AtomicU64::new(0) }
+        Answer { plan, data: Data::Objects(value), cost: AtomicU64::new(0) }
+    }
+
+    /// Serialises the data now and drops its objects, so that serialising the answer only copies a text.
+    pub(in crate::graphql::engine) fn encode(self) -> Self {
+        match to_raw_value(&self) {
+            Ok(json) => Answer { data: Data::Json(json), ..self },
+            Err(_) => self, // Writing the reply meets the same error, and reports it.
+        }
+    }
+
+    /// Returns true if the data is serialised already.
+    #[cfg(test)]
+    pub(super) fn is_encoded(&self) -> bool {
+        matches!(self.data, Data::Json(_))
     }
 
     /// Returns the cost of the data, in objects, after it was serialised.
@@ -48,8 +69,12 @@ impl Answer {
 
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = match &self.data {
+            Data::Objects(value) => value,
+            Data::Json(json) => return json.serialize(serializer),
+        };
         let cost = Cell::new(0);
-        let root = Ordered { value: &self.value, children: Some(&self.plan.root), item: 0, cost: &cost };
+        let root = Ordered { value, children: Some(&self.plan.root), item: 0, cost: &cost };
         let serialized = root.serialize(serializer)?;
         self.cost.store(cost.get(), Ordering::Relaxed);
         Ok(serialized)

@@ -262,3 +262,17 @@ async fn a_kept_document_answers_for_the_variables_of_each_request() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_schema_is_serialised_on_the_thread_that_resolves_it() {
+    for (query, is_encoded) in
+        [("{__schema{types{name}}}", true), ("{__type(name:\"User\"){name}}", true), ("{__typename}", false)]
+    {
+        let reply = run(&engine(), query, json!({})).await.0;
+        assert_eq!(reply.data.as_ref().unwrap().is_encoded(), is_encoded, "{query}");
+    }
+    assert_eq!(
+        answer("{__type(name:\"Query\"){kind name}}", json!({})).await,
+        r#"{"data":{"__type":{"kind":"OBJECT","name":"Query"}}}"#
+    );
+}
