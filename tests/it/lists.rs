@@ -1,7 +1,9 @@
 //! Every list of the API: each row once, in its order, from either end, whatever the size of a page.
 
 use crate::support::lists::{LISTS, List, ids};
-use crate::support::{Company, TestApp, both_engines, credits, gifts, insert_security_events, licences, rows, sql};
+use crate::support::{
+    Company, TestApp, both_engines, credits, gifts, insert_security_events, licences, rows, sql, usage,
+};
 use entity::{discount_redemptions, payments, provider_customers, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -89,6 +91,7 @@ async fn every_list_is_walked_from_either_end(test: &Company<40>) {
     repeat(test).await;
     licences::for_some(&test.app).await;
     gifts::for_some(&test.app).await;
+    usage::for_some(&test.app).await;
     credits::for_some(&test.app).await;
     tie(test).await;
     for list in LISTS {
