@@ -15,10 +15,9 @@ use sea_orm::DbBackend;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -43,10 +42,6 @@ pub trait Combined: Send + Sync + Sized + 'static {
     /// changes nothing; an error rolls all of them back.
     fn execute<'t>(txn: &'t Txn, operations: Vec<&'t Self>) -> BoxFuture<'t, Result<Vec<Result<Self::Outcome>>>>;
 }
-
-/// The queues of every kind of operation.
-#[derive(Debug, Default)]
-pub(super) struct Collectors(Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 
 /// An operation in the queue, and the channel that takes its outcome.
 struct Waiting<C: Combined> {
@@ -81,9 +76,7 @@ impl Db {
     }
 
     fn queues<C: Combined>(&self) -> Arc<Queues<C>> {
-        let mut collectors = self.collectors.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let queues = collectors.entry(TypeId::of::<C>()).or_insert_with(|| Arc::new(self.start::<C>()));
-        Arc::clone(queues).downcast().expect("the entry of a type has its queues")
+        self.collectors.get_or_start::<C, _>(|| self.start::<C>())
     }
 
     fn start<C: Combined>(&self) -> Queues<C> {

@@ -1,6 +1,6 @@
 //! Opens the database that a URL names.
 
-use super::combine::Collectors;
+use super::collectors::Collectors;
 use super::handle::{Db, Watch, Writer};
 use super::lane::Lane;
 use crate::clock::Clock;

@@ -1,6 +1,6 @@
 //! The handle of a connected database.
 
-use super::combine::Collectors;
+use super::collectors::Collectors;
 use super::commit_signal::CommitSignal;
 use super::lane::Lane;
 use crate::clock::Clock;

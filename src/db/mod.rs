@@ -3,6 +3,7 @@
 //! Reads go to [`Db::read`]; every change goes through [`Db::write`], which returns only after a durable commit.
 
 mod bulk;
+mod collectors;
 mod combine;
 mod commit_listener;
 mod commit_signal;
@@ -27,6 +28,7 @@ pub use bulk::{find_matching, insert_all, insert_new, update_all, whole_rows};
 pub use combine::Combined;
 pub use commit_listener::CommitListener;
 pub use commit_signal::CommitSignal;
+pub use dialect::{ROW_LOCK, columns, in_list, skip_locked, stored_instant, utc_day};
 pub use errors::{is_duplicate, is_worth_repeating, overtaken};
 pub use handle::Db;
 pub use idempotency::{IdempotencyKey, purge, stored_response};
