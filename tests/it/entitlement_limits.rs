@@ -108,7 +108,7 @@ async fn of_many_callers_on_two_nodes_exactly_the_limit_is_admitted(test: &TestA
         test.advance(TimeDelta::hours(1));
     }
     let used = "SELECT CAST(used AS TEXT) FROM usage_counters WHERE limit_window = 'day'";
-    assert_eq!(sql::column(test.app.db.schema(), used, []).await, ["7"]);
+    assert_eq!(sql::column::<String>(test.app.db.schema(), used, []).await, ["7"]);
 }
 
 async fn a_repetition_counts_nothing(test: &TestApp) {
@@ -360,6 +360,6 @@ async fn uses_at_random_are_what_the_model_says(test: &TestApp) {
         }
         let (_, id) = local_id(holder.as_str().unwrap());
         let negative = "SELECT CAST(used AS TEXT) FROM usage_counters WHERE account_id = $1 AND used < 0";
-        assert_eq!(sql::column(test.app.db.schema(), negative, [id.into()]).await, Vec::<String>::new());
+        assert_eq!(sql::column::<String>(test.app.db.schema(), negative, [id.into()]).await, Vec::<String>::new());
     }
 }

@@ -79,7 +79,6 @@ async fn a_plan_gives_its_features_and_others_unlock_the_rest(test: &TestApp) {
 
 /// An id in the text of a statement.
 fn sql_id(test: &TestApp, id: uuid::Uuid) -> String {
-    use sea_orm::ConnectionTrait as _;
     match test.app.db.schema().get_database_backend() {
         sea_orm::DbBackend::Postgres => format!("'{id}'"),
         _ => format!("x'{}'", id.simple()),

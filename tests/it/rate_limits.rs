@@ -110,8 +110,9 @@ async fn old_counters_are_purged(test: &TestApp) {
         }
         test.advance(TimeDelta::minutes(40));
     }
-    let count =
-        async || sql::column(test.app.db.schema(), "SELECT identifier FROM rate_limit_counters", []).await.len();
+    let count = async || {
+        sql::column::<String>(test.app.db.schema(), "SELECT identifier FROM rate_limit_counters", []).await.len()
+    };
     assert_eq!(count().await, 6);
     tollgate::jobs::Job::run(tollgate::rate_limits::PurgeRateLimits {}, &test.app).await.unwrap();
     assert_eq!(count().await, 2, "those of the last hour are kept");

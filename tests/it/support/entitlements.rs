@@ -49,7 +49,7 @@ pub(crate) async fn plan(test: &TestApp, code: &str, rank: i64, kind: &str, feat
     assert_eq!(version["userErrors"], json!([]), "{code}");
     let publish = "mutation($id: ID!) { publishPlanVersion(input: {planVersionId: $id}) { userErrors { code } } }";
     test.admin().data(publish, json!({"id": version["planVersion"]["id"]})).await;
-    local_id(version["planVersion"]["id"].as_str().unwrap()).1
+    local_id(&version["planVersion"]["id"])
 }
 
 /// Gives an account a subscription to a version, with a billing period from the 10th of January to that of February.
@@ -59,7 +59,7 @@ pub(crate) async fn subscribe(test: &TestApp, account: &Value, version: Uuid, st
     let start = instant("2026-01-10T12:00:00Z");
     let row = subscriptions::ActiveModel {
         id: Set(id),
-        account_id: Set(local_id(account.as_str().unwrap()).1),
+        account_id: Set(local_id(account)),
         product_version_id: Set(Some(version)),
         provider: Set("stripe".to_owned()),
         external_id: Set(format!("sub_{id}")),
