@@ -9,6 +9,7 @@
 //! and in the same transaction for a writer. So an answer does not depend on when a job ran. The effective time of the
 //! entries of a balance never decreases, and every change happens under the lock of the balance.
 
+mod execute;
 mod grant;
 mod jobs;
 mod ledger;
@@ -20,6 +21,7 @@ mod reversal;
 mod schedule;
 mod settle;
 mod store;
+mod time_zone;
 mod values;
 mod verbs;
 mod wallet;
@@ -34,5 +36,6 @@ pub use purchase::{ObservedPurchase, Purchase, credits_kept, find_purchase, proj
 pub use reversal::{Reversal, reverse};
 pub use settle::settle_all;
 pub use store::{Balances, Entries, Grants, Holds};
+pub use time_zone::set_time_zone;
 pub use values::{GrantSource, HoldState, LedgerBucket, LedgerOperation};
 pub use verbs::{Note, Request, change, change_all};

@@ -158,6 +158,7 @@ enum UserError {
     RevokeDevice(licences::payloads::RevokeDeviceUserError),
     RevokeEntitlementOverride(entitlements::override_mutations::RevokeEntitlementOverrideUserError),
     RevokeLicenseKey(licences::payloads::RevokeLicenseKeyUserError),
+    SetAccountTimeZone(credits::time_zone::SetAccountTimeZoneUserError),
     SetEntitlementOverride(entitlements::override_mutations::SetEntitlementOverrideUserError),
     SpendCredits(credits::spending::SpendCreditsUserError),
     StartCheckout(checkout::payloads::StartCheckoutUserError),

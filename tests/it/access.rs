@@ -95,6 +95,7 @@ const MUTATIONS: &[(&str, &str)] = &[
         "accountId: $account, toAccountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code",
     ),
     ("changeCredits", "changes: []"),
+    ("setAccountTimeZone", "accountId: $account, timeZone: \"UTC\""),
     ("consume", "accountId: $account, feature: \"export\", idempotencyKey: $code"),
     ("setEntitlementOverride", "accountId: $account, feature: \"export\", reason: \"a promise\""),
     ("revokeEntitlementOverride", "entitlementOverrideId: $override"),

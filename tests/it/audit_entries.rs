@@ -188,6 +188,26 @@ async fn credits(test: &TestApp, log: &mut Log<'_>) {
     log.has("grantCredits", "credits.grant", &grant, Value::Null, after.clone()).await;
     done(&test.admin(), "grantCredits", input, "creditGrant { id }").await;
     log.has_none("a repeated grantCredits").await;
+
+    let input = json!({"accountId": account, "timeZone": "Asia/Tokyo"});
+    done(&test.admin(), "setAccountTimeZone", input, "account { timeZone }").await;
+    let after = json!({"timeZone": "Asia/Tokyo"});
+    log.has("setAccountTimeZone", "accounts.set_time_zone", &account, Value::Null, after).await;
+
+    // The ledger is the log of all other changes.
+    let admin = test.admin();
+    let some = |key: &str| json!({"accountId": account, "unit": "gold", "amount": "5", "idempotencyKey": key});
+    let spent = done(&admin, "spendCredits", some("s"), "transaction { id }").await["transaction"]["id"].take();
+    let input = json!({"transactionId": spent, "idempotencyKey": "r"});
+    done(&admin, "reverseLedgerTransaction", input, "available").await;
+    for (verb, key) in [("captureHold", "c"), ("releaseHold", "l")] {
+        let held = done(&admin, "holdCredits", some(&format!("hold {key}")), "creditHold { id }").await;
+        done(&admin, verb, json!({"holdId": held["creditHold"]["id"], "idempotencyKey": key}), "available").await;
+    }
+    done(&admin, "changeCredits", json!({"changes": [{"spend": some("b")}]}), "results { available }").await;
+    log.has_none("a change of credits").await;
+    let unaudited = ["spendCredits", "reverseLedgerTransaction", "holdCredits", "captureHold", "releaseHold"];
+    log.seen.extend(unaudited.iter().chain(&["changeCredits", "transferCredits"]).map(|name| (*name).to_owned()));
 }
 
 async fn usage(test: &TestApp, log: &mut Log<'_>) {

@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod allowances;
 mod analytics;
 mod api_keys;
 mod audit_entries;

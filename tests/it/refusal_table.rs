@@ -172,6 +172,10 @@ refusals! {
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, expiresAt: "2100-01-01T00:00:00Z", KEY"#;
     holdCredits EXPIRY_INVALID expiresAt: "`expiresAt` must be in the future."
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, expiresAt: "2020-01-01T00:00:00Z", KEY"#;
+    setAccountTimeZone ACCOUNT_NOT_FOUND accountId: "Account not found."
+        for r#"accountId: "NO_ACCOUNT", timeZone: "UTC""#;
+    setAccountTimeZone TIME_ZONE_INVALID timeZone: "`timeZone` must be a name of the IANA database, such as `Europe/Berlin`."
+        for r#"accountId: "ACCOUNT", timeZone: "Mars/Base""#;
     grantCredits ACCOUNT_NOT_FOUND accountId: "Account not found."
         for r#"accountId: "NO_ACCOUNT", unit: "credit", amount: 1, KEY"#;
     grantCredits UNIT_NOT_FOUND unit: "Credit unit not found."

@@ -212,6 +212,13 @@ pub async fn owners(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<HashMap<U
     Ok(rows.into_iter().collect())
 }
 
+/// Sets the time zone of an account, and returns it; `None` if it does not exist.
+pub async fn set_time_zone(txn: &Txn, id: Uuid, time_zone: &str) -> Result<Option<accounts::Model>> {
+    use accounts::{Column, Entity};
+    let change = Entity::update_many().filter(Column::Id.eq(id)).col_expr(Column::TimeZone, Expr::value(time_zone));
+    Ok(change.exec_with_returning(txn).await?.pop())
+}
+
 /// Returns every user whom some issuer knows as `subject`, erased or not.
 pub(super) async fn users_with_subject(txn: &Txn, subject: &str) -> Result<Vec<users::Model>> {
     let identities = Query::select()

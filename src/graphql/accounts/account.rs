@@ -5,20 +5,13 @@ use super::member::AccountMember;
 use super::provider_customer::{ProviderCustomer, ProviderCustomerFilter, ProviderCustomerOrder};
 use super::user::User;
 use crate::accounts::Members;
-use crate::credits::{Balances, Entries};
 use crate::discounts::{Redemptions, RedemptionsOf};
 use crate::gifts::GiftsOf;
 use crate::graphql::common::{
-    Connection, ContextExt, Currency, Date, Instant, Row, StoredEnum, all_children, child_page, global_id, page_args,
-    text, to_exactly_one,
+    Connection, Currency, Instant, Row, StoredEnum, child_page, global_id, page_args, to_exactly_one,
 };
 use crate::graphql::coupons::coupon::DiscountRedemption;
-use crate::graphql::credits::balance_at::CreditBalanceSnapshot;
-use crate::graphql::credits::grant::{CreditGrant, CreditGrantFilter, CreditGrantOrder};
-use crate::graphql::credits::hold::{CreditHold, CreditHoldFilter, CreditHoldOrder};
-use crate::graphql::credits::ledger::{CreditBalance, LedgerBucket, LedgerEntry};
-use crate::graphql::entitlements::entitlement::Entitlement;
-use crate::graphql::entitlements::overrides::{EntitlementOverride, EntitlementOverrideFilter};
+use crate::graphql::credits::of_account::AccountCredits;
 use crate::graphql::gifts::gift::{Gift, GiftFilter, GiftOrder};
 use crate::graphql::licences::license_key::{LicenseKey, LicenseKeyFilter, LicenseKeyOrder};
 use crate::graphql::payments::invoice::{Invoice, InvoiceFilter, InvoiceOrder};
@@ -26,11 +19,12 @@ use crate::graphql::payments::payment::{Payment, PaymentFilter, PaymentOrder};
 use crate::graphql::payments::refund::{Refund, RefundFilter, RefundOrder};
 use crate::graphql::subscriptions::list::{SubscriptionFilter, SubscriptionOrder};
 use crate::graphql::subscriptions::subscription::Subscription;
-use crate::graphql::usage::event::{UsageDay, UsageEvent, UsageEventFilter, UsageEventOrder};
+use crate::graphql::usage::of_account::AccountUsage;
 use crate::payments::{InvoicesOf, PaymentsOf, RefundsOf};
 use crate::subscriptions::Holder;
 use async_graphql::{Context, ID, Object, Result};
 use entity::accounts;
+use std::sync::Arc;
 
 pub struct Account(pub(crate) Row<accounts::Entity>);
 
@@ -216,31 +210,6 @@ impl Account {
         child_page(ctx, RedemptionsOf::Account, self.0.id, Redemptions, page_args(first, after, last, before)).await
     }
 
-    /// Holds of credits, open and ended.
-    async fn credit_holds(
-        &self,
-        ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(desc = "Conditions on the holds.")] filter: Option<CreditHoldFilter>,
-        #[graphql(desc = "The order; newest first by default.")] order_by: Option<CreditHoldOrder>,
-    ) -> Result<Connection<CreditHold>> {
-        let list = CreditHoldFilter::list(filter, order_by, ctx.app().now());
-        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
-    }
-
-    /// The balance in one credit unit at an instant of the past, from the entries of the ledger.
-    async fn credit_balance_at(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The code of the credit unit.")] unit: String,
-        #[graphql(desc = "The instant; not in the future.")] at: Instant,
-    ) -> Result<CreditBalanceSnapshot> {
-        CreditBalanceSnapshot::read(ctx, self.0.id, text("unit", unit)?, at).await
-    }
-
     /// The time zone in which days of allowances and limits begin, by its name in the IANA database.
     async fn time_zone(&self) -> &str {
         &self.0.time_zone
@@ -261,102 +230,13 @@ impl Account {
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// What the account can use of each feature, by its code; empty if the caller may not see it.
-    async fn entitlements(&self, ctx: &Context<'_>) -> Result<Vec<Entitlement>> {
-        Entitlement::all(ctx, self.0.id).await
+    #[graphql(flatten)]
+    async fn credits(&self) -> AccountCredits {
+        AccountCredits(Arc::clone(&self.0))
     }
 
-    /// What the account can use of a feature; null if there is no such feature, or the caller may not see it.
-    async fn entitlement(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The code of the feature.")] feature: String,
-    ) -> Result<Option<Entitlement>> {
-        Entitlement::of(ctx, self.0.id, text("feature", feature)?).await
-    }
-
-    /// Features given to or taken from the account, newest first, also those that ended.
-    async fn entitlement_overrides(
-        &self,
-        ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(desc = "Conditions on the overrides.")] filter: Option<EntitlementOverrideFilter>,
-    ) -> Result<Connection<EntitlementOverride>> {
-        let list = EntitlementOverrideFilter::list(filter)?;
-        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
-    }
-
-    /// Credit balances, one for each credit unit that the account ever held.
-    async fn credit_balances(&self, ctx: &Context<'_>) -> Result<Vec<CreditBalance>> {
-        all_children(ctx, (), self.0.id, Balances { unit: None }).await
-    }
-
-    /// The balance in one credit unit; null if the account never held any.
-    async fn credit_balance(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The code of the credit unit.")] unit: String,
-    ) -> Result<Option<CreditBalance>> {
-        let list = Balances { unit: Some(text("unit", unit)?) };
-        Ok(all_children(ctx, (), self.0.id, list).await?.pop())
-    }
-
-    /// Credits granted to the account.
-    async fn credit_grants(
-        &self,
-        ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(desc = "Conditions on the grants.")] filter: Option<CreditGrantFilter>,
-        #[graphql(desc = "The order; newest first by default.")] order_by: Option<CreditGrantOrder>,
-    ) -> Result<Connection<CreditGrant>> {
-        let list = CreditGrantFilter::list(filter, order_by)?;
-        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
-    }
-
-    /// Ledger entries of one credit unit, newest first, each with the balance after it.
-    async fn ledger_entries(
-        &self,
-        ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(desc = "The code of the credit unit.")] unit: String,
-        #[graphql(desc = "The bucket of the account's credits.", default_with = "LedgerBucket::Available")]
-        bucket: LedgerBucket,
-    ) -> Result<Connection<LedgerEntry>> {
-        let list = Entries { unit: text("unit", unit)?, bucket: bucket.stored() };
-        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
-    }
-    /// Usage of the account, as its events were recorded.
-    async fn usage_events(
-        &self,
-        ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(desc = "Conditions on the events.")] filter: Option<UsageEventFilter>,
-        #[graphql(desc = "The order; newest first by default.")] order_by: Option<UsageEventOrder>,
-    ) -> Result<Connection<UsageEvent>> {
-        let list = UsageEventFilter::list(filter, order_by)?;
-        child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
-    }
-
-    /// Usage of one meter by UTC day and dimension, oldest first; days without usage are left out.
-    async fn usage_daily(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The code of the meter.")] meter: String,
-        #[graphql(desc = "The first day, in UTC.")] from: Date,
-        #[graphql(desc = "The day after the last, in UTC; at most 400 days after `from`.")] to: Date,
-    ) -> Result<Vec<UsageDay>> {
-        UsageDay::between(ctx, self.0.id, text("meter", meter)?, from, to).await
+    #[graphql(flatten)]
+    async fn usage(&self) -> AccountUsage {
+        AccountUsage(Arc::clone(&self.0))
     }
 }

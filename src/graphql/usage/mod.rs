@@ -3,6 +3,7 @@
 pub mod event;
 pub mod meter;
 pub mod mutations;
+pub mod of_account;
 pub mod rate_card;
 pub mod record_mutations;
 

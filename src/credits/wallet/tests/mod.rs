@@ -1,8 +1,11 @@
 //! Random operations against a model that goes through time second by second.
 
+mod model;
+
 use super::*;
 use crate::credits::values::{GrantSource, HoldState};
 use chrono::{TimeDelta, TimeZone};
+use model::{Lot, Model, Reserved};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,104 +36,6 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(grant, amount, owes)| Step::Revoke { grant, amount, owes }),
         4 => (1..25i64).prop_map(Step::Wait),
     ]
-}
-
-/// Credits of one grant in the model.
-#[derive(Debug, Clone)]
-struct Lot {
-    left: i64,
-    priority: i64,
-    starts: i64,
-    ends: Option<i64>,
-}
-
-/// A hold in the model: its parts by lot.
-#[derive(Debug, Clone)]
-struct Reserved {
-    parts: Vec<(usize, i64)>,
-    ends: i64,
-    open: bool,
-}
-
-/// The model: lots and holds, and sums of what became of the credits.
-#[derive(Debug, Default)]
-struct Model {
-    now: i64,
-    lots: Vec<Lot>,
-    holds: Vec<Reserved>,
-    spends: Vec<Option<Vec<(usize, i64)>>>,
-    spent: i64,
-    expired: i64,
-    revoked: i64,
-    owed: i64,
-}
-
-impl Model {
-    fn begun(&self, lot: &Lot) -> bool {
-        lot.starts <= self.now
-    }
-
-    fn available(&self) -> i64 {
-        self.lots.iter().filter(|lot| self.begun(lot)).map(|lot| lot.left).sum()
-    }
-
-    fn held(&self) -> i64 {
-        self.holds.iter().filter(|hold| hold.open).flat_map(|hold| &hold.parts).map(|(_, amount)| amount).sum()
-    }
-
-    fn is_over(&self, lot: usize) -> bool {
-        self.lots[lot].ends.is_some_and(|end| end <= self.now)
-    }
-
-    /// Takes from the lots that can be spent: soonest end, then priority, then age.
-    fn take(&mut self, mut amount: i64) -> Vec<(usize, i64)> {
-        let mut order: Vec<usize> = (0..self.lots.len()).filter(|lot| self.begun(&self.lots[*lot])).collect();
-        order.sort_by_key(|lot| (self.lots[*lot].ends.unwrap_or(i64::MAX), self.lots[*lot].priority, *lot));
-        let mut parts = Vec::new();
-        for lot in order {
-            let part = amount.min(self.lots[lot].left);
-            if part > 0 {
-                self.lots[lot].left -= part;
-                amount -= part;
-                parts.push((lot, part));
-            }
-        }
-        assert_eq!(amount, 0);
-        parts
-    }
-
-    fn give(&mut self, parts: Vec<(usize, i64)>) {
-        for (lot, amount) in parts {
-            if self.is_over(lot) { self.expired += amount } else { self.lots[lot].left += amount }
-        }
-    }
-
-    fn repay(&mut self) {
-        let part = self.owed.min(self.available());
-        if part > 0 {
-            self.take(part);
-            self.owed -= part;
-        }
-    }
-
-    fn tick(&mut self) {
-        self.now += 1;
-        for hold in 0..self.holds.len() {
-            if self.holds[hold].open && self.holds[hold].ends == self.now {
-                self.holds[hold].open = false;
-                let parts = std::mem::take(&mut self.holds[hold].parts);
-                self.give(parts);
-            }
-        }
-        for lot in 0..self.lots.len() {
-            if self.lots[lot].ends == Some(self.now) {
-                self.expired += std::mem::take(&mut self.lots[lot].left);
-            }
-        }
-        if self.lots.iter().any(|lot| lot.starts == self.now) {
-            self.repay();
-        }
-    }
 }
 
 /// A wallet beside its model.
