@@ -41,13 +41,13 @@ pub struct NewConsumption {
 pub struct Consumed {
     /// The number of units.
     pub amount: i64,
-    /// What it cost; `None` if it cost no credits.
+    /// Its price; `None` if it cost no credits.
     pub cost: Option<Overage>,
     /// The ledger transaction that spent it; `None` if it cost no credits.
     pub transaction_id: Option<Uuid>,
     /// The event on the meter of the feature.
     pub event_id: Uuid,
-    /// What is left.
+    /// The entitlement after it.
     pub entitlement: Entitlement,
 }
 
@@ -101,14 +101,14 @@ impl Combined for Consume {
     }
 }
 
-/// What uses change.
+/// The counters, credits and events that uses change.
 struct Books<'t> {
     counters: Counters,
     ledger: Ledger<'t>,
     uses: Uses,
 }
 
-/// What the uses are about.
+/// The accounts and features of uses.
 struct Facts {
     terms: HashMap<Uuid, Terms>,
     features: HashMap<String, (Arc<features::Model>, Option<meters::Model>)>,

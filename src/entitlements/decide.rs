@@ -1,9 +1,26 @@
 //! The decision on a use: whether it fits into all windows, and what becomes of the units that do not.
 
-use super::evaluate::WindowUse;
-use crate::plans::OnExceed;
+use crate::plans::{LimitWindow, OnExceed};
 use crate::usage::{Count, Limit, Overage};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The use of a feature in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowUse {
+    /// The window.
+    pub window: LimitWindow,
+    /// The limit; `None` for unlimited.
+    pub limit: Option<i64>,
+    /// Units used.
+    pub used: i64,
+    /// Unused units of earlier windows that count in this one.
+    pub banked: i64,
+    /// Units left; `None` for unlimited.
+    pub remaining: Option<i64>,
+    /// The end of the window; `None` for all time.
+    pub resets_at: Option<DateTime<Utc>>,
+}
 
 /// A limit, with its use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +54,7 @@ impl Counted {
     }
 }
 
-/// What becomes of a use.
+/// The decision on a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decision {
     /// It fits into every limit.

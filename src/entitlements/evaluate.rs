@@ -1,9 +1,9 @@
 //! The evaluation of one feature for one account: a pure function of its terms and counters.
 
-use super::decide::{Counted, Decision, decide};
+use super::decide::{Counted, Decision, WindowUse, decide};
 use super::values::EntitlementReason;
 use crate::error::Result;
-use crate::plans::{FeatureKind, LimitWindow};
+use crate::plans::FeatureKind;
 use crate::subscriptions::SubscriptionStatus;
 use crate::usage::{Counters, Limit, PlanTerms, Slot, Terms};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,24 +36,7 @@ pub struct Entitlement {
     pub windows: Vec<WindowUse>,
 }
 
-/// The use of a feature in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowUse {
-    /// The window.
-    pub window: LimitWindow,
-    /// The limit; `None` for unlimited.
-    pub limit: Option<i64>,
-    /// Units used.
-    pub used: i64,
-    /// Unused units of earlier windows that count in this one.
-    pub banked: i64,
-    /// Units left; `None` for unlimited.
-    pub remaining: Option<i64>,
-    /// The end of the window; `None` for all time.
-    pub resets_at: Option<DateTime<Utc>>,
-}
-
-/// What an account holds of a feature, before anything is counted.
+/// The part of an entitlement that does not depend on counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
     Granted(Grant),

@@ -14,7 +14,8 @@ mod unlock;
 mod values;
 
 pub use consume::{Consumed, NewConsumption, consume};
-pub use evaluate::{Entitlement, WindowUse};
+pub use decide::WindowUse;
+pub use evaluate::Entitlement;
 pub use overrides::{NewOverride, revoke_override, set_override};
 pub use read::{Answer, Asked, read};
 pub use store::Overrides;

@@ -5,6 +5,7 @@
 
 mod define;
 mod jobs;
+mod place;
 mod store;
 mod take;
 

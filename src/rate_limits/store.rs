@@ -1,6 +1,6 @@
 //! Queries on rate limits.
 
-use super::take::Place;
+use super::place::Place;
 use crate::auth::{Permission, Scope};
 use crate::db::{Db, Listing, Order, ROW_LOCK, Txn, Visible, columns, stored_instant, unrestricted_only};
 use crate::error::Result;

@@ -1,5 +1,6 @@
 //! Taking units of a rate limit: the takes that wait are executed together.
 
+use super::place::Place;
 use super::store;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
@@ -72,8 +73,9 @@ impl Combined for Take {
         Box::pin(async move {
             let codes: BTreeSet<&str> = operations.iter().map(|Take(new)| new.code.as_str()).collect();
             let rules = store::rules_named(txn, codes.into_iter()).await?;
-            let places =
-                operations.iter().filter_map(|Take(new)| Some(Place::of(rules.get(&new.code)?, new, txn.now())));
+            let places = operations
+                .iter()
+                .filter_map(|Take(new)| Some(Place::of(rules.get(&new.code)?, &new.identifier, txn.now())));
             let mut windows = Windows::load(txn, places.collect()).await?;
             let outcome = |Take(new): &Take| {
                 let unknown = || Error::refused("NOT_FOUND", &["code"], "Rate limit not found.");
@@ -83,22 +85,6 @@ impl Combined for Take {
             windows.write(txn).await?;
             Ok(outcomes)
         })
-    }
-}
-
-/// A window of an identifier under a rule. Of one rule and identifier they sort by time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) rule_id: Uuid,
-    pub(super) identifier: String,
-    pub(super) start: DateTime<Utc>,
-}
-
-impl Place {
-    fn of(rule: &rate_limit_rules::Model, new: &NewTake, now: DateTime<Utc>) -> Place {
-        let length = rule.window_seconds.saturating_mul(1_000_000).max(1);
-        let start = now - TimeDelta::microseconds(now.timestamp_micros().rem_euclid(length));
-        Place { rule_id: rule.id, identifier: new.identifier.clone(), start }
     }
 }
 
@@ -126,7 +112,7 @@ impl Windows {
     }
 
     fn take(&mut self, rule: &rate_limit_rules::Model, new: &NewTake, now: DateTime<Utc>) -> Taken {
-        let place = Place::of(rule, new, now);
+        let place = Place::of(rule, &new.identifier, now);
         let resets_at = place.start + TimeDelta::seconds(rule.window_seconds);
         let unused = || Counter { id: None, resets_at, used: 0, is_changed: false };
         let counter = self.0.entry(place).or_insert_with(unused);

@@ -2,11 +2,13 @@
 
 use super::cards::{Card, Charge, charge};
 use super::count::Use;
-use super::counters::{Counters, Slot};
+use super::counters::Counters;
 use super::daily::{Addition, DayKey, Days, span};
+use super::in_force::terms;
 use super::record::{RecordEvent, Recorded};
+use super::slot::Slot;
 use super::store::{self, Seen};
-use super::terms::{Readers, terms};
+use super::terms::Readers;
 use super::values::MeterAggregation;
 use crate::credits::{Ledger, Spend};
 use crate::db::{Txn, insert_all};

@@ -1,9 +1,11 @@
 //! Recorded events in the counters of the windows that limit their meter.
 
-use super::counters::{Counters, Slot};
+use super::counters::Counters;
 use super::daily::recompute;
+use super::in_force::terms;
+use super::slot::Slot;
 use super::store::{self, Seen};
-use super::terms::{Readers, terms};
+use super::terms::Readers;
 use super::values::MeterAggregation;
 use super::windows::Window;
 use crate::db::Txn;

@@ -1,7 +1,7 @@
 //! Counters: the use of a meter in a window, loaded for many accounts at once, changed in memory and written back.
 
+use super::slot::{Group, Slot};
 use super::store;
-use super::windows::{Calendar, Window};
 use crate::db::{Txn, insert_new, overtaken, update_all};
 use crate::error::{Error, Result};
 use crate::plans::LimitWindow;
@@ -11,42 +11,6 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::ConnectionTrait;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
-
-/// A limit that counts in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CountedLimit {
-    /// The window.
-    pub window: LimitWindow,
-    /// The limit; `None` for unlimited.
-    pub limit: Option<i64>,
-    /// The most unused units that count in the next window; `None` for none.
-    pub rollover_cap: Option<i64>,
-}
-
-/// A counter to be: a meter of an account in a window, with the limit that holds there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot {
-    /// The account.
-    pub account_id: Uuid,
-    /// The meter.
-    pub meter_id: Uuid,
-    /// The limit.
-    pub limit: CountedLimit,
-    /// The window.
-    pub window: Window,
-    calendar: Calendar,
-}
-
-impl Slot {
-    /// Returns the slot of a limit at an instant.
-    pub fn new(account_id: Uuid, meter_id: Uuid, limit: CountedLimit, calendar: Calendar, at: DateTime<Utc>) -> Slot {
-        Slot { account_id, meter_id, limit, window: calendar.window(limit.window, at), calendar }
-    }
-
-    fn group(&self) -> Group {
-        (self.account_id, self.meter_id, self.limit.window)
-    }
-}
 
 /// The use in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,9 +28,6 @@ impl Count {
         Some(available.saturating_sub(self.used).max(0))
     }
 }
-
-/// The counters of a meter of an account, of one kind of window.
-type Group = (Uuid, Uuid, LimitWindow);
 
 struct Counter {
     row: Model,

@@ -14,7 +14,7 @@ fn remaining_is_never_negative_and_unlimited_has_no_number() {
 }
 
 proptest! {
-    /// What is banked at once after many idle windows is what is banked window by window.
+    /// Banking at once after many idle windows is the same as banking window by window.
     #[test]
     fn idle_windows_bank_one_by_one(unused in 0_i64..200, limit in 0_i64..50, cap in 0_i64..300, passed in 1_i64..40) {
         let mut banked = unused.min(cap);

@@ -1,7 +1,6 @@
 //! The terms of accounts: their calendars, their plans with add-ons, and the overrides in force.
 
-use super::counters::{CountedLimit, Slot};
-use super::store;
+use super::slot::{CountedLimit, Slot};
 use super::windows::Calendar;
 use crate::auth::Viewer;
 use crate::error::Result;
@@ -9,9 +8,7 @@ use crate::plans::{LimitWindow, OnExceed};
 use crate::subscriptions::SubscriptionStatus;
 use chrono::{DateTime, Utc};
 use entity::{entitlement_overrides, features, product_features};
-use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -125,24 +122,6 @@ impl Limit {
     fn counted(&self) -> Option<CountedLimit> {
         Some(CountedLimit { window: self.window?, limit: self.units, rollover_cap: self.rollover_cap })
     }
-}
-
-/// Returns the terms of accounts at an instant, by account. Accounts that do not exist, or that the reader may not see,
-/// are left out.
-pub async fn terms(
-    db: &impl ConnectionTrait,
-    readers: Readers<'_>,
-    accounts: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<HashMap<Uuid, Terms>> {
-    let mut found = store::terms::plans(db, readers, accounts).await?;
-    let known: Vec<Uuid> = found.keys().copied().collect();
-    for (row, feature) in store::terms::overrides(db, &known, now).await? {
-        if let Some(terms) = found.get_mut(&row.account_id) {
-            terms.overrides.push((row, feature));
-        }
-    }
-    Ok(found)
 }
 
 impl Terms {

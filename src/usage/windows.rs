@@ -76,7 +76,7 @@ impl Calendar {
         next: impl Fn(NaiveDate) -> Option<NaiveDate>,
     ) -> Window {
         let mut day = first(at.with_timezone(&self.zone).date_naive());
-        // Where the clocks are set back over midnight, the last hour of a day comes twice.
+        // The last hour of a day comes twice if the clocks are set back over midnight.
         if self.start_of(day) > at {
             day = first(day.pred_opt().unwrap_or(day));
         }

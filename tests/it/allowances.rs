@@ -1,9 +1,10 @@
 //! Credits that plans include: granted once for each period, on time whether anybody asks or not.
 
+use crate::support::company::local_id;
 use crate::support::credits::{balance, number, unit};
 use crate::support::entitlements::{plan, set, subscribe};
 use crate::support::usage::account;
-use crate::support::{TestApp, both_engines, local_id, sql};
+use crate::support::{TestApp, both_engines, sql};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -91,7 +92,12 @@ async fn a_daily_allowance_is_right_whether_anybody_asks_or_not(test: &TestApp) 
     let entries: Vec<(Uuid, String, i64, DateTime<Utc>)> = (entries.await.iter())
         .map(|row| {
             let get = |column| row.try_get("", column).unwrap();
-            (row.try_get("", "account_id").unwrap(), get("bucket"), row.try_get("", "amount").unwrap(), row.try_get("", "effective_at").unwrap())
+            (
+                row.try_get("", "account_id").unwrap(),
+                get("bucket"),
+                row.try_get("", "amount").unwrap(),
+                row.try_get("", "effective_at").unwrap(),
+            )
         })
         .collect();
     let (ann, bob): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.0 == entries[0].0);
@@ -121,7 +127,9 @@ async fn days_begin_at_midnight_in_the_zone_of_the_account(test: &TestApp) {
     let zone = test.admin().data(set_zone, json!({"id": ann})).await["setAccountTimeZone"].take();
     assert_eq!(zone, json!({"account": {"timeZone": "Europe/Berlin"}, "userErrors": []}));
     // The clocks go forward on the 29th of March, and back on the 25th of October.
-    for (from, to, length) in [("2026-03-27T12:00:00Z", "2026-03-30T12:00:00Z", 23), ("2026-10-23T12:00:00Z", "2026-10-26T12:00:00Z", 25)] {
+    for (from, to, length) in
+        [("2026-03-27T12:00:00Z", "2026-03-30T12:00:00Z", 23), ("2026-10-23T12:00:00Z", "2026-10-26T12:00:00Z", 25)]
+    {
         go_to(test, from);
         if length == 23 {
             subscribe(test, &ann, version, "active").await;
@@ -167,7 +175,8 @@ async fn a_billing_period_is_granted_once(test: &TestApp) {
     }
     go_to(test, "2026-02-11T12:00:00Z");
     assert_eq!(balance(test, "ann").await, [0, 0, 400, 600], "expired, and not renewed yet");
-    let renewed = "current_period_start = '2026-02-10T12:00:00+00:00', current_period_end = '2026-03-10T12:00:00+00:00'";
+    let renewed =
+        "current_period_start = '2026-02-10T12:00:00+00:00', current_period_end = '2026-03-10T12:00:00+00:00'";
     set(test, subscription, renewed).await;
     note(test, &account).await;
     assert_eq!(balance(test, "ann").await, [1_000, 0, 400, 600]);

@@ -2,7 +2,7 @@
 //! needs a sort of more than its own rows.
 
 use crate::support::lists::{LISTS, root_list};
-use crate::support::{Company, both_engines, credits, gifts, licences, rows, sql, usage};
+use crate::support::{Company, both_engines, credits, entitlements, gifts, licences, rows, sql, usage};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use std::mem::take;
@@ -37,6 +37,7 @@ impl<'a> Explained<'a> {
         test.app.db.observe(move |statement| kept.lock().unwrap().push(statement.clone()));
         licences::for_some(&test.app).await;
         usage::for_some(&test.app).await;
+        entitlements::for_some(&test.app).await;
         gifts::for_some(&test.app).await;
         credits::for_some(&test.app).await;
         rows::calls(&test.app, 30).await;

@@ -2,7 +2,7 @@
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::{LISTS, root_list};
-use crate::support::{Client, Company, both_engines, credits, gifts, licences, sql, usage};
+use crate::support::{Client, Company, both_engines, credits, entitlements, gifts, licences, sql, usage};
 use entity::subscriptions;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -158,6 +158,7 @@ async fn every_parent_gets_its_own_rows_and_its_own_count(test: &Company<80>) {
     licences::for_some(&test.app).await;
     gifts::for_some(&test.app).await;
     usage::for_some(&test.app).await;
+    entitlements::for_some(&test.app).await;
     credits::for_some(&test.app).await;
     let admin = test.admin();
     for list in LISTS {

@@ -30,7 +30,8 @@ impl ConsumeMutation {
         let consumed = entitlements::consume(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (consumed, user_errors) = split_refusal(consumed)?;
         let cost = consumed.as_ref().and_then(|consumed| consumed.cost);
-        let units = consumed.as_ref().map_or(0, |consumed| consumed.amount);
+        let units = consumed.as_ref().map(|consumed| BigInt(consumed.amount));
+        let spent = units.map(|_| BigInt(cost.map_or(0, |cost| cost.credits)));
         let transaction_id = consumed.as_ref().and_then(|consumed| consumed.transaction_id);
         let event_id = consumed.as_ref().map(|consumed| consumed.event_id);
         let entitlement = match consumed {
@@ -38,8 +39,8 @@ impl ConsumeMutation {
             None => Entitlement::of(ctx, account_id, feature).await?,
         };
         Ok(Some(ConsumePayload {
-            consumed: BigInt(units),
-            credits_spent: BigInt(cost.map_or(0, |cost| cost.credits)),
+            consumed: units,
+            credits_spent: spent,
             credit_unit_id: cost.map(|cost| cost.credit_unit_id),
             transaction_id,
             event_id,
@@ -68,17 +69,18 @@ pub struct ConsumeInput {
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct ConsumePayload {
-    /// The units that were counted; 0 if there are user errors.
-    consumed: BigInt,
-    /// The credits that paid for units beyond the limits, in the smallest step of the unit; 0 if none did.
-    credits_spent: BigInt,
+    /// The units that were counted; null if there are user errors.
+    consumed: Option<BigInt>,
+    /// The credits that paid for units beyond the limits, in the smallest step of the unit; 0 if none did, null if there
+    /// are user errors.
+    credits_spent: Option<BigInt>,
     #[graphql(skip)]
     credit_unit_id: Option<Uuid>,
     #[graphql(skip)]
     transaction_id: Option<Uuid>,
     #[graphql(skip)]
     event_id: Option<Uuid>,
-    /// What is left after the use. If there are user errors, what there is now; null if there is no such account or
+    /// The entitlement after the use, or as it is now if there are user errors; null if there is no such account or
     /// feature.
     entitlement: Option<Entitlement>,
     /// The rules that refused the use; empty on success.

@@ -42,7 +42,7 @@ pub enum Reason {
     Overage,
 }
 
-/// What an account can use of a feature now. Visible to the account's members, and to callers with the scope
+/// The use that an account can make of a feature now. Visible to the account's members, and to callers with the scope
 /// `billing:read` or `credits:write`.
 #[Object]
 impl Entitlement {

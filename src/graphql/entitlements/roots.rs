@@ -12,7 +12,7 @@ pub struct EntitlementQuery;
 
 #[Object]
 impl EntitlementQuery {
-    /// What an account can use of a feature now; null if there is no such feature or account, or the caller may not see
+    /// The entitlement of an account to a feature; null if there is no such feature or account, or the caller may not see
     /// it: members see it, and callers with the scope `billing:read` or `credits:write`.
     async fn entitlement(
         &self,

@@ -51,7 +51,7 @@ impl RateLimitMutation {
         };
         let (taken, user_errors) = split_refusal(rate_limits::take(ctx.app(), ctx.viewer(), new).await)?;
         Ok(Some(TakeRateLimitPayload {
-            allowed: taken.is_some_and(|taken| taken.allowed),
+            allowed: taken.map(|taken| taken.allowed),
             remaining: taken.map(|taken| taken.remaining),
             resets_at: taken.map(|taken| Instant(taken.resets_at)),
             user_errors,
@@ -73,7 +73,7 @@ pub struct CreateRateLimitInput {
 /// Changes to a rule. Fields left out stay as they are.
 #[derive(InputObject)]
 pub struct UpdateRateLimitInput {
-    /// The rule to change.
+    /// The rate limit to change.
     rate_limit_id: ID,
     /// Units that each identifier may take in a window: 0 to 1,000,000,000.
     max_count: Option<i64>,

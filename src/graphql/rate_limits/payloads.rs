@@ -56,13 +56,13 @@ user_error! {
 /// The outcome of a take.
 #[derive(SimpleObject)]
 pub struct TakeRateLimitPayload {
-    /// True if the units were taken; false if the window has too few left, and if there are user errors.
-    pub(super) allowed: bool,
+    /// True if the units were taken, false if the window has too few left; null if there are user errors.
+    pub(super) allowed: Option<bool>,
     /// Units left in the window; null if there are user errors.
     pub(super) remaining: Option<i64>,
     /// The end of the window; null if there are user errors.
     pub(super) resets_at: Option<Instant>,
-    /// The rules that refused the request; empty if it was answered, whether units were taken or not.
+    /// The rules that refused the request; empty on success.
     pub(super) user_errors: Vec<TakeRateLimitUserError>,
 }
 

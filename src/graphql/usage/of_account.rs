@@ -13,12 +13,12 @@ pub struct AccountUsage(pub(crate) Row<accounts::Entity>);
 /// The usage of an account.
 #[Object]
 impl AccountUsage {
-    /// What the account can use of each feature, by its code; empty if the caller may not see it.
+    /// The account's entitlements to all features, by code; empty if the caller may not see them.
     async fn entitlements(&self, ctx: &Context<'_>) -> Result<Vec<Entitlement>> {
         Entitlement::all(ctx, self.0.id).await
     }
 
-    /// What the account can use of a feature; null if there is no such feature, or the caller may not see it.
+    /// The account's entitlement to a feature; null if there is no such feature, or the caller may not see it.
     async fn entitlement(
         &self,
         ctx: &Context<'_>,

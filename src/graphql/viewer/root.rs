@@ -74,8 +74,8 @@ impl Viewer {
         ViewerPlanStatus::of(ctx).await
     }
 
-    /// What the caller can use of each feature, by its code, through the account that gives them their plan, or else
-    /// through their individual account; null for anonymous callers and services.
+    /// The entitlements to all features, by code, of the account that gives the caller their plan, or else of their
+    /// individual account; null for anonymous callers and services.
     async fn entitlements(&self, ctx: &Context<'_>) -> Result<Option<Vec<Entitlement>>> {
         match Entitlement::account_of_viewer(ctx).await? {
             Some(account_id) => Entitlement::all(ctx, account_id).await.map(Some),

@@ -3,7 +3,7 @@
 use crate::auth::Scope;
 use crate::db::{ROW_LOCK, Txn, Visible, find_matching, in_list, stored_instant};
 use crate::error::Result;
-use crate::usage::Window;
+use crate::usage::windows::Window;
 use entity::{accounts, devices, meters, rate_cards, usage_daily, usage_events, users};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Statement};

@@ -2,7 +2,7 @@
 
 use crate::db::{columns, stored_instant};
 use crate::error::Result;
-use crate::usage::Slot;
+use crate::usage::slot::Slot;
 use entity::usage_counters::{Entity, Model};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 use std::collections::HashSet;

@@ -12,7 +12,7 @@ use crate::auth::{Permission, Scope};
 use crate::db::{Between, ChildListing, Listing, Order, ROW_LOCK, Txn, Visible, in_accounts_of, within};
 use crate::error::Result;
 use crate::order;
-use crate::usage::Window;
+use crate::usage::windows::Window;
 use chrono::NaiveDate;
 use entity::{meters, rate_cards, usage_counters, usage_daily, usage_events};
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement, SimpleExpr};

@@ -159,7 +159,7 @@ pub(crate) async fn rate_limit_row(app: &App, code: &str) -> Uuid {
 pub(crate) async fn for_some(app: &App) {
     let db = app.db.schema();
     let features = sql::ids(db, "SELECT id FROM features ORDER BY id LIMIT 2", []).await;
-    let accounts = sql::ids(db, "SELECT id FROM accounts ORDER BY id LIMIT 4", []).await;
+    let accounts = sql::ids(db, "SELECT id FROM accounts ORDER BY created_at DESC, id DESC LIMIT 4", []).await;
     for account in accounts {
         for number in 0..8 {
             let id = override_row(app, account, features[number % features.len()]).await;
@@ -172,6 +172,10 @@ pub(crate) async fn for_some(app: &App) {
             sql::rows(db, &update, [id.into()]).await;
         }
     }
+    let unit = sql::ids(db, "SELECT id FROM credit_units ORDER BY id LIMIT 1", []).await;
+    let update = "UPDATE product_features SET overage_unit_id = $1, overage_credits = 5 WHERE limit_units IS NOT NULL";
+    sql::rows(db, update, [unit[0].into()]).await;
+    sql::execute(db, "UPDATE product_versions SET past_due_grace_days = 7 WHERE number = 1").await;
     for number in 0..8 {
         rate_limit_row(app, &format!("limit-{number}")).await;
     }

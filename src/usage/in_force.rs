@@ -1,0 +1,27 @@
+//! Reading the terms of accounts.
+
+use super::store;
+use super::terms::{Readers, Terms};
+use crate::error::Result;
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Returns the terms of accounts at an instant, by account. Accounts that do not exist, or that the reader may not see,
+/// are left out.
+pub async fn terms(
+    db: &impl ConnectionTrait,
+    readers: Readers<'_>,
+    accounts: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, Terms>> {
+    let mut found = store::terms::plans(db, readers, accounts).await?;
+    let known: Vec<Uuid> = found.keys().copied().collect();
+    for (row, feature) in store::terms::overrides(db, &known, now).await? {
+        if let Some(terms) = found.get_mut(&row.account_id) {
+            terms.overrides.push((row, feature));
+        }
+    }
+    Ok(found)
+}
