@@ -3,8 +3,9 @@
 use super::ledger::{Ledger, Named};
 use super::operation::{Moved, Operation, Unit, Verb};
 use super::store::wallets::{self, Key};
+use super::term::Term;
 use super::values::{GrantSource, LedgerBucket, LedgerOperation};
-use super::wallet::{Cause, HoldEnd, Moment, Term};
+use super::wallet::{Cause, HoldEnd, Moment};
 use crate::audit::AuditEntry;
 use crate::db::{Combined, Txn};
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 //! Granting credits by hand.
 
+use super::checks::{check_amount, check_reason};
 use super::operation::{Moved, Operation, Unit, Verb};
 use super::store;
-use super::verbs::{check_amount, check_reason};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::db::IdempotencyKey;

@@ -1,5 +1,6 @@
 //! Background jobs of the ledger.
 
+use super::settle::settle_all;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::Result;
@@ -14,7 +15,7 @@ impl Job for SettleBalances {
     const KIND: &'static str = "settle_balances";
 
     async fn run(self, app: &App) -> Result<()> {
-        let count = super::settle_all(app, &Viewer::system("worker")).await?;
+        let count = settle_all(app, &Viewer::system("worker")).await?;
         if count > 0 {
             tracing::info!(count, "balances settled");
         }

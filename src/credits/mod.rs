@@ -9,6 +9,8 @@
 //! and in the same transaction for a writer. So an answer does not depend on when a job ran. The effective time of the
 //! entries of a balance never decreases, and every change happens under the lock of the balance.
 
+mod balance_at;
+mod checks;
 mod execute;
 mod grant;
 mod jobs;
@@ -21,16 +23,18 @@ mod reversal;
 mod schedule;
 mod settle;
 mod store;
+mod term;
 mod time_zone;
 mod values;
 mod verbs;
 mod wallet;
 
+pub use balance_at::BalanceAt;
 pub use grant::{NewGrant, grant};
 pub use jobs::SettleBalances;
 pub use ledger::{Ledger, Spend, is_due, settled};
 pub use operation::Moved;
-pub use past::{BalanceAt, balances_at};
+pub use past::balances_at;
 pub use plans::note_plans;
 pub use purchase::{ObservedPurchase, Purchase, credits_kept, find_purchase, project_purchase};
 pub use reversal::{Reversal, reverse};

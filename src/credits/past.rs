@@ -1,41 +1,14 @@
 //! Balances at instants of the past.
 
+use super::balance_at::BalanceAt;
 use super::ledger::{is_due, settle_at};
 use super::store::past::{balances_of, buckets_at};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
-use entity::balances;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
-
-/// The buckets of a balance at an instant, in the smallest step of the unit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are the buckets, which `LedgerBucket` describes")]
-pub struct BalanceAt {
-    pub available: i64,
-    pub held: i64,
-    pub spent: i64,
-    pub expired: i64,
-    pub issued: i64,
-    pub revoked: i64,
-    pub owed: i64,
-}
-
-impl From<&balances::Model> for BalanceAt {
-    fn from(row: &balances::Model) -> Self {
-        BalanceAt {
-            available: row.available,
-            held: row.held,
-            spent: row.spent,
-            expired: row.expired,
-            issued: row.issued,
-            revoked: row.revoked,
-            owed: row.owed,
-        }
-    }
-}
 
 /// An account, the code of a credit unit, and an instant.
 type Key = (Uuid, String, DateTime<Utc>);

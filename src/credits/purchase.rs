@@ -1,10 +1,11 @@
 //! Projects purchased credits, and their refunds, to the ledger.
 
+use super::checks::MAX_AMOUNT;
 use super::ledger::{Ledger, Named};
 use super::store;
+use super::term::Term;
 use super::values::GrantSource;
-use super::verbs::MAX_AMOUNT;
-use super::wallet::{Cause, Term};
+use super::wallet::Cause;
 use crate::auth::Viewer;
 use crate::db::{Mirror, Txn};
 use crate::error::{Error, Result};

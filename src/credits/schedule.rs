@@ -1,7 +1,7 @@
 //! The instants at which allowances of plans are due: pure functions of the subscription, the plan and the calendar.
 
+use super::term::Term;
 use super::values::GrantSource;
-use super::wallet::Term;
 use crate::plans::AllowanceCadence;
 use chrono::{DateTime, Days, LocalResult, Months, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;

@@ -1,5 +1,6 @@
 //! Spending, holding, reversing and transferring credits, one at a time or many at once.
 
+use super::checks::{check_amount, check_reason};
 use super::grant::NewGrant;
 use super::operation::{Moved, Operation, Unit, Verb};
 use super::store::wallets;
@@ -12,8 +13,6 @@ use serde::Serialize;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Maximum credits of one operation, in the smallest step of the unit; far from the range of 64 bits.
-pub(super) const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
 /// The most operations in one request.
 const MAX_OPERATIONS: usize = 1_000;
 /// The time after which a hold releases itself where the request gives none.
@@ -205,20 +204,6 @@ fn operation(request: Request, note: Note, actor: &str, places: &Places, now: Da
         }
     };
     Ok(Operation { account_id, unit, verb, actor: actor.to_owned(), reason: note.reason, reference: note.reference })
-}
-
-pub(super) fn check_amount(amount: i64) -> Result<()> {
-    if (1..=MAX_AMOUNT).contains(&amount) {
-        return Ok(());
-    }
-    Err(Error::refused("AMOUNT_INVALID", &["amount"], "`amount` must be 1 to 1,000,000,000,000,000 steps."))
-}
-
-pub(super) fn check_reason(reason: Option<&str>) -> Result<()> {
-    if reason.is_some_and(|reason| reason.chars().count() > 500) {
-        return Err(Error::refused("REASON_INVALID", &["reason"], "`reason` must have at most 500 characters."));
-    }
-    Ok(())
 }
 
 fn check_reference(reference: Option<&(String, String)>) -> Result<()> {

@@ -130,7 +130,7 @@ enum UserError {
     DenyRefund(payments::refund_mutations::DenyRefundUserError),
     EndRateCard(usage::mutations::EndRateCardUserError),
     ExtendTrial(subscriptions::trial_mutations::ExtendTrialUserError),
-    GrantCredits(credits::mutations::GrantCreditsUserError),
+    GrantCredits(credits::granting::GrantCreditsUserError),
     HoldCredits(credits::spending::HoldCreditsUserError),
     IssueLicenseKey(licences::payloads::IssueLicenseKeyUserError),
     OpenBillingPortal(checkout::payloads::OpenBillingPortalUserError),

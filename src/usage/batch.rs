@@ -4,8 +4,8 @@ use super::cards::{Card, Charge, charge};
 use super::count::Use;
 use super::counters::Counters;
 use super::daily::{Addition, DayKey, Days, span};
+use super::event::{RecordEvent, Recorded};
 use super::in_force::terms;
-use super::record::{RecordEvent, Recorded};
 use super::slot::Slot;
 use super::store::{self, Seen};
 use super::terms::Readers;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// The account, meter and dedupe key of an event.
 type EventKey = (Uuid, Uuid, String);
 
-/// What an event says, by its meter and the rate cards.
+/// The reading of an event, by its meter and the rate cards.
 pub(super) enum Reading {
     /// The event was recorded before.
     Duplicate(Uuid),
@@ -30,7 +30,7 @@ pub(super) enum Reading {
     New(Box<NewReading>),
 }
 
-/// What a new event says.
+/// The reading of a new event.
 pub(super) struct NewReading {
     measured: Use,
     occurred_at: DateTime<Utc>,

@@ -70,7 +70,7 @@ pub(super) async fn subtract(txn: &Txn, meter: &meters::Model, corrected: &usage
         let used = counters.count(&slot).used;
         let less = match aggregation {
             MeterAggregation::Sum | MeterAggregation::Count => corrected.value,
-            // What remains cannot be told from the counter: another event may have the same value.
+            // The counter does not tell the rest: another event may have the same value.
             MeterAggregation::Max | MeterAggregation::Unique => {
                 let mut events = store::events_within(txn, account_id, meter.id, slot.window).await?;
                 events.retain(|event| event.id != corrected.id);

@@ -26,7 +26,7 @@ pub(super) struct DayKey {
 pub(super) struct DaySum {
     /// Events that were not corrected.
     pub(super) event_count: i64,
-    /// What the meter makes of their values.
+    /// The sum, count, maximum or number of their values, as the meter says.
     pub(super) value: i64,
     /// Credits that they cost, without those that were returned.
     pub(super) credits: i64,
@@ -176,7 +176,7 @@ pub(super) async fn subtract(txn: &Txn, meter: &meters::Model, corrected: &usage
             value: sum.value - corrected.value,
             credits: sum.credits - corrected.credits,
         },
-        // What remains cannot be told from the sum: another event may have the same value.
+        // The sum does not tell the rest: another event may have the same value.
         MeterAggregation::Max | MeterAggregation::Unique => {
             let events = store::events_within(txn, corrected.account_id, meter.id, span(day)).await?;
             recompute(aggregation, group_by, &events).remove(&key.group).unwrap_or_default()

@@ -4,6 +4,7 @@ use super::path::{find, name, whole_number};
 use super::values::MeterAggregation;
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -183,4 +184,21 @@ fn has_nul(value: &Value) -> bool {
         Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
         _ => false,
     }
+}
+
+/// A recorded event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The event.
+    pub event_id: Uuid,
+    /// True if it was recorded before: its dedupe key was used for this account and meter.
+    pub duplicate: bool,
+}
+
+/// An event that waits to be recorded.
+#[derive(Debug)]
+pub(super) struct RecordEvent {
+    pub(super) event: NewEvent,
+    /// The caller, in the form of the audit log.
+    pub(super) actor: String,
 }

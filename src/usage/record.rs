@@ -1,26 +1,16 @@
 //! Recording usage: the events that wait are recorded together, in one transaction and a constant number of statements.
 
 use super::batch::Batch;
-use super::event::NewEvent;
+use super::event::{NewEvent, RecordEvent, Recorded};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::db::{Combined, Txn};
 use crate::error::{Error, Result};
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The maximum number of events in one request.
 pub const MAX_EVENTS: usize = 1_000;
-
-/// A recorded event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// The event.
-    pub event_id: Uuid,
-    /// True if it was recorded before: its dedupe key was used for this account and meter.
-    pub duplicate: bool,
-}
 
 /// Records events, each for itself: one that is refused keeps none of the others from being recorded. Returns the
 /// outcomes in the order of the events.
@@ -40,14 +30,6 @@ pub async fn record(app: &App, viewer: &Viewer, events: Vec<NewEvent>) -> Result
             outcome => Ok(outcome),
         })
         .collect()
-}
-
-/// An event that waits to be recorded.
-#[derive(Debug)]
-pub(super) struct RecordEvent {
-    pub(super) event: NewEvent,
-    /// The caller, in the form of the audit log.
-    pub(super) actor: String,
 }
 
 impl Combined for RecordEvent {

@@ -103,6 +103,7 @@ mod setting_bounds;
 mod settings;
 mod sign_in;
 mod spending;
+mod spending_together;
 mod statements;
 mod stored_enums;
 mod stripe_limits;

@@ -2,7 +2,7 @@
 
 use super::unit;
 use crate::auth::Viewer;
-use crate::credits::past::BalanceAt;
+use crate::credits::balance_at::BalanceAt;
 use crate::credits::values::LedgerBucket;
 use crate::db::{in_list, rows_for};
 use crate::error::Result;

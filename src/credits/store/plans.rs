@@ -1,5 +1,6 @@
 //! Balances of accounts whose plans include credits.
 
+use super::wallets;
 use crate::auth::Scope;
 use crate::credits::wallet::{Moment, Wallet};
 use crate::db::{Txn, Visible, insert_new, whole_rows};
@@ -27,15 +28,14 @@ pub(in crate::credits) async fn insert_missing(txn: &Txn, account_id: Uuid) -> R
     Ok(())
 }
 
-/// Makes all balances of an account due.
-pub(in crate::credits) async fn make_due(txn: &Txn, account_id: Uuid) -> Result<()> {
+/// Makes all balances of an account due, and returns them.
+pub(in crate::credits) async fn make_due(txn: &Txn, account_id: Uuid) -> Result<Vec<balances::Model>> {
     use balances::{Column, Entity};
-    let change = Entity::update_many().filter(Column::AccountId.eq(account_id));
+    wallets::lock_balances(txn, &[account_id]).await?;
     let now = Expr::value(txn.now().fixed_offset());
-    change
-        .col_expr(Column::NextDueAt, now.clone())
-        .filter(Column::NextDueAt.is_null().or(Column::NextDueAt.into_expr().gt(now)))
-        .exec(txn)
-        .await?;
-    Ok(())
+    let later = Column::NextDueAt.is_null().or(Column::NextDueAt.into_expr().gt(now.clone()));
+    let change = Entity::update_many().filter(Column::AccountId.eq(account_id));
+    change.filter(later).col_expr(Column::NextDueAt, now).exec(txn).await?;
+    let rows = Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
+    Ok(rows.all(txn).await?)
 }

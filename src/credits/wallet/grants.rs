@@ -1,7 +1,9 @@
 //! Grants: their start, their revocation and their end.
 
-use super::{Cause, Moment, Move, Tracked, Wallet};
-use crate::credits::values::{GrantSource, LedgerBucket, LedgerOperation};
+use super::post::{Cause, Move};
+use super::state::{Moment, Tracked, Wallet};
+use crate::credits::term::Term;
+use crate::credits::values::{LedgerBucket, LedgerOperation};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use entity::credit_grants;
@@ -9,23 +11,6 @@ use uuid::Uuid;
 
 /// The most that an account is ever granted in one unit; far from the range of 64 bits.
 const MAX_ISSUED: i64 = 4_000_000_000_000_000_000;
-
-/// The terms of a new grant.
-#[derive(Debug, Clone)]
-pub(in crate::credits) struct Term {
-    pub(in crate::credits) source: GrantSource,
-    /// Amount in the smallest step of the unit; more than zero.
-    pub(in crate::credits) amount: i64,
-    pub(in crate::credits) priority: i64,
-    pub(in crate::credits) starts_at: DateTime<Utc>,
-    pub(in crate::credits) expires_at: Option<DateTime<Utc>>,
-    /// The key that identifies the grant; `None` for its id.
-    pub(in crate::credits) business_key: Option<String>,
-    pub(in crate::credits) payment_id: Option<Uuid>,
-    /// The allowance of a plan, and the subscription to it.
-    pub(in crate::credits) allowance: Option<(Uuid, Uuid)>,
-    pub(in crate::credits) reason: Option<String>,
-}
 
 impl Wallet {
     /// Adds a grant, which begins at once if its time has come. Returns its id, and that of the transaction.

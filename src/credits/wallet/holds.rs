@@ -1,6 +1,7 @@
 //! Holds: credits that are reserved, and spent or released later.
 
-use super::{Cause, Moment, Move, Tracked, Wallet};
+use super::post::{Cause, Move};
+use super::state::{Moment, Tracked, Wallet};
 use crate::credits::values::{HoldState, LedgerBucket, LedgerOperation};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};

@@ -1,6 +1,6 @@
 //! Postings: the only place where entries are made.
 
-use super::{Moment, Wallet};
+use super::state::{Moment, Wallet};
 use crate::credits::values::{LedgerBucket, LedgerOperation};
 use chrono::{DateTime, Utc};
 use entity::{balances, ledger_entries, ledger_txns};

@@ -1,6 +1,7 @@
 //! Reversals: the opposite of a transaction.
 
-use super::{Cause, Moment, Move, Wallet};
+use super::post::{Cause, Move};
+use super::state::{Moment, Wallet};
 use crate::credits::values::{LedgerBucket, LedgerOperation};
 use crate::error::{Error, Result};
 use uuid::Uuid;

@@ -1,7 +1,9 @@
 //! The changes of a balance that time alone brings.
 
 use super::grants::SYSTEM;
-use super::{Cause, HoldEnd, Moment, Wallet};
+use super::holds::HoldEnd;
+use super::post::Cause;
+use super::state::{Moment, Wallet};
 use crate::credits::schedule::Due;
 use crate::credits::values::HoldState;
 use crate::error::Result;

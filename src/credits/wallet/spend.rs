@@ -1,6 +1,7 @@
 //! Spending, and taking credits from grants in their order.
 
-use super::{Cause, Moment, Move, Wallet};
+use super::post::{Cause, Move};
+use super::state::{Moment, Wallet};
 use crate::credits::values::{LedgerBucket, LedgerOperation};
 use crate::error::{Error, Result};
 use uuid::Uuid;

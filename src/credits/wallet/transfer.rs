@@ -1,6 +1,8 @@
 //! Transfers: credits leave one wallet and are granted in another, with their terms.
 
-use super::{Cause, Moment, Move, Term, Tracked, Wallet};
+use super::post::{Cause, Move};
+use super::state::{Moment, Tracked, Wallet};
+use crate::credits::term::Term;
 use crate::credits::values::{GrantSource, LedgerBucket, LedgerOperation};
 use crate::error::Result;
 use chrono::{DateTime, Utc};

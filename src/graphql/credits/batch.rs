@@ -1,9 +1,9 @@
 //! Many changes of credits in one request.
 
 use super::grant::CreditGrant;
+use super::granting::GrantCreditsInput;
 use super::hold::CreditHold;
 use super::ledger::LedgerTransaction;
-use super::mutations::GrantCreditsInput;
 use super::reversal::{ReverseLedgerTransactionInput, TransferCreditsInput};
 use super::spending::{CaptureHoldInput, HoldCreditsInput, ReleaseHoldInput, SpendCreditsInput};
 use crate::credits::{Moved, Note, Request};

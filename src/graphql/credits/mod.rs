@@ -3,6 +3,7 @@
 pub mod balance_at;
 pub mod batch;
 pub mod grant;
+pub mod granting;
 pub mod hold;
 pub mod ledger;
 pub mod mutations;

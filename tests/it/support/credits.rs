@@ -11,6 +11,9 @@ pub(crate) async fn for_some(app: &App) {
     let query = "SELECT b.account_id FROM balances b JOIN credit_units u ON u.id = b.credit_unit_id \
          WHERE u.code = 'credit' AND b.available > 300 ORDER BY b.id LIMIT 6";
     let viewer = Viewer::system("test");
+    let included = "UPDATE credit_grants SET subscription_id = (SELECT s.id FROM subscriptions s \
+         WHERE s.account_id = credit_grants.account_id ORDER BY s.id LIMIT 1) WHERE source = 'plan'";
+    super::sql::execute(app.db.schema(), included).await;
     let mut holds = Vec::new();
     for (number, account_id) in super::sql::ids(app.db.read(), query, []).await.into_iter().enumerate() {
         let note = Note { reason: Some(format!("job {number}")), reference: Some(("job".into(), number.to_string())) };

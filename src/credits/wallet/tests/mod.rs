@@ -2,13 +2,15 @@
 
 mod model;
 
-use super::*;
+use super::{Cause, HoldEnd, Moment, Tracked, Wallet};
+use crate::credits::term::Term;
 use crate::credits::values::{GrantSource, HoldState};
-use chrono::{TimeDelta, TimeZone};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use model::{Lot, Model, Reserved};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
+use uuid::Uuid;
 
 #[derive(Debug, Clone)]
 enum Step {

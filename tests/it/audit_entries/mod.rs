@@ -1,5 +1,7 @@
 //! The audit log after each mutation that needs no provider: who did it, to what, and the values before and after.
 
+mod credits;
+
 use crate::support::{
     self, Client, Schema, TestApp, both_engines, global_id, insert_security_events, licences, local_id,
 };
@@ -108,7 +110,7 @@ const ELSEWHERE: &[&str] = &[
 async fn each_mutation_leaves_one_entry_with_what_changed(test: &TestApp) {
     let mut log = Log::begin(test).await;
     catalogue(test, &mut log).await;
-    credits(test, &mut log).await;
+    credits::credits(test, &mut log).await;
     usage(test, &mut log).await;
     entitlements(test, &mut log).await;
     keys(test, &mut log).await;
@@ -171,43 +173,6 @@ async fn catalogue(test: &TestApp, log: &mut Log<'_>) {
     let now = json!(test.app.now().fixed_offset());
     let after = json!({"number": 1, "publishedAt": now});
     log.has("publishPlanVersion", "plan_versions.publish", &version, Value::Null, after).await;
-}
-
-async fn credits(test: &TestApp, log: &mut Log<'_>) {
-    let account = test.user("ann").data("{ viewer { account { id } } }", json!({})).await;
-    let account = account["viewer"]["account"]["id"].clone();
-    let input = json!({"accountId": account, "unit": "gold", "amount": "250", "reason": "an outage", "priority": 3,
-        "expiresAt": "2026-03-01T00:00:00Z", "idempotencyKey": "k"});
-    let grant = done(&test.admin(), "grantCredits", input.clone(), "creditGrant { id }").await;
-    let grant = grant["creditGrant"]["id"].clone();
-    let (_, local) = local_id(account.as_str().unwrap());
-    let (entry, _) = newest(test).await;
-    let after = &entry["after"];
-    assert_eq!((&after["account_id"], &after["unit"], &after["amount"]), (&json!(local), &json!("gold"), &json!(250)));
-    assert_eq!((&after["reason"], &after["priority"]), (&json!("an outage"), &json!(3)));
-    log.has("grantCredits", "credits.grant", &grant, Value::Null, after.clone()).await;
-    done(&test.admin(), "grantCredits", input, "creditGrant { id }").await;
-    log.has_none("a repeated grantCredits").await;
-
-    let input = json!({"accountId": account, "timeZone": "Asia/Tokyo"});
-    done(&test.admin(), "setAccountTimeZone", input, "account { timeZone }").await;
-    let after = json!({"timeZone": "Asia/Tokyo"});
-    log.has("setAccountTimeZone", "accounts.set_time_zone", &account, Value::Null, after).await;
-
-    // The ledger is the log of all other changes.
-    let admin = test.admin();
-    let some = |key: &str| json!({"accountId": account, "unit": "gold", "amount": "5", "idempotencyKey": key});
-    let spent = done(&admin, "spendCredits", some("s"), "transaction { id }").await["transaction"]["id"].take();
-    let input = json!({"transactionId": spent, "idempotencyKey": "r"});
-    done(&admin, "reverseLedgerTransaction", input, "available").await;
-    for (verb, key) in [("captureHold", "c"), ("releaseHold", "l")] {
-        let held = done(&admin, "holdCredits", some(&format!("hold {key}")), "creditHold { id }").await;
-        done(&admin, verb, json!({"holdId": held["creditHold"]["id"], "idempotencyKey": key}), "available").await;
-    }
-    done(&admin, "changeCredits", json!({"changes": [{"spend": some("b")}]}), "results { available }").await;
-    log.has_none("a change of credits").await;
-    let unaudited = ["spendCredits", "reverseLedgerTransaction", "holdCredits", "captureHold", "releaseHold"];
-    log.seen.extend(unaudited.iter().chain(&["changeCredits", "transferCredits"]).map(|name| (*name).to_owned()));
 }
 
 async fn usage(test: &TestApp, log: &mut Log<'_>) {

@@ -1,0 +1,122 @@
+//! The credits of an account in one unit, as rows in memory.
+
+use crate::credits::schedule::Schedule;
+use chrono::{DateTime, Utc};
+use entity::{balances, credit_grants, credit_holds, ledger_entries, ledger_txns};
+use uuid::Uuid;
+
+/// The time and the source of ids of an operation.
+#[derive(Clone, Copy)]
+pub(in crate::credits) struct Moment<'a> {
+    /// The present.
+    pub(in crate::credits) now: DateTime<Utc>,
+    /// Returns a new id that sorts by time.
+    pub(in crate::credits) new_id: &'a (dyn Fn() -> Uuid + Send + Sync),
+}
+
+/// A row in memory, with its relation to the one in the database.
+#[derive(Debug, Clone)]
+pub(in crate::credits) struct Tracked<T> {
+    pub(in crate::credits) row: T,
+    pub(in crate::credits) state: RowState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::credits) enum RowState {
+    New,
+    Changed,
+    Stored,
+}
+
+impl<T> Tracked<T> {
+    pub(in crate::credits) fn new(row: T) -> Self {
+        Tracked { row, state: RowState::New }
+    }
+
+    pub(in crate::credits) fn stored(row: T) -> Self {
+        Tracked { row, state: RowState::Stored }
+    }
+
+    /// Returns the row to change it.
+    pub(in crate::credits) fn change(&mut self) -> &mut T {
+        if self.state == RowState::Stored {
+            self.state = RowState::Changed;
+        }
+        &mut self.row
+    }
+}
+
+/// The credits of an account in one unit.
+#[derive(Debug, Clone)]
+pub(in crate::credits) struct Wallet {
+    pub(in crate::credits) balance: Tracked<balances::Model>,
+    /// Grants with credits left, and those that an operation needs.
+    pub(in crate::credits) grants: Vec<Tracked<credit_grants::Model>>,
+    /// Open holds, as far as they are due or an operation needs them.
+    pub(in crate::credits) holds: Vec<Tracked<credit_holds::Model>>,
+    /// The instant at which the next hold that is not in memory times out.
+    pub(in crate::credits) next_hold: Option<DateTime<Utc>>,
+    /// The allowances of the account's plans in this unit.
+    pub(in crate::credits) schedules: Vec<Schedule>,
+    /// The transactions and entries to write.
+    pub(in crate::credits) txns: Vec<ledger_txns::Model>,
+    pub(in crate::credits) entries: Vec<ledger_entries::Model>,
+}
+
+impl Wallet {
+    /// Returns a wallet with this balance, its grants in the order of spending.
+    pub(in crate::credits) fn new(balance: Tracked<balances::Model>, grants: Vec<credit_grants::Model>) -> Wallet {
+        let mut wallet = Wallet {
+            balance,
+            grants: grants.into_iter().map(Tracked::stored).collect(),
+            holds: Vec::new(),
+            next_hold: None,
+            schedules: Vec::new(),
+            txns: Vec::new(),
+            entries: Vec::new(),
+        };
+        wallet.sort_grants();
+        wallet
+    }
+
+    /// Returns the balance of an account that holds nothing in the unit yet.
+    pub(in crate::credits) fn empty(account_id: Uuid, credit_unit_id: Uuid, at: Moment<'_>) -> balances::Model {
+        balances::Model {
+            id: (at.new_id)(),
+            account_id,
+            credit_unit_id,
+            entry_count: 0,
+            updated_at: at.now.fixed_offset(),
+            available: 0,
+            held: 0,
+            spent: 0,
+            expired: 0,
+            issued: 0,
+            revoked: 0,
+            owed: 0,
+            next_due_at: None,
+        }
+    }
+
+    /// Returns the allowances with credits left that the present plan of their subscription does not have.
+    pub(in crate::credits) fn ended_allowances(&self) -> Vec<Uuid> {
+        let is_present = |id| self.schedules.iter().any(|schedule| schedule.allowance_id == id);
+        let has_plan = |id| self.schedules.iter().any(|schedule| schedule.subscription_id == id);
+        let grants = self.grants.iter().map(|grant| &grant.row).filter(|grant| grant.remaining > 0);
+        let grants = grants.filter(|grant| grant.subscription_id.is_some_and(has_plan));
+        grants.filter_map(|grant| grant.allowance_id.filter(|id| !is_present(*id))).collect()
+    }
+
+    /// Returns the grant with this id.
+    pub(in crate::credits) fn grant_mut(&mut self, id: Uuid) -> Option<&mut Tracked<credit_grants::Model>> {
+        self.grants.iter_mut().find(|grant| grant.row.id == id)
+    }
+
+    /// Sorts the grants in the order of spending: the soonest expiry first, then the lowest priority, then the oldest.
+    pub(in crate::credits) fn sort_grants(&mut self) {
+        self.grants.sort_by_key(|grant| {
+            let row = &grant.row;
+            (row.expires_at.is_none(), row.expires_at, row.priority, row.created_at, row.id)
+        });
+    }
+}
