@@ -3,6 +3,8 @@
 use super::kernel::{StripeAction, metadata_of};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
+use crate::config::SpentCredits;
+use crate::credits;
 use crate::error::{Error, Result};
 use crate::outbox::{self, Operation, ProviderRequest};
 use crate::payments::{self, Denial};
@@ -28,10 +30,15 @@ pub struct Approval {
 pub async fn approve_refund(app: &App, viewer: &Viewer, approval: Approval, key: &str) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
     let action = StripeAction::new(app, viewer, Operation::CreateRefund, key, &approval)?.without_card();
+    let refuses_spent = app.config.spent_credits == SpentCredits::Refuse;
     let answer = action.execute_once(move |txn, viewer| {
         Box::pin(async move {
             let Approval { refund_id, amount_minor } = approval;
             let (payment, refund) = payments::approve_refund(txn, viewer.actor(), refund_id, amount_minor).await?;
+            if refuses_spent {
+                let returned = payment.refunded_minor + refund.amount_minor;
+                credits::refuse_spent(txn, payment.id, payment.amount_minor, returned).await?;
+            }
             let amount = amount_of(refund.amount_minor, &refund.currency)
                 .map_err(|error| Error::refused("AMOUNT_INVALID", &["amount"], error.to_string()))?;
             let mut metadata = metadata_of(txn, refund.account_id).await?;

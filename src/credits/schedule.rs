@@ -56,7 +56,8 @@ impl Schedule {
         let next = match self.granted {
             // The first grant is that of the period in which the plan began, or in which it was noticed.
             None => self.since.max(self.start_of_period(self.since.max(self.noticed))),
-            Some(granted) => self.start_after(granted)?,
+            // Periods without the plan, such as while a payment was due, get nothing.
+            Some(granted) => self.start_after(granted)?.max(self.start_of_period(self.noticed)),
         };
         let is_over = |end: DateTime<Utc>| next >= end;
         if self.until.is_some_and(is_over) { None } else { Some(next) }

@@ -89,6 +89,7 @@ mod rate_limits;
 mod reconcile;
 mod refund_model;
 mod refunds_made;
+mod refunds_of_spent_credits;
 mod refusal_table;
 mod refusals;
 mod replay;

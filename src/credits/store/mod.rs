@@ -210,6 +210,12 @@ pub(super) async fn grant_by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<O
     Ok(rows.one(db).await?)
 }
 
+/// Returns the grants that a payment bought, for any caller.
+pub(super) async fn grants_of_payment(txn: &Txn, payment_id: Uuid) -> Result<Vec<credit_grants::Model>> {
+    use credit_grants::{Column, Entity};
+    Ok(Entity::visible(Scope::Everything).filter(Column::PaymentId.eq(payment_id)).all(txn).await?)
+}
+
 /// Returns the grant with this business key, for any caller.
 pub(super) async fn grant_by_key(txn: &Txn, business_key: &str) -> Result<Option<credit_grants::Model>> {
     use credit_grants::{Column, Entity};

@@ -84,7 +84,7 @@ impl CreditChangeResult {
 pub struct ChangeCreditsPayload {
     /// A result for each change, in their order; null if the request itself was refused.
     pub(super) results: Option<Vec<CreditChangeResult>>,
-    /// The rules that refused the request; empty if each change has a result of its own.
+    /// The rules that refused the request as a whole; empty on success.
     pub(super) user_errors: Vec<ChangeCreditsUserError>,
 }
 

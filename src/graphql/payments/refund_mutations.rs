@@ -172,6 +172,8 @@ user_error! {
         AmountInvalid = "AMOUNT_INVALID",
         /// The amount exceeds what was requested, or what is left of the payment.
         AmountTooLarge = "AMOUNT_TOO_LARGE",
+        /// Credits to be taken back were spent, and the setting `refund_spent_credits` is `refuse`.
+        CreditsSpent = "CREDITS_SPENT",
         /// Stripe refused; the message and the refund's `failureCode` give its reason.
         ProviderRefused = "PROVIDER_REFUSED",
     }

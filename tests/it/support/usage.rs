@@ -198,7 +198,7 @@ pub(crate) async fn for_some(app: &App) {
     let card = card_row(app, meters[0], unit, "a").await;
     card_row(app, meters[0], unit, "b").await;
     card_row(app, meters[1], unit, "b").await;
-    let accounts = sql::ids(db, "SELECT id FROM accounts ORDER BY id LIMIT 6", []).await;
+    let accounts = sql::ids(db, "SELECT id FROM accounts ORDER BY created_at DESC, id DESC LIMIT 6", []).await;
     for (index, account) in accounts.iter().enumerate() {
         for number in 0..(24 - 4 * i64::try_from(index).unwrap()) {
             event_row(app, *account, meters[usize::try_from(number % 2).unwrap()], number / 3).await;
