@@ -135,6 +135,8 @@ fn every_name_of_the_api_in_the_documentation_exists() {
         "live.md",
         "analytics.md",
         "usage.md",
+        "credits.md",
+        "entitlements.md",
     ];
     let mut missing = Vec::new();
     for page in pages().iter().filter(|page| api.iter().any(|name| page.path.ends_with(name))) {
