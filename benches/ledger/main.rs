@@ -163,6 +163,7 @@ impl Caller {
                 unit: "credit".to_owned(),
                 amount: 1,
                 reason: None,
+                starts_at: None,
                 expires_at: None,
                 priority: 0,
             };

@@ -27,7 +27,8 @@ pub(crate) async fn make(app: &App) -> anyhow::Result<()> {
     let grants = (0..GRANTS).flat_map(|number| ids.iter().map(move |id| (number, *id)));
     let made = stream::iter(grants).map(|(number, account_id)| async move {
         let unit = "credit".to_owned();
-        let new = NewGrant { account_id, unit, amount: 1, reason: None, expires_at: None, priority: 0 };
+        let new =
+            NewGrant { account_id, unit, amount: 1, reason: None, starts_at: None, expires_at: None, priority: 0 };
         grant(app, viewer, new, &format!("busy:{account_id}:{number}")).await
     });
     let made = made.buffer_unordered(AT_ONCE).map(|grant| grant.map(drop));

@@ -69,7 +69,7 @@ pub async fn read(
                 Standing::Granted(grant) => slots(terms, &feature, &grant.limits, now),
                 Standing::Denied(_) => Vec::new(),
             };
-            questions.push(Question { asked: *asked, terms, feature, standing, slots });
+            questions.push(Question { asked, terms, feature, standing, slots });
         }
     }
     let counted_in: Vec<Slot> = questions.iter().flat_map(|question| question.slots.iter().copied()).collect();

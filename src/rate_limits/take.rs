@@ -148,7 +148,7 @@ impl Windows {
             }
         }
         update_all::<Entity>(txn, changed.into_values().collect()).await?;
-        let count = new.len() as u64;
+        let count = u64::try_from(new.len()).unwrap_or(u64::MAX);
         match insert_new::<Entity>(txn, new).await? {
             inserted if inserted == count => Ok(()),
             _ => Err(overtaken()),

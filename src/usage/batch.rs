@@ -73,7 +73,7 @@ impl<'t> Batch<'t> {
         let mut references = References::load(txn, operations).await?;
         let now = txn.now();
         let mut readings: Vec<_> = operations.iter().map(|operation| references.read(operation, now)).collect();
-        let new = || readings.iter().filter_map(|reading| reading.as_ref().ok().and_then(Reading::new));
+        let new = || readings.iter().filter_map(|reading| reading.as_ref().ok().and_then(Reading::as_new));
         let accounts: BTreeSet<Uuid> = new().map(|reading| reading.measured.account_id).collect();
         let days = Days::load(txn, new().map(|reading| reading.day.clone()).collect()).await?;
         let terms = terms(txn, Readers::Everyone, &accounts.into_iter().collect::<Vec<_>>(), now).await?;
@@ -240,7 +240,7 @@ impl References {
 }
 
 impl Reading {
-    fn new(&self) -> Option<&NewReading> {
+    fn as_new(&self) -> Option<&NewReading> {
         match self {
             Reading::New(reading) => Some(reading),
             Reading::Duplicate(_) => None,

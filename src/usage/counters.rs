@@ -145,7 +145,7 @@ impl Counters {
         // In one order everywhere, so that two transactions never wait for each other.
         let place = |row: &Model| (row.account_id, row.meter_id, row.window_start);
         new.sort_by(|one, other| place(one).cmp(&place(other)).then_with(|| one.limit_window.cmp(&other.limit_window)));
-        let count = new.len() as u64;
+        let count = u64::try_from(new.len()).unwrap_or(u64::MAX);
         match insert_new::<Entity>(txn, new.into_iter().map(inserted).collect()).await? {
             inserted if inserted == count => Ok(()),
             _ => Err(overtaken()),

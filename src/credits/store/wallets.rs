@@ -114,7 +114,7 @@ pub(in crate::credits) async fn due_accounts(
 
 /// Inserts balances that are new; fails for the caller to try again if another transaction has inserted one.
 pub(in crate::credits) async fn insert_balances(txn: &Txn, rows: Vec<balances::Model>) -> Result<()> {
-    let count = rows.len() as u64;
+    let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     if insert_new::<balances::Entity>(txn, whole_rows(rows)).await? == count { Ok(()) } else { Err(overtaken()) }
 }
 

@@ -127,5 +127,5 @@ async fn change<E: FromRefusal>(
     ctx: &Context<'_>,
     (request, note, key): (Request, Note, String),
 ) -> Result<(Option<Moved>, Vec<E>)> {
-    Ok(split_refusal(credits::change(ctx.app(), ctx.viewer(), request, note, &key).await)?)
+    split_refusal(credits::change(ctx.app(), ctx.viewer(), request, note, &key).await)
 }

@@ -80,28 +80,7 @@ impl World {
 
     fn play(&mut self, step: &Step) {
         match *step {
-            Step::Grant { amount, priority, starts_in, lasts } => {
-                let (starts, ends) =
-                    (self.model.now + starts_in, lasts.map(|lasts| self.model.now + starts_in + lasts));
-                self.model.lots.push(Lot { left: amount, priority, starts, ends });
-                if starts_in == 0 {
-                    self.model.repay();
-                }
-                let term = Term {
-                    source: GrantSource::Admin,
-                    amount,
-                    priority,
-                    starts_at: instant(starts),
-                    expires_at: ends.map(instant),
-                    business_key: None,
-                    payment_id: None,
-                    allowance: None,
-                    reason: None,
-                };
-                let (id, txn) = self.change(|wallet, at| wallet.grant(term, cause(), at)).unwrap();
-                assert_eq!(txn.is_some(), starts_in == 0);
-                self.grants.push(id);
-            }
+            Step::Grant { amount, priority, starts_in, lasts } => self.grant(amount, priority, starts_in, lasts),
             Step::Spend(amount) => {
                 let id = self.change(|wallet, at| wallet.spend(amount, cause(), at));
                 assert_eq!(id.is_some(), self.model.available() >= amount);
@@ -154,6 +133,28 @@ impl World {
             Step::Revoke { grant, amount, owes } => self.revoke(grant, amount, owes),
             Step::Wait(seconds) => (0..seconds).for_each(|_| self.model.tick()),
         }
+    }
+
+    fn grant(&mut self, amount: i64, priority: i64, starts_in: i64, lasts: Option<i64>) {
+        let (starts, ends) = (self.model.now + starts_in, lasts.map(|lasts| self.model.now + starts_in + lasts));
+        self.model.lots.push(Lot { left: amount, priority, starts, ends });
+        if starts_in == 0 {
+            self.model.repay();
+        }
+        let term = Term {
+            source: GrantSource::Admin,
+            amount,
+            priority,
+            starts_at: instant(starts),
+            expires_at: ends.map(instant),
+            business_key: None,
+            payment_id: None,
+            allowance: None,
+            reason: None,
+        };
+        let (id, txn) = self.change(|wallet, at| wallet.grant(term, cause(), at)).unwrap();
+        assert_eq!(txn.is_some(), starts_in == 0);
+        self.grants.push(id);
     }
 
     fn capture(&mut self, hold: usize, amount: i64, keep_open: bool) {
