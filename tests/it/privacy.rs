@@ -49,6 +49,11 @@ fn selection(schema: &Schema, ty: &str, depth: usize) -> String {
                 "includeFormer" => Some("includeFormer: true"),
                 "includeRevoked" => Some("includeRevoked: true"),
                 "first" => Some("first: 16"),
+                "at" => Some("at: \"2026-01-10T00:00:00Z\""),
+                "feature" if arg.required => Some("feature: \"export\""),
+                "meter" if arg.required => Some("meter: \"tokens\""),
+                "from" if arg.required => Some("from: \"2026-01-01\""),
+                "to" if arg.required => Some("to: \"2026-02-01\""),
                 other => {
                     assert!(!arg.required, "say what {other} of {ty}.{} is to be", field.name);
                     None
@@ -232,6 +237,10 @@ const NOBODYS: &[(&str, &str)] = &[
     ("product_features", "the catalogue"),
     ("credit_units", "the catalogue"),
     ("credit_allowances", "the catalogue"),
+    ("meters", "the catalogue"),
+    ("rate_cards", "the catalogue"),
+    ("rate_limit_rules", "the catalogue"),
+    ("rate_limit_counters", "calls of identifiers that the host chooses; nobody sees them"),
     ("coupons", "discounts that are on offer"),
     ("promo_codes", "discounts that are on offer"),
     ("inbox_events", "raw events, which name many people; admins alone see them"),

@@ -150,7 +150,7 @@ refusals! {
         for r#"accountId: "ACCOUNT", unit: "no", amount: 1, KEY"#;
     spendCredits AMOUNT_INVALID amount: "`amount` must be 1 to 1,000,000,000,000,000 steps."
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 0, KEY"#;
-    spendCredits INSUFFICIENT_CREDITS amount: "1000 credits are needed, and 5 are available: grant or buy more."
+    spendCredits INSUFFICIENT_CREDITS amount: "1000 credits are needed, and 4 are available: grant or buy more."
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 1000, KEY"#;
     spendCredits REASON_INVALID reason: "`reason` must have at most 500 characters."
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, reason: "LONG", KEY"#;
@@ -162,7 +162,7 @@ refusals! {
         for r#"accountId: "ACCOUNT", unit: "no", amount: 1, KEY"#;
     holdCredits AMOUNT_INVALID amount: "`amount` must be 1 to 1,000,000,000,000,000 steps."
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 0, KEY"#;
-    holdCredits INSUFFICIENT_CREDITS amount: "1000 credits are needed, and 5 are available: grant or buy more."
+    holdCredits INSUFFICIENT_CREDITS amount: "1000 credits are needed, and 4 are available: grant or buy more."
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 1000, KEY"#;
     holdCredits REASON_INVALID reason: "`reason` must have at most 500 characters."
         for r#"accountId: "ACCOUNT", unit: "credit", amount: 1, reason: "LONG", KEY"#;

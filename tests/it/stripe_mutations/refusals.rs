@@ -41,6 +41,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     // refunds_made.rs
     ("approveRefund", "PAYMENT_NOT_SUCCEEDED"),
     ("approveRefund", "NOTHING_LEFT"),
+    // refunds_of_spent_credits.rs
+    ("approveRefund", "CREDITS_SPENT"),
 ];
 
 /// A request and the code that it must be refused with.

@@ -202,6 +202,12 @@ impl World {
             grantCredits(input: {accountId: $account, unit: \"credit\", amount: 5, idempotencyKey: $key}) {
                 userErrors { message } } }";
         test.admin().data(grant, json!({"account": global_id("Account", account), "key": label})).await;
+        let hold = "mutation($account: ID!, $key: String!) {
+            holdCredits(input: {accountId: $account, unit: \"credit\", amount: 1, expiresAt: \"2026-12-01T00:00:00Z\",
+                idempotencyKey: $key}) { creditHold { id } } }";
+        let key = format!("hold {label}");
+        let held = test.admin().data(hold, json!({"account": global_id("Account", account), "key": key})).await;
+        self.label("", label, &held["holdCredits"]["creditHold"]["id"]);
         let (_, meter) = local_id(self.id("Meter", "public"));
         let (_, feature) = local_id(self.id("Feature", "public"));
         let given = super::entitlements::override_row(&test.app, account, feature).await;
