@@ -25,7 +25,7 @@ both_engines!(
 pub(crate) const SPEND: &str = "mutation($input: SpendCreditsInput!) { spendCredits(input: $input) {
     transaction { id operation refType refId reason } available held userErrors { code field message } } }";
 const HOLD: &str = "mutation($input: HoldCreditsInput!) { holdCredits(input: $input) {
-    creditHold { id reservationState remaining captured expiresAt } available held userErrors { code } } }";
+    creditHold { id reservationState remaining captured releasesAt } available held userErrors { code } } }";
 const CAPTURE: &str = "mutation($input: CaptureHoldInput!) { captureHold(input: $input) {
     creditHold { reservationState remaining captured } transaction { id } available held userErrors { code } } }";
 const RELEASE: &str = "mutation($input: ReleaseHoldInput!) { releaseHold(input: $input) {

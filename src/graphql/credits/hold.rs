@@ -77,7 +77,7 @@ impl CreditHold {
     }
 
     /// Time at which what is left releases itself.
-    async fn expires_at(&self) -> Instant {
+    async fn releases_at(&self) -> Instant {
         self.0.expires_at.into()
     }
 

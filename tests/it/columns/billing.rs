@@ -275,7 +275,7 @@ super::columns! {
         remaining: Long("remaining");
         captured: Long("captured");
         createdAt: Time("created_at");
-        expiresAt: Time("expires_at");
+        releasesAt: Time("expires_at");
         closedAt: Time("closed_at");
         createdBy: Text("created_by");
         reason: Text("reason");
