@@ -3,6 +3,7 @@
 // Values.
 pub mod error;
 
+pub mod calendar;
 pub mod clock;
 pub mod config;
 pub mod money;

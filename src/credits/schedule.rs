@@ -2,8 +2,9 @@
 
 use super::term::Term;
 use super::values::GrantSource;
+use crate::calendar::start_of_day;
 use crate::plans::AllowanceCadence;
-use chrono::{DateTime, Days, LocalResult, Months, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub(super) struct Schedule {
     pub(super) zone: Tz,
     /// The start of the newest grant of this allowance to the subscription.
     pub(super) granted: Option<DateTime<Utc>>,
+    /// The newest local day that a grant of a daily allowance was for, in the time zone of then.
+    pub(super) granted_day: Option<NaiveDate>,
     /// Allowances of an earlier plan in the same unit that end when this one begins.
     pub(super) replaces: Vec<Uuid>,
     /// Credits of those that were used in the present period.
@@ -69,6 +72,7 @@ impl Schedule {
         let first = self.granted.is_none();
         let used = if first && self.cadence != AllowanceCadence::Day { self.used_before } else { 0 };
         self.granted = Some(at);
+        self.granted_day = Some(at.with_timezone(&self.zone).date_naive());
         let term = Term {
             source: GrantSource::Plan,
             amount: (self.amount - used).max(0),
@@ -101,7 +105,7 @@ impl Schedule {
             AllowanceCadence::Once => self.since,
             AllowanceCadence::Billing => self.period.0,
             AllowanceCadence::Month => self.months(|start| start <= instant).0,
-            AllowanceCadence::Day => midnight(instant.with_timezone(&self.zone).date_naive(), self.zone),
+            AllowanceCadence::Day => start_of_day(instant.with_timezone(&self.zone).date_naive(), self.zone),
         }
     }
 
@@ -117,8 +121,10 @@ impl Schedule {
                 if self.period.1.is_some_and(|end| next >= end) { self.period.0 } else { next }
             }
             AllowanceCadence::Day => {
+                // In another time zone the day that was granted may be ahead of the present one.
                 let day = instant.with_timezone(&self.zone).date_naive();
-                midnight(day.checked_add_days(Days::new(1))?, self.zone)
+                let day = self.granted_day.map_or(day, |granted| granted.max(day));
+                start_of_day(day.checked_add_days(Days::new(1))?, self.zone)
             }
         };
         (next > instant).then_some(next)
@@ -134,18 +140,4 @@ impl Schedule {
         }
         (start(number), start(number + 1))
     }
-}
-
-/// Returns the first instant of a day in a time zone; where the clock skips midnight, the instant of the change.
-pub(super) fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    let midnight = day.and_time(chrono::NaiveTime::MIN);
-    let mut tried = midnight;
-    // A gap is at most a day long, where a country changed sides of the date line.
-    for _ in 0..=96 {
-        match zone.from_local_datetime(&tried) {
-            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => return at.to_utc(),
-            LocalResult::None => tried += TimeDelta::minutes(15),
-        }
-    }
-    midnight.and_utc()
 }

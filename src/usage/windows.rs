@@ -1,8 +1,9 @@
 //! The windows in which limits count. Days and months are those of the account's time zone; an hour is an hour of UTC,
 //! so that no change of the clocks makes it longer or shorter.
 
+use crate::calendar::start_of_day;
 use crate::plans::LimitWindow;
-use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 /// A span of time in which a limit counts.
@@ -77,34 +78,16 @@ impl Calendar {
     ) -> Window {
         let mut day = first(at.with_timezone(&self.zone).date_naive());
         // The last hour of a day comes twice if the clocks are set back over midnight.
-        if self.start_of(day) > at {
+        if start_of_day(day, self.zone) > at {
             day = first(day.pred_opt().unwrap_or(day));
         }
-        let start = self.start_of(day);
+        let start = start_of_day(day, self.zone);
         let mut following = next(day);
         // A zone that crosses the date line leaves out a day.
-        while let Some(day) = following.filter(|day| self.start_of(*day) <= at) {
+        while let Some(day) = following.filter(|day| start_of_day(*day, self.zone) <= at) {
             following = next(day);
         }
-        Window { start, end: following.map(|day| self.start_of(day)) }
-    }
-
-    /// Returns the first instant of a day: midnight, or the end of the gap if the clocks are set forward over it.
-    fn start_of(&self, day: NaiveDate) -> DateTime<Utc> {
-        let midnight = day.and_time(NaiveTime::MIN);
-        if let Some(at) = self.zone.from_local_datetime(&midnight).earliest() {
-            return at.to_utc();
-        }
-        let (mut before, mut after) =
-            (midnight.and_utc() - TimeDelta::days(2), midnight.and_utc() + TimeDelta::days(2));
-        while after - before > TimeDelta::seconds(1) {
-            let middle = before + TimeDelta::seconds((after - before).num_seconds() / 2);
-            match middle.with_timezone(&self.zone).date_naive() < day {
-                true => before = middle,
-                false => after = middle,
-            }
-        }
-        after
+        Window { start, end: following.map(|day| start_of_day(day, self.zone)) }
     }
 }
 

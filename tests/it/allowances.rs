@@ -15,10 +15,12 @@ both_engines!(
     a_daily_allowance_is_right_whether_anybody_asks_or_not,
     what_is_kept_for_the_next_day_has_a_cap,
     days_begin_at_midnight_in_the_zone_of_the_account,
+    a_day_is_granted_once_where_two_time_zones_meet,
     many_callers_at_midnight_are_granted_one_allowance,
     a_billing_period_is_granted_once,
     months_of_a_yearly_plan_have_their_own_allowance,
     a_change_of_plan_replaces_the_rest_and_keeps_what_was_used,
+    credits_that_come_back_to_a_replaced_allowance_expire_in_time,
     no_allowance_is_granted_while_a_payment_is_due,
 );
 
@@ -231,4 +233,42 @@ async fn no_allowance_is_granted_while_a_payment_is_due(test: &TestApp) {
     note(test, &account).await;
     assert_eq!(balance(test, "ann").await[0], 100);
     assert_eq!(starts(test, &account).await.len(), 2, "days without a payment get nothing");
+}
+
+async fn a_day_is_granted_once_where_two_time_zones_meet(test: &TestApp) {
+    let version = version(test, "daily", json!({"amount": 100, "cadence": "DAY", "rolloverCap": 0})).await;
+    let (account, _) = subscriber(test, "ann", version).await;
+    let zone = "mutation($id: ID!, $zone: String!) { setAccountTimeZone(input: {accountId: $id, timeZone: $zone}) {
+        userErrors { code } } }";
+    let zones = ["Asia/Tokyo", "UTC", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Tokyo"];
+    for (number, name) in zones.into_iter().enumerate() {
+        test.admin().data(zone, json!({"id": account, "zone": name})).await;
+        test.advance(TimeDelta::hours(5 + 7 * i64::try_from(number % 3).unwrap()));
+        spend(test, &account, 1).await;
+        test.run_jobs().await;
+    }
+    let query = "SELECT business_key FROM credit_grants WHERE account_id = $1 ORDER BY business_key";
+    let keys: Vec<String> = sql::column(test.app.db.read(), query, [local_id(&account).into()]).await;
+    let days: Vec<_> = keys.iter().map(|key| key.rsplit(':').next().unwrap()).collect();
+    assert_eq!(days, ["2026-01-15", "2026-01-16", "2026-01-17", "2026-01-18"]);
+}
+
+async fn credits_that_come_back_to_a_replaced_allowance_expire_in_time(test: &TestApp) {
+    let small = version(test, "small", json!({"amount": 100, "cadence": "BILLING", "expiresAfterDays": 31})).await;
+    let large = version(test, "large", json!({"amount": 500, "cadence": "BILLING", "expiresAfterDays": 62})).await;
+    let (account, subscription) = subscriber(test, "ann", small).await;
+    let hold = "mutation($input: HoldCreditsInput!) { holdCredits(input: $input) { creditHold { id } } }";
+    let input = json!({"accountId": account, "unit": "credit", "amount": 40, "idempotencyKey": "hold"});
+    let held = test.admin().data(hold, json!({"input": input})).await["holdCredits"]["creditHold"]["id"].take();
+    let update = "UPDATE subscriptions SET product_version_id = $2 WHERE id = $1";
+    sql::rows(test.app.db.schema(), update, [subscription.into(), large.into()]).await;
+    note(test, &account).await;
+    let release = "mutation($id: ID!) { releaseHold(input: {holdId: $id, idempotencyKey: \"end\"}) { available } }";
+    let released = test.admin().data(release, json!({"id": held})).await["releaseHold"]["available"].take();
+    assert_eq!(number(&released), balance(test, "ann").await[0]);
+    // The smaller allowance ends: what came back to it expires a second time.
+    go_to(test, "2026-02-11T12:00:00Z");
+    test.run_jobs().await;
+    assert_eq!(balance(test, "ann").await, [460, 0, 0, 100]);
+    assert_eq!(spend(test, &account, 1).await, 459);
 }

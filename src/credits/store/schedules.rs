@@ -16,6 +16,9 @@ use uuid::Uuid;
 /// The newest grant of the allowance to the subscription.
 const GRANTED: &str = "(SELECT MAX(g.starts_at) FROM credit_grants g WHERE g.subscription_id = s.id \
      AND g.credit_unit_id = a.credit_unit_id AND g.allowance_id = a.id)";
+/// The key of the newest grant of a daily allowance to the subscription, which ends with the day.
+const GRANTED_KEY: &str = "(SELECT MAX(g.business_key) FROM credit_grants g WHERE g.subscription_id = s.id \
+     AND g.credit_unit_id = a.credit_unit_id AND g.allowance_id = a.id AND a.cadence = 'day')";
 /// The instant from which the subscription has the version that it has now.
 const SINCE: &str = "(SELECT MIN(v.effective_at) FROM subscription_versions v WHERE v.subscription_id = s.id \
      AND NOT EXISTS (SELECT 1 FROM subscription_versions w WHERE w.subscription_id = s.id \
@@ -48,6 +51,7 @@ pub(in crate::credits) async fn schedules(
         .expr_as(Expr::cust("a.id"), "allowance_id")
         .expr_as(Expr::cust("(SELECT time_zone FROM accounts c WHERE c.id = s.account_id)"), "time_zone")
         .expr_as(Expr::cust(GRANTED), "granted")
+        .expr_as(Expr::cust(GRANTED_KEY), "granted_key")
         .expr_as(Expr::cust(SINCE), "since")
         .expr_as(Expr::cust(USED), "used")
         .from_as(subscriptions::Entity, "s")
@@ -73,6 +77,7 @@ fn read(row: &QueryResult) -> Result<Schedule> {
     let started_at: DateTime<Utc> = row.try_get("", "started_at")?;
     let period_start: Option<DateTime<Utc>> = row.try_get("", "current_period_start")?;
     let days: Option<i64> = row.try_get("", "expires_after_days")?;
+    let key: Option<String> = row.try_get("", "granted_key")?;
     Ok(Schedule {
         allowance_id: row.try_get("", "allowance_id")?,
         subscription_id: row.try_get("", "subscription_id")?,
@@ -87,6 +92,7 @@ fn read(row: &QueryResult) -> Result<Schedule> {
         until: row.try_get("", "cancel_at")?,
         zone: zone.parse().map_err(|_| Error::internal(anyhow::anyhow!("{zone:?} is no time zone")))?,
         granted: row.try_get("", "granted")?,
+        granted_day: key.as_deref().and_then(|key| key.rsplit(':').next()?.parse().ok()),
         replaces: Vec::new(),
         used_before: row.try_get("", "used")?,
     })

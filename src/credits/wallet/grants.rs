@@ -93,13 +93,19 @@ impl Wallet {
         Err(Error::refused("AMOUNT_INVALID", &["amount"], message))
     }
 
-    /// Moves what is left of a grant to `expired`, at `instant`.
-    pub(super) fn expire(&mut self, id: Uuid, instant: DateTime<Utc>, amount: i64, key: String, at: Moment<'_>) {
+    /// Moves `amount` of a grant to `expired`, at `instant`. `key` makes the business key from the id of the transaction.
+    pub(super) fn expire(
+        &mut self,
+        id: Uuid,
+        (instant, amount): (DateTime<Utc>, i64),
+        key: impl FnOnce(Uuid) -> String,
+        at: Moment<'_>,
+    ) {
         let Some(grant) = self.grant_mut(id) else { return };
         grant.change().remaining -= amount;
         let part = Move { grant_id: Some(id), from: LedgerBucket::Available, to: LedgerBucket::Expired, amount };
         let cause = Cause { actor: SYSTEM.to_owned(), ..Cause::default() };
-        self.post((LedgerOperation::Expire, instant), &[part], |_| key, cause, at);
+        self.post((LedgerOperation::Expire, instant), &[part], key, cause, at);
     }
 }
 

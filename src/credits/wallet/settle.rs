@@ -79,7 +79,7 @@ impl Wallet {
             }
             Change::GrantExpires(id) => {
                 let left = self.grant_mut(id).map_or(0, |grant| grant.row.remaining);
-                self.expire(id, instant, left, format!("expire:{id}"), at);
+                self.expire(id, (instant, left), |_| format!("expire:{id}"), at);
             }
             Change::GrantStarts(id) => {
                 self.start(id, system(), at)?;
@@ -121,11 +121,12 @@ impl Wallet {
             let part = excess.min(left);
             if part > 0 {
                 excess -= part;
-                self.expire(id, due.at, part, format!("rollover:{id}:{}", due.at.timestamp()), at);
+                self.expire(id, (due.at, part), |txn_id| format!("rollover:{id}:{txn_id}"), at);
             }
         }
         for (id, left) in replaced {
-            self.expire(id, due.at, left, format!("expire:{id}"), at);
+            // Credits that are held now may come back later, and end again.
+            self.expire(id, (due.at, left), |txn_id| format!("replace:{id}:{txn_id}"), at);
         }
         if due.term.amount > 0 {
             let cause = Cause { actor: SYSTEM.to_owned(), ..Cause::default() };
