@@ -13,7 +13,8 @@ use uuid::Uuid;
 const MAX_ISSUED: i64 = 4_000_000_000_000_000_000;
 
 impl Wallet {
-    /// Adds a grant, which begins at once if its time has come. Returns its id, and that of the transaction.
+    /// Adds a grant, which begins at once if its time has come, and then repays what is owed. Returns its id, and that
+    /// of the transaction.
     pub(in crate::credits) fn grant(
         &mut self,
         term: Term,
@@ -21,18 +22,28 @@ impl Wallet {
         at: Moment<'_>,
     ) -> Result<(Uuid, Option<Uuid>)> {
         let starts_at = term.starts_at;
-        let row = self.row_of(term, &cause, at);
-        let (id, expires_at) = (row.id, row.expires_at.map(|at| at.to_utc()));
-        self.grants.push(Tracked::new(row));
-        let txn_id = if starts_at <= at.now { Some(self.start(id, cause, at)?) } else { None };
-        self.sort_grants();
-        let instants = [(starts_at > at.now).then_some(starts_at), expires_at];
-        instants.into_iter().flatten().for_each(|instant| self.note_due(instant));
+        let (id, txn_id) = self.add(term, cause, at);
+        if txn_id.is_some() {
+            self.repay(starts_at, at)?;
+        }
         Ok((id, txn_id))
     }
 
-    /// Makes the credits of a grant available, and repays what is owed. Returns the id of the transaction.
-    pub(super) fn start(&mut self, id: Uuid, cause: Cause, at: Moment<'_>) -> Result<Uuid> {
+    /// Adds a grant, which begins at once if its time has come. Returns its id, and that of the transaction.
+    pub(super) fn add(&mut self, term: Term, cause: Cause, at: Moment<'_>) -> (Uuid, Option<Uuid>) {
+        let starts_at = term.starts_at;
+        let row = self.row_of(term, &cause, at);
+        let (id, expires_at) = (row.id, row.expires_at.map(|at| at.to_utc()));
+        self.grants.push(Tracked::new(row));
+        let txn_id = (starts_at <= at.now).then(|| self.start(id, cause, at));
+        self.sort_grants();
+        let instants = [(starts_at > at.now).then_some(starts_at), expires_at];
+        instants.into_iter().flatten().for_each(|instant| self.note_due(instant));
+        (id, txn_id)
+    }
+
+    /// Makes the credits of a grant available. Returns the id of the transaction.
+    pub(super) fn start(&mut self, id: Uuid, cause: Cause, at: Moment<'_>) -> Uuid {
         let mut granted = 0;
         let mut starts_at = at.now;
         if let Some(grant) = self.grant_mut(id) {
@@ -42,9 +53,7 @@ impl Wallet {
         let part =
             Move { grant_id: Some(id), from: LedgerBucket::Issued, to: LedgerBucket::Available, amount: granted };
         let kind = (LedgerOperation::Grant, starts_at);
-        let txn_id = self.post(kind, &[part], |_| format!("grant:{id}"), cause, at);
-        self.repay(starts_at, at)?;
-        Ok(txn_id)
+        self.post(kind, &[part], |_| format!("grant:{id}"), cause, at)
     }
 
     /// Repays what is owed from what is available.

@@ -31,12 +31,22 @@ enum Change {
 impl Wallet {
     /// Applies all changes up to the present, each at its instant. Returns false if more are left.
     pub(in crate::credits) fn settle(&mut self, at: Moment<'_>) -> Result<bool> {
+        // Debts are repaid when all grants of an instant have begun, so that the order of spending holds among them.
+        let mut begun = None;
         for _ in 0..MAX_CHANGES {
-            let Some((instant, change)) = self.next_change() else { break };
-            if instant > at.now {
-                break;
+            let next = self.next_change().filter(|(instant, _)| *instant <= at.now);
+            if let Some(since) = begun.take_if(|since| next.as_ref().is_none_or(|(instant, _)| instant > since)) {
+                self.repay(since, at)?;
+                continue;
+            }
+            let Some((instant, change)) = next else { break };
+            if matches!(change, Change::GrantStarts(_) | Change::Allowance(_)) {
+                begun = Some(instant);
             }
             self.apply(change, instant, at)?;
+        }
+        if let Some(since) = begun {
+            self.repay(since, at)?;
         }
         let next = self.next_change().map(|(instant, _)| instant.fixed_offset());
         if self.balance.row.next_due_at != next {
@@ -82,20 +92,20 @@ impl Wallet {
                 self.expire(id, (instant, left), |_| format!("expire:{id}"), at);
             }
             Change::GrantStarts(id) => {
-                self.start(id, system(), at)?;
+                self.start(id, system(), at);
             }
             Change::Later => self.next_hold = None,
             Change::Allowance(number) => {
                 let due = self.schedules[number].take();
-                self.allow(due, at)?;
+                self.allow(due, at);
             }
         }
         Ok(())
     }
 
     /// Grants an allowance, after the rest of earlier ones beyond the cap of what may be kept has expired.
-    fn allow(&mut self, due: Option<Due>, at: Moment<'_>) -> Result<()> {
-        let Some(due) = due else { return Ok(()) };
+    fn allow(&mut self, due: Option<Due>, at: Moment<'_>) {
+        let Some(due) = due else { return };
         let earlier = |allowances: &[Uuid], grant: &entity::credit_grants::Model| {
             grant.started
                 && grant.remaining > 0
@@ -130,8 +140,7 @@ impl Wallet {
         }
         if due.term.amount > 0 {
             let cause = Cause { actor: SYSTEM.to_owned(), ..Cause::default() };
-            self.grant(due.term, cause, at)?;
+            self.add(due.term, cause, at);
         }
-        Ok(())
     }
 }

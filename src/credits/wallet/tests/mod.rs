@@ -240,6 +240,20 @@ proptest! {
 }
 
 #[test]
+fn grants_of_one_instant_repay_in_the_order_of_spending() {
+    let mut world = World::new();
+    let grant = |amount, starts_in, lasts| Step::Grant { amount, priority: 0, starts_in, lasts };
+    let owes = Step::Revoke { grant: 0, amount: 30, owes: true };
+    for step in [grant(10, 0, None), grant(50, 9, None), grant(40, 9, Some(5)), owes, Step::Wait(9)] {
+        world.play(&step);
+        world.check();
+    }
+    let left: Vec<_> = world.wallet.grants.iter().map(|grant| grant.row.remaining).collect();
+    assert_eq!(left, [20, 0, 50], "the grant that ends first repays");
+    world.check_books();
+}
+
+#[test]
 fn a_balance_that_nobody_asked_for_is_settled_as_if_somebody_had() {
     let step = |world: &mut World| {
         world.play(&Step::Grant { amount: 50, priority: 0, starts_in: 0, lasts: Some(10) });
