@@ -14,6 +14,8 @@ pub struct Model {
     pub account_id: Option<Uuid>,
     pub at: DateTimeWithTimeZone,
     pub position: Option<i64>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub subjects: Option<Json>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

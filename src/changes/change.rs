@@ -14,6 +14,10 @@ pub enum Change {
     PaymentRecorded(Uuid, Uuid),
     /// An event of a provider was received; with its id.
     WebhookEventReceived(Uuid),
+    /// A balance of credits changed; with the ids of the balance and its account.
+    BalanceChanged(Uuid, Uuid),
+    /// The usage, the overrides or the calendar of an account changed; with its id.
+    EntitlementsChanged(Uuid),
 }
 
 /// A kind of change.
@@ -25,6 +29,10 @@ pub enum Kind {
     PaymentRecorded,
     /// Arrivals of provider events.
     WebhookEventReceived,
+    /// Changes of balances.
+    BalanceChanged,
+    /// Changes of what accounts can use.
+    EntitlementsChanged,
 }
 
 impl Change {
@@ -34,6 +42,8 @@ impl Change {
             Change::SubscriptionChanged(..) => Kind::SubscriptionChanged,
             Change::PaymentRecorded(..) => Kind::PaymentRecorded,
             Change::WebhookEventReceived(_) => Kind::WebhookEventReceived,
+            Change::BalanceChanged(..) => Kind::BalanceChanged,
+            Change::EntitlementsChanged(_) => Kind::EntitlementsChanged,
         }
     }
 
@@ -42,15 +52,32 @@ impl Change {
         match self {
             Change::SubscriptionChanged(subject, _)
             | Change::PaymentRecorded(subject, _)
-            | Change::WebhookEventReceived(subject) => subject,
+            | Change::WebhookEventReceived(subject)
+            | Change::BalanceChanged(subject, _)
+            | Change::EntitlementsChanged(subject) => subject,
         }
     }
 
     /// Returns the account of the row; `None` for a row of no account.
     pub fn account(self) -> Option<Uuid> {
         match self {
-            Change::SubscriptionChanged(_, account) | Change::PaymentRecorded(_, account) => Some(account),
+            Change::SubscriptionChanged(_, account)
+            | Change::PaymentRecorded(_, account)
+            | Change::BalanceChanged(_, account)
+            | Change::EntitlementsChanged(account) => Some(account),
             Change::WebhookEventReceived(_) => None,
+        }
+    }
+
+    /// Returns the change as those who watch `kind` are told of it; `None` if it is none for them.
+    pub(super) fn of_kind(self, kind: Kind) -> Option<Change> {
+        match (kind, self) {
+            // The entitlements of an account follow from its subscriptions and its credits too.
+            (
+                Kind::EntitlementsChanged,
+                Change::SubscriptionChanged(_, account) | Change::BalanceChanged(_, account),
+            ) => Some(Change::EntitlementsChanged(account)),
+            _ => (self.kind() == kind).then_some(self),
         }
     }
 
@@ -59,6 +86,8 @@ impl Change {
             ("subscription_changed", Some(account)) => Some(Change::SubscriptionChanged(subject, account)),
             ("payment_recorded", Some(account)) => Some(Change::PaymentRecorded(subject, account)),
             ("webhook_event_received", _) => Some(Change::WebhookEventReceived(subject)),
+            ("balance_changed", Some(account)) => Some(Change::BalanceChanged(subject, account)),
+            ("entitlements_changed", _) => Some(Change::EntitlementsChanged(subject)),
             _ => None,
         }
     }
@@ -70,6 +99,15 @@ impl Kind {
             Kind::SubscriptionChanged => "subscription_changed",
             Kind::PaymentRecorded => "payment_recorded",
             Kind::WebhookEventReceived => "webhook_event_received",
+            Kind::BalanceChanged => "balance_changed",
+            Kind::EntitlementsChanged => "entitlements_changed",
         }
+    }
+
+    /// Returns true for changes that can happen thousands of times a second. All of a transaction share a row and are
+    /// announced by no notification, which would make the commits of PostgreSQL wait for each other: the feed polls
+    /// while it has watchers of them. Several of one subject that wait for a watcher become one.
+    pub fn is_frequent(self) -> bool {
+        matches!(self, Kind::BalanceChanged | Kind::EntitlementsChanged)
     }
 }

@@ -6,24 +6,25 @@
 //! commits. So a read is as much work as there are new changes, and none is missed however long a transaction stays open.
 
 use super::change::{CHANNEL, Change, Kind};
+use super::mailbox::Mailbox;
 use super::store::{self, Watermark};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::db::CommitListener;
 use crate::error::{Error, Result};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::{Notify, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 /// The least interval between reads, so that many commits are read at once.
 const MIN_INTERVAL: Duration = Duration::from_millis(20);
 /// The delay after a read that failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// The changes that may be queued for one watcher.
-const MAX_QUEUED: usize = 1_024;
+/// The interval between reads while there are watchers of frequent changes, which are not announced.
+const FREQUENT_POLL: Duration = Duration::from_millis(100);
 
 /// The changes of one database, for all watchers in this process. It reads only while there are watchers.
 pub struct Feed(Arc<Shared>);
@@ -42,7 +43,9 @@ pub struct Interest {
 /// A watcher of changes, until dropped.
 pub struct Watcher {
     number: u64,
-    changes: mpsc::Receiver<Change>,
+    mailbox: Arc<Mailbox>,
+    /// Changes that were taken from the mailbox.
+    taken: VecDeque<Change>,
     shared: Arc<Shared>,
 }
 
@@ -55,7 +58,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    watchers: HashMap<u64, (Interest, mpsc::Sender<Change>)>,
+    watchers: HashMap<u64, (Interest, Arc<Mailbox>)>,
     /// The number of watchers so far.
     count: u64,
     /// True once the reader has started; closed when it has ended.
@@ -71,8 +74,7 @@ impl Feed {
 
     /// Starts to watch: every change committed after this returns is delivered.
     pub async fn watch(&self, interest: Interest) -> Result<Watcher> {
-        let (sender, changes) = mpsc::channel(MAX_QUEUED);
-        let (watcher, mut reader) = self.0.subscribe(interest, sender, changes);
+        let (watcher, mut reader) = self.0.subscribe(interest);
         match reader.wait_for(|started| *started).await {
             Ok(_) => Ok(watcher),
             Err(_) => Err(Error::Unavailable(
@@ -86,7 +88,10 @@ impl Feed {
 impl Watcher {
     /// Waits for the next change; `None` after the queue was full, when further changes are lost to this watcher.
     pub async fn next(&mut self) -> Option<Change> {
-        self.changes.recv().await
+        if self.taken.is_empty() {
+            self.taken = self.mailbox.take().await;
+        }
+        self.taken.pop_front()
     }
 }
 
@@ -105,16 +110,12 @@ impl Shared {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    fn subscribe(
-        self: &Arc<Self>,
-        interest: Interest,
-        sender: mpsc::Sender<Change>,
-        changes: mpsc::Receiver<Change>,
-    ) -> (Watcher, watch::Receiver<bool>) {
+    fn subscribe(self: &Arc<Self>, interest: Interest) -> (Watcher, watch::Receiver<bool>) {
+        let mailbox = Arc::new(Mailbox::new(interest.kind));
         let mut state = self.state();
         state.count += 1;
         let number = state.count;
-        state.watchers.insert(number, (interest, sender));
+        state.watchers.insert(number, (interest, Arc::clone(&mailbox)));
         let running = state.reader.clone().filter(|reader| reader.has_changed().is_ok());
         let reader = running.unwrap_or_else(|| {
             let (started, reader) = watch::channel(false);
@@ -122,7 +123,7 @@ impl Shared {
             state.reader = Some(reader.clone());
             reader
         });
-        (Watcher { number, changes, shared: Arc::clone(self) }, reader)
+        (Watcher { number, mailbox, taken: VecDeque::new(), shared: Arc::clone(self) }, reader)
     }
 
     /// Reads until the last watcher is dropped.
@@ -136,7 +137,7 @@ impl Shared {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.stop_if_unwatched() {
             tokio::select! {
-                () = listener.next() => {}
+                () = self.next_commits(&listener) => {}
                 () = self.unwatched.notified() => continue,
             }
             ticks.tick().await;
@@ -150,9 +151,19 @@ impl Shared {
                         let cause = anyhow::Error::from(error);
                         tracing::warn!(cause = format!("{cause:#}"), "changes cannot be read; retrying");
                     }
-                    let _ = tokio::time::timeout(RETRY_DELAY, self.unwatched.notified()).await;
+                    let _ = timeout(RETRY_DELAY, self.unwatched.notified()).await;
                 }
             }
+        }
+    }
+
+    /// Completes when there may be new changes.
+    async fn next_commits(&self, listener: &CommitListener) {
+        let is_frequent = |(interest, _): &(Interest, _)| interest.kind.is_frequent();
+        if self.state().watchers.values().any(is_frequent) {
+            let _ = timeout(FREQUENT_POLL, listener.next()).await;
+        } else {
+            listener.next().await;
         }
     }
 
@@ -168,9 +179,7 @@ impl Shared {
         let (changes, next) = store::changes_since(db, mark).await?;
         let accounts = self.accounts(&changes);
         let members = if accounts.is_empty() { HashMap::new() } else { store::members(db, &accounts).await? };
-        for change in changes {
-            self.deliver(change, &members);
-        }
+        self.deliver(&changes, &members);
         Ok(next)
     }
 
@@ -186,20 +195,46 @@ impl Shared {
 
     /// Returns the accounts of `changes` whose members are needed to find the watchers.
     fn accounts(&self, changes: &[Change]) -> Vec<Uuid> {
-        let by_user = |(interest, _): &(Interest, _)| matches!(interest.scope, Scope::User(_));
-        if !self.state().watchers.values().any(by_user) {
+        let state = self.state();
+        let by_user = state.watchers.values().map(|(interest, _)| interest);
+        let by_user: Vec<&Interest> = by_user.filter(|interest| matches!(interest.scope, Scope::User(_))).collect();
+        if by_user.is_empty() {
             return Vec::new();
         }
-        let accounts: HashSet<Uuid> = changes.iter().filter_map(|change| change.account()).collect();
-        accounts.into_iter().collect()
+        let mut wide: Vec<Kind> = Vec::new();
+        for interest in by_user.iter().filter(|interest| interest.account.is_none()) {
+            if !wide.contains(&interest.kind) {
+                wide.push(interest.kind);
+            }
+        }
+        let named: HashSet<Uuid> = by_user.iter().filter_map(|interest| interest.account).collect();
+        let is_wide = |change: &Change| wide.iter().any(|kind| change.of_kind(*kind).is_some());
+        let accounts = changes
+            .iter()
+            .filter_map(|change| change.account().filter(|account| named.contains(account) || is_wide(change)));
+        accounts.collect::<HashSet<Uuid>>().into_iter().collect()
     }
 
-    /// Delivers a change to the watchers that it matches. A watcher whose queue is full is removed.
-    fn deliver(&self, change: Change, members: &HashMap<Uuid, HashSet<Uuid>>) {
-        let members = change.account().and_then(|account| members.get(&account));
-        self.state()
-            .watchers
-            .retain(|_, (interest, sender)| !interest.matches(change, members) || sender.try_send(change).is_ok());
+    /// Delivers changes to the watchers that they match. A watcher whose mailbox is full is removed.
+    fn deliver(&self, changes: &[Change], members: &HashMap<Uuid, HashSet<Uuid>>) {
+        let mut of_accounts: HashMap<Uuid, Vec<Change>> = HashMap::new();
+        for change in changes {
+            if let Some(account) = change.account() {
+                of_accounts.entry(account).or_default().push(*change);
+            }
+        }
+        self.state().watchers.retain(|_, (interest, mailbox)| {
+            let changes = match interest.account {
+                Some(account) => of_accounts.get(&account).map_or(&[][..], Vec::as_slice),
+                None => changes,
+            };
+            let members = |change: &Change| members.get(&change.account()?);
+            let mut matching = changes.iter().filter_map(|change| {
+                let change = change.of_kind(interest.kind)?;
+                interest.matches(change, members(&change)).then_some(change)
+            });
+            matching.all(|change| mailbox.add(change))
+        });
     }
 }
 
@@ -210,6 +245,6 @@ impl Interest {
             Scope::User(user) => members.is_some_and(|members| members.contains(&user)),
             Scope::Public => false,
         };
-        within && change.kind() == self.kind && (self.account.is_none() || self.account == change.account())
+        within && (self.account.is_none() || self.account == change.account())
     }
 }

@@ -16,5 +16,8 @@ pub async fn record_all(txn: &Txn, changes: &[Change]) -> Result<()> {
         return Ok(());
     }
     store::insert(txn, changes).await?;
-    txn.notify(CHANNEL).await
+    match changes.iter().all(|change| change.kind().is_frequent()) {
+        true => Ok(()),
+        false => txn.notify(CHANNEL).await,
+    }
 }

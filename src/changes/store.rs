@@ -1,6 +1,6 @@
 //! Every query on recent changes.
 
-use super::change::Change;
+use super::change::{Change, Kind};
 use crate::db::{Db, Txn, in_list};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement,
     Value,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// The changes that one transaction deletes.
@@ -38,25 +38,46 @@ impl Watermark {
     }
 }
 
-/// Inserts changes, at the next position.
+/// Inserts changes, at the next position: frequent ones of a kind as one row, of which each subject is told once.
 pub(super) async fn insert(txn: &Txn, changes: &[Change]) -> Result<()> {
+    let mut rows: Vec<[Value; 4]> = Vec::new();
+    for change in changes.iter().filter(|change| !change.kind().is_frequent()) {
+        let none = serde_json::Value::Null;
+        rows.push([change.kind().name().into(), change.subject().into(), change.account().into(), json(none)]);
+    }
+    for kind in [Kind::BalanceChanged, Kind::EntitlementsChanged] {
+        let of_kind = changes.iter().filter(|change| change.kind() == kind);
+        let subjects: BTreeSet<(Uuid, Option<Uuid>)> =
+            of_kind.map(|change| (change.subject(), change.account())).collect();
+        if !subjects.is_empty() {
+            let none: Option<Uuid> = None;
+            rows.push([kind.name().into(), txn.new_id().into(), none.into(), json(serde_json::json!(subjects))]);
+        }
+    }
     let backend = txn.get_database_backend();
     let position = match backend {
         DbBackend::Postgres => "DEFAULT",
         _ => "(SELECT COALESCE(MAX(position), 0) + 1 FROM changes)",
     };
-    let mut rows = Vec::with_capacity(changes.len());
     let mut values: Vec<Value> = vec![txn.now().fixed_offset().into()];
-    for change in changes {
+    let mut places = Vec::with_capacity(rows.len());
+    for row in rows {
         let at = values.len();
-        rows.push(format!("(${}, ${}, ${}, ${}, $1, {position})", at + 1, at + 2, at + 3, at + 4));
-        let id: Value = txn.new_id().into();
-        values.extend([id, change.kind().name().into(), change.subject().into(), change.account().into()]);
+        places.push(format!("(${}, ${}, ${}, ${}, ${}, $1, {position})", at + 1, at + 2, at + 3, at + 4, at + 5));
+        values.push(txn.new_id().into());
+        values.extend(row);
     }
-    let sql =
-        format!("INSERT INTO changes (id, kind, subject_id, account_id, at, position) VALUES {}", rows.join(", "));
+    let sql = format!(
+        "INSERT INTO changes (id, kind, subject_id, account_id, subjects, at, position) VALUES {}",
+        places.join(", ")
+    );
     txn.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     Ok(())
+}
+
+/// Returns a value of a JSON column; null for JSON's null.
+fn json(value: serde_json::Value) -> Value {
+    Value::Json((value != serde_json::Value::Null).then(|| Box::new(value)))
 }
 
 /// Returns the watermark before which every change is committed or will be found open.
@@ -78,11 +99,11 @@ pub(super) async fn watermark(db: &DatabaseConnection) -> Result<Watermark> {
 /// PostgreSQL those of transactions that had not ended then, and of later ones; on SQLite those after the position.
 // unscoped: read once for all watchers; each of them then reads the row in their own scope
 pub(super) async fn changes_since(db: &DatabaseConnection, mark: &Watermark) -> Result<(Vec<Change>, Watermark)> {
-    const POSTGRES: &str = "SELECT CAST(pg_current_snapshot() AS text) AS snapshot, c.kind, c.subject_id, c.account_id \
-        FROM (SELECT 1) AS one LEFT JOIN (SELECT id, kind, subject_id, account_id, at FROM changes \
+    const POSTGRES: &str = "SELECT CAST(pg_current_snapshot() AS text) AS snapshot, c.kind, c.subject_id, c.account_id, \
+        c.subjects FROM (SELECT 1) AS one LEFT JOIN (SELECT id, kind, subject_id, account_id, subjects, at FROM changes \
         WHERE position >= $1 AND position < CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint) \
         OR position = ANY($2)) AS c ON TRUE ORDER BY c.at, c.id";
-    const SQLITE: &str = "SELECT kind, subject_id, account_id, position FROM changes WHERE position >= $1 \
+    const SQLITE: &str = "SELECT kind, subject_id, account_id, subjects, position FROM changes WHERE position >= $1 \
         ORDER BY position, at, id";
     let backend = db.get_database_backend();
     let statement = match backend {
@@ -101,7 +122,13 @@ pub(super) async fn changes_since(db: &DatabaseConnection, mark: &Watermark) -> 
         };
         let Some(kind) = row.try_get::<Option<String>>("", "kind")? else { continue };
         // A newer version may record changes of other kinds.
-        changes.extend(Change::read(&kind, row.try_get("", "subject_id")?, row.try_get("", "account_id")?));
+        match row.try_get::<Option<serde_json::Value>>("", "subjects")? {
+            Some(subjects) => {
+                let subjects: Vec<(Uuid, Option<Uuid>)> = serde_json::from_value(subjects).map_err(Error::internal)?;
+                changes.extend(subjects.into_iter().filter_map(|(id, account)| Change::read(&kind, id, account)));
+            }
+            None => changes.extend(Change::read(&kind, row.try_get("", "subject_id")?, row.try_get("", "account_id")?)),
+        }
     }
     Ok((changes, next))
 }

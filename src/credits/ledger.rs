@@ -3,6 +3,7 @@
 use super::store::schedules::{replaceable, schedules};
 use super::store::wallets::{self, Key};
 use super::wallet::{Cause, Moment, RowState, Tracked, Wallet};
+use crate::changes::{self, Change};
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -131,6 +132,7 @@ impl<'t> Ledger<'t> {
         for wallet in self.wallets.into_values() {
             rows.add(wallet);
         }
+        changes::record_all(txn, &rows.changed).await?;
         wallets::insert_balances(txn, rows.balances.0).await?;
         wallets::insert_grants(txn, rows.grants.0).await?;
         wallets::insert_postings(txn, rows.entries, rows.txns).await?;
@@ -152,6 +154,8 @@ struct Changes {
     holds: Split<credit_holds::Model>,
     entries: Vec<ledger_entries::Model>,
     txns: Vec<ledger_txns::Model>,
+    /// The balances that changed.
+    changed: Vec<Change>,
 }
 
 impl Changes {
@@ -160,6 +164,9 @@ impl Changes {
         let is_empty = wallet.balance.state == RowState::New && wallet.balance.row.entry_count == 0;
         if is_empty && wallet.balance.row.next_due_at.is_none() {
             return;
+        }
+        if !wallet.entries.is_empty() {
+            self.changed.push(Change::BalanceChanged(wallet.balance.row.id, wallet.balance.row.account_id));
         }
         split(wallet.balance, &mut self.balances);
         wallet.grants.into_iter().for_each(|grant| split(grant, &mut self.grants));

@@ -5,6 +5,7 @@ use crate::accounts;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
+use crate::changes::{self, Change};
 use crate::error::{Error, Result};
 use chrono_tz::Tz;
 use entity::accounts::Model;
@@ -24,6 +25,7 @@ pub async fn set_time_zone(app: &App, viewer: &Viewer, account_id: Uuid, time_zo
             let found = accounts::set_time_zone(txn, account_id, &time_zone).await?;
             let account = found.ok_or(Error::refused("ACCOUNT_NOT_FOUND", &["accountId"], "Account not found."))?;
             note_plans(txn, account_id).await?;
+            changes::record(txn, Change::EntitlementsChanged(account_id)).await?;
             let entry = AuditEntry::new("accounts.set_time_zone", "Account", account_id).account(account_id);
             txn.audit(&actor, entry.after(json!({"timeZone": account.time_zone}))).await?;
             Ok(account)

@@ -38,4 +38,6 @@ pub use mirror::{Difference, Mirror, Mirrored};
 pub use order::{Key, Order, Sorted, cursor_tag};
 pub use page::{Between, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, PageArgs, Slice};
 pub use txn::Txn;
-pub use visible::{Visible, accounts_of, by_ids, has_external_id, in_accounts_of, rows_for, unrestricted_only};
+pub use visible::{
+    Visible, accounts_of, by_ids, has_external_id, in_accounts_of, rows_for, scope_for, unrestricted_only,
+};

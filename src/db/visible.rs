@@ -25,11 +25,16 @@ pub trait Visible: EntityTrait {
 
 /// Returns the rows of `E` that `viewer` may see; an error if a permission is missing.
 pub fn rows_for<E: Visible>(viewer: &Viewer) -> Result<Select<E>> {
+    Ok(E::visible(scope_for::<E>(viewer)?))
+}
+
+/// Returns the scope in which `viewer` sees rows of `E`; an error if a permission is missing.
+pub fn scope_for<E: Visible>(viewer: &Viewer) -> Result<Scope> {
     if let Some(permission) = E::GUARD {
         viewer.require(permission)?;
     }
     let open = E::OPEN_TO.iter().any(|permission| viewer.permissions().contains(*permission));
-    Ok(E::visible(if open { Scope::Everything } else { viewer.scope() }))
+    Ok(if open { Scope::Everything } else { viewer.scope() })
 }
 
 /// Returns the condition that `column` is an account that `scope` may see.

@@ -91,9 +91,13 @@ fn denial(plan: &PlanTerms, now: DateTime<Utc>) -> Option<EntitlementReason> {
     if plan.status == SubscriptionStatus::Trialing && !plan.rules.in_trial {
         return Some(EntitlementReason::TrialExcluded);
     }
-    let grace = plan.rules.past_due_grace_days.and_then(TimeDelta::try_days);
-    let ends = plan.past_due_since.zip(grace).and_then(|(since, grace)| since.checked_add_signed(grace));
-    ends.is_some_and(|end| end <= now).then_some(EntitlementReason::PastDue)
+    end_of_grace(plan).is_some_and(|end| end <= now).then_some(EntitlementReason::PastDue)
+}
+
+/// Returns the end of the time to pay what is due; `None` if nothing is, or there is no end.
+pub(super) fn end_of_grace(plan: &PlanTerms) -> Option<DateTime<Utc>> {
+    let grace = plan.rules.past_due_grace_days.and_then(TimeDelta::try_days)?;
+    plan.past_due_since?.checked_add_signed(grace)
 }
 
 /// Returns the slots in which a feature of an account is counted at an instant. A feature without a meter has counters

@@ -11,6 +11,7 @@ mod overrides;
 mod read;
 mod store;
 mod unlock;
+mod upcoming;
 mod values;
 
 pub use consume::{Consumed, NewConsumption, consume};
@@ -20,4 +21,5 @@ pub use overrides::{NewOverride, revoke_override, set_override};
 pub use read::{Answer, Asked, read};
 pub use store::Overrides;
 pub use unlock::{Offer, offers, unlocks};
+pub use upcoming::next_change;
 pub use values::EntitlementReason;

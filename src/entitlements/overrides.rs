@@ -4,6 +4,7 @@ use super::store;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
+use crate::changes::{self, Change};
 use crate::db::{Txn, update_all};
 use crate::error::{Error, Result};
 use crate::plans::{FeatureKind, LimitWindow};
@@ -85,6 +86,7 @@ async fn insert(txn: &Txn, actor: String, new: NewOverride) -> Result<Model> {
         revoked_at: Set(None),
     };
     let row = Entity::insert(row).exec_with_returning(txn).await?;
+    changes::record(txn, Change::EntitlementsChanged(row.account_id)).await?;
     let entry = AuditEntry::new("entitlement_overrides.set", "EntitlementOverride", row.id).account(row.account_id);
     let after = json!({
         "feature": new.feature, "granted": new.granted, "value": new.value, "limit": new.limit, "window": new.window,
@@ -123,6 +125,7 @@ pub async fn revoke_override(app: &App, viewer: &Viewer, id: Uuid) -> Result<Mod
                     return Err(Error::refused("ALREADY_REVOKED", &["entitlementOverrideId"], message));
                 }
                 let row = Entity::update(revoked(id, txn.now())).exec(txn).await?;
+                changes::record(txn, Change::EntitlementsChanged(row.account_id)).await?;
                 let entry = AuditEntry::new("entitlement_overrides.revoke", "EntitlementOverride", id);
                 let after = json!({"revokedAt": row.revoked_at});
                 txn.audit(&actor, entry.account(row.account_id).after(after)).await?;

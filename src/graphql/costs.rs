@@ -16,6 +16,7 @@ pub const RULES: CostRules = CostRules {
         ("Coupon.promoCodes", 10),
         ("Entitlement.unlockedBy", 3),
         ("Entitlement.windows", 2),
+        ("Live.entitlementsChanged", 20),
         ("Payment.disputes", 1),
         ("PlanVersion.prices", 5),
         ("PlanVersion.providerPrices", 5),

@@ -78,12 +78,14 @@ pub struct Mutation(
     operations::Mutation,
 );
 
-/// The subscription roots. Each event shows the present state of the object that changed, once per change. Objects that
-/// the caller may not see are left out.
+/// The subscription roots. Each event shows the present state of the object that changed, once per change or, where many
+/// changes are sent as one, once for them. Objects that the caller may not see are left out.
 #[derive(MergedSubscription, Default)]
 pub struct Live(
     subscriptions::events::SubscriptionEvents,
     payments::events::PaymentEvents,
+    credits::events::BalanceEvents,
+    entitlements::events::EntitlementEvents,
     operations::events::WebhookEvents,
 );
 

@@ -2,6 +2,7 @@
 
 use super::slot::{Group, Slot};
 use super::store;
+use crate::changes::{self, Change};
 use crate::db::{Txn, insert_new, overtaken, update_all};
 use crate::error::{Error, Result};
 use crate::plans::LimitWindow;
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use entity::usage_counters::{ActiveModel, Entity, Model};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::ConnectionTrait;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// The use in a window.
@@ -123,7 +124,11 @@ impl Counters {
     pub async fn write(self, txn: &Txn) -> Result<()> {
         let now = txn.now().fixed_offset();
         let (mut new, mut changed) = (Vec::new(), Vec::new());
+        let mut accounts = BTreeSet::new();
         for Counter { row, state } in self.0.into_values().flat_map(BTreeMap::into_values) {
+            if state != State::Stored {
+                accounts.insert(row.account_id);
+            }
             match state {
                 State::Stored => {}
                 State::New => new.push(Model { id: txn.new_id(), updated_at: now, ..row }),
@@ -141,6 +146,7 @@ impl Counters {
                 }),
             }
         }
+        changes::record_all(txn, &accounts.into_iter().map(Change::EntitlementsChanged).collect::<Vec<_>>()).await?;
         update_all::<Entity>(txn, changed).await?;
         // In one order everywhere, so that two transactions never wait for each other.
         let place = |row: &Model| (row.account_id, row.meter_id, row.window_start);

@@ -2,11 +2,17 @@
 
 use super::store;
 use super::terms::{Readers, Terms};
+use crate::auth::{Scope, Viewer};
 use crate::error::Result;
 use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// Returns the scope of the accounts whose terms a caller may see.
+pub fn terms_scope(viewer: &Viewer) -> Scope {
+    store::terms::scope(Readers::Viewer(viewer))
+}
 
 /// Returns the terms of accounts at an instant, by account. Accounts that do not exist, or that the reader may not see,
 /// are left out.

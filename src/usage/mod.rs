@@ -35,7 +35,7 @@ pub use cards::{NewRateCard, create_rate_card, end_rate_card};
 pub use correct::{NewCorrection, correct};
 pub use counters::{Count, Counters};
 pub use event::{NewEvent, Recorded};
-pub use in_force::terms;
+pub use in_force::{terms, terms_scope};
 pub use meters::{NewMeter, create_feature, create_meter};
 pub use rates::Rate;
 pub use record::{MAX_EVENTS, record};

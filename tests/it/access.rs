@@ -144,10 +144,13 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("resolveSecurityEvent", "securityEventId: $event, resolution: \"x\""),
 ];
 
-/// A subscription for each root field of its kind, with a change of a row of the shared account.
+/// A subscription for each root field of its kind, with a change of a row of the shared account; `ID` stands for that of
+/// the row.
 const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
     ("subscriptionChanged", "Subscription", "subscription { subscriptionChanged { id } }"),
     ("paymentRecorded", "Payment", "subscription { paymentRecorded { id } }"),
+    ("balanceChanged", "CreditBalance", "subscription { balanceChanged { id } }"),
+    ("entitlementsChanged", "Account", "subscription { entitlementsChanged(accountId: \"ID\") { account { id } } }"),
     ("webhookEventReceived", "WebhookEvent", "subscription { webhookEventReceived { id } }"),
 ];
 
@@ -227,11 +230,14 @@ async fn watching(test: &TestApp, world: &World) -> String {
         let change = match *ty {
             "Subscription" => Change::SubscriptionChanged(row, world.shared),
             "Payment" => Change::PaymentRecorded(row, world.shared),
+            "CreditBalance" => Change::BalanceChanged(row, world.shared),
+            "Account" => Change::EntitlementsChanged(row),
             _ => Change::WebhookEventReceived(row),
         };
+        let query = query.replace("ID", world.id(ty, label));
         let mut outcomes = Vec::new();
         for (name, caller) in callers(test) {
-            outcomes.push((name, read(world, field, &caller.told(&engine, query, change).await)));
+            outcomes.push((name, read(world, field, &caller.told(&engine, &query, change).await)));
         }
         table += &self::row(field, outcomes);
     }

@@ -57,6 +57,7 @@ mod licences;
 mod list_model;
 mod lists;
 mod live;
+mod live_accounts;
 mod live_feed;
 mod live_roles;
 mod live_parts;

@@ -1,7 +1,7 @@
 //! Reads and writes what wallets consist of, for many accounts at once.
 
-use crate::auth::Scope;
-use crate::db::{ROW_LOCK, Txn, Visible, in_list, insert_all, insert_new, overtaken, update_all, whole_rows};
+use crate::auth::{Scope, Viewer};
+use crate::db::{ROW_LOCK, Txn, Visible, in_list, insert_all, insert_new, overtaken, rows_for, update_all, whole_rows};
 use crate::error::Result;
 use chrono::{DateTime, Utc};
 use entity::{balances, credit_grants, credit_holds, ledger_entries, ledger_txns};
@@ -12,6 +12,9 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// The most balances whose changes of one instant are told of.
+const MAX_AT_ONCE: u64 = 100;
 
 /// An account and a credit unit.
 pub(in crate::credits) type Key = (Uuid, Uuid);
@@ -110,6 +113,23 @@ pub(in crate::credits) async fn due_accounts(
     use balances::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::NextDueAt.lte(now.fixed_offset()));
     Ok(rows.order_by_asc(Column::NextDueAt).order_by_asc(Column::Id).limit(limit).all(db).await?)
+}
+
+/// Returns the balances that a caller may see that time changes next after an instant, with that instant.
+pub(in crate::credits) async fn next_due(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    account_id: Option<Uuid>,
+    after: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid, DateTime<Utc>)>> {
+    use balances::{Column, Entity};
+    let mut rows = rows_for::<Entity>(viewer)?.filter(Column::NextDueAt.gt(after.fixed_offset()));
+    if let Some(id) = account_id {
+        rows = rows.filter(Column::AccountId.eq(id));
+    }
+    let rows = rows.select_only().columns([Column::Id, Column::AccountId, Column::NextDueAt]);
+    let rows = rows.order_by_asc(Column::NextDueAt).order_by_asc(Column::Id).limit(MAX_AT_ONCE);
+    Ok(rows.into_tuple().all(db).await?)
 }
 
 /// Inserts balances that are new; fails for the caller to try again if another transaction has inserted one.

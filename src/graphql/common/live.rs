@@ -4,15 +4,21 @@
 use super::context::ContextExt;
 use super::ids::{Record, local_id};
 use super::lookups::{to_exactly_one, to_one};
-use crate::changes::{Interest, Kind};
-use crate::db::rows_for;
+use crate::changes::{Interest, Kind, Upcoming};
+use crate::db::scope_for;
 use crate::graphql::engine::execute::SubscriptionTrigger;
 use async_graphql::{Context, ID, Result};
 use futures_util::stream::{Iter, iter};
 use sea_orm::EntityTrait;
+use std::sync::Arc;
 
 /// One row, or none if there is nothing to report.
 pub type StreamEvent<T> = Iter<std::option::IntoIter<T>>;
+
+/// Returns the place for the changes that time will bring; `None` where nobody waits for them.
+pub fn upcoming<'a>(ctx: &Context<'a>) -> Option<&'a Upcoming> {
+    ctx.data_opt::<Arc<Upcoming>>().map(AsRef::as_ref)
+}
 
 /// Returns the row of `T` that changed. When the subscription is opened, registers the changes that it watches instead:
 /// those of one account (of the type `A`), or of every account that the caller may see.
@@ -42,10 +48,10 @@ where
 {
     let viewer = ctx.viewer();
     viewer.require_signed_in()?;
-    rows_for::<T::Entity>(viewer)?;
+    let scope = scope_for::<T::Entity>(viewer)?;
     let account = account_id.map(|id| local_id::<A>(&id)).transpose()?;
     if let Some(id) = account {
         to_exactly_one::<A>(ctx, id).await?;
     }
-    Ok(Interest { kind, account, scope: viewer.scope() })
+    Ok(Interest { kind, account, scope })
 }

@@ -18,7 +18,7 @@ pub use context::ContextExt;
 pub use ids::*;
 pub use inputs::*;
 pub use json::Json;
-pub use live::{StreamEvent, stream_event};
+pub use live::{StreamEvent, stream_event, upcoming};
 pub use loaders::*;
 pub use lookups::{to_exactly_one, to_one};
 pub use scalars::*;

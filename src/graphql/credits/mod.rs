@@ -2,6 +2,7 @@
 
 pub mod balance_at;
 pub mod batch;
+pub mod events;
 pub mod grant;
 pub mod granting;
 pub mod hold;

@@ -1,6 +1,10 @@
 //! The reply to an operation.
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io,
+};
 
 use async_graphql::{ServerError, Value};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -93,6 +97,16 @@ impl Reply {
                 (json!({ "errors": [error] }).to_string().into_bytes(), Outcome::Crashed)
             }
         }
+    }
+
+    /// Returns a number that tells whether two replies have the same data; `None` for a reply with errors.
+    pub fn fingerprint(&self) -> Option<u64> {
+        if self.outcome != Outcome::Executed || !self.errors.is_empty() {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        serde_json::to_vec(&self.data).ok()?.hash(&mut hasher);
+        Some(hasher.finish())
     }
 
     /// Serialises the data now, which takes long where it is large.

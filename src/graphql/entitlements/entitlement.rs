@@ -3,13 +3,14 @@
 use super::loaders::{EntitlementsOf, OffersOf};
 use crate::accounts::OwnAccount;
 use crate::entitlements::{self, Asked, EntitlementReason, unlocks};
+use crate::error::Error;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, ById, ContextExt, Instant, StoredEnum, all_children, to_exactly_one};
+use crate::graphql::common::{BigInt, ById, ContextExt, Instant, StoredEnum, all_children, local_id, to_exactly_one};
 use crate::graphql::plans::parts::{Feature, LimitWindow};
 use crate::graphql::plans::plan::Plan;
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::subscriptions::Holder;
-use async_graphql::{Context, Enum, Object, Result};
+use async_graphql::{Context, Enum, ID, Object, Result};
 use entity::features;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -160,6 +161,15 @@ impl Entitlement {
     /// Returns the entitlements of an account to all features, by code.
     pub(crate) async fn all(ctx: &Context<'_>, account_id: Uuid) -> Result<Vec<Entitlement>> {
         load(ctx, account_id, None).await
+    }
+
+    /// Returns the account with this global id; without one, that of the caller.
+    pub(crate) async fn account_in_question(ctx: &Context<'_>, account_id: Option<ID>) -> Result<Uuid> {
+        if let Some(id) = account_id {
+            return Ok(local_id::<Account>(&id)?);
+        }
+        let missing = || Error::bad_input("`accountId` is missing: only users have an account of their own.");
+        Ok(Entitlement::account_of_viewer(ctx).await?.ok_or_else(missing)?)
     }
 
     /// Returns the account that gives the caller their plan, or else their individual account; `None` for callers who are

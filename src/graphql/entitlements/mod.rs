@@ -2,6 +2,7 @@
 
 pub mod consume_mutation;
 pub mod entitlement;
+pub mod events;
 pub mod loaders;
 pub mod override_mutations;
 pub mod overrides;

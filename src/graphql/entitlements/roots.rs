@@ -1,9 +1,7 @@
 //! The root for one entitlement.
 
 use super::entitlement::Entitlement;
-use crate::error::Error;
-use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{ContextExt, local_id, text};
+use crate::graphql::common::{ContextExt, text};
 use async_graphql::{Context, ID, Object, Result};
 
 /// The query root of entitlements.
@@ -25,11 +23,7 @@ impl EntitlementQuery {
         account_id: Option<ID>,
     ) -> Result<Option<Entitlement>> {
         ctx.viewer().require_signed_in()?;
-        let account_id = match account_id {
-            Some(id) => Some(local_id::<Account>(&id)?),
-            None => Entitlement::account_of_viewer(ctx).await?,
-        };
-        let missing = || Error::bad_input("`accountId` is missing: only users have an account of their own.");
-        Entitlement::of(ctx, account_id.ok_or_else(missing)?, text("feature", feature)?).await
+        let account_id = Entitlement::account_in_question(ctx, account_id).await?;
+        Entitlement::of(ctx, account_id, text("feature", feature)?).await
     }
 }

@@ -131,11 +131,7 @@ fn candidates(backend: DbBackend, readers: Readers<'_>, accounts: &[Uuid]) -> St
             "SELECT json_group_array(json_object('version', lower(hex(r.product_version_id)), 'quantity', i.quantity))",
         ),
     };
-    let scope = match readers {
-        Readers::Everyone => Scope::Everything,
-        Readers::Viewer(viewer) if WRITERS.iter().any(|open| viewer.permissions().contains(*open)) => Scope::Everything,
-        Readers::Viewer(viewer) => viewer.scope(),
-    };
+    let scope = scope(readers);
     let visible = match scope {
         Scope::Everything => "",
         Scope::User(_) => {
@@ -168,6 +164,15 @@ fn candidates(backend: DbBackend, readers: Readers<'_>, accounts: &[Uuid]) -> St
         values.push(user_id.into());
     }
     Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// Returns the scope of the accounts whose terms can be read.
+pub(in crate::usage) fn scope(readers: Readers<'_>) -> Scope {
+    match readers {
+        Readers::Everyone => Scope::Everything,
+        Readers::Viewer(viewer) if WRITERS.iter().any(|open| viewer.permissions().contains(*open)) => Scope::Everything,
+        Readers::Viewer(viewer) => viewer.scope(),
+    }
 }
 
 /// Returns the features that versions grant, in the order of definition.
