@@ -258,12 +258,14 @@ async fn read(
         if let Some(noticed) = wallet.balance.row.next_due_at {
             wallet.schedules.iter_mut().for_each(|schedule| schedule.noticed = noticed.to_utc());
         }
-        let ended: Vec<Uuid> = wallet.ended_allowances();
-        if !ended.is_empty() {
-            let replaced = replaceable(db, &ended).await?;
-            wallet.schedules.iter_mut().for_each(|schedule| schedule.replaces.clone_from(&replaced));
-        }
         found.insert(key, wallet);
+    }
+    let ended: BTreeSet<Uuid> = found.values().flat_map(Wallet::ended_allowances).collect();
+    let replaced = replaceable(db, &ended.into_iter().collect::<Vec<_>>()).await?;
+    for wallet in found.values_mut() {
+        let ended: Vec<Uuid> = wallet.ended_allowances().into_iter().filter(|id| replaced.contains(id)).collect();
+        let of_plan = wallet.schedules.iter_mut().filter(|schedule| !schedule.is_addon);
+        of_plan.for_each(|schedule| schedule.replaces.clone_from(&ended));
     }
     Ok(found)
 }

@@ -36,8 +36,13 @@ pub(super) struct Schedule {
     pub(super) granted_day: Option<NaiveDate>,
     /// Allowances of an earlier plan in the same unit that end when this one begins.
     pub(super) replaces: Vec<Uuid>,
-    /// Credits of those that were used in the present period.
-    pub(super) used_before: i64,
+    /// Credits that earlier grants of the subscription count against the first one of this allowance: the start of each,
+    /// and what was used of it.
+    pub(super) used_before: Vec<(DateTime<Utc>, i64)>,
+    /// The newest grant of this allowance, if another plan ended it.
+    pub(super) ended: Option<Uuid>,
+    /// True for an add-on's.
+    pub(super) is_addon: bool,
 }
 
 /// A grant that is due.
@@ -70,8 +75,9 @@ impl Schedule {
     pub(super) fn take(&mut self) -> Option<Due> {
         let at = self.next()?;
         let first = self.granted.is_none();
-        let used = if first && self.cadence != AllowanceCadence::Day { self.used_before } else { 0 };
-        self.granted = Some(at);
+        let used = if first { self.used_since(self.start_of_period(at)) } else { 0 };
+        let key = self.key(at);
+        (self.granted, self.ended) = (Some(at), None);
         self.granted_day = Some(at.with_timezone(&self.zone).date_naive());
         let term = Term {
             source: GrantSource::Plan,
@@ -79,12 +85,12 @@ impl Schedule {
             priority: self.priority,
             starts_at: at,
             expires_at: self.expires_after.and_then(|length| at.checked_add_signed(length)),
-            business_key: Some(self.key(at)),
+            business_key: Some(key),
             payment_id: None,
             allowance: Some((self.allowance_id, self.subscription_id)),
             reason: None,
         };
-        let replaces = if first { std::mem::take(&mut self.replaces) } else { Vec::new() };
+        let replaces = std::mem::take(&mut self.replaces);
         let (allowance_id, subscription_id) = (self.allowance_id, self.subscription_id);
         Some(Due { at, allowance_id, subscription_id, term, keeps: self.rollover_cap, replaces })
     }
@@ -96,7 +102,14 @@ impl Schedule {
             AllowanceCadence::Once => "once".to_owned(),
             AllowanceCadence::Billing | AllowanceCadence::Month => at.timestamp().to_string(),
         };
-        format!("allowance:{}:{}:{period}", self.subscription_id, self.allowance_id)
+        let again = self.ended.map(|id| format!(":after:{id}")).unwrap_or_default();
+        format!("allowance:{}:{}:{period}{again}", self.subscription_id, self.allowance_id)
+    }
+
+    /// Returns the credits of earlier grants that were used in the period that begins at `start`.
+    fn used_since(&self, start: DateTime<Utc>) -> i64 {
+        let start = if self.cadence == AllowanceCadence::Once { self.period.0 } else { start };
+        self.used_before.iter().filter(|(granted, _)| *granted >= start).map(|(_, used)| used).sum()
     }
 
     /// Returns the start of the period that `instant` is in.

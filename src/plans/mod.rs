@@ -25,5 +25,7 @@ pub use store::{
     Allowances, Features, PlanOfVersion, Plans, Prices, ProviderPrices, ProviderPricesOf, Sold, SoldThere, Versions,
     credit_unit, credits_of_pack, on_sale, products_there, sold, sold_as, unit_ids, version_by_id, versions_of_plans,
 };
-pub use values::{AllowanceCadence, FeatureKind, LimitWindow, OnExceed, PriceInterval, ProductKind, VersionStatus};
+pub use values::{
+    AllowanceCadence, FeatureKind, LimitWindow, OnExceed, OnPlanChange, PriceInterval, ProductKind, VersionStatus,
+};
 pub use versions::{create_version, publish_version, update_version};

@@ -113,7 +113,7 @@ impl Parts<'_> {
             expires_after_days: Set(spec.expires_after_days),
             rollover_cap: Set(spec.rollover_cap),
             priority: Set(spec.priority),
-            ..Default::default()
+            on_plan_change: Set(spec.on_plan_change.to_string()),
         })
     }
 }

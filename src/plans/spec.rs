@@ -1,6 +1,6 @@
 //! The contents of a version, as an admin defines them.
 
-use super::values::{AllowanceCadence, LimitWindow, OnExceed, PriceInterval};
+use super::values::{AllowanceCadence, LimitWindow, OnExceed, OnPlanChange, PriceInterval};
 use crate::error::{Error, Result};
 use crate::money::is_currency;
 use serde::Serialize;
@@ -81,6 +81,8 @@ pub struct AllowanceSpec {
     pub rollover_cap: Option<i64>,
     /// Lower numbers are spent first.
     pub priority: i64,
+    /// The fate of the rest when the subscription changes to another plan.
+    pub on_plan_change: OnPlanChange,
 }
 
 /// The contents of a version.

@@ -63,6 +63,14 @@ text_enum! {
 }
 
 text_enum! {
+    /// The fate of the rest of an allowance when the subscription changes to another plan.
+    OnPlanChange {
+        Replace,
+        Keep,
+    }
+}
+
+text_enum! {
     /// The cadence at which a version grants credits.
     AllowanceCadence {
         Once,

@@ -20,6 +20,7 @@ both_engines!(
     a_billing_period_is_granted_once,
     months_of_a_yearly_plan_have_their_own_allowance,
     a_change_of_plan_replaces_the_rest_and_keeps_what_was_used,
+    an_allowance_that_is_kept_stays_beside_that_of_the_next_plan,
     credits_that_come_back_to_a_replaced_allowance_expire_in_time,
     no_allowance_is_granted_while_a_payment_is_due,
 );
@@ -219,6 +220,44 @@ async fn a_change_of_plan_replaces_the_rest_and_keeps_what_was_used(test: &TestA
     assert_eq!(balance(test, "ann").await, [430, 0, 70, 30], "the rest of the small one ends, and its use counts");
     assert_eq!(spend(test, &account, 30).await, 400);
     assert_eq!(balance(test, "ann").await, [400, 0, 100, 30]);
+    // The rest that has ended was not used.
+    let larger = version(test, "larger", json!({"amount": 1_000, "cadence": "BILLING"})).await;
+    change(larger).await;
+    assert_eq!(balance(test, "ann").await, [900, 0, 100, 430]);
+    // Back to earlier plans, what was used in the period counts against their allowances.
+    change(large).await;
+    assert_eq!(balance(test, "ann").await, [400, 0, 100, 1_330]);
+    assert_eq!(spend(test, &account, 20).await, 380);
+    change(small).await;
+    assert_eq!(balance(test, "ann").await, [0, 0, 120, 1_710]);
+    change(large).await;
+    change(large).await;
+    assert_eq!(balance(test, "ann").await, [380, 0, 120, 1_710]);
+    let renewed =
+        "current_period_start = '2026-02-10T12:00:00+00:00', current_period_end = '2026-03-10T12:00:00+00:00'";
+    go_to(test, "2026-02-10T12:00:00Z");
+    set(test, subscription, renewed).await;
+    note(test, &account).await;
+    assert_eq!(balance(test, "ann").await[0], 880, "the period before had no end");
+    change(small).await;
+    assert_eq!(balance(test, "ann").await[0], 100);
+}
+
+async fn an_allowance_that_is_kept_stays_beside_that_of_the_next_plan(test: &TestApp) {
+    let kept = json!({"amount": 100, "cadence": "BILLING", "expiresAfterDays": 31, "onPlanChange": "KEEP"});
+    let small = version(test, "small", kept).await;
+    let large = version(test, "large", json!({"amount": 500, "cadence": "BILLING"})).await;
+    let (account, subscription) = subscriber(test, "ann", small).await;
+    assert_eq!(spend(test, &account, 70).await, 30);
+    let update = "UPDATE subscriptions SET product_version_id = $2 WHERE id = $1";
+    for (version, expected) in [(large, [530, 0, 70, 0]), (small, [530, 0, 70, 0])] {
+        sql::rows(test.app.db.schema(), update, [subscription.into(), version.into()]).await;
+        note(test, &account).await;
+        assert_eq!(balance(test, "ann").await, expected);
+    }
+    // It ends at its own time.
+    go_to(test, "2026-02-10T12:00:00Z");
+    assert_eq!(balance(test, "ann").await, [500, 0, 70, 30]);
 }
 
 async fn no_allowance_is_granted_while_a_payment_is_due(test: &TestApp) {

@@ -19,7 +19,7 @@ const CREATE: &str = "mutation($input: CreatePlanVersionInput!) { createPlanVers
     planVersion { id versionNumber
         prices { amount { amount currency } interval intervalCount trialDays active }
         features { feature { code } value limit window rolloverCap onExceed }
-        creditAllowances { unit { code } credits cadence expiresAfterDays rolloverCap priority } }
+        creditAllowances { unit { code } credits cadence expiresAfterDays rolloverCap priority onPlanChange } }
     userErrors { code field message } } }";
 
 const PRICE_LIMITS: &str = "An interval count must be 1 to 365, and a trial 1 to 730 days.";
@@ -179,7 +179,7 @@ async fn allowances_are_accepted_up_to_their_limits(test: &TestApp) {
         let expected = json!({
             "unit": {"code": "gold"}, "credits": allowance["amount"], "cadence": "MONTH",
             "expiresAfterDays": allowance.get("expiresAfterDays"), "rolloverCap": allowance.get("rolloverCap"),
-            "priority": allowance.get("priority").cloned().unwrap_or(json!(0)),
+            "priority": allowance.get("priority").cloned().unwrap_or(json!(0)), "onPlanChange": "REPLACE",
         });
         assert_eq!(shown, expected, "{made}");
     }
@@ -227,6 +227,11 @@ async fn every_value_of_an_enum_is_shown_as_it_was_written(test: &TestApp) {
         let made =
             catalogue.version(json!([]), json!([]), json!([with(&allowance(), json!({"cadence": cadence}))])).await;
         assert_eq!(made["planVersion"]["creditAllowances"][0]["cadence"], cadence, "{made}");
+    }
+    for rule in schema.values("OnPlanChange") {
+        let allowance = with(&allowance(), json!({"onPlanChange": rule}));
+        let made = catalogue.version(json!([]), json!([]), json!([allowance])).await;
+        assert_eq!(made["planVersion"]["creditAllowances"][0]["onPlanChange"], rule, "{made}");
     }
     let plan = "mutation($input: CreatePlanInput!) { createPlan(input: $input) { plan { kind rank active } } }";
     for (number, kind) in schema.values("PlanKind").into_iter().enumerate() {

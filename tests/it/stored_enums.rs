@@ -46,6 +46,7 @@ enum_columns! {
     PlanFeature.window: LimitWindow in product_features.limit_window;
     PlanFeature.onExceed: OnExceed in product_features.on_exceed;
     CreditAllowance.cadence: AllowanceCadence in credit_allowances.cadence;
+    CreditAllowance.onPlanChange: OnPlanChange in credit_allowances.on_plan_change;
     CreditGrant.source: CreditSource in credit_grants.source;
     Coupon.duration: CouponDuration in coupons.duration
         with "duration_months = CASE WHEN 'VALUE' = 'repeating' THEN 3 END";

@@ -1,6 +1,6 @@
 //! Inputs of the catalogue's mutations.
 
-use super::parts::{AllowanceCadence, FeatureKind, LimitWindow, OnExceed, PriceInterval};
+use super::parts::{AllowanceCadence, FeatureKind, LimitWindow, OnExceed, OnPlanChange, PriceInterval};
 use super::plan::PlanKind;
 use crate::graphql::common::{BigInt, Currency, StoredEnum, optional_text, text};
 use crate::plans::{AllowanceSpec, FeatureSpec, OverageSpec, PriceSpec};
@@ -205,6 +205,9 @@ pub struct CreditAllowanceInput {
     /// The order of spending: credits with a lower number are spent first.
     #[graphql(default = 0)]
     pub(super) priority: i64,
+    /// The fate of the unused rest when the subscription changes to another plan. Add-ons keep theirs.
+    #[graphql(default_with = "OnPlanChange::Replace")]
+    pub(super) on_plan_change: OnPlanChange,
 }
 
 impl CreditAllowanceInput {
@@ -216,6 +219,7 @@ impl CreditAllowanceInput {
             expires_after_days: self.expires_after_days,
             rollover_cap: self.rollover_cap.map(|cap| cap.0),
             priority: self.priority,
+            on_plan_change: self.on_plan_change.stored(),
         })
     }
 }

@@ -243,6 +243,16 @@ stored_enum! {
     }
 }
 
+stored_enum! {
+    /// The fate of the unused rest of an allowance when the subscription changes to another plan.
+    OnPlanChange: crate::plans::OnPlanChange {
+        /// It expires, and what was used of it in the billing period is deducted from the first allowance of the next plan.
+        Replace,
+        /// It stays until it expires by itself, and the next plan grants its whole allowance.
+        Keep,
+    }
+}
+
 /// Credits that a version of a plan grants.
 #[Object]
 impl CreditAllowance {
@@ -279,5 +289,10 @@ impl CreditAllowance {
     /// The order of spending: credits with a lower number are spent first.
     async fn priority(&self) -> i64 {
         self.0.priority
+    }
+
+    /// The fate of the unused rest when the subscription changes to another plan.
+    async fn on_plan_change(&self) -> Result<OnPlanChange> {
+        Ok(OnPlanChange::read(&self.0.on_plan_change)?)
     }
 }

@@ -158,7 +158,7 @@ async fn catalogue(test: &TestApp, log: &mut Log<'_>) {
         "features": [{"feature": "export", "value": null, "limit": 10, "window": "day", "rollover_cap": null,
             "on_exceed": "warn", "overage": null}],
         "allowances": [{"unit": "gold", "amount": 5, "cadence": "billing", "expires_after_days": null,
-            "rollover_cap": 50, "priority": 0}],
+            "rollover_cap": 50, "priority": 0, "on_plan_change": "replace"}],
         "access": {"past_due_grace_days": null, "while_paused": false, "in_trial": true},
     });
     log.has("createPlanVersion", "plan_versions.create", &version, Value::Null, after.clone()).await;

@@ -95,6 +95,7 @@ super::columns! {
         expiresAfterDays: Int("expires_after_days");
         rolloverCap: Long("rollover_cap");
         priority: Int("priority");
+        onPlanChange: Word("on_plan_change");
     }
     Coupon from coupons {
         code: Text("code");
