@@ -7,6 +7,8 @@ use crate::support::usage::account;
 use crate::support::{TestApp, both_engines, sql};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
+use sea_orm::ActiveValue::Set;
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use tollgate::credits::note_plans;
 use uuid::Uuid;
@@ -19,6 +21,7 @@ both_engines!(
     many_callers_at_midnight_are_granted_one_allowance,
     a_billing_period_is_granted_once,
     months_of_a_yearly_plan_have_their_own_allowance,
+    an_add_on_grants_its_allowance_by_its_quantity,
     a_change_of_plan_replaces_the_rest_and_keeps_what_was_used,
     an_allowance_that_is_kept_stays_beside_that_of_the_next_plan,
     credits_that_come_back_to_a_replaced_allowance_expire_in_time,
@@ -258,6 +261,62 @@ async fn an_allowance_that_is_kept_stays_beside_that_of_the_next_plan(test: &Tes
     // It ends at its own time.
     go_to(test, "2026-02-10T12:00:00Z");
     assert_eq!(balance(test, "ann").await, [500, 0, 70, 30]);
+}
+
+async fn an_add_on_grants_its_allowance_by_its_quantity(test: &TestApp) {
+    let version = version(test, "small", json!({"amount": 100, "cadence": "BILLING", "rolloverCap": 0})).await;
+    let terms = json!([{"unit": "credit", "amount": 10, "cadence": "BILLING", "rolloverCap": 0}]);
+    let addon = plan(test, "more", 0, "ADDON", json!([]), json!({"creditAllowances": terms})).await;
+    let (account, subscription) = subscriber(test, "ann", version).await;
+    assert_eq!(balance(test, "ann").await, [100, 0, 0, 0]);
+    let item = add_item(test, &account, subscription, addon, 3).await;
+    note(test, &account).await;
+    assert_eq!(balance(test, "ann").await, [130, 0, 0, 0]);
+    // Another quantity counts from the next grant on.
+    let quantity = async |count: i64| {
+        let update = "UPDATE subscription_items SET quantity = $2 WHERE id = $1";
+        sql::rows(test.app.db.schema(), update, [item.into(), count.into()]).await;
+        note(test, &account).await;
+    };
+    quantity(5).await;
+    assert_eq!(balance(test, "ann").await, [130, 0, 0, 0]);
+    assert_eq!(spend(test, &account, 20).await, 110);
+    // A change of plan leaves it.
+    let large = self::version(test, "large", json!({"amount": 500, "cadence": "BILLING", "rolloverCap": 0})).await;
+    let update = "UPDATE subscriptions SET product_version_id = $2 WHERE id = $1";
+    sql::rows(test.app.db.schema(), update, [subscription.into(), large.into()]).await;
+    note(test, &account).await;
+    let spent_of_addon = 130 - 20 - balance(test, "ann").await[0] + 500 - 100;
+    assert_eq!(spent_of_addon, 0, "20 were used of the plan's");
+    go_to(test, "2026-02-10T12:00:00Z");
+    let renewed =
+        "current_period_start = '2026-02-10T12:00:00+00:00', current_period_end = '2026-03-10T12:00:00+00:00'";
+    set(test, subscription, renewed).await;
+    note(test, &account).await;
+    assert_eq!(balance(test, "ann").await[0], 550);
+    sql::rows(test.app.db.schema(), "DELETE FROM subscription_items WHERE id = $1", [item.into()]).await;
+    note(test, &account).await;
+    assert_eq!(balance(test, "ann").await[0], 550, "what was granted stays");
+}
+
+/// Adds an add-on to a subscription, and returns the id of the item.
+async fn add_item(test: &TestApp, account: &Value, subscription: Uuid, version: Uuid, quantity: i64) -> Uuid {
+    let query = "SELECT id FROM prices WHERE product_version_id = $1";
+    let price = sql::ids(test.app.db.read(), query, [version.into()]).await[0];
+    let id = test.app.new_id();
+    let row = entity::subscription_items::ActiveModel {
+        id: Set(id),
+        account_id: Set(local_id(account)),
+        subscription_id: Set(subscription),
+        price_id: Set(Some(price)),
+        external_id: Set(Some(format!("si_{id}"))),
+        kind: Set("addon".to_owned()),
+        quantity: Set(Some(quantity)),
+        created_at: Set(test.app.now().fixed_offset()),
+        ..Default::default()
+    };
+    entity::subscription_items::Entity::insert(row).exec_without_returning(test.app.db.schema()).await.unwrap();
+    id
 }
 
 async fn no_allowance_is_granted_while_a_payment_is_due(test: &TestApp) {

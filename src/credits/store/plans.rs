@@ -5,12 +5,12 @@ use crate::auth::Scope;
 use crate::credits::wallet::{Moment, Wallet};
 use crate::db::{Txn, Visible, insert_new, whole_rows};
 use crate::error::Result;
-use entity::{balances, credit_allowances, subscriptions};
+use entity::{balances, credit_allowances, prices, subscription_items, subscriptions};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationTrait};
 use uuid::Uuid;
 
-/// Inserts an empty balance for each unit of the allowances of an account's plans that it holds nothing of.
+/// Inserts an empty balance for each unit of the allowances of an account's plans and add-ons that it holds nothing of.
 pub(in crate::credits) async fn insert_missing(txn: &Txn, account_id: Uuid) -> Result<()> {
     use credit_allowances::{Column, Entity};
     let versions = subscriptions::Entity::visible(Scope::Everything)
@@ -18,8 +18,15 @@ pub(in crate::credits) async fn insert_missing(txn: &Txn, account_id: Uuid) -> R
         .column(subscriptions::Column::ProductVersionId)
         .filter(subscriptions::Column::AccountId.eq(account_id))
         .filter(Expr::cust("status IN ('trialing', 'active', 'past_due')"));
-    let versions = sea_orm::QueryTrait::into_query(versions);
-    let units = Entity::visible(Scope::Everything).filter(Column::ProductVersionId.in_subquery(versions));
+    let of_plans = Column::ProductVersionId.in_subquery(versions.into_query());
+    let addons = subscription_items::Entity::visible(Scope::Everything)
+        .select_only()
+        .column(prices::Column::ProductVersionId)
+        .join(JoinType::InnerJoin, subscription_items::Relation::Prices.def())
+        .filter(subscription_items::Column::AccountId.eq(account_id))
+        .filter(subscription_items::Column::Kind.eq("addon"));
+    let of_addons = Column::ProductVersionId.in_subquery(addons.into_query());
+    let units = Entity::visible(Scope::Everything).filter(of_plans.or(of_addons));
     let units: Vec<Uuid> = units.select_only().column(Column::CreditUnitId).distinct().into_tuple().all(txn).await?;
     let new_id = || txn.new_id();
     let at = Moment { now: txn.now(), new_id: &new_id };

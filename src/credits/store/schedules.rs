@@ -31,13 +31,16 @@ const SINCE: &str = "(SELECT MIN(v.effective_at) FROM subscription_versions v WH
      AND NOT EXISTS (SELECT 1 FROM subscription_versions w WHERE w.subscription_id = s.id \
      AND w.effective_at >= v.effective_at \
      AND (w.product_version_id IS NULL OR w.product_version_id <> s.product_version_id)))";
+/// The items of the subscription that are add-ons of the allowance's version.
+const ITEMS: &str = "FROM subscription_items i JOIN prices r ON r.id = i.price_id \
+     WHERE i.subscription_id = s.id AND i.kind = 'addon' AND r.product_version_id = a.product_version_id";
 /// Allowances of plans; those of add-ons stay.
 const OF_PLAN: &str = "EXISTS (SELECT 1 FROM product_versions v JOIN products p ON p.id = v.product_id \
      WHERE v.id = o.product_version_id AND p.kind = 'plan')";
 /// Statuses and states of subscriptions whose allowances are granted: those that are paid for, or on trial.
 const GIVES: &str = "s.status IN ('trialing', 'active') AND s.paused_at IS NULL";
 
-/// Returns the allowances of the plans of these accounts, by account and unit.
+/// Returns the allowances of the plans of these accounts and of their add-ons, by account and unit.
 pub(in crate::credits) async fn schedules(
     db: &impl ConnectionTrait,
     accounts: &[Uuid],
@@ -58,6 +61,9 @@ pub(in crate::credits) async fn schedules(
         .expr_as(Expr::cust(GRANTED), "granted")
         .expr_as(Expr::cust(GRANTED_KEY), "granted_key")
         .expr_as(Expr::cust(SINCE), "since")
+        .expr_as(Expr::cust("COALESCE(a.product_version_id <> s.product_version_id, TRUE)"), "is_addon")
+        .expr_as(Expr::cust(format!("(SELECT MIN(i.created_at) {ITEMS})")), "added_at")
+        .expr_as(Expr::cust(format!("(SELECT CAST(SUM(COALESCE(i.quantity, 1)) AS bigint) {ITEMS})")), "quantity")
         .expr_as(Expr::cust(ENDED), "ended")
         .expr_as(Expr::cust("a.product_version_id"), "version_id")
         .from_as(subscriptions::Entity, "s")
@@ -65,7 +71,7 @@ pub(in crate::credits) async fn schedules(
             JoinType::InnerJoin,
             credit_allowances::Entity,
             "a",
-            Expr::cust("a.product_version_id = s.product_version_id"),
+            Expr::cust(format!("a.product_version_id = s.product_version_id OR EXISTS (SELECT 1 {ITEMS})")),
         )
         .and_where(in_list(db, Expr::cust("s.account_id"), accounts))
         .and_where(Expr::cust(GIVES))
@@ -145,17 +151,20 @@ fn read(row: &QueryResult) -> Result<Schedule> {
     let period_start: Option<DateTime<Utc>> = row.try_get("", "current_period_start")?;
     let days: Option<i64> = row.try_get("", "expires_after_days")?;
     let key: Option<String> = row.try_get("", "granted_key")?;
+    let (is_addon, amount): (bool, i64) = (row.try_get("", "is_addon")?, row.try_get("", "amount")?);
+    let quantity: Option<i64> = row.try_get("", "quantity")?;
+    let since: Option<DateTime<Utc>> = row.try_get("", if is_addon { "added_at" } else { "since" })?;
     let ended: Option<Uuid> = row.try_get("", "ended")?;
     let granted: Option<DateTime<Utc>> = row.try_get("", "granted")?;
     Ok(Schedule {
         allowance_id: row.try_get("", "allowance_id")?,
         subscription_id: row.try_get("", "subscription_id")?,
         cadence: AllowanceCadence::parse(&row.try_get::<String>("", "cadence")?)?,
-        amount: row.try_get("", "amount")?,
+        amount: amount.saturating_mul(if is_addon { quantity.unwrap_or(1) } else { 1 }),
         priority: row.try_get("", "priority")?,
         expires_after: days.and_then(TimeDelta::try_days),
         rollover_cap: row.try_get("", "rollover_cap")?,
-        since: row.try_get::<Option<DateTime<Utc>>>("", "since")?.unwrap_or(started_at),
+        since: since.unwrap_or(started_at).max(started_at),
         noticed: started_at,
         period: (period_start.unwrap_or(started_at), row.try_get("", "current_period_end")?),
         until: row.try_get("", "cancel_at")?,
@@ -166,7 +175,7 @@ fn read(row: &QueryResult) -> Result<Schedule> {
         replaces: Vec::new(),
         used_before: Vec::new(),
         ended,
-        is_addon: false,
+        is_addon,
     })
 }
 
