@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::providers::{http, stripe};
 use crate::rate_limit::{CostRate, RateLimit};
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::{features, product_features};
 use quick_cache::sync::Cache;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use uuid::Uuid;
 
 /// Number of callers whose users are cached between requests.
 const MAX_CACHED_CALLERS: usize = 10_000;
+/// Number of versions of plans and add-ons whose features are cached.
+const MAX_CACHED_VERSIONS: usize = 1_000;
 /// Maximum number of security events written in one minute.
 const MAX_SECURITY_EVENTS_PER_MINUTE: usize = 60;
 /// Maximum number of different security events waiting to be written.
@@ -41,6 +44,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Users by issuer and subject, cached between requests; see `accounts::sign_in`.
     pub callers: Cache<(String, String), CachedCaller>,
+    /// Features of published versions of plans and add-ons, which never change; see `usage::terms`.
+    pub plan_features: Cache<Uuid, Arc<GrantedFeatures>>,
     /// The limit on checks of licence keys, by key, and on wrong keys, by address.
     pub license_checks: RateLimit,
     /// The limit on requests with licence keys, right or wrong, by address.
@@ -62,6 +67,9 @@ pub struct App {
     /// The mutations under way, which outlive their requests.
     pub detached: Arc<Detached>,
 }
+
+/// The features that a version of a plan or an add-on grants: one for each feature and window.
+pub type GrantedFeatures = Vec<(product_features::Model, Arc<features::Model>)>;
 
 /// The limits on the cost of operations per minute; `None` for no limit.
 pub struct CostRates {
@@ -120,6 +128,7 @@ impl App {
             stripe,
             tokens,
             callers,
+            plan_features: Cache::new(MAX_CACHED_VERSIONS),
             license_checks,
             license_requests,
             gift_attempts,

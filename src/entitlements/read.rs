@@ -3,9 +3,10 @@
 use super::decide::{Decision, decide};
 use super::evaluate::{Entitlement, Standing, counted, evaluate, slots, standing};
 use super::store;
+use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::Result;
-use crate::usage::{Counters, Readers, Slot, Terms, terms};
+use crate::usage::{Counters, Slot, Terms, cached_terms};
 use chrono::{DateTime, Utc};
 use entity::features;
 use sea_orm::ConnectionTrait;
@@ -36,14 +37,10 @@ struct Question<'a> {
 
 /// Answers questions in a constant number of statements. There is no answer about an account that the caller may not see,
 /// and an empty one about a feature that does not exist.
-pub async fn read(
-    db: &impl ConnectionTrait,
-    viewer: &Viewer,
-    asked: &[Asked],
-    now: DateTime<Utc>,
-) -> Result<HashMap<Asked, Answer>> {
+pub async fn read(app: &App, viewer: &Viewer, asked: &[Asked]) -> Result<HashMap<Asked, Answer>> {
+    let (db, now) = (app.db.read(), app.now());
     let accounts: HashSet<Uuid> = asked.iter().map(|asked| asked.account_id).collect();
-    let terms = terms(db, Readers::Viewer(viewer), &accounts.into_iter().collect::<Vec<_>>(), now).await?;
+    let terms = cached_terms(app, viewer, &accounts.into_iter().collect::<Vec<_>>()).await?;
     let seen: Vec<&Asked> = asked.iter().filter(|asked| terms.contains_key(&asked.account_id)).collect();
     let all = match seen.iter().any(|asked| asked.feature.is_none()) {
         true => store::all_features(db).await?,

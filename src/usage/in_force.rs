@@ -1,7 +1,8 @@
 //! Reading the terms of accounts.
 
 use super::store;
-use super::terms::{Readers, Terms};
+use super::terms::{FeatureCache, Readers, Terms};
+use crate::app::App;
 use crate::auth::{Scope, Viewer};
 use crate::error::Result;
 use chrono::{DateTime, Utc};
@@ -22,9 +23,23 @@ pub async fn terms(
     accounts: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<HashMap<Uuid, Terms>> {
-    let mut found = store::terms::plans(db, readers, accounts).await?;
-    let known: Vec<Uuid> = found.keys().copied().collect();
-    for (row, feature) in store::terms::overrides(db, &known, now).await? {
+    read(db, readers, accounts, now, None).await
+}
+
+/// Returns what [`terms`] returns. The features of versions that never change are read once.
+pub async fn cached_terms(app: &App, viewer: &Viewer, accounts: &[Uuid]) -> Result<HashMap<Uuid, Terms>> {
+    read(app.db.read(), Readers::Viewer(viewer), accounts, app.now(), Some(&app.plan_features)).await
+}
+
+async fn read(
+    db: &impl ConnectionTrait,
+    readers: Readers<'_>,
+    accounts: &[Uuid],
+    now: DateTime<Utc>,
+    cache: Option<&FeatureCache>,
+) -> Result<HashMap<Uuid, Terms>> {
+    let (mut found, overridden) = store::terms::plans(db, readers, accounts, cache).await?;
+    for (row, feature) in store::terms::overrides(db, &overridden, now).await? {
         if let Some(terms) = found.get_mut(&row.account_id) {
             terms.overrides.push((row, feature));
         }

@@ -2,12 +2,14 @@
 
 use super::slot::{CountedLimit, Slot};
 use super::windows::Calendar;
+use crate::app::GrantedFeatures;
 use crate::auth::Viewer;
 use crate::error::Result;
 use crate::plans::{LimitWindow, OnExceed};
 use crate::subscriptions::SubscriptionStatus;
 use chrono::{DateTime, Utc};
 use entity::{entitlement_overrides, features, product_features};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -56,8 +58,11 @@ pub struct AccessRules {
     pub in_trial: bool,
 }
 
-/// The features that a version grants: one for each feature and window.
-pub type Granted = Vec<(product_features::Model, Arc<features::Model>)>;
+/// The features that a version grants.
+pub type Granted = GrantedFeatures;
+
+/// The features of versions that never change, by version.
+pub type FeatureCache = Cache<Uuid, Arc<Granted>>;
 
 /// The callers whose terms can be read.
 #[derive(Debug, Clone, Copy)]

@@ -44,7 +44,7 @@ impl EntitlementEvents {
             }
         };
         if let Some(upcoming) = upcoming(ctx) {
-            let next = next_change(app.db.read(), viewer, account, app.now()).await?;
+            let next = next_change(app, viewer, account).await?;
             upcoming.note(next.map(|at| (at, vec![Change::EntitlementsChanged(account)])));
         }
         Ok(iter(event))

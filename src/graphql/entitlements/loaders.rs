@@ -21,7 +21,7 @@ impl Batch for EntitlementsOf {
     }
 
     async fn load(app: &App, viewer: &Viewer, asked: &[Asked]) -> Result<HashMap<Asked, Arc<Answer>>> {
-        let answers = entitlements::read(app.db.read(), viewer, asked, app.now()).await?;
+        let answers = entitlements::read(app, viewer, asked).await?;
         Ok(answers.into_iter().map(|(asked, answer)| (asked, Arc::new(answer))).collect())
     }
 }

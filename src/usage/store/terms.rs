@@ -4,15 +4,17 @@ use super::WRITERS;
 use crate::auth::Scope;
 use crate::db::{Visible, in_list};
 use crate::error::{Error, Result};
+use crate::plans::{FeatureKind, VersionStatus};
 use crate::subscriptions::SubscriptionStatus;
-use crate::usage::terms::{AccessRules, Granted, Override, PlanTerms, Readers, Terms};
+use crate::usage::terms::{AccessRules, FeatureCache, Granted, Override, PlanTerms, Readers, Terms};
 use crate::usage::windows::{Calendar, Period};
 use chrono::{DateTime, Utc};
-use entity::{entitlement_overrides, features, product_features};
+use entity::{entitlement_overrides, features, product_features, product_versions};
 use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Statement, Value,
 };
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
@@ -39,6 +41,7 @@ struct Candidate {
     past_due_since: Option<DateTimeWithTimeZone>,
     changed_at: Option<DateTimeWithTimeZone>,
     addons: Option<String>,
+    overridden: bool,
 }
 
 /// An add-on of a subscription.
@@ -94,12 +97,13 @@ impl Candidate {
     }
 }
 
-/// Returns the terms of accounts that follow from their plans.
+/// Returns the terms of accounts that follow from their plans, and the accounts with overrides.
 pub(in crate::usage) async fn plans(
     db: &impl ConnectionTrait,
     readers: Readers<'_>,
     accounts: &[Uuid],
-) -> Result<HashMap<Uuid, Terms>> {
+    cache: Option<&FeatureCache>,
+) -> Result<(HashMap<Uuid, Terms>, Vec<Uuid>)> {
     let mut best: HashMap<Uuid, Candidate> = HashMap::with_capacity(accounts.len());
     for row in db.query_all_raw(candidates(db.get_database_backend(), readers, accounts)).await? {
         let candidate = Candidate::from_query_result(&row, "")?;
@@ -114,8 +118,44 @@ pub(in crate::usage) async fn plans(
     for candidate in best.values() {
         versions.extend(candidate.addons()?.iter().map(|addon| addon.version));
     }
-    let granted = granted(db, &versions.into_iter().collect::<Vec<_>>()).await?;
-    best.into_values().map(|candidate| Ok((candidate.account_id, candidate.terms(&granted)?))).collect()
+    let cached = |id: &Uuid| Some((*id, cache?.get(id)?));
+    let mut granted: HashMap<Uuid, Arc<Granted>> = versions.iter().filter_map(cached).collect();
+    versions.retain(|id| !granted.contains_key(id));
+    granted.extend(read_granted(db, &versions.into_iter().collect::<Vec<_>>(), cache).await?);
+    let overridden = best.values().filter(|candidate| candidate.overridden).map(|candidate| candidate.account_id);
+    let overridden = overridden.collect();
+    let terms = best.into_values().map(|candidate| Ok((candidate.account_id, candidate.terms(&granted)?)));
+    Ok((terms.collect::<Result<_>>()?, overridden))
+}
+
+/// Returns the features of versions, and puts those of versions that never change into the cache.
+async fn read_granted(
+    db: &impl ConnectionTrait,
+    versions: &[Uuid],
+    cache: Option<&FeatureCache>,
+) -> Result<HashMap<Uuid, Arc<Granted>>> {
+    use product_versions::{Column, Entity};
+    let mut found = granted(db, versions).await?;
+    let Some(cache) = cache.filter(|_| !versions.is_empty()) else { return Ok(found) };
+    let fixed = Entity::visible(Scope::Everything)
+        .select_only()
+        .column(Column::Id)
+        .filter(in_list(db, Column::Id.into_expr(), versions))
+        .filter(Column::Status.ne(VersionStatus::Draft));
+    let fixed: Vec<Uuid> = fixed.into_tuple().all(db).await?;
+    for id in fixed {
+        let granted = found.entry(id).or_default();
+        // A feature that is counted gets its meter once, at the latest at its first use.
+        if granted.iter().all(|(_, feature)| feature.meter_id.is_some() || !is_counted(feature)) {
+            cache.insert(id, Arc::clone(granted));
+        }
+    }
+    Ok(found)
+}
+
+fn is_counted(feature: &features::Model) -> bool {
+    let kind = FeatureKind::parse(&feature.kind);
+    !matches!(kind, Ok(FeatureKind::Switch | FeatureKind::Config))
 }
 
 /// Selects accounts with the subscriptions that could give them their plans: those of `subscriptions::current`, and paused
@@ -151,7 +191,8 @@ fn candidates(backend: DbBackend, readers: Readers<'_>, accounts: &[Uuid]) -> St
          (SELECT max(h.effective_at) FROM subscription_versions h WHERE h.subscription_id = s.id \
             AND h.product_version_id IS DISTINCT FROM s.product_version_id) AS changed_at, \
          ({addons} FROM subscription_items i JOIN prices r ON r.id = i.price_id \
-            WHERE i.subscription_id = s.id AND i.kind = 'addon') AS addons \
+            WHERE i.subscription_id = s.id AND i.kind = 'addon') AS addons, \
+         EXISTS (SELECT 1 FROM entitlement_overrides o WHERE o.account_id = a.id AND o.revoked_at IS NULL) AS overridden \
          FROM ({ids}) AS k JOIN accounts a ON a.id = k.id \
          LEFT JOIN subscriptions s ON s.account_id = a.id \
             AND s.status IN ('trialing', 'active', 'past_due', 'paused') \
