@@ -25,6 +25,7 @@ both_engines!(
     a_change_of_plan_replaces_the_rest_and_keeps_what_was_used,
     an_allowance_that_is_kept_stays_beside_that_of_the_next_plan,
     credits_that_come_back_to_a_replaced_allowance_expire_in_time,
+    accounts_from_before_there_were_allowances_get_theirs,
     no_allowance_is_granted_while_a_payment_is_due,
 );
 
@@ -317,6 +318,31 @@ async fn add_item(test: &TestApp, account: &Value, subscription: Uuid, version: 
     };
     entity::subscription_items::Entity::insert(row).exec_without_returning(test.app.db.schema()).await.unwrap();
     id
+}
+
+async fn accounts_from_before_there_were_allowances_get_theirs(test: &TestApp) {
+    const NAME: &str = "m0032_allowance_balances";
+    let daily = version(test, "daily", json!({"amount": 100, "cadence": "DAY", "rolloverCap": 0})).await;
+    unit(test, "more").await;
+    let terms = json!([{"unit": "more", "amount": 10, "cadence": "BILLING"}]);
+    let addon = plan(test, "addon", 0, "ADDON", json!([]), json!({"creditAllowances": terms})).await;
+    let ann = account(test, "ann").await;
+    let subscription = subscribe(test, &ann, daily, "active").await;
+    add_item(test, &ann, subscription, addon, 2).await;
+    let balances = "{ viewer { account { creditBalances { available unit { code } } } } }";
+    let read = async || test.user("ann").data(balances, json!({})).await["viewer"]["account"]["creditBalances"].take();
+    assert_eq!(read().await, json!([]));
+    let db = test.app.db.schema();
+    let since = migration::changes().iter().rev().position(|change| change.name == NAME).unwrap() + 1;
+    migration::down(db, since).await.unwrap();
+    migration::up(db, None, DateTime::UNIX_EPOCH).await.unwrap();
+    // The migration takes the time of the machine.
+    let due: Vec<DateTime<Utc>> = sql::column(db, "SELECT next_due_at FROM balances", []).await;
+    test.advance(due[0] - test.app.now() + TimeDelta::minutes(1));
+    let mut found = read().await.as_array().unwrap().clone();
+    found.sort_by_key(|balance| balance["unit"]["code"].to_string());
+    let expected = [("100", "credit"), ("20", "more")];
+    assert_eq!(json!(found), json!(expected.map(|(left, unit)| json!({"available": left, "unit": {"code": unit}}))));
 }
 
 async fn no_allowance_is_granted_while_a_payment_is_due(test: &TestApp) {
