@@ -86,6 +86,19 @@ pub struct Note {
     pub reference: Option<(String, String)>,
 }
 
+impl Note {
+    /// Returns true if it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.reason.is_none() && self.reference.is_none()
+    }
+
+    /// Refuses an explanation that is too long.
+    pub fn check(&self) -> Result<()> {
+        check_reason(self.reason.as_deref())?;
+        check_reference(self.reference.as_ref())
+    }
+}
+
 /// The accounts and units of the rows that requests name.
 type Places = HashMap<Uuid, (Uuid, Uuid)>;
 
@@ -166,8 +179,7 @@ async fn places(app: &App, requests: &[(Request, Note, String)]) -> Result<Place
 }
 
 fn operation(request: Request, note: Note, actor: &str, places: &Places, now: DateTime<Utc>) -> Result<Operation> {
-    check_reason(note.reason.as_deref())?;
-    check_reference(note.reference.as_ref())?;
+    note.check()?;
     let at = |id: Uuid, code, field, message: &'static str| {
         let place = places.get(&id).map(|(account_id, unit_id)| (*account_id, Unit::Id(*unit_id)));
         place.ok_or_else(|| Error::refused(code, field, message))

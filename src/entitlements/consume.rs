@@ -9,7 +9,7 @@ use super::store;
 use super::values::EntitlementReason;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
-use crate::credits::{Ledger, Spend};
+use crate::credits::{Ledger, Note, Spend};
 use crate::db::{Combined, IdempotencyKey, Txn};
 use crate::error::{Error, Result};
 use crate::plans::FeatureKind;
@@ -34,6 +34,9 @@ pub struct NewConsumption {
     pub feature: String,
     /// The number of units.
     pub amount: i64,
+    /// The explanation; left out of what an idempotency key identifies if there is none, as before there were any.
+    #[serde(skip_serializing_if = "Note::is_empty")]
+    pub note: Note,
 }
 
 /// A use that was counted.
@@ -59,6 +62,7 @@ pub async fn consume(app: &App, viewer: &Viewer, new: NewConsumption, idempotenc
         let message = "`amount` must be 1 to 1,000,000,000,000,000 units.";
         return Err(Error::refused("AMOUNT_INVALID", &["amount"], message));
     }
+    new.note.check()?;
     let key = IdempotencyKey::new(viewer.actor(), idempotency_key, "entitlements.consume", &new)?;
     app.db.combine(Consume { new, actor: viewer.actor().to_owned() }, Some(key)).await
 }
@@ -202,17 +206,19 @@ impl Ready<'_> {
             credits: cost.map_or(0, |cost| cost.credits),
             credit_unit_id: cost.map(|cost| cost.credit_unit_id),
             ledger_txn_id: None,
+            reference: self.new.note.reference.clone(),
         };
         counters.check(&self.slots, amount)?;
         uses.check(&noted)?;
+        let Note { reason, reference } = self.new.note.clone();
         let spend = |cost: Overage| {
             ledger.spend(Spend {
                 account_id,
                 credit_unit_id: cost.credit_unit_id,
                 amount: cost.credits,
                 actor: actor.to_owned(),
-                reason: Some(format!("{amount} of {}", self.new.feature)),
-                reference: None,
+                reason: Some(reason.unwrap_or_else(|| format!("{amount} of {}", self.new.feature))),
+                reference,
             })
         };
         // Nothing refuses it after this.

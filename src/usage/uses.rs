@@ -27,6 +27,8 @@ pub struct Use {
     pub credit_unit_id: Option<Uuid>,
     /// The ledger transaction that spent them; `None` for none.
     pub ledger_txn_id: Option<Uuid>,
+    /// The kind and the id of the object in the host application that it is about.
+    pub reference: Option<(String, String)>,
 }
 
 /// The uses of a transaction, which happen at its instant.
@@ -64,6 +66,7 @@ impl Uses {
         self.days.set(key(new.account_id, new.meter_id, self.now), sum);
         let id = txn.new_id();
         let now = self.now.fixed_offset();
+        let (ref_type, ref_id) = new.reference.unzip();
         self.rows.push(usage_events::ActiveModel {
             id: Set(id),
             account_id: Set(new.account_id),
@@ -76,8 +79,8 @@ impl Uses {
             value: Set(new.amount),
             unique_value: Set(None),
             dimensions: Set(None),
-            ref_type: Set(None),
-            ref_id: Set(None),
+            ref_type: Set(ref_type),
+            ref_id: Set(ref_id),
             credits: Set(new.credits),
             credit_unit_id: Set(new.credit_unit_id),
             ledger_txn_id: Set(new.ledger_txn_id),

@@ -21,6 +21,7 @@ both_engines!(
     addons_come_on_top_of_the_plan,
     users_ask_about_the_account_that_gives_their_plan,
     nobody_sees_the_entitlements_of_others,
+    a_use_names_what_it_is_about,
     a_level_of_entitlements_takes_a_constant_number_of_statements,
 );
 
@@ -265,6 +266,35 @@ async fn nobody_sees_the_entitlements_of_others(test: &TestApp) {
     // Whoever issues licences sees the account, and not what it uses.
     let keys = test.service(&[Permission::KeysWrite]).data(query, shared).await;
     assert_eq!(keys, json!({"entitlement": null, "account": {"entitlements": [], "entitlement": null}}));
+}
+
+async fn a_use_names_what_it_is_about(test: &TestApp) {
+    let [free, _] = three_plans(test).await;
+    let alice = account(test, "alice").await;
+    subscribe(test, &alice, free, "active").await;
+    let use_chat = "mutation($account: ID!, $type: String, $id: String, $reason: String) { consume(input: {
+        accountId: $account, feature: \"chat\", idempotencyKey: \"a\", refType: $type, refId: $id, reason: $reason}) {
+        usageEvent { refType refId } userErrors { code field } } }";
+    let used = async |more: Value| {
+        let mut variables = json!({"account": alice});
+        variables.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        test.admin().data(use_chat, variables).await["consume"].take()
+    };
+    let refused = json!({"usageEvent": null, "userErrors": [{"code": "REFERENCE_INVALID", "field": ["refType"]}]});
+    assert_eq!(used(json!({"type": "message"})).await, refused);
+    let refused = json!({"usageEvent": null, "userErrors": [{"code": "REASON_INVALID", "field": ["reason"]}]});
+    assert_eq!(used(json!({"reason": "x".repeat(501)})).await, refused);
+    let event = json!({"usageEvent": {"refType": "message", "refId": "m_17"}, "userErrors": []});
+    for _ in 0..2 {
+        assert_eq!(used(json!({"type": "message", "id": "m_17", "reason": "a reply"})).await, event);
+    }
+    assert_eq!(refusal(&consume(test, &alice, "chat", 1, "b").await), None);
+    let query = "query($id: String) { viewer { account { usageEvents(filter: {refType: \"message\", refId: $id}) {
+        nodes { measuredValue } } } } }";
+    for (id, expected) in [("m_17", json!([{"measuredValue": "1"}])), ("m_18", json!([]))] {
+        let found = test.user("alice").data(query, json!({"id": id})).await;
+        assert_eq!(found["viewer"]["account"]["usageEvents"]["nodes"], expected);
+    }
 }
 
 async fn a_level_of_entitlements_takes_a_constant_number_of_statements(test: &TestApp) {

@@ -53,7 +53,7 @@ macro_rules! change_payload {
 pub(super) use change_payload;
 
 /// Returns the explanation of a request; an error if the reference has only one of its parts.
-pub(super) fn note(
+pub(crate) fn note(
     reason: Option<String>,
     ref_type: Option<String>,
     ref_id: Option<String>,

@@ -5,6 +5,7 @@ use crate::entitlements::{self, NewConsumption};
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{BigInt, ContextExt, local_id, split_refusal, text, to_one};
 use crate::graphql::credits::ledger::LedgerTransaction;
+use crate::graphql::credits::spending::note;
 use crate::graphql::plans::parts::CreditUnit;
 use crate::graphql::usage::event::UsageEvent;
 use crate::user_error;
@@ -26,7 +27,8 @@ impl ConsumeMutation {
     ) -> Result<Option<ConsumePayload>> {
         let account_id = local_id::<Account>(&input.account_id)?;
         let feature = text("feature", input.feature)?;
-        let new = NewConsumption { account_id, feature: feature.clone(), amount: input.amount.0 };
+        let note = note(input.reason, input.ref_type, input.ref_id)?;
+        let new = NewConsumption { account_id, feature: feature.clone(), amount: input.amount.0, note };
         let consumed = entitlements::consume(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (consumed, user_errors) = split_refusal(consumed)?;
         let cost = consumed.as_ref().and_then(|consumed| consumed.cost);
@@ -60,6 +62,12 @@ pub struct ConsumeInput {
     /// The number of units, in the feature's unit: 1 to 1,000,000,000,000,000.
     #[graphql(default_with = "BigInt(1)")]
     amount: BigInt,
+    /// An explanation for display, kept with the ledger transaction if credits are spent: up to 500 characters.
+    reason: Option<String>,
+    /// The kind of object in the host application that the use is about: up to 255 bytes, with `refId`.
+    ref_type: Option<String>,
+    /// The id of that object: up to 255 bytes, with `refType`.
+    ref_id: Option<String>,
     /// Identifies this request: within 30 days, the same key and input return the first result and count nothing again.
     /// 1 to 255 bytes.
     idempotency_key: String,
@@ -124,5 +132,9 @@ user_error! {
         InsufficientCredits = "INSUFFICIENT_CREDITS",
         /// The number of units is out of range.
         AmountInvalid = "AMOUNT_INVALID",
+        /// The explanation is too long.
+        ReasonInvalid = "REASON_INVALID",
+        /// The reference is incomplete or too long.
+        ReferenceInvalid = "REFERENCE_INVALID",
     }
 }

@@ -148,6 +148,10 @@ impl UsageEvent {
 pub struct UsageEventFilter {
     /// Events of the meter with this code.
     meter: Option<String>,
+    /// Events about objects of this type in the host application.
+    ref_type: Option<String>,
+    /// Events about objects with this id in the host application.
+    ref_id: Option<String>,
     /// Time of the usage.
     occurred_at: Option<DateTimeRange>,
 }
@@ -166,6 +170,8 @@ impl UsageEventFilter {
     pub(crate) fn list(filter: Option<Self>, order: Option<UsageEventOrder>) -> crate::error::Result<UsageEvents> {
         let filter = filter.unwrap_or_default();
         Ok(UsageEvents {
+            ref_type: optional_text("refType", filter.ref_type)?,
+            ref_id: optional_text("refId", filter.ref_id)?,
             meter: optional_text("meter", filter.meter)?,
             occurred: DateTimeRange::between(filter.occurred_at),
             descending: UsageEventOrder::descending(order, true),

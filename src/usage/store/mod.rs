@@ -111,6 +111,10 @@ impl Listing for RateCards {
 pub struct UsageEvents {
     /// Only those of the meter with this code.
     pub meter: Option<String>,
+    /// Only those about objects of this type in the host application.
+    pub ref_type: Option<String>,
+    /// Only those about objects with this id in the host application.
+    pub ref_id: Option<String>,
     /// Time of the usage.
     pub occurred: Between,
     /// Newest first.
@@ -123,6 +127,12 @@ impl Listing for UsageEvents {
     fn filter(&self, mut rows: Select<usage_events::Entity>) -> Select<usage_events::Entity> {
         if let Some(code) = &self.meter {
             rows = rows.filter(usage_events::Column::MeterId.into_expr().eq(meter(code)));
+        }
+        if let Some(kind) = &self.ref_type {
+            rows = rows.filter(usage_events::Column::RefType.eq(kind));
+        }
+        if let Some(id) = &self.ref_id {
+            rows = rows.filter(usage_events::Column::RefId.eq(id));
         }
         within(rows, usage_events::Column::OccurredAt, &self.occurred)
     }

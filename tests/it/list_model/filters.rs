@@ -135,7 +135,15 @@ pub(super) fn filters() -> Vec<Of> {
                 Flag("revoked", "revoked_at IS NOT NULL"),
             ],
         ),
-        (("Account", "usageEvents"), vec![Text("meter", METER), Span("occurredAt", "occurred_at")]),
+        (
+            ("Account", "usageEvents"),
+            vec![
+                Text("meter", METER),
+                Text("refType", "ref_type"),
+                Text("refId", "ref_id"),
+                Span("occurredAt", "occurred_at"),
+            ],
+        ),
         (("Query", "licenseKeys"), licences()),
         (("Query", "webhookEvents"), events()),
         (
