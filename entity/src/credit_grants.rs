@@ -28,6 +28,7 @@ pub struct Model {
     pub started: bool,
     pub allowance_id: Option<Uuid>,
     pub subscription_id: Option<Uuid>,
+    pub unrecovered: i64,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "allowance_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]

@@ -30,6 +30,7 @@ mod m0026_access;
 mod m0027_ledger_verbs;
 mod m0028_usage;
 mod m0029_entitlements;
+mod m0030_plan_changes;
 mod m0031_account_changes;
 mod m0032_allowance_balances;
 mod runner;
@@ -83,6 +84,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0027_ledger_verbs),
         change!(m0028_usage),
         change!(m0029_entitlements),
+        change!(m0030_plan_changes),
         change!(m0031_account_changes),
         change!(m0032_allowance_balances),
     ]

@@ -97,6 +97,7 @@ fn open(customer: &mut Customer<'_>, wallets: &mut BTreeMap<Uuid, Wallet>, grant
         started: true,
         allowance_id: None,
         subscription_id: None,
+        unrecovered: 0,
     });
     let wallet = wallets.entry(unit).or_insert_with(|| Wallet {
         row: balances::Model {

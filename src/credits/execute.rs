@@ -214,7 +214,7 @@ impl Facts {
             LedgerOperation::Spend | LedgerOperation::Capture => {
                 let spent = of(LedgerBucket::Spent).filter_map(|gain| Some((gain.grant_id?, gain.amount)));
                 let spent: Vec<_> = spent.collect();
-                ledger.change(key, |wallet, at| Ok(wallet.reverse_spend(id, &spent, cause, at)))
+                ledger.change(key, |wallet, at| wallet.reverse_spend(id, &spent, cause, at))
             }
             LedgerOperation::Grant => {
                 let grant_id = of(LedgerBucket::Available).find_map(|gain| gain.grant_id).unwrap_or_default();
@@ -243,6 +243,7 @@ impl Facts {
             (_, None) => return refuse("ACCOUNT_NOT_FOUND", "Account not found."),
             _ => return refuse("OWNER_DIFFERS", "Both accounts must have the same owner."),
         }
+        ledger.change((to_account_id, key.1), |wallet, _| wallet.check_room(amount))?;
         let (txn_id, parts) = ledger.change(key, |wallet, at| wallet.transfer_out(amount, cause.clone(), at))?;
         ledger.change((to_account_id, key.1), |wallet, at| wallet.transfer_in(txn_id, parts, cause, at))?;
         Ok(txn_id)

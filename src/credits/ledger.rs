@@ -1,6 +1,7 @@
 //! The credits of many accounts in one transaction: read under their locks, changed in memory, written at once.
 
-use super::store::schedules::{replaceable, schedules};
+use super::store::replaced::replaced;
+use super::store::schedules::schedules;
 use super::store::wallets::{self, Key};
 use super::wallet::{Cause, Moment, RowState, Tracked, Wallet};
 use crate::changes::{self, Change};
@@ -41,12 +42,21 @@ pub struct Spend {
 pub(super) struct Named {
     pub(super) grants: BTreeSet<Uuid>,
     pub(super) holds: BTreeSet<Uuid>,
+    /// Grants that end since the plan of their subscription has changed, with the instant of the change.
+    pub(super) replaced: HashMap<Uuid, DateTime<Utc>>,
 }
 
 impl<'t> Ledger<'t> {
     /// Reads the credits of these accounts and units, and locks all balances of the accounts until the commit.
     pub async fn load(txn: &'t Txn, keys: impl IntoIterator<Item = (Uuid, Uuid)>) -> Result<Ledger<'t>> {
         Ledger::load_with(txn, keys, Named::default()).await
+    }
+
+    /// Reads the credits of an account in these units whose plan may have changed: grants of earlier plans end.
+    pub(super) async fn load_for_plans(txn: &'t Txn, account_id: Uuid, units: Vec<Uuid>) -> Result<Ledger<'t>> {
+        let replaced = replaced(txn, &[account_id], txn.now()).await?;
+        let named = Named { replaced, ..Named::default() };
+        Ledger::load_with(txn, units.into_iter().map(|unit_id| (account_id, unit_id)), named).await
     }
 
     pub(super) async fn load_with(
@@ -74,7 +84,12 @@ impl<'t> Ledger<'t> {
         if !named.holds.is_empty() {
             holds = wallets::holds_by_id(txn, &named.holds.iter().copied().collect::<Vec<_>>()).await?;
         }
-        ledger.wallets = read(txn, balances, txn.now(), (holds, named.grants)).await?;
+        let mut grants = named.grants;
+        grants.extend(named.replaced.keys());
+        ledger.wallets = read(txn, balances, txn.now(), (holds, grants)).await?;
+        if !named.replaced.is_empty() {
+            ledger.wallets.values_mut().for_each(|wallet| wallet.end_replaced(&named.replaced));
+        }
         ledger.settle()?;
         Ok(ledger)
     }
@@ -259,13 +274,6 @@ async fn read(
             wallet.schedules.iter_mut().for_each(|schedule| schedule.noticed = noticed.to_utc());
         }
         found.insert(key, wallet);
-    }
-    let ended: BTreeSet<Uuid> = found.values().flat_map(Wallet::ended_allowances).collect();
-    let replaced = replaceable(db, &ended.into_iter().collect::<Vec<_>>()).await?;
-    for wallet in found.values_mut() {
-        let ended: Vec<Uuid> = wallet.ended_allowances().into_iter().filter(|id| replaced.contains(id)).collect();
-        let of_plan = wallet.schedules.iter_mut().filter(|schedule| !schedule.is_addon);
-        of_plan.for_each(|schedule| schedule.replaces.clone_from(&ended));
     }
     Ok(found)
 }

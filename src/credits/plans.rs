@@ -11,5 +11,6 @@ use uuid::Uuid;
 pub async fn note_plans(txn: &Txn, account_id: Uuid) -> Result<()> {
     insert_missing(txn, account_id).await?;
     let due = make_due(txn, account_id).await?;
-    Ledger::load(txn, due.into_iter().map(|row| (row.account_id, row.credit_unit_id))).await?.write().await
+    let units = due.into_iter().map(|row| row.credit_unit_id).collect();
+    Ledger::load_for_plans(txn, account_id, units).await?.write().await
 }

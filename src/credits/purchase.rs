@@ -69,8 +69,7 @@ pub async fn project_purchase(
         let cause = || Cause { actor: Viewer::system("mirror").actor().to_owned(), ..Cause::default() };
         let step = format!("revoke:{id}:{}", taken.len());
         match missing {
-            0 => {}
-            1.. => {
+            0.. => {
                 wallet.revoke(id, (missing, owes), step, cause(), at);
             }
             _ => wallet.restore(id, -missing, step, cause(), at),

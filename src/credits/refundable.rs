@@ -13,8 +13,8 @@ pub async fn refuse_spent(txn: &Txn, payment_id: Uuid, amount: i64, returned: i6
         let revoked: i64 = store::revocations(txn, grant.id).await?.iter().sum();
         let missing = grant.amount - credits_kept(grant.amount, amount, returned) - revoked;
         if missing > grant.remaining {
-            let spent = missing - grant.remaining;
-            let message = format!("{spent} of the credits to be taken back were spent: refund less.");
+            let used = missing - grant.remaining;
+            let message = format!("{used} of the credits to be taken back were spent or are held: refund less.");
             return Err(Error::refused("CREDITS_SPENT", &["amount"], message));
         }
     }

@@ -4,7 +4,7 @@ use super::term::Term;
 use super::values::GrantSource;
 use crate::calendar::start_of_day;
 use crate::plans::AllowanceCadence;
-use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
@@ -17,9 +17,12 @@ pub(super) struct Schedule {
     /// Amount of each grant, in the smallest step of the unit.
     pub(super) amount: i64,
     pub(super) priority: i64,
-    pub(super) expires_after: Option<TimeDelta>,
+    /// Days after which a grant ends: those of a daily allowance are local days, and others have 24 hours.
+    pub(super) expires_after_days: Option<u64>,
     /// The most that is kept of earlier grants; `None` for all of it.
     pub(super) rollover_cap: Option<i64>,
+    /// True if a change of plan ends its grants.
+    pub(super) is_replaced: bool,
     /// The instant from which the subscription has this version of the plan.
     pub(super) since: DateTime<Utc>,
     /// The instant from which allowances are granted to the account; earlier periods get nothing.
@@ -30,19 +33,15 @@ pub(super) struct Schedule {
     pub(super) until: Option<DateTime<Utc>>,
     /// The time zone of the account, in which days begin.
     pub(super) zone: Tz,
-    /// The start of the newest grant of this allowance to the subscription.
+    /// The start of the newest grant of this allowance to the subscription; if a change of plan ends its grants, of those
+    /// since the last change.
     pub(super) granted: Option<DateTime<Utc>>,
     /// The newest local day that a grant of a daily allowance was for, in the time zone of then.
     pub(super) granted_day: Option<NaiveDate>,
-    /// Allowances of an earlier plan in the same unit that end when this one begins.
-    pub(super) replaces: Vec<Uuid>,
-    /// Credits that earlier grants of the subscription count against the first one of this allowance: the start of each,
-    /// and what was used of it.
-    pub(super) used_before: Vec<(DateTime<Utc>, i64)>,
-    /// The newest grant of this allowance, if another plan ended it.
-    pub(super) ended: Option<Uuid>,
-    /// True for an add-on's.
-    pub(super) is_addon: bool,
+    /// True if the subscription had this allowance before the last change of plan, which replaced it.
+    pub(super) again: bool,
+    /// Credits of replaced allowances that were used in the period in which this one begins.
+    pub(super) used_before: i64,
 }
 
 /// A grant that is due.
@@ -54,8 +53,6 @@ pub(super) struct Due {
     pub(super) term: Term,
     /// The most that is kept of earlier grants; `None` for all of it.
     pub(super) keeps: Option<i64>,
-    /// Allowances whose rest expires.
-    pub(super) replaces: Vec<Uuid>,
 }
 
 impl Schedule {
@@ -74,46 +71,53 @@ impl Schedule {
     /// Returns the grant that is due next, and moves on to the one after it.
     pub(super) fn take(&mut self) -> Option<Due> {
         let at = self.next()?;
-        let first = self.granted.is_none();
-        let used = if first { self.used_since(self.start_of_period(at)) } else { 0 };
-        let key = self.key(at);
-        (self.granted, self.ended) = (Some(at), None);
+        let used = if self.granted.is_none() { self.used_before } else { 0 };
+        let business_key = Some(self.key(at));
+        self.granted = Some(at);
         self.granted_day = Some(at.with_timezone(&self.zone).date_naive());
         let term = Term {
             source: GrantSource::Plan,
             amount: (self.amount - used).max(0),
             priority: self.priority,
             starts_at: at,
-            expires_at: self.expires_after.and_then(|length| at.checked_add_signed(length)),
-            business_key: Some(key),
+            expires_at: self.end(at),
+            business_key,
             payment_id: None,
             allowance: Some((self.allowance_id, self.subscription_id)),
             reason: None,
         };
-        let replaces = std::mem::take(&mut self.replaces);
         let (allowance_id, subscription_id) = (self.allowance_id, self.subscription_id);
-        Some(Due { at, allowance_id, subscription_id, term, keeps: self.rollover_cap, replaces })
+        Some(Due { at, allowance_id, subscription_id, term, keeps: self.rollover_cap })
     }
 
-    /// Returns the key that identifies the grant of a period: the local day, or the instant.
+    /// Returns the instant at which a grant that begins at `at` ends; `None` for never.
+    fn end(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let days = Days::new(self.expires_after_days?);
+        match self.cadence {
+            AllowanceCadence::Day => {
+                let day = at.with_timezone(&self.zone).date_naive();
+                Some(start_of_day(day.checked_add_days(days)?, self.zone))
+            }
+            _ => at.checked_add_days(days),
+        }
+    }
+
+    /// Returns the key that identifies the grant of a period: the local day, or the instant. A plan that is subscribed to
+    /// again within a period has another grant of it.
     fn key(&self, at: DateTime<Utc>) -> String {
-        let period = match self.cadence {
+        let mut period = match self.cadence {
             AllowanceCadence::Day => at.with_timezone(&self.zone).date_naive().to_string(),
             AllowanceCadence::Once => "once".to_owned(),
             AllowanceCadence::Billing | AllowanceCadence::Month => at.timestamp().to_string(),
         };
-        let again = self.ended.map(|id| format!(":after:{id}")).unwrap_or_default();
-        format!("allowance:{}:{}:{period}{again}", self.subscription_id, self.allowance_id)
-    }
-
-    /// Returns the credits of earlier grants that were used in the period that begins at `start`.
-    fn used_since(&self, start: DateTime<Utc>) -> i64 {
-        let start = if self.cadence == AllowanceCadence::Once { self.period.0 } else { start };
-        self.used_before.iter().filter(|(granted, _)| *granted >= start).map(|(_, used)| used).sum()
+        if self.again && self.granted.is_none() {
+            period = format!("{period}@{}", self.since.timestamp());
+        }
+        format!("allowance:{}:{}:{period}", self.subscription_id, self.allowance_id)
     }
 
     /// Returns the start of the period that `instant` is in.
-    fn start_of_period(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
+    pub(super) fn start_of_period(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
         match self.cadence {
             AllowanceCadence::Once => self.since,
             AllowanceCadence::Billing => self.period.0,

@@ -117,7 +117,7 @@ pub async fn change_all(
     viewer.require(Permission::CreditsWrite)?;
     if requests.len() > MAX_OPERATIONS {
         let message = "A request can have at most 1,000 operations: split it.";
-        return Err(Error::refused("TOO_MANY_OPERATIONS", &["operations"], message));
+        return Err(Error::refused("TOO_MANY_OPERATIONS", &["changes"], message));
     }
     let places = places(app, &requests).await?;
     let now = app.now();

@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod allowance_changes;
 mod allowances;
 mod analytics;
 mod api_keys;

@@ -1,11 +1,17 @@
 //! Refunds of purchased credits that were spent before, by each setting.
 
 use crate::support::credits::number;
-use crate::support::refunds::{APPROVE, REQUEST, bought};
+use crate::support::refunds::{APPROVE, REQUEST, bought, tell_all_again};
 use crate::support::{Shop, TestApp, both_engines};
 use serde_json::{Value, json};
 
-both_engines!(spent_credits_are_owed_until_grants_repay_them, a_refund_of_spent_credits_is_refused);
+both_engines!(
+    spent_credits_are_owed_until_grants_repay_them,
+    a_refund_of_spent_credits_is_refused,
+    credits_that_are_held_are_taken_back_when_they_return,
+    forgiven_credits_are_taken_back_when_their_use_is_reversed,
+    credits_that_return_repay_a_debt,
+);
 
 /// Runs a mutation at a node, and returns its payload.
 async fn ask(node: &TestApp, mutation: &str, mut input: Value) -> Value {
@@ -67,4 +73,51 @@ async fn a_refund_of_spent_credits_is_refused(shop: &Shop) {
     assert_eq!(done["refund"]["processingStatus"], "PROCESSED", "{done}");
     assert_eq!(balance(node).await, (0, 0));
     shop.deliver().await;
+}
+
+const HOLD: &str = "mutation($input: HoldCreditsInput!) { holdCredits(input: $input) { creditHold { id } } }";
+const RELEASE: &str = "mutation($input: ReleaseHoldInput!) { releaseHold(input: $input) { available } }";
+
+/// Buys 100 credits for 1,000, holds all of them, and gets all the money back: the hold.
+async fn refunded_while_held(shop: &Shop, node: &TestApp) -> Value {
+    let (payment, _) = bought(shop, "ann").await;
+    let (account, unit) = account(node).await;
+    let hold = ask(node, HOLD, json!({"accountId": account, "unit": unit, "amount": 100})).await;
+    let refund = ask(node, REQUEST, json!({"paymentId": payment})).await["refund"]["id"].take();
+    let done = ask(node, APPROVE, json!({"refundId": refund})).await;
+    assert_eq!(done["refund"]["processingStatus"], "PROCESSED", "{done}");
+    hold["creditHold"]["id"].clone()
+}
+
+async fn credits_that_are_held_are_taken_back_when_they_return(shop: &Shop) {
+    let node = &shop.test;
+    let hold = refunded_while_held(shop, node).await;
+    assert_eq!(ask(node, RELEASE, json!({"holdId": hold})).await["available"], "0");
+    tell_all_again(shop).await;
+    assert_eq!(balance(node).await, (0, 0), "the webhooks say nothing new");
+}
+
+async fn forgiven_credits_are_taken_back_when_their_use_is_reversed(shop: &Shop) {
+    let node = &shop.test;
+    let (payment, _) = bought(shop, "ann").await;
+    let (account, unit) = account(node).await;
+    let spend = "mutation($input: SpendCreditsInput!) { spendCredits(input: $input) { transaction { id } } }";
+    let spent = ask(node, spend, json!({"accountId": account, "unit": unit, "amount": 60})).await;
+    let refund = ask(node, REQUEST, json!({"paymentId": payment})).await["refund"]["id"].take();
+    ask(node, APPROVE, json!({"refundId": refund})).await;
+    assert_eq!(balance(node).await, (0, 0));
+    let reverse = "mutation($input: ReverseLedgerTransactionInput!) { reverseLedgerTransaction(input: $input) {
+        available userErrors { code } } }";
+    let back = ask(node, reverse, json!({"transactionId": spent["transaction"]["id"]})).await;
+    assert_eq!(back, json!({"available": "0", "userErrors": []}));
+    tell_all_again(shop).await;
+    assert_eq!(balance(node).await, (0, 0), "the webhooks say nothing new");
+}
+
+async fn credits_that_return_repay_a_debt(shop: &Shop) {
+    let node = &shop.node_with(&[("TOLLGATE_REFUND_SPENT_CREDITS", "owe")]).await;
+    let hold = refunded_while_held(shop, node).await;
+    assert_eq!(balance(node).await, (0, 100));
+    assert_eq!(ask(node, RELEASE, json!({"holdId": hold})).await["available"], "0");
+    assert_eq!(balance(node).await, (0, 0));
 }

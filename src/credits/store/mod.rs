@@ -2,6 +2,7 @@
 
 pub(super) mod past;
 pub(super) mod plans;
+pub(super) mod replaced;
 pub(super) mod schedules;
 pub(super) mod wallets;
 

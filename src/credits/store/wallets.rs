@@ -155,6 +155,8 @@ pub(in crate::credits) async fn update_grants(txn: &Txn, rows: Vec<credit_grants
         remaining: Set(row.remaining),
         started: Set(row.started),
         payment_id: Set(row.payment_id),
+        expires_at: Set(row.expires_at),
+        unrecovered: Set(row.unrecovered),
         ..Default::default()
     };
     update_all::<credit_grants::Entity>(txn, rows.into_iter().map(change).collect()).await

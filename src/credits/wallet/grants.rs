@@ -90,6 +90,7 @@ impl Wallet {
             started: false,
             allowance_id: term.allowance.map(|(allowance_id, _)| allowance_id),
             subscription_id: term.allowance.map(|(_, subscription_id)| subscription_id),
+            unrecovered: 0,
         }
     }
 

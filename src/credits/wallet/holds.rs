@@ -88,6 +88,7 @@ impl Wallet {
         } else if !keep_open {
             self.give_back(place, at.now, cause, at)?;
             self.close(place, HoldState::Captured, at.now);
+            self.repay(at.now, at)?;
         }
         Ok(txn_id)
     }
@@ -104,6 +105,9 @@ impl Wallet {
         let txn_id = self.give_back(place, instant, cause, at)?;
         let state = if end == HoldEnd::Released { HoldState::Released } else { HoldState::Expired };
         self.close(place, state, instant);
+        if end == HoldEnd::Released {
+            self.repay(instant, at)?;
+        }
         Ok(txn_id)
     }
 
@@ -152,18 +156,28 @@ impl Wallet {
         Ok(self.post((LedgerOperation::Release, instant), &moves, |id| format!("release:{id}"), cause, at))
     }
 
-    /// Adds credits that come back to `available` to their grants at `instant`, and sends those of expired grants to
-    /// `expired`.
+    /// Adds credits that come back to `available` to their grants at `instant`. Those whose price was returned meanwhile go
+    /// to `revoked`, and those of expired grants to `expired`.
     pub(super) fn returned(&mut self, moves: Vec<Move>, instant: DateTime<Utc>) -> Vec<Move> {
-        let give_back = |mut part: Move| {
+        let mut found = Vec::with_capacity(moves.len());
+        for mut part in moves {
             if let Some(grant) = part.grant_id.and_then(|id| self.grant_mut(id)) {
+                let recovered = part.amount.min(grant.row.unrecovered);
+                if recovered > 0 {
+                    grant.change().unrecovered -= recovered;
+                    part.amount -= recovered;
+                    found.push(Move { to: LedgerBucket::Revoked, amount: recovered, ..part });
+                }
                 match grant.row.expires_at.is_some_and(|expiry| expiry.to_utc() <= instant) {
                     true => part.to = LedgerBucket::Expired,
-                    false => grant.change().remaining += part.amount,
+                    false if part.amount > 0 => grant.change().remaining += part.amount,
+                    false => {}
                 }
             }
-            part
-        };
-        moves.into_iter().map(give_back).collect()
+            if part.amount > 0 {
+                found.push(part);
+            }
+        }
+        found
     }
 }

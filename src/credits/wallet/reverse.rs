@@ -15,7 +15,7 @@ impl Wallet {
         spent: &[(Uuid, i64)],
         cause: Cause,
         at: Moment<'_>,
-    ) -> Uuid {
+    ) -> Result<Uuid> {
         let back = spent.iter().map(|(grant, amount)| Move {
             grant_id: Some(*grant),
             from: LedgerBucket::Spent,
@@ -23,7 +23,9 @@ impl Wallet {
             amount: *amount,
         });
         let moves = self.returned(back.collect(), at.now);
-        self.post_reversal(txn_id, &moves, cause, at)
+        let reversal = self.post_reversal(txn_id, &moves, cause, at);
+        self.repay(at.now, at)?;
+        Ok(reversal)
     }
 
     /// Reverses a grant: takes all of it back. Refused if credits of it were used, since they cannot come back from
@@ -52,8 +54,9 @@ impl Wallet {
         self.post((LedgerOperation::Reverse, at.now), moves, |_| format!("reverse:{txn_id}"), cause, at)
     }
 
-    /// Takes credits back that were paid for with money that was returned: those that are left of the grant, and as
-    /// many that were spent as are to be owed. Returns the amounts.
+    /// Takes credits back that were paid for with money that was returned: those that are left of the grant at once, and
+    /// those that were spent or are held when they come back to it. With `owes` the latter are a debt instead, unless they
+    /// were forgiven before. Returns the number of credits taken or owed.
     pub(in crate::credits) fn revoke(
         &mut self,
         grant_id: Uuid,
@@ -67,7 +70,12 @@ impl Wallet {
         if taken > 0 {
             grant.change().remaining -= taken;
         }
-        let owed = if owes { amount - taken } else { 0 };
+        let short = amount - taken;
+        let owed = if owes { (short - grant.row.unrecovered).max(0) } else { 0 };
+        let unrecovered = short - owed;
+        if grant.row.unrecovered != unrecovered {
+            grant.change().unrecovered = unrecovered;
+        }
         let part = |from, amount| Move { grant_id: Some(grant_id), from, to: LedgerBucket::Revoked, amount };
         let mut moves = vec![part(LedgerBucket::Available, taken), part(LedgerBucket::Owed, owed)];
         moves.retain(|part| part.amount > 0);
@@ -86,6 +94,9 @@ impl Wallet {
         cause: Cause,
         at: Moment<'_>,
     ) {
+        if let Some(grant) = self.grant_mut(grant_id).filter(|grant| grant.row.unrecovered > 0) {
+            grant.change().unrecovered = 0;
+        }
         let forgiven = amount.min(-self.balance.row.owed);
         let part = |to, amount| Move { grant_id: Some(grant_id), from: LedgerBucket::Revoked, to, amount };
         let back = vec![part(LedgerBucket::Available, amount - forgiven)];

@@ -8,6 +8,7 @@ use crate::credits::schedule::Due;
 use crate::credits::values::HoldState;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
+use entity::credit_grants;
 use uuid::Uuid;
 
 /// The most changes in one transaction; a balance that nobody asked for in years is settled in several.
@@ -31,21 +32,21 @@ enum Change {
 impl Wallet {
     /// Applies all changes up to the present, each at its instant. Returns false if more are left.
     pub(in crate::credits) fn settle(&mut self, at: Moment<'_>) -> Result<bool> {
-        // Debts are repaid when all grants of an instant have begun, so that the order of spending holds among them.
-        let mut begun = None;
+        // Debts are repaid when all changes of an instant are made, so that the order of spending holds among its grants.
+        let mut added = None;
         for _ in 0..MAX_CHANGES {
             let next = self.next_change().filter(|(instant, _)| *instant <= at.now);
-            if let Some(since) = begun.take_if(|since| next.as_ref().is_none_or(|(instant, _)| instant > since)) {
+            if let Some(since) = added.take_if(|since| next.as_ref().is_none_or(|(instant, _)| instant > since)) {
                 self.repay(since, at)?;
                 continue;
             }
             let Some((instant, change)) = next else { break };
-            if matches!(change, Change::GrantStarts(_) | Change::Allowance(_)) {
-                begun = Some(instant);
+            if matches!(change, Change::HoldEnds(_) | Change::GrantStarts(_) | Change::Allowance(_)) {
+                added = Some(instant);
             }
             self.apply(change, instant, at)?;
         }
-        if let Some(since) = begun {
+        if let Some(since) = added {
             self.repay(since, at)?;
         }
         let next = self.next_change().map(|(instant, _)| instant.fixed_offset());
@@ -106,37 +107,24 @@ impl Wallet {
     /// Grants an allowance, after the rest of earlier ones beyond the cap of what may be kept has expired.
     fn allow(&mut self, due: Option<Due>, at: Moment<'_>) {
         let Some(due) = due else { return };
-        let earlier = |allowances: &[Uuid], grant: &entity::credit_grants::Model| {
+        let is_earlier = |grant: &&credit_grants::Model| {
             grant.started
                 && grant.remaining > 0
                 && grant.subscription_id == Some(due.subscription_id)
-                && grant.allowance_id.is_some_and(|id| allowances.contains(&id))
+                && grant.allowance_id == Some(due.allowance_id)
         };
         // The oldest first: the youngest are kept.
-        let mut found: Vec<_> = self.grants.iter().map(|grant| &grant.row).collect();
-        found.sort_by_key(|grant| (grant.starts_at, grant.id));
-        let own: Vec<(Uuid, i64)> = found
-            .iter()
-            .filter(|grant| earlier(&[due.allowance_id], grant))
-            .map(|grant| (grant.id, grant.remaining))
-            .collect();
-        let replaced: Vec<(Uuid, i64)> = found
-            .iter()
-            .filter(|grant| earlier(&due.replaces, grant))
-            .map(|grant| (grant.id, grant.remaining))
-            .collect();
+        let mut earlier: Vec<_> = self.grants.iter().map(|grant| &grant.row).filter(is_earlier).collect();
+        earlier.sort_by_key(|grant| (grant.starts_at, grant.id));
+        let earlier: Vec<(Uuid, i64)> = earlier.into_iter().map(|grant| (grant.id, grant.remaining)).collect();
         let kept = due.keeps.unwrap_or(i64::MAX);
-        let mut excess = own.iter().map(|(_, left)| left).sum::<i64>().saturating_sub(kept).max(0);
-        for (id, left) in own {
+        let mut excess = earlier.iter().map(|(_, left)| left).sum::<i64>().saturating_sub(kept).max(0);
+        for (id, left) in earlier {
             let part = excess.min(left);
             if part > 0 {
                 excess -= part;
                 self.expire(id, (due.at, part), |txn_id| format!("rollover:{id}:{txn_id}"), at);
             }
-        }
-        for (id, left) in replaced {
-            // Credits that are held now may come back later, and end again.
-            self.expire(id, (due.at, left), |txn_id| format!("replace:{id}:{txn_id}"), at);
         }
         if due.term.amount > 0 {
             let cause = Cause { actor: SYSTEM.to_owned(), ..Cause::default() };

@@ -3,6 +3,7 @@
 use crate::credits::schedule::Schedule;
 use chrono::{DateTime, Utc};
 use entity::{balances, credit_grants, credit_holds, ledger_entries, ledger_txns};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The time and the source of ids of an operation.
@@ -98,13 +99,18 @@ impl Wallet {
         }
     }
 
-    /// Returns the allowances with credits left that the present plan of their subscription does not have.
-    pub(in crate::credits) fn ended_allowances(&self) -> Vec<Uuid> {
-        let is_present = |id| self.schedules.iter().any(|schedule| schedule.allowance_id == id);
-        let has_plan = |id| self.schedules.iter().any(|schedule| schedule.subscription_id == id);
-        let grants = self.grants.iter().map(|grant| &grant.row).filter(|grant| grant.remaining > 0);
-        let grants = grants.filter(|grant| grant.subscription_id.is_some_and(has_plan));
-        grants.filter_map(|grant| grant.allowance_id.filter(|id| !is_present(*id))).collect()
+    /// Ends grants of earlier plans, by id with the instant of the change of plan: what is left of them expires, and what
+    /// comes back to them later expires at once.
+    pub(in crate::credits) fn end_replaced(&mut self, replaced: &HashMap<Uuid, DateTime<Utc>>) {
+        for grant in &mut self.grants {
+            if let Some(changed_at) = replaced.get(&grant.row.id) {
+                let end = changed_at.fixed_offset().max(grant.row.starts_at);
+                grant.change().expires_at = Some(end);
+                let due = &mut self.balance.change().next_due_at;
+                *due = Some(due.map_or(end, |due| due.min(end)));
+            }
+        }
+        self.sort_grants();
     }
 
     /// Returns the grant with this id.

@@ -1,11 +1,13 @@
 //! The input, payload and errors of `grantCredits`.
 
 use super::grant::CreditGrant;
+use super::ledger::LedgerTransaction;
 use crate::credits::{NewGrant, Note, Request};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, local_id, optional_text, text};
+use crate::graphql::common::{BigInt, Instant, local_id, optional_text, text, to_one};
 use crate::user_error;
-use async_graphql::{ID, InputObject, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Result, SimpleObject};
+use uuid::Uuid;
 
 /// A grant of credits.
 #[derive(InputObject)]
@@ -53,13 +55,24 @@ impl GrantCreditsInput {
 
 /// The granted credits.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct GrantCreditsPayload {
     /// The grant; null if there are user errors.
     pub(super) credit_grant: Option<CreditGrant>,
     /// Credits that the account can spend after the grant; null if there are user errors.
     pub(super) available: Option<BigInt>,
+    #[graphql(skip)]
+    pub(super) transaction_id: Option<Uuid>,
     /// The rules that refused the request; empty on success.
     pub(super) user_errors: Vec<GrantCreditsUserError>,
+}
+
+#[ComplexObject]
+impl GrantCreditsPayload {
+    /// The ledger transaction; null if the credits can be spent only later, and if there are user errors.
+    async fn transaction(&self, ctx: &Context<'_>) -> Result<Option<LedgerTransaction>> {
+        to_one(ctx, self.transaction_id).await
+    }
 }
 
 user_error! {

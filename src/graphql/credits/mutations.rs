@@ -35,7 +35,8 @@ impl CreditMutation {
         let (grant, moved) = granted.unzip();
         Ok(Some(GrantCreditsPayload {
             credit_grant: grant.map(|row| CreditGrant(Arc::new(row))),
-            available: moved.map(|moved| BigInt(moved.available)),
+            available: moved.as_ref().map(|moved| BigInt(moved.available)),
+            transaction_id: moved.and_then(|moved| moved.transaction_id),
             user_errors,
         }))
     }

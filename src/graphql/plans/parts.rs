@@ -236,9 +236,9 @@ stored_enum! {
         Once,
         /// At the start of every billing period.
         Billing,
-        /// At the start of every calendar month in UTC.
+        /// At the start of every month of the billing period.
         Month,
-        /// At the start of every day in UTC.
+        /// At the start of every day in the account's time zone.
         Day,
     }
 }

@@ -120,15 +120,17 @@ impl World {
                     let parts = std::mem::take(&mut self.model.holds[hold].parts);
                     self.model.holds[hold].open = false;
                     self.model.give(parts);
+                    self.model.repay();
                 }
             }
             Step::Reverse(spend) => {
                 let Some(parts) = self.model.spends.get_mut(spend).and_then(Option::take) else { return };
                 let spent: Vec<_> = parts.iter().map(|(lot, amount)| (self.grants[*lot], *amount)).collect();
                 let id = self.spends[spend];
-                self.change(|wallet, at| Ok(wallet.reverse_spend(id, &spent, cause(), at)));
+                self.change(|wallet, at| wallet.reverse_spend(id, &spent, cause(), at)).unwrap();
                 self.model.spent -= parts.iter().map(|(_, amount)| amount).sum::<i64>();
                 self.model.give(parts);
+                self.model.repay();
             }
             Step::Revoke { grant, amount, owes } => self.revoke(grant, amount, owes),
             Step::Wait(seconds) => (0..seconds).for_each(|_| self.model.tick()),
@@ -137,7 +139,7 @@ impl World {
 
     fn grant(&mut self, amount: i64, priority: i64, starts_in: i64, lasts: Option<i64>) {
         let (starts, ends) = (self.model.now + starts_in, lasts.map(|lasts| self.model.now + starts_in + lasts));
-        self.model.lots.push(Lot { left: amount, priority, starts, ends });
+        self.model.lots.push(Lot { left: amount, priority, starts, ends, claimed: 0 });
         if starts_in == 0 {
             self.model.repay();
         }
@@ -169,7 +171,11 @@ impl World {
         if self.model.holds[hold].parts.is_empty() || !keep_open {
             let parts = std::mem::take(&mut self.model.holds[hold].parts);
             self.model.holds[hold].open = false;
+            let is_over = parts.is_empty();
             self.model.give(parts);
+            if !is_over {
+                self.model.repay();
+            }
         }
     }
 
@@ -181,9 +187,12 @@ impl World {
         let number = self.ids.load(Ordering::Relaxed);
         let key = format!("revoke:{number}");
         let taken = self.change(|wallet, at| Ok(wallet.revoke(id, (amount, owes), key, cause(), at))).unwrap();
-        let left = amount.min(self.model.lots[grant].left);
-        self.model.lots[grant].left -= left;
-        let owed = if owes { amount - left } else { 0 };
+        let lot = &mut self.model.lots[grant];
+        let left = amount.min(lot.left);
+        lot.left -= left;
+        let short = amount - left;
+        let owed = if owes { (short - lot.claimed).max(0) } else { 0 };
+        lot.claimed = short - owed;
         self.model.owed += owed;
         self.model.revoked += left + owed;
         assert_eq!(taken, left + owed);

@@ -7,6 +7,8 @@ pub(super) struct Lot {
     pub(super) priority: i64,
     pub(super) starts: i64,
     pub(super) ends: Option<i64>,
+    /// Credits that are taken back when they return.
+    pub(super) claimed: i64,
 }
 
 /// A hold in the model: its parts by lot.
@@ -65,7 +67,11 @@ impl Model {
     }
 
     pub(super) fn give(&mut self, parts: Vec<(usize, i64)>) {
-        for (lot, amount) in parts {
+        for (lot, mut amount) in parts {
+            let recovered = amount.min(self.lots[lot].claimed);
+            self.lots[lot].claimed -= recovered;
+            self.revoked += recovered;
+            amount -= recovered;
             if self.is_over(lot) { self.expired += amount } else { self.lots[lot].left += amount }
         }
     }
@@ -80,9 +86,11 @@ impl Model {
 
     pub(super) fn tick(&mut self) {
         self.now += 1;
+        let mut is_more = false;
         for hold in 0..self.holds.len() {
             if self.holds[hold].open && self.holds[hold].ends == self.now {
                 self.holds[hold].open = false;
+                is_more = true;
                 let parts = std::mem::take(&mut self.holds[hold].parts);
                 self.give(parts);
             }
@@ -92,7 +100,7 @@ impl Model {
                 self.expired += std::mem::take(&mut self.lots[lot].left);
             }
         }
-        if self.lots.iter().any(|lot| lot.starts == self.now) {
+        if is_more || self.lots.iter().any(|lot| lot.starts == self.now) {
             self.repay();
         }
     }
