@@ -17,8 +17,8 @@ use uuid::Uuid;
 /// A question about an account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Asked {
-    /// The account.
-    pub account_id: Uuid,
+    /// The account; `None` for the one that gives the caller their plan, or else their individual one.
+    pub account_id: Option<Uuid>,
     /// The code of the feature; `None` for all features.
     pub feature: Option<String>,
 }
@@ -39,14 +39,16 @@ struct Question<'a> {
 /// and an empty one about a feature that does not exist.
 pub async fn read(app: &App, viewer: &Viewer, asked: &[Asked]) -> Result<HashMap<Asked, Answer>> {
     let (db, now) = (app.db.read(), app.now());
-    let accounts: HashSet<Uuid> = asked.iter().map(|asked| asked.account_id).collect();
-    let terms = cached_terms(app, viewer, &accounts.into_iter().collect::<Vec<_>>()).await?;
-    let seen: Vec<&Asked> = asked.iter().filter(|asked| terms.contains_key(&asked.account_id)).collect();
+    let accounts: HashSet<Uuid> = asked.iter().filter_map(|asked| asked.account_id).collect();
+    let own = asked.iter().any(|asked| asked.account_id.is_none());
+    let (terms, own) = cached_terms(app, viewer, &accounts.into_iter().collect::<Vec<_>>(), own).await?;
+    let terms_of = |asked: &Asked| terms.get(&asked.account_id.or(own)?);
+    let seen: Vec<&Asked> = asked.iter().filter(|asked| terms_of(asked).is_some()).collect();
     let all = match seen.iter().any(|asked| asked.feature.is_none()) {
         true => store::all_features(db).await?,
         false => Vec::new(),
     };
-    let known = |asked: &Asked, code: &str| terms.get(&asked.account_id).and_then(|terms| terms.feature(code)).cloned();
+    let known = |asked: &Asked, code: &str| terms_of(asked).and_then(|terms| terms.feature(code)).cloned();
     let unknown = seen.iter().filter_map(|asked| asked.feature.as_deref().filter(|code| known(asked, code).is_none()));
     let unknown: HashSet<&str> = unknown.collect();
     let others = match unknown.is_empty() {
@@ -59,7 +61,7 @@ pub async fn read(app: &App, viewer: &Viewer, asked: &[Asked]) -> Result<HashMap
             None => all.clone(),
             Some(code) => known(asked, code).or_else(|| others.get(code).cloned()).into_iter().collect(),
         };
-        let terms = &terms[&asked.account_id];
+        let Some(terms) = terms_of(asked) else { continue };
         for feature in features {
             let standing = standing(terms, &feature, now)?;
             let slots = match &standing {

@@ -14,7 +14,9 @@ use uuid::Uuid;
 /// an override or the time to pay ends, or the credits that pay beyond a limit change; `None` if there is none, or the
 /// caller may not see them.
 pub async fn next_change(app: &App, viewer: &Viewer, account_id: Uuid) -> Result<Option<DateTime<Utc>>> {
-    let Some(terms) = cached_terms(app, viewer, &[account_id]).await?.remove(&account_id) else { return Ok(None) };
+    let Some(terms) = cached_terms(app, viewer, &[account_id], false).await?.0.remove(&account_id) else {
+        return Ok(None);
+    };
     let now = app.now();
     let mut instants: Vec<DateTime<Utc>> = terms.plan.iter().filter_map(end_of_grace).collect();
     instants.extend(terms.overrides.iter().filter_map(|(row, _)| row.expires_at).map(|end| end.to_utc()));

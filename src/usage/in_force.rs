@@ -1,6 +1,7 @@
 //! Reading the terms of accounts.
 
 use super::store;
+use super::store::terms::{Accounts, Found};
 use super::terms::{FeatureCache, Readers, Terms};
 use crate::app::App;
 use crate::auth::{Scope, Viewer};
@@ -23,24 +24,33 @@ pub async fn terms(
     accounts: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<HashMap<Uuid, Terms>> {
-    read(db, readers, accounts, now, None).await
+    Ok(read(db, Accounts { readers, ids: accounts, user: None }, now, None).await?.terms)
 }
 
-/// Returns what [`terms`] returns. The features of versions that never change are read once.
-pub async fn cached_terms(app: &App, viewer: &Viewer, accounts: &[Uuid]) -> Result<HashMap<Uuid, Terms>> {
-    read(app.db.read(), Readers::Viewer(viewer), accounts, app.now(), Some(&app.plan_features)).await
+/// Returns the terms of accounts that the caller may see, with the features of versions that never change from the
+/// cache. With `own` also those of the account that gives the caller their plan, or else of their individual one, and
+/// its id.
+pub async fn cached_terms(
+    app: &App,
+    viewer: &Viewer,
+    accounts: &[Uuid],
+    own: bool,
+) -> Result<(HashMap<Uuid, Terms>, Option<Uuid>)> {
+    let user = viewer.user_id().filter(|_| own);
+    let accounts = Accounts { readers: Readers::Viewer(viewer), ids: accounts, user };
+    let found = read(app.db.read(), accounts, app.now(), Some(&app.plan_features)).await?;
+    Ok((found.terms, found.of_user))
 }
 
 async fn read(
     db: &impl ConnectionTrait,
-    readers: Readers<'_>,
-    accounts: &[Uuid],
+    accounts: Accounts<'_>,
     now: DateTime<Utc>,
     cache: Option<&FeatureCache>,
-) -> Result<HashMap<Uuid, Terms>> {
-    let (mut found, overridden) = store::terms::plans(db, readers, accounts, cache).await?;
-    for (row, feature) in store::terms::overrides(db, &overridden, now).await? {
-        if let Some(terms) = found.get_mut(&row.account_id) {
+) -> Result<Found> {
+    let mut found = store::terms::plans(db, accounts, cache).await?;
+    for (row, feature) in store::terms::overrides(db, &found.overridden, now).await? {
+        if let Some(terms) = found.terms.get_mut(&row.account_id) {
             terms.overrides.push((row, feature));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::{LISTS, root_list};
-use crate::support::{Client, Company, both_engines, credits, entitlements, gifts, licences, sql, usage};
+use crate::support::{Client, Company, TestApp, both_engines, credits, entitlements, gifts, licences, sql, usage};
 use entity::subscriptions;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ both_engines!(
     a_row_that_many_point_to_is_read_once,
     every_parent_gets_its_own_rows_and_its_own_count,
     every_parent_gets_its_own_filtered_rows,
+    entitlements_take_as_many_statements_as_they_say,
     every_account_shows_the_subscription_of_the_highest_rank,
 );
 
@@ -116,6 +117,34 @@ async fn a_level_takes_the_same_statements_for_five_parents_as_for_sixty(test: &
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn entitlements_take_as_many_statements_as_they_say(test: &TestApp) {
+    entitlements::features(test, &[("chat", "LIMIT"), ("export", "SWITCH")]).await;
+    let chat = json!([{"feature": "chat", "limit": 3, "window": "DAY"}, {"feature": "export"}]);
+    let version = entitlements::plan(test, "free", 1, "PLAN", chat, json!({})).await;
+    let account = usage::account(test, "alice").await;
+    entitlements::subscribe(test, &account, version, "active").await;
+    let alice = test.user("alice");
+    // The meter of the feature is created with its first use.
+    assert_eq!(entitlements::refusal(&entitlements::consume(test, &account, "chat", 1, "a").await), None);
+    let chat = "{ entitlement(feature: \"chat\") { allowed reason remaining } }";
+    let count = async |query: &str| {
+        let before = test.app.db.statements();
+        alice.data(query, json!({})).await;
+        test.app.db.statements() - before
+    };
+    // The features of a published version are read once.
+    count(chat).await;
+    for (expected, query) in [
+        (2, chat),
+        (1, "{ entitlement(feature: \"export\") { allowed reason } }"),
+        (3, "{ viewer { entitlements { allowed feature { code } } } }"),
+    ] {
+        assert_eq!(count(query).await, expected, "{query}");
+    }
+    entitlements::set_override(test, &account, "export", json!({})).await;
+    assert_eq!(count(chat).await, 3, "with the overrides");
 }
 
 async fn ids_of_three_types_take_three_statements(test: &Company<80>) {

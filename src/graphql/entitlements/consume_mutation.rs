@@ -38,7 +38,7 @@ impl ConsumeMutation {
         let event_id = consumed.as_ref().map(|consumed| consumed.event_id);
         let entitlement = match consumed {
             Some(consumed) => Some(Entitlement(consumed.entitlement)),
-            None => Entitlement::of(ctx, account_id, feature).await?,
+            None => Entitlement::of(ctx, Some(account_id), feature).await?,
         };
         Ok(Some(ConsumePayload {
             consumed: units,

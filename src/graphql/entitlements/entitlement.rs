@@ -152,14 +152,18 @@ impl EntitlementWindow {
 }
 
 impl Entitlement {
-    /// Returns the entitlement of an account to the feature with this code; `None` if there is no such feature, or the
+    /// Returns the entitlement of an account, or of the caller's own, to the feature with this code; `None` if there is no such feature, or the
     /// caller may not see the account's.
-    pub(crate) async fn of(ctx: &Context<'_>, account_id: Uuid, feature: String) -> Result<Option<Entitlement>> {
+    pub(crate) async fn of(
+        ctx: &Context<'_>,
+        account_id: Option<Uuid>,
+        feature: String,
+    ) -> Result<Option<Entitlement>> {
         Ok(load(ctx, account_id, Some(feature)).await?.pop())
     }
 
-    /// Returns the entitlements of an account to all features, by code.
-    pub(crate) async fn all(ctx: &Context<'_>, account_id: Uuid) -> Result<Vec<Entitlement>> {
+    /// Returns the entitlements of an account, or of the caller's own, to all features, by code.
+    pub(crate) async fn all(ctx: &Context<'_>, account_id: Option<Uuid>) -> Result<Vec<Entitlement>> {
         load(ctx, account_id, None).await
     }
 
@@ -168,13 +172,16 @@ impl Entitlement {
         if let Some(id) = account_id {
             return Ok(local_id::<Account>(&id)?);
         }
-        let missing = || Error::bad_input("`accountId` is missing: only users have an account of their own.");
-        Ok(Entitlement::account_of_viewer(ctx).await?.ok_or_else(missing)?)
+        Ok(Entitlement::account_of_viewer(ctx).await?.ok_or_else(Entitlement::account_missing)?)
+    }
+
+    pub(super) fn account_missing() -> Error {
+        Error::bad_input("`accountId` is missing: only users have an account of their own.")
     }
 
     /// Returns the account that gives the caller their plan, or else their individual account; `None` for callers who are
     /// not users.
-    pub(crate) async fn account_of_viewer(ctx: &Context<'_>) -> Result<Option<Uuid>> {
+    async fn account_of_viewer(ctx: &Context<'_>) -> Result<Option<Uuid>> {
         let Some(user_id) = ctx.viewer().user_id() else { return Ok(None) };
         if let Some(subscription) = Subscription::current(ctx, Holder::User, user_id).await? {
             return Ok(Some(subscription.0.account_id));
@@ -184,7 +191,7 @@ impl Entitlement {
     }
 }
 
-async fn load(ctx: &Context<'_>, account_id: Uuid, feature: Option<String>) -> Result<Vec<Entitlement>> {
+async fn load(ctx: &Context<'_>, account_id: Option<Uuid>, feature: Option<String>) -> Result<Vec<Entitlement>> {
     let Some(answer) = ctx.loaders().load::<EntitlementsOf>(Asked { account_id, feature }).await? else {
         return Ok(Vec::new());
     };

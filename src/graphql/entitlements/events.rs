@@ -39,7 +39,7 @@ impl EntitlementEvents {
                 (account, None)
             }
             SubscriptionTrigger::Event(change) => {
-                let entitlements = Entitlement::all(ctx, change.subject()).await?;
+                let entitlements = Entitlement::all(ctx, Some(change.subject())).await?;
                 (change.subject(), Some(entitlements).filter(|found| !found.is_empty()))
             }
         };

@@ -15,7 +15,7 @@ pub struct AccountUsage(pub(crate) Row<accounts::Entity>);
 impl AccountUsage {
     /// The account's entitlements to all features, by code; empty if the caller may not see them.
     async fn entitlements(&self, ctx: &Context<'_>) -> Result<Vec<Entitlement>> {
-        Entitlement::all(ctx, self.0.id).await
+        Entitlement::all(ctx, Some(self.0.id)).await
     }
 
     /// The account's entitlement to a feature; null if there is no such feature, or the caller may not see it.
@@ -24,7 +24,7 @@ impl AccountUsage {
         ctx: &Context<'_>,
         #[graphql(desc = "The code of the feature.")] feature: String,
     ) -> Result<Option<Entitlement>> {
-        Entitlement::of(ctx, self.0.id, text("feature", feature)?).await
+        Entitlement::of(ctx, Some(self.0.id), text("feature", feature)?).await
     }
 
     /// Features given to or taken from the account, newest first, also those that ended.

@@ -42,6 +42,28 @@ struct Candidate {
     changed_at: Option<DateTimeWithTimeZone>,
     addons: Option<String>,
     overridden: bool,
+    /// True for an account that the user is a member of.
+    is_member: bool,
+    /// True for the user's individual account.
+    is_individual: bool,
+}
+
+/// Accounts whose terms are read.
+#[derive(Clone, Copy)]
+pub(in crate::usage) struct Accounts<'a> {
+    pub(in crate::usage) readers: Readers<'a>,
+    pub(in crate::usage) ids: &'a [Uuid],
+    /// A user, whose account that gives them their plan is read too, or else their individual one.
+    pub(in crate::usage) user: Option<Uuid>,
+}
+
+/// The terms of accounts that follow from their plans.
+pub(in crate::usage) struct Found {
+    pub(in crate::usage) terms: HashMap<Uuid, Terms>,
+    /// Accounts with overrides.
+    pub(in crate::usage) overridden: Vec<Uuid>,
+    /// The account of the user.
+    pub(in crate::usage) of_user: Option<Uuid>,
 }
 
 /// An add-on of a subscription.
@@ -97,15 +119,14 @@ impl Candidate {
     }
 }
 
-/// Returns the terms of accounts that follow from their plans, and the accounts with overrides.
+/// Returns the terms of accounts that follow from their plans.
 pub(in crate::usage) async fn plans(
     db: &impl ConnectionTrait,
-    readers: Readers<'_>,
-    accounts: &[Uuid],
+    accounts: Accounts<'_>,
     cache: Option<&FeatureCache>,
-) -> Result<(HashMap<Uuid, Terms>, Vec<Uuid>)> {
-    let mut best: HashMap<Uuid, Candidate> = HashMap::with_capacity(accounts.len());
-    for row in db.query_all_raw(candidates(db.get_database_backend(), readers, accounts)).await? {
+) -> Result<Found> {
+    let mut best: HashMap<Uuid, Candidate> = HashMap::with_capacity(accounts.ids.len());
+    for row in db.query_all_raw(candidates(db.get_database_backend(), accounts)).await? {
         let candidate = Candidate::from_query_result(&row, "")?;
         match best.get(&candidate.account_id) {
             Some(other) if other.place() >= candidate.place() => {}
@@ -114,6 +135,8 @@ pub(in crate::usage) async fn plans(
             }
         }
     }
+    let of_user = of_user(best.values());
+    best.retain(|id, _| accounts.ids.contains(id) || of_user == Some(*id));
     let mut versions: HashSet<Uuid> = best.values().filter_map(|candidate| candidate.version_id).collect();
     for candidate in best.values() {
         versions.extend(candidate.addons()?.iter().map(|addon| addon.version));
@@ -125,7 +148,14 @@ pub(in crate::usage) async fn plans(
     let overridden = best.values().filter(|candidate| candidate.overridden).map(|candidate| candidate.account_id);
     let overridden = overridden.collect();
     let terms = best.into_values().map(|candidate| Ok((candidate.account_id, candidate.terms(&granted)?)));
-    Ok((terms.collect::<Result<_>>()?, overridden))
+    Ok(Found { terms: terms.collect::<Result<_>>()?, overridden, of_user })
+}
+
+/// Returns the account that gives the user their plan, or else their individual one.
+fn of_user<'a>(candidates: impl Iterator<Item = &'a Candidate> + Clone) -> Option<Uuid> {
+    let current = candidates.clone().filter(|candidate| candidate.is_member && candidate.place().0);
+    let found = current.max_by_key(|candidate| candidate.place());
+    found.or_else(|| candidates.clone().find(|candidate| candidate.is_individual)).map(|found| found.account_id)
 }
 
 /// Returns the features of versions, and puts those of versions that never change into the cache.
@@ -160,7 +190,8 @@ fn is_counted(feature: &features::Model) -> bool {
 
 /// Selects accounts with the subscriptions that could give them their plans: those of `subscriptions::current`, and paused
 /// ones.
-fn candidates(backend: DbBackend, readers: Readers<'_>, accounts: &[Uuid]) -> Statement {
+fn candidates(backend: DbBackend, Accounts { readers, ids: accounts, user }: Accounts<'_>) -> Statement {
+    const MEMBER: &str = "SELECT m.account_id FROM account_members m WHERE m.user_id = $2 AND m.left_at IS NULL";
     let (ids, addons) = match backend {
         DbBackend::Postgres => (
             "SELECT CAST(k.value AS uuid) AS id FROM jsonb_array_elements_text($1::jsonb) AS k(value)",
@@ -174,10 +205,16 @@ fn candidates(backend: DbBackend, readers: Readers<'_>, accounts: &[Uuid]) -> St
     let scope = scope(readers);
     let visible = match scope {
         Scope::Everything => "",
-        Scope::User(_) => {
-            "WHERE a.id IN (SELECT m.account_id FROM account_members m WHERE m.user_id = $2 AND m.left_at IS NULL)"
-        }
+        Scope::User(_) => &format!("WHERE a.id IN ({MEMBER})"),
         Scope::Public => "WHERE FALSE",
+    };
+    let (others, member, individual) = match user {
+        Some(_) => (
+            format!(" UNION {MEMBER}"),
+            format!("a.id IN ({MEMBER})"),
+            "a.kind = 'individual' AND a.owner_id = $2".to_owned(),
+        ),
+        None => (String::new(), "FALSE".to_owned(), "FALSE".to_owned()),
     };
     let sql = format!(
         "SELECT a.id AS account_id, a.time_zone, s.status, s.product_version_id AS version_id, s.id AS subscription_id, \
@@ -192,8 +229,9 @@ fn candidates(backend: DbBackend, readers: Readers<'_>, accounts: &[Uuid]) -> St
             AND h.product_version_id IS DISTINCT FROM s.product_version_id) AS changed_at, \
          ({addons} FROM subscription_items i JOIN prices r ON r.id = i.price_id \
             WHERE i.subscription_id = s.id AND i.kind = 'addon') AS addons, \
-         EXISTS (SELECT 1 FROM entitlement_overrides o WHERE o.account_id = a.id AND o.revoked_at IS NULL) AS overridden \
-         FROM ({ids}) AS k JOIN accounts a ON a.id = k.id \
+         EXISTS (SELECT 1 FROM entitlement_overrides o WHERE o.account_id = a.id AND o.revoked_at IS NULL) AS overridden, \
+         ({member}) AS is_member, ({individual}) AS is_individual \
+         FROM ({ids}{others}) AS k JOIN accounts a ON a.id = k.id \
          LEFT JOIN subscriptions s ON s.account_id = a.id \
             AND s.status IN ('trialing', 'active', 'past_due', 'paused') \
          LEFT JOIN product_versions v ON v.id = s.product_version_id \
@@ -201,9 +239,9 @@ fn candidates(backend: DbBackend, readers: Readers<'_>, accounts: &[Uuid]) -> St
     );
     let ids: Vec<String> = accounts.iter().map(|id| id.simple().to_string()).collect();
     let mut values = vec![Value::from(serde_json::json!(ids).to_string())];
-    if let Scope::User(user_id) = scope {
-        values.push(user_id.into());
-    }
+    // Both are the caller.
+    let scoped = if let Scope::User(user_id) = scope { Some(user_id) } else { None };
+    values.extend(scoped.or(user).map(Value::from));
     Statement::from_sql_and_values(backend, sql, values)
 }
 
