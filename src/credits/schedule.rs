@@ -134,8 +134,10 @@ impl Schedule {
             AllowanceCadence::Billing => self.period.0,
             AllowanceCadence::Month => {
                 let next = self.months(|start| start <= instant).1;
-                // Beyond the end of the billing period, months count from the next one.
-                if self.period.1.is_some_and(|end| next >= end) { self.period.0 } else { next }
+                // Months count from the start of the present billing period, which is the first that follows an earlier
+                // one, and end before its end.
+                let is_over = self.period.1.is_some_and(|end| next >= end);
+                if instant < self.period.0 || is_over { self.period.0 } else { next }
             }
             AllowanceCadence::Day => {
                 // In another time zone the day that was granted may be ahead of the present one.

@@ -22,6 +22,7 @@ both_engines!(
     a_billing_period_is_granted_once,
     months_of_a_yearly_plan_have_their_own_allowance,
     an_add_on_grants_its_allowance_by_its_quantity,
+    a_renewed_year_begins_with_its_allowance,
     a_change_of_plan_replaces_the_rest_and_keeps_what_was_used,
     an_allowance_that_is_kept_stays_beside_that_of_the_next_plan,
     credits_that_come_back_to_a_replaced_allowance_expire_in_time,
@@ -207,6 +208,32 @@ async fn months_of_a_yearly_plan_have_their_own_allowance(test: &TestApp) {
     let expected = expected.map(|day| at(&format!("{day}T12:00:00Z")));
     assert_eq!(starts(test, &account).await, expected);
     assert_eq!(balance(test, "ann").await, [10, 0, 0, 40]);
+}
+
+async fn a_renewed_year_begins_with_its_allowance(test: &TestApp) {
+    let version = version(test, "yearly", json!({"amount": 10, "cadence": "MONTH", "rolloverCap": 0})).await;
+    let account = account(test, "ann").await;
+    let subscription = subscribe(test, &account, version, "active").await;
+    let year = |start: u16| {
+        format!(
+            "current_period_start = '{start}-12-31T12:00:00+00:00', current_period_end = '{}-12-31T12:00:00+00:00', \
+             started_at = '2025-12-31T12:00:00+00:00'",
+            start + 1
+        )
+    };
+    set(test, subscription, &year(2025)).await;
+    note(test, &account).await;
+    go_to(test, "2026-12-31T11:59:00Z");
+    test.run_jobs().await;
+    go_to(test, "2026-12-31T12:00:00Z");
+    set(test, subscription, &year(2026)).await;
+    note(test, &account).await;
+    go_to(test, "2027-02-01T00:00:00Z");
+    assert_eq!(balance(test, "ann").await, [10, 0, 0, 130]);
+    test.run_jobs().await;
+    let starts = starts(test, &account).await;
+    let expected = ["2026-11-30", "2026-12-31", "2027-01-31"].map(|day| at(&format!("{day}T12:00:00Z")));
+    assert_eq!((starts.len(), &starts[11..]), (14, &expected[..]));
 }
 
 async fn a_change_of_plan_replaces_the_rest_and_keeps_what_was_used(test: &TestApp) {
