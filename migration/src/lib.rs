@@ -40,7 +40,7 @@ mod table;
 pub mod codegen;
 
 pub use change::Change;
-pub use runner::{DateTime, Error, Patience, State, Step, apply};
+pub use runner::{DateTime, Error, Patience, State, Step, apply, empty};
 pub use sea_orm_migration::prelude;
 pub use table::index_concurrently;
 

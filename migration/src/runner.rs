@@ -256,3 +256,26 @@ fn step(change: &Change, record: &[(String, String)]) -> Result<Step, Error> {
 async fn execute(txn: &DatabaseTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<(), DbErr> {
     txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), sql, values)).await.map(|_| ())
 }
+
+/// Deletes the rows of all tables but the records of the changes on PostgreSQL, which checks them against every constraint
+/// of an earlier version that a reverted change puts back. SQLite does not.
+pub async fn empty(db: &DatabaseConnection) -> Result<(), Error> {
+    const TABLES: &str = "FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'schema_migrations'";
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    // Tables that rows are only added to refuse it while their triggers are on.
+    let triggers = |state: &str| {
+        format!(
+            "FOR name IN SELECT quote_ident(tablename) {TABLES} LOOP \
+             EXECUTE 'ALTER TABLE ' || name || ' {state} TRIGGER USER'; END LOOP;"
+        )
+    };
+    let (off, on) = (triggers("DISABLE"), triggers("ENABLE"));
+    let statement = format!(
+        "DO $$ DECLARE name text; BEGIN {off} SELECT string_agg(quote_ident(tablename), ', ') INTO name {TABLES}; \
+         IF name IS NOT NULL THEN EXECUTE 'TRUNCATE ' || name || ' CASCADE'; END IF; {on} END $$"
+    );
+    db.execute_unprepared(&statement).await?;
+    Ok(())
+}

@@ -26,6 +26,7 @@ impl Reset {
         if !self.yes {
             bail!("This deletes every row of {}. Pass --yes to confirm.", app.config.database.url);
         }
+        migration::empty(app.db.schema()).await?;
         migration::down(app.db.schema(), changes).await?;
         app.db.migrate(app.new_id(), app.now(), super::open::mark(&app.config)).await?;
         println!("the database is empty");
