@@ -34,6 +34,7 @@ mod deployment;
 mod device_model;
 mod documents;
 mod durability;
+mod durability_of_credits;
 mod entitlement_limits;
 mod entitlements;
 mod explain;

@@ -13,7 +13,7 @@ pub(crate) mod licences;
 pub(crate) mod lists;
 pub(crate) mod live;
 pub(crate) mod parts;
-mod postgres;
+pub(crate) mod postgres;
 pub(crate) mod refunds;
 pub(crate) mod rows;
 pub(crate) mod server;

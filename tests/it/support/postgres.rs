@@ -8,7 +8,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbB
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -97,6 +97,47 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // An error here would hide the test's own.
         let _ = self.server.execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
+}
+
+/// A server of one test, whose commits survive, and which can be restarted.
+pub(crate) struct OwnServer {
+    pub(crate) url: String,
+    process: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl OwnServer {
+    /// Starts a server; `None` if PostgreSQL is not installed.
+    pub(crate) fn start() -> Option<OwnServer> {
+        server()?;
+        let mut process = Command::new("sh")
+            .args([concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres"), "--durable"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("sh starts .ci/postgres");
+        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let mut url = String::new();
+        said.read_line(&mut url).unwrap();
+        Some(OwnServer { url: url.trim_end().to_owned(), process, said })
+    }
+
+    /// Ends the server as a crash does, and waits until it runs again.
+    pub(crate) fn restart(&mut self) {
+        self.process.stdin.as_mut().unwrap().write_all(b"restart\n").unwrap();
+        let mut answer = String::new();
+        self.said.read_line(&mut answer).unwrap();
+        assert_eq!(answer, "restarted\n");
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        // It ends with its input.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
     }
 }
 

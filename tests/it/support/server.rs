@@ -41,6 +41,14 @@ impl Place {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// A database that exists at this URL, migrated.
+    pub(crate) fn migrated(url: &str) -> Place {
+        let place = Place(url.to_owned());
+        let output = place.command().args(["migrate", "up"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        place
+    }
+
     /// The URL of the database.
     pub(crate) fn url(&self) -> &str {
         &self.0
