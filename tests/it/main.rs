@@ -73,6 +73,7 @@ mod money;
 mod nodes;
 mod object_kinds;
 mod outage;
+mod partial_writes;
 mod payers;
 mod plan_rules;
 mod persisted_queries;
