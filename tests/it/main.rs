@@ -9,6 +9,7 @@ mod allowances;
 mod analytics;
 mod api_keys;
 mod audit_entries;
+mod bad_amounts;
 mod bad_input;
 mod cancellations;
 mod checkouts;
