@@ -109,7 +109,7 @@ async fn changing_to_and_fro_grants_only_what_was_not_used(test: &TestApp) {
     assert_eq!(ann.available().await, 0, "more was used than the plan includes");
     ann.change(large).await;
     assert_eq!(ann.available().await, 370);
-    // What was spent of a replaced allowance comes back to nobody, and no longer counts as used.
+    // Credits spent of a replaced allowance come back to nobody, and no longer count as used.
     let reverse = "mutation($input: ReverseLedgerTransactionInput!) { reverseLedgerTransaction(input: $input) {
         available userErrors { code } } }";
     assert_eq!(ann.ask(reverse, json!({"transactionId": spent})).await["available"], "370");
@@ -170,9 +170,9 @@ async fn credits_that_come_back_after_the_change_expire(test: &TestApp) {
 }
 
 async fn an_allowance_that_is_kept_is_granted_once_in_its_period(test: &TestApp) {
-    let small = version(test, "small", "credit", json!({"amount": 100, "cadence": "BILLING"})).await;
-    let large = version(test, "large", "credit", json!({"amount": 500, "cadence": "BILLING"})).await;
-    sql::rows(test.app.db.schema(), "UPDATE credit_allowances SET on_plan_change = 'keep'", []).await;
+    let kept = |amount: i64, days: i64| json!({"amount": amount, "cadence": "BILLING", "expiresAfterDays": days, "onPlanChange": "KEEP"});
+    let small = version(test, "small", "credit", kept(100, 20)).await;
+    let large = version(test, "large", "credit", kept(500, 62)).await;
     let ann = Person::new(test, small).await;
     ann.spend(70).await;
     ann.change(large).await;
@@ -180,6 +180,8 @@ async fn an_allowance_that_is_kept_is_granted_once_in_its_period(test: &TestApp)
     ann.change(small).await;
     ann.change(large).await;
     assert_eq!(ann.available().await, 530, "both of the period are granted, and stay");
+    test.advance(TimeDelta::days(20));
+    assert_eq!(balance(test, "ann").await, [500, 0, 70, 30], "each ends at its own time");
 }
 
 async fn a_welcome_gift_is_given_once(test: &TestApp) {

@@ -23,9 +23,6 @@ both_engines!(
     months_of_a_yearly_plan_have_their_own_allowance,
     an_add_on_grants_its_allowance_by_its_quantity,
     a_renewed_year_begins_with_its_allowance,
-    a_change_of_plan_replaces_the_rest_and_keeps_what_was_used,
-    an_allowance_that_is_kept_stays_beside_that_of_the_next_plan,
-    credits_that_come_back_to_a_replaced_allowance_expire_in_time,
     accounts_from_before_there_were_allowances_get_theirs,
     no_allowance_is_granted_while_a_payment_is_due,
 );
@@ -236,61 +233,6 @@ async fn a_renewed_year_begins_with_its_allowance(test: &TestApp) {
     assert_eq!((starts.len(), &starts[11..]), (14, &expected[..]));
 }
 
-async fn a_change_of_plan_replaces_the_rest_and_keeps_what_was_used(test: &TestApp) {
-    let small = version(test, "small", json!({"amount": 100, "cadence": "BILLING"})).await;
-    let large = version(test, "large", json!({"amount": 500, "cadence": "BILLING"})).await;
-    let (account, subscription) = subscriber(test, "ann", small).await;
-    assert_eq!(spend(test, &account, 70).await, 30);
-    let change = async |version: Uuid| {
-        let update = "UPDATE subscriptions SET product_version_id = $2 WHERE id = $1";
-        sql::rows(test.app.db.schema(), update, [subscription.into(), version.into()]).await;
-        note(test, &account).await;
-        test.advance(TimeDelta::hours(1));
-    };
-    change(large).await;
-    assert_eq!(balance(test, "ann").await, [430, 0, 70, 30], "the rest of the small one ends, and its use counts");
-    assert_eq!(spend(test, &account, 30).await, 400);
-    assert_eq!(balance(test, "ann").await, [400, 0, 100, 30]);
-    // The rest that has ended was not used.
-    let larger = version(test, "larger", json!({"amount": 1_000, "cadence": "BILLING"})).await;
-    change(larger).await;
-    assert_eq!(balance(test, "ann").await, [900, 0, 100, 430]);
-    // Back to earlier plans, what was used in the period counts against their allowances.
-    change(large).await;
-    assert_eq!(balance(test, "ann").await, [400, 0, 100, 1_330]);
-    assert_eq!(spend(test, &account, 20).await, 380);
-    change(small).await;
-    assert_eq!(balance(test, "ann").await, [0, 0, 120, 1_710]);
-    change(large).await;
-    change(large).await;
-    assert_eq!(balance(test, "ann").await, [380, 0, 120, 1_710]);
-    let renewed =
-        "current_period_start = '2026-02-10T12:00:00+00:00', current_period_end = '2026-03-10T12:00:00+00:00'";
-    go_to(test, "2026-02-10T12:00:00Z");
-    set(test, subscription, renewed).await;
-    note(test, &account).await;
-    assert_eq!(balance(test, "ann").await[0], 880, "the period before had no end");
-    change(small).await;
-    assert_eq!(balance(test, "ann").await[0], 100);
-}
-
-async fn an_allowance_that_is_kept_stays_beside_that_of_the_next_plan(test: &TestApp) {
-    let kept = json!({"amount": 100, "cadence": "BILLING", "expiresAfterDays": 31, "onPlanChange": "KEEP"});
-    let small = version(test, "small", kept).await;
-    let large = version(test, "large", json!({"amount": 500, "cadence": "BILLING"})).await;
-    let (account, subscription) = subscriber(test, "ann", small).await;
-    assert_eq!(spend(test, &account, 70).await, 30);
-    let update = "UPDATE subscriptions SET product_version_id = $2 WHERE id = $1";
-    for (version, expected) in [(large, [530, 0, 70, 0]), (small, [530, 0, 70, 0])] {
-        sql::rows(test.app.db.schema(), update, [subscription.into(), version.into()]).await;
-        note(test, &account).await;
-        assert_eq!(balance(test, "ann").await, expected);
-    }
-    // It ends at its own time.
-    go_to(test, "2026-02-10T12:00:00Z");
-    assert_eq!(balance(test, "ann").await, [500, 0, 70, 30]);
-}
-
 async fn an_add_on_grants_its_allowance_by_its_quantity(test: &TestApp) {
     let version = version(test, "small", json!({"amount": 100, "cadence": "BILLING", "rolloverCap": 0})).await;
     let terms = json!([{"unit": "credit", "amount": 10, "cadence": "BILLING", "rolloverCap": 0}]);
@@ -402,24 +344,4 @@ async fn a_day_is_granted_once_where_two_time_zones_meet(test: &TestApp) {
     let keys: Vec<String> = sql::column(test.app.db.read(), query, [local_id(&account).into()]).await;
     let days: Vec<_> = keys.iter().map(|key| key.rsplit(':').next().unwrap()).collect();
     assert_eq!(days, ["2026-01-15", "2026-01-16", "2026-01-17", "2026-01-18"]);
-}
-
-async fn credits_that_come_back_to_a_replaced_allowance_expire_in_time(test: &TestApp) {
-    let small = version(test, "small", json!({"amount": 100, "cadence": "BILLING", "expiresAfterDays": 31})).await;
-    let large = version(test, "large", json!({"amount": 500, "cadence": "BILLING", "expiresAfterDays": 62})).await;
-    let (account, subscription) = subscriber(test, "ann", small).await;
-    let hold = "mutation($input: HoldCreditsInput!) { holdCredits(input: $input) { creditHold { id } } }";
-    let input = json!({"accountId": account, "unit": "credit", "amount": 40, "idempotencyKey": "hold"});
-    let held = test.admin().data(hold, json!({"input": input})).await["holdCredits"]["creditHold"]["id"].take();
-    let update = "UPDATE subscriptions SET product_version_id = $2 WHERE id = $1";
-    sql::rows(test.app.db.schema(), update, [subscription.into(), large.into()]).await;
-    note(test, &account).await;
-    let release = "mutation($id: ID!) { releaseHold(input: {holdId: $id, idempotencyKey: \"end\"}) { available } }";
-    let released = test.admin().data(release, json!({"id": held})).await["releaseHold"]["available"].take();
-    assert_eq!(number(&released), balance(test, "ann").await[0]);
-    // The smaller allowance ends: what came back to it expires a second time.
-    go_to(test, "2026-02-11T12:00:00Z");
-    test.run_jobs().await;
-    assert_eq!(balance(test, "ann").await, [460, 0, 0, 100]);
-    assert_eq!(spend(test, &account, 1).await, 459);
 }
