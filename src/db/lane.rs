@@ -60,20 +60,39 @@ async fn run(connection: DatabaseConnection, mut queue: mpsc::Receiver<Task>, cl
             ..Default::default()
         };
         match connection.begin_with_options(immediate).await {
-            Ok(txn) => share(txn, first, &mut queue, (&clock, limit)).await,
+            Ok(txn) => {
+                if !share(txn, first, &mut queue, (&clock, limit)).await {
+                    renew(&connection).await;
+                }
+            }
             // Dropping the task answers its caller with an error.
             Err(error) => tracing::error!(%error, "the write lane cannot begin a transaction"),
         }
     }
 }
 
-/// Runs `first` and every task that waits behind it, commits once, and answers them all.
+/// Closes the connection, so that the next transaction begins on a fresh one.
+///
+/// SQLite rolls a transaction back by itself where a write to the disk fails. sqlx does not notice, and nests the
+/// transactions after it in one that nobody commits.
+async fn renew(connection: &DatabaseConnection) {
+    let closed = match connection.get_sqlite_connection_pool().acquire().await {
+        Ok(held) => held.close().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = closed {
+        tracing::error!(%error, "the connection of the write lane cannot be renewed");
+    }
+}
+
+/// Runs `first` and every task that waits behind it, commits once, and answers them all. Returns false if the commit
+/// failed.
 async fn share(
     txn: DatabaseTransaction,
     first: Task,
     queue: &mut mpsc::Receiver<Task>,
     (clock, limit): (&Arc<Clock>, Duration),
-) {
+) -> bool {
     let mut ended = Vec::new();
     let mut next = Some(first);
     while let Some(Task { work, outcome }) = next {
@@ -88,6 +107,7 @@ async fn share(
             None => result,
         });
     }
+    failure.is_none()
 }
 
 /// Runs work in a savepoint, which is rolled back if it fails or takes longer than the limit.

@@ -1,8 +1,9 @@
-//! Acknowledged changes of credits and usage survive kills of the server and restarts of PostgreSQL, and each happens once.
+//! Acknowledged changes of credits and usage survive kills of the server, restarts of PostgreSQL and full disks, and each
+//! happens once.
 
 use crate::support::postgres::OwnServer;
 use crate::support::server::{Place, post};
-use crate::support::{both_engines, sql};
+use crate::support::{Engine, both_engines, run, sql};
 use sea_orm::{Database, DatabaseConnection};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use std::io::BufReader;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 both_engines!(every_acknowledged_change_survives_a_kill_once);
 
@@ -314,6 +316,44 @@ fn a_restart_of_postgres_under_load_is_said_and_loses_nothing() {
     server.kill();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
+        let db = Database::connect(place.url()).await.unwrap();
+        check(&db, &requests).await;
+        db.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_full_disk_is_said_and_loses_nothing() {
+    run(Engine::Sqlite, async |place: &Place| {
+        let token = place.token();
+        let mut server = place.serve();
+        let account = prepare(&server.address, &token);
+        server.kill();
+        let path = place.url().trim_start_matches("sqlite://").split('?').next().unwrap();
+        let size = std::fs::metadata(path).unwrap().len();
+        let mut server = place.serve_within(size + 300_000);
+        let address = server.address.clone();
+        let load = Load { address: &address, token: &token, account: &account, stop: AtomicBool::new(false) };
+        let mut requests = Vec::new();
+        let codes = under_load(&load, 0, &mut requests, |reports, requests| {
+            // Until nothing is answered any more.
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(60) {
+                match reports.recv_timeout(Duration::from_secs(3)) {
+                    Ok(request) => requests.push(request),
+                    Err(_) => break,
+                }
+            }
+            load.stop.store(true, Ordering::SeqCst);
+        });
+        assert_eq!(codes, BTreeSet::from(["SERVICE_UNAVAILABLE".to_owned()]));
+        let acknowledged = requests.iter().filter(|request| request.answer.is_some()).count();
+        assert!(acknowledged > 50, "{acknowledged}");
+        server.kill();
+        // With room again, everything that was acknowledged is there, and the rest is done now.
+        let mut server = place.serve();
+        repeat(&server.address, &token, &mut requests);
+        server.kill();
         let db = Database::connect(place.url()).await.unwrap();
         check(&db, &requests).await;
         db.close().await.unwrap();

@@ -56,7 +56,22 @@ impl Place {
 
     /// Starts a server.
     pub(crate) fn serve(&self) -> Server {
-        let mut process = self.command().arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        Place::start(self.command())
+    }
+
+    /// Starts a server whose files cannot grow beyond a number of bytes, as on a disk that is full.
+    pub(crate) fn serve_within(&self, bytes: u64) -> Server {
+        let plain = self.command();
+        let mut limited = Command::new("sh");
+        // The signal would end the process, which gets an error without it.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
+        limited.args(["-c", &script]).arg(plain.get_program()).env_clear();
+        limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Place::start(limited)
+    }
+
+    fn start(mut command: Command) -> Server {
+        let mut process = command.arg("serve").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = log.by_ref().find_map(|line| {
             let line = line.unwrap();
