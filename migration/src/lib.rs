@@ -33,6 +33,7 @@ mod m0029_entitlements;
 mod m0030_plan_changes;
 mod m0031_account_changes;
 mod m0032_allowance_balances;
+mod m0033_seal_statements;
 mod runner;
 mod table;
 
@@ -87,6 +88,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0030_plan_changes),
         change!(m0031_account_changes),
         change!(m0032_allowance_balances),
+        change!(m0033_seal_statements),
     ]
 }
 
