@@ -164,7 +164,9 @@ impl Apply {
         if changes_amounts {
             waiting::reapply_amounts(store, &object).await?;
         }
-        let projection = Projection::new(store, &mut mirror, self.policy, locks);
+        let since = versions.iter().map(|version| version.occurred_at).min();
+        let since = since.filter(|_| self.scope == Scope::Pending);
+        let projection = Projection::new(store, &mut mirror, self.policy, (locks, since));
         let outcome = project(projection, &object).await?;
         // Events that were applied before stay so, unless they have to wait now.
         let finished = match outcome.waits_for {

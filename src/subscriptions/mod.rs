@@ -18,7 +18,7 @@ pub use project::{
     DiscountOff, DiscountTerms, ObservedChange, ObservedDiscount, ObservedItem, ObservedPlannedItem, ObservedState,
     ObservedSubscription, Package, Pricing, Tier, note_first_payment, project_subscription,
 };
-pub use store::discounts::{ArrChanges, Discounts, discounted_by};
+pub use store::discounts::{ArrChanges, Discounts, discounted_by, had_discounts};
 pub(crate) use store::mirror::scheduled;
 pub use store::mirror::{billing_for, by_external_id, by_id, find, find_id, has_plan, item, items_of, with_price};
 pub use store::{History, Holder, Items, ScheduledChanges, Subscriptions, WithPlan, current};

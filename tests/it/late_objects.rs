@@ -3,6 +3,7 @@
 
 use crate::support::webhooks::deliver;
 use crate::support::{TestApp, both_engines, sql};
+use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 use tollgate::auth::Viewer;
 use tollgate::inbox::rebuild;
@@ -14,6 +15,7 @@ both_engines!(
     references_do_not_depend_on_the_order_of_events,
     an_old_event_that_comes_late_is_added_where_it_belongs,
     a_pause_begins_where_it_began,
+    an_event_reads_the_history_from_its_time_on,
 );
 
 fn event(id: &str, kind: &str, second: i64, object: Value) -> Value {
@@ -186,4 +188,35 @@ async fn a_pause_begins_where_it_began(test: &TestApp) {
         assert_eq!(paused_at().await, expected, "{id}");
         assert_no_drift(test).await;
     }
+}
+
+async fn an_event_reads_the_history_from_its_time_on(test: &TestApp) {
+    signed_in(test).await;
+    let update = |number: i64, status: &str| {
+        event(&format!("evt_{number}"), "customer.subscription.updated", number, subscription(status, "old"))
+    };
+    for number in [0, 1, 2, 5, 6] {
+        send(test, &update(number, ["active", "past_due"][usize::from(number % 2 == 1)])).await;
+    }
+    // A version that is read again would be recorded with another status.
+    let payload = match test.app.db.read().get_database_backend() {
+        DbBackend::Sqlite => "replace(payload, '\"active\"', '\"trialing\"')",
+        _ => "CAST(replace(CAST(payload AS text), '\"active\"', '\"trialing\"') AS jsonb)",
+    };
+    let change = format!("UPDATE inbox_events SET payload = {payload} WHERE external_id IN ('evt_0', 'evt_2')");
+    test.app.db.schema().execute_unprepared(&change).await.unwrap();
+    let mut expected = vec![
+        state(0, "active", None),
+        state(1, "past_due", None),
+        state(2, "active", None),
+        state(5, "past_due", None),
+        state(6, "active", None),
+    ];
+    send(test, &update(7, "past_due")).await;
+    expected.push(state(7, "past_due", None));
+    assert_eq!(history(test).await, expected, "the newest event reads the one before it");
+    send(test, &update(4, "canceled")).await;
+    expected[2] = state(2, "trialing", None);
+    expected.insert(3, state(4, "canceled", None));
+    assert_eq!(history(test).await, expected, "a late event reads the one before it and those after it");
 }

@@ -9,6 +9,7 @@ use crate::inbox::store::Store;
 use crate::inbox::wait_key::WaitKey;
 use crate::inbox::waiting;
 use crate::payments::ObservedPayment;
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -72,6 +73,8 @@ pub(in crate::inbox) struct Projection<'a, 'm> {
     locks: BTreeSet<LockKey>,
     /// The object that is applied.
     pub(super) applied: Option<Object>,
+    /// The earliest of the events that are applied; `None` if none are, or all again.
+    pub(super) since: Option<DateTime<Utc>>,
     /// The records that are still to be projected.
     pub(super) queue: BTreeSet<RecordKey>,
     /// The payments projected so far, with our ids of them, for the records that depend on them.
@@ -83,15 +86,16 @@ pub(in crate::inbox) struct Projection<'a, 'm> {
 }
 
 impl<'a, 'm> Projection<'a, 'm> {
-    /// Creates the context of a transaction that holds `locks`.
+    /// Creates the context of a transaction that holds `locks` and applies the events from `since` on; `None` for all events
+    /// again, or none.
     pub(in crate::inbox) fn new(
         store: Store<'a>,
         mirror: &'m mut Mirror<'a>,
         policy: Policy,
-        locks: BTreeSet<LockKey>,
+        (locks, since): (BTreeSet<LockKey>, Option<DateTime<Utc>>),
     ) -> Self {
         let (queue, payments) = (BTreeSet::new(), HashMap::new());
-        Projection { store, mirror, policy, locks, applied: None, queue, payments, note: None, doubt: None }
+        Projection { store, mirror, policy, locks, applied: None, since, queue, payments, note: None, doubt: None }
     }
 
     /// Takes a lock unless the transaction holds it.

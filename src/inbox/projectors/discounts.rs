@@ -2,12 +2,12 @@
 //! of its customer, their coupons, and its prices in other currencies.
 
 use super::context::Projection;
+use super::versions::{self, Versions};
 use crate::error::Result;
 use crate::inbox::kinds::{DECIDING_KINDS, ObjectKind, RecordKey, RecordKind, Reference};
 use crate::inbox::newest::newest;
 use crate::inbox::object::Object;
 use crate::inbox::stripe;
-use crate::inbox::version::ObjectVersion;
 use crate::providers::Provider;
 use crate::subscriptions::{self, DiscountScope, ObservedState, SubscriptionStatus};
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashMap};
 pub(super) async fn related(
     ctx: &Projection<'_, '_>,
     subscription: &Object,
-    versions: &[ObjectVersion],
+    Versions { list: versions, since }: &Versions,
 ) -> Result<Vec<Object>> {
     let (store, id) = (ctx.store, subscription.external_id.as_str());
     let kinds = [ObjectKind::SubscriptionSchedule, ObjectKind::Discount];
@@ -27,7 +27,7 @@ pub(super) async fn related(
     if store.provider == Provider::Stripe
         && let Some(customer) = &subscription.references.customer
     {
-        related.extend(of_customer(ctx, customer).await?);
+        related.extend(of_customer(ctx, customer, *since).await?);
     }
     let payloads = versions.iter().map(|version| &version.object).chain([&subscription.payload]);
     let mut needed: BTreeSet<String> = payloads.flat_map(|payload| store.provider.needed_by(payload)).collect();
@@ -48,13 +48,12 @@ pub(super) async fn related(
 }
 
 /// Returns the discounts of a customer, present and past: those that came as objects of their own, and those inside the
-/// customer's versions, which are deleted from the first version without them.
-async fn of_customer(ctx: &Projection<'_, '_>, customer: &str) -> Result<Vec<Object>> {
+/// customer's versions, which are deleted from the first version without them. Those that ended before `since` may be
+/// missing.
+async fn of_customer(ctx: &Projection<'_, '_>, customer: &str, since: Option<DateTime<Utc>>) -> Result<Vec<Object>> {
     let mut found = ctx.store.referencing(Reference::Customer, customer, &[ObjectKind::Discount]).await?;
     found.retain(stripe::is_of_customer);
-    let events = ctx.store.history(ObjectKind::Customer, customer).await?.into_iter();
-    let versions = events.map(|event| ObjectVersion::read(ctx.store.provider, event));
-    let versions: Vec<_> = versions.filter(|version| version.kind == Some(ObjectKind::Customer)).collect();
+    let versions = versions::of(ctx, ObjectKind::Customer, customer, since).await?;
     let mut inside: HashMap<String, Object> = HashMap::new();
     for chunk in versions.chunk_by(|one, other| one.occurred_at == other.occurred_at) {
         let Some(last) = newest(chunk) else { continue };
@@ -96,7 +95,7 @@ pub(super) async fn discounted(ctx: &Projection<'_, '_>, object: &Object) -> Res
     let is_of_customer = match object.kind {
         _ if store.provider != Provider::Stripe => false,
         ObjectKind::Discount => stripe::is_of_customer(object),
-        ObjectKind::Customer => !of_customer(ctx, &object.external_id).await?.is_empty(),
+        ObjectKind::Customer => !of_customer(ctx, &object.external_id, ctx.since).await?.is_empty(),
         _ => false,
     };
     if let Some(customer) = object.references.customer.as_ref().filter(|_| is_of_customer) {

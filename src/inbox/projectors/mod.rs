@@ -11,6 +11,7 @@ mod money;
 mod owner;
 mod stream;
 mod subscriptions;
+mod versions;
 
 pub(super) use context::{Outcome, Policy, Projection};
 pub(super) use dispatch::project;

@@ -2,6 +2,7 @@
 
 use super::context::{Blocked, Projection};
 use super::discounts;
+use super::versions::Versions;
 use crate::db::Difference;
 use crate::error::Result;
 use crate::inbox::kinds::{ObjectKind, RecordKind, Reference};
@@ -11,17 +12,23 @@ use crate::inbox::stripe;
 use crate::inbox::version::ObjectVersion;
 use crate::subscriptions::{ObservedState, ObservedSubscription};
 use crate::{credits, gifts, payments, plans, subscriptions};
+use uuid::Uuid;
 
 pub(super) async fn project_subscription(ctx: &mut Projection<'_, '_>, id: &str) -> Result<(), Blocked> {
     let object = ctx.object(&[ObjectKind::Subscription], id).await?;
-    let versions = versions(ctx, id).await?;
-    let related = discounts::related(ctx, &object, &versions).await?;
-    let Some(mut subscription) = ctx.store.provider.read_subscription(&object, &related) else { return Ok(()) };
+    let versions = Versions::affected(ctx, &object).await?;
+    let Some((mut subscription, mut history)) = read(ctx, &object, &versions).await? else { return Ok(()) };
     let origins = ctx.origins(&object).await?;
     let objects: Vec<&Object> = [&object].into_iter().chain(&origins).collect();
     let account_id = ctx.owner_of(&objects, id).await?;
+    let before = ctx.mirror.differences().len();
     project_embedded_prices(ctx, &object).await?;
-    let history = history(ctx, id, &versions, &related);
+    let knows_more = ctx.mirror.differences().len() > before;
+    if knows_more || !suffices(ctx, account_id, &history, &versions, id).await? {
+        let versions = Versions::all(ctx, id).await?;
+        let Some(whole) = read(ctx, &object, &versions).await? else { return Ok(()) };
+        (subscription, history) = whole;
+    }
     let since = history.iter().rev().take_while(|state| state.paused).last().map(|state| state.effective_at);
     subscription.paused_at = subscription.paused_at.or(since);
     let before = ctx.mirror.differences().len();
@@ -90,11 +97,33 @@ async fn project_embedded_prices(ctx: &mut Projection<'_, '_>, object: &Object) 
     Ok(())
 }
 
-/// Returns every version of a subscription, oldest first.
-async fn versions(ctx: &Projection<'_, '_>, id: &str) -> Result<Vec<ObjectVersion>> {
-    let events = ctx.store.history(ObjectKind::Subscription, id).await?.into_iter();
-    let versions = events.map(|event| ObjectVersion::read(ctx.store.provider, event));
-    Ok(versions.filter(|version| version.kind == Some(ObjectKind::Subscription)).collect())
+/// Reads a subscription and the states that its versions show; `None` for one that cannot be read.
+async fn read(
+    ctx: &Projection<'_, '_>,
+    object: &Object,
+    versions: &Versions,
+) -> Result<Option<(ObservedSubscription, Vec<ObservedState>)>> {
+    let related = discounts::related(ctx, object, versions).await?;
+    let Some(subscription) = ctx.store.provider.read_subscription(object, &related) else { return Ok(None) };
+    Ok(Some((subscription, history(ctx, &object.external_id, &versions.list, &related))))
+}
+
+/// Returns true if no state is missing in `history` that its versions may change, or that the present one depends on.
+async fn suffices(
+    ctx: &Projection<'_, '_>,
+    account_id: Uuid,
+    history: &[ObservedState],
+    versions: &Versions,
+    id: &str,
+) -> Result<bool> {
+    let Some(since) = versions.since else { return Ok(true) };
+    let is_preceded = history.first().is_some_and(|first| first.effective_at < since);
+    let is_discounted = history.iter().any(|state| !state.discounts.is_empty());
+    // A pause may have begun earlier.
+    let is_paused = history.iter().all(|state| state.paused);
+    let recorded = subscriptions::by_external_id(ctx.store.txn, ctx.store.provider.name(), id).await?;
+    let is_moved = recorded.is_none_or(|recorded| recorded.account_id != account_id);
+    Ok(is_preceded && !is_discounted && !is_paused && !is_moved)
 }
 
 /// Returns every state that a subscription was in: the last of each instant.

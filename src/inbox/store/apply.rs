@@ -9,7 +9,9 @@ use crate::inbox::object::Object;
 use crate::inbox::state::{EventState, PENDING};
 use crate::inbox::wait_key::WaitKey;
 use crate::providers::Provider;
+use chrono::{DateTime, Utc};
 use entity::{inbox_events, provider_objects};
+use sea_orm::prelude::DateTimeWithTimeZone;
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
@@ -71,6 +73,22 @@ impl Store<'_> {
     pub(in crate::inbox) async fn history(self, kind: ObjectKind, object_id: &str) -> Result<Vec<inbox_events::Model>> {
         use inbox_events::Column;
         let rows = self.events(kind, object_id);
+        Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
+    }
+
+    /// Returns the events of an object that are not ignored, from the last instant before `since` on, oldest first.
+    pub(in crate::inbox) async fn history_from(
+        self,
+        kind: ObjectKind,
+        object_id: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<inbox_events::Model>> {
+        use inbox_events::Column;
+        let rows = || self.events(kind, object_id);
+        let before = rows().filter(Column::OccurredAt.lt(since.fixed_offset()));
+        let before = before.select_only().column(Column::OccurredAt).order_by_desc(Column::OccurredAt);
+        let before: Option<DateTimeWithTimeZone> = before.into_tuple().one(self.txn).await?;
+        let rows = rows().filter(Column::OccurredAt.gte(before.unwrap_or(since.fixed_offset())));
         Ok(rows.order_by_asc(Column::OccurredAt).order_by_asc(Column::Id).all(self.txn).await?)
     }
 

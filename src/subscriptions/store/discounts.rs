@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::order;
 use entity::{subscription_arr_changes, subscription_discounts, subscription_versions, subscriptions};
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -75,6 +75,16 @@ pub(crate) async fn of_subscription(txn: &Txn, subscription_id: Uuid) -> Result<
     use subscription_discounts::{Column, Entity};
     let rows = Entity::visible(Scope::Everything).filter(Column::SubscriptionId.eq(subscription_id));
     Ok(rows.lock_exclusive().all(txn).await?)
+}
+
+/// Returns true if a provider's subscription has or had a discount.
+pub async fn had_discounts(txn: &Txn, provider: &str, external_id: &str) -> Result<bool> {
+    use subscription_discounts::{Column, Entity, Relation};
+    let rows = Entity::visible(Scope::Everything).join(JoinType::InnerJoin, Relation::Subscriptions.def());
+    let rows = rows.filter(subscriptions::Column::Provider.eq(provider));
+    let rows = rows.filter(subscriptions::Column::ExternalId.eq(external_id));
+    let found: Option<Uuid> = rows.select_only().column(Column::Id).into_tuple().one(txn).await?;
+    Ok(found.is_some())
 }
 
 /// Deletes a discount that no state shows.
