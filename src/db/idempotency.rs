@@ -1,6 +1,6 @@
 //! Idempotency keys: a request that is repeated under its key has one effect and one response.
 
-use super::bulk;
+use super::bulk::{self, Part, sqlite_parts};
 use super::errors::{is_duplicate, overtaken};
 use super::handle::Db;
 use super::txn::Txn;
@@ -9,9 +9,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use entity::idempotency_keys::{ActiveModel, Column, Entity, Model};
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryResult, Statement,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, Statement};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -83,24 +81,34 @@ impl StoredResponse {
 /// Returns the responses that are stored under these keys.
 pub(super) async fn stored_responses(txn: &Txn, keys: &[&IdempotencyKey]) -> Result<HashMap<KeyName, StoredResponse>> {
     const COLUMNS: &str = "SELECT i.caller, i.key, i.request_hash, i.answer FROM";
-    const JOIN: &str = "JOIN idempotency_keys i ON i.caller = k.caller AND i.key = k.key";
+    const EQUAL: &str = "i.caller = r.caller AND i.key = r.key";
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let backend = txn.get_database_backend();
-    let from = match backend {
-        DbBackend::Postgres => "jsonb_to_recordset($1::jsonb) AS k(caller text, key text)",
-        _ => "(SELECT value->>'caller' AS caller, value->>'key' AS key FROM json_each($1)) AS k CROSS",
+    let parts = match backend {
+        DbBackend::Postgres => {
+            let list = keys.iter().map(|key| serde_json::json!({"caller": key.caller, "key": key.key}));
+            let list = Value::from_iter(list).to_string();
+            let rows = "jsonb_to_recordset($1::jsonb) AS r(caller text, key text)".to_owned();
+            vec![Part { rows, values: vec![list.into()] }]
+        }
+        _ => {
+            let rows = keys.iter().map(|key| vec![key.caller.as_str().into(), key.key.as_str().into()]);
+            sqlite_parts(&["caller", "key"], rows.collect())
+        }
     };
-    let list: Vec<_> = keys.iter().map(|key| serde_json::json!({"caller": key.caller, "key": key.key})).collect();
-    let list = Value::from(list).to_string();
-    let statement = Statement::from_sql_and_values(backend, format!("{COLUMNS} {from} {JOIN}"), [list.into()]);
-    let read = |row: QueryResult| {
-        let stored =
-            StoredResponse { request_hash: row.try_get("", "request_hash")?, response: row.try_get("", "answer")? };
-        Ok(((row.try_get("", "caller")?, row.try_get("", "key")?), stored))
-    };
-    txn.query_all_raw(statement).await?.into_iter().map(read).collect()
+    let mut found = HashMap::new();
+    for Part { rows, values } in parts {
+        // The keys come first, so that SQLite looks each of them up in the index.
+        let sql = format!("{COLUMNS} {rows} CROSS JOIN idempotency_keys i WHERE {EQUAL}");
+        for row in txn.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await? {
+            let stored =
+                StoredResponse { request_hash: row.try_get("", "request_hash")?, response: row.try_get("", "answer")? };
+            found.insert((row.try_get("", "caller")?, row.try_get("", "key")?), stored);
+        }
+    }
+    Ok(found)
 }
 
 /// Stores responses under their keys; an error that ends with a repetition if another transaction has used one of them.

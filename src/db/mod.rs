@@ -24,7 +24,7 @@ mod visible;
 mod work;
 mod write;
 
-pub use bulk::{find_matching, insert_all, insert_new, update_all, whole_rows};
+pub use bulk::{find_matching, insert_all, insert_new, insert_new_ids, update_all, upsert_all, whole_rows};
 pub use combine::Combined;
 pub use commit_listener::CommitListener;
 pub use commit_signal::CommitSignal;

@@ -4,7 +4,7 @@ use super::job::{Job, Slots};
 use super::state::JobState;
 use super::worker::Kind;
 use crate::app::App;
-use crate::db::{ROW_LOCK, Txn, columns, skip_locked};
+use crate::db::{ROW_LOCK, Txn, columns, skip_locked, upsert_all};
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::jobs::{ActiveModel, Column, Entity, Model};
@@ -66,7 +66,7 @@ impl Txn {
 type Row = (serde_json::Result<serde_json::Value>, Option<String>);
 
 async fn insert(txn: &Txn, kind: &'static str, rows: Vec<Row>, run_at: DateTime<Utc>) -> Result<()> {
-    const UPSERT: &str = "ON CONFLICT (kind, unique_key) DO UPDATE SET payload = excluded.payload, state = 'queued', \
+    const UPSERT: &str = " ON CONFLICT (kind, unique_key) DO UPDATE SET payload = excluded.payload, state = 'queued', \
         attempts = CASE WHEN jobs.state = 'parked' THEN 0 ELSE jobs.attempts END, \
         run_at = CASE WHEN jobs.state = 'parked' THEN excluded.run_at \
             WHEN jobs.attempts = 0 AND excluded.run_at < jobs.run_at THEN excluded.run_at \
@@ -76,19 +76,21 @@ async fn insert(txn: &Txn, kind: &'static str, rows: Vec<Row>, run_at: DateTime<
     if rows.is_empty() {
         return Ok(());
     }
-    let mut places = Vec::with_capacity(rows.len());
-    let mut values: Vec<Value> = vec![kind.into(), run_at.fixed_offset().into(), txn.now().fixed_offset().into()];
+    let mut jobs = Vec::with_capacity(rows.len());
     for (payload, unique_key) in rows {
-        let at = values.len();
-        places.push(format!("(${}, $1, ${}, 'queued', ${}, $2, 0, $3)", at + 1, at + 2, at + 3));
-        let payload: Value = payload.map_err(Error::internal)?.into();
-        values.extend([txn.new_id().into(), payload, unique_key.into()]);
+        jobs.push(ActiveModel {
+            id: Set(txn.new_id()),
+            kind: Set(kind.to_owned()),
+            payload: Set(payload.map_err(Error::internal)?),
+            state: Set(JobState::Queued.to_string()),
+            unique_key: Set(unique_key),
+            run_at: Set(run_at.fixed_offset()),
+            attempts: Set(0),
+            created_at: Set(txn.now().fixed_offset()),
+            ..Default::default()
+        });
     }
-    let sql = format!(
-        "INSERT INTO jobs (id, kind, payload, state, unique_key, run_at, attempts, created_at) VALUES {} {UPSERT}",
-        places.join(", ")
-    );
-    txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), sql, values)).await?;
+    upsert_all::<Entity>(txn, jobs, UPSERT).await?;
     txn.arm();
     Ok(())
 }

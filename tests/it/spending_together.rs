@@ -7,7 +7,11 @@ use futures_util::future::join_all;
 use serde_json::json;
 use std::sync::Arc;
 
-both_engines!(the_last_credit_goes_to_one_of_many, a_batch_has_a_result_for_each_change);
+both_engines!(
+    the_last_credit_goes_to_one_of_many,
+    a_batch_has_a_result_for_each_change,
+    batches_of_all_sizes_are_written_whole,
+);
 
 const CHANGE: &str = "mutation($input: ChangeCreditsInput!) { changeCredits(input: $input) {
     results { transaction { id } creditGrant { id } creditHold { id } available userErrors { code field } }
@@ -78,4 +82,25 @@ async fn a_batch_has_a_result_for_each_change(test: &TestApp) {
     assert!(done["results"].as_array().unwrap().iter().all(|result| code(result).is_empty()));
     assert_eq!(balance(test, "ann").await, [0, 3, 1_012, 0]);
     assert_eq!(code(&ask(test, CHANGE, json!({"changes": many(1_001)})).await), "TOO_MANY_OPERATIONS");
+}
+
+async fn batches_of_all_sizes_are_written_whole(test: &TestApp) {
+    let id = person(test, "ann", 1_000).await;
+    let mut spent = 0;
+    // Rows are written in parts with a power of two of them.
+    for size in [1, 2, 3, 5, 63, 64, 65, 127, 128, 129, 200] {
+        let spend = |number: i64| {
+            let key = format!("{size}:{number}");
+            json!({"spend": {"accountId": id, "unit": "credit", "amount": 1, "idempotencyKey": key}})
+        };
+        let changes: Vec<_> = (0..size).map(spend).collect();
+        let done = ask(test, CHANGE, json!({"changes": changes})).await;
+        let again = ask(test, CHANGE, json!({"changes": changes})).await;
+        assert_eq!(done["results"], again["results"], "each key is found again");
+        for result in done["results"].as_array().unwrap() {
+            spent += 1;
+            assert_eq!((code(result), number(&result["available"])), ("", 1_000 - spent));
+        }
+        assert_eq!(balance(test, "ann").await, [1_000 - spent, 0, spent, 0]);
+    }
 }
