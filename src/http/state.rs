@@ -28,7 +28,6 @@ use crate::{
             execute::{Attach, Engine},
         },
     },
-    inbox::Intake,
     metrics::ConnectionLimit,
 };
 
@@ -54,8 +53,6 @@ pub struct Http {
     pub feed: Feed,
     /// The documents that clients may name instead of sending them.
     pub documents: StoredDocuments,
-    /// The entrance for webhooks.
-    pub intake: Intake,
     /// The open WebSockets and streams.
     pub connections: Arc<Connections>,
     /// Limits and switches.
@@ -136,7 +133,6 @@ impl Http {
             engine,
             feed: Feed::new(app),
             documents: StoredDocuments::new(&app.config.documents),
-            intake: Intake::start(app),
             connections: Arc::new(Connections::new(limits)),
             settings: settings(&app.config)?,
             app: Arc::clone(app),

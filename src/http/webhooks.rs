@@ -39,7 +39,7 @@ async fn receive(http: &Http, provider: Provider, request: Request) -> Response 
         Err(refusal) => return refusal,
     };
     let signature = signature(&parts.headers, provider.signature_header());
-    match inbox::receive(&http.app, &http.intake, Delivery { provider, signature, body: &body, peer }).await {
+    match inbox::receive(&http.app, Delivery { provider, signature, body: &body, peer }).await {
         Ok(_) => json_response(StatusCode::OK, &json!({ "received": true })),
         Err(declined) => refusal(declined),
     }

@@ -40,7 +40,7 @@ mod waiting;
 pub use answer::{apply_answer, refresh};
 pub use backlog::backlog;
 pub use drift::{Drift, TableDrift};
-pub use intake::{Intake, Receipt};
+pub use intake::Receipt;
 pub use jobs::{ApplyObject, ReapplyPrice, WakeWaiting};
 pub use kinds::ObjectKind;
 pub use rebuild::{Rebuilt, rebuild};

@@ -1,7 +1,7 @@
 //! Receives webhooks: verifies the signature, then stores the event with the job that applies it.
 
 use super::envelope::{self, Envelope};
-use super::intake::{self, Intake, NewEvent, Receipt};
+use super::intake::{self, NewEvent, Receipt};
 use super::jobs::ApplyObject;
 use super::state::{EventSource, EventState};
 use crate::app::App;
@@ -13,7 +13,6 @@ use crate::security::{self, SecurityEventKind};
 use entity::inbox_events::Model;
 use serde_json::Value;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// A webhook as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +41,8 @@ pub enum Declined {
 }
 
 /// Receives `delivery`. Nothing is parsed before its signature is verified.
-pub async fn receive(app: &Arc<App>, intake: &Intake, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
-    let outcome = verify_and_store(app, intake, delivery).await;
+pub async fn receive(app: &App, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
+    let outcome = verify_and_store(app, delivery).await;
     let counted = match &outcome {
         Ok(Receipt::Accepted) => WebhookOutcome::Accepted,
         Ok(Receipt::Ignored) => WebhookOutcome::Ignored,
@@ -57,7 +56,7 @@ pub async fn receive(app: &Arc<App>, intake: &Intake, delivery: Delivery<'_>) ->
     outcome
 }
 
-async fn verify_and_store(app: &Arc<App>, intake: &Intake, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
+async fn verify_and_store(app: &App, delivery: Delivery<'_>) -> Result<Receipt, Declined> {
     let Delivery { provider, body, .. } = delivery;
     let providers = &app.config.providers;
     let secrets = match provider {
@@ -78,7 +77,7 @@ async fn verify_and_store(app: &Arc<App>, intake: &Intake, delivery: Delivery<'_
         Declined::Unreadable(reason)
     })?;
     let row = event_of(app, provider, envelope, payload, EventSource::Webhook);
-    intake.store(new_event(row)).await.map_err(Declined::Failed)
+    intake::store(app, new_event(row)).await.map_err(Declined::Failed)
 }
 
 fn verify(app: &App, Delivery { provider, signature, body, .. }: Delivery<'_>) -> Result<(), Forgery> {
@@ -104,15 +103,13 @@ async fn report(app: &App, delivery: Delivery<'_>, forgery: Forgery) {
 /// Inserts an event, once, and enqueues the job that applies it.
 pub(super) async fn insert_with_job(app: &App, row: Model) -> Result<Receipt> {
     let event = new_event(row);
-    let receipts = app
-        .db
-        .write(move |txn| Box::pin(async move { intake::insert_with_jobs(txn, std::slice::from_ref(&event)).await }));
+    let receipts = app.db.write(move |txn| Box::pin(async move { intake::insert_with_jobs(txn, &[&event]).await }));
     Ok(receipts.await?.first().copied().unwrap_or(Receipt::Duplicate))
 }
 
 /// Inserts an event; returns false if it exists already.
 pub(super) async fn insert(txn: &Txn, row: Model) -> Result<bool> {
-    let receipts = intake::insert_with_jobs(txn, &[NewEvent { row, job: None }]).await?;
+    let receipts = intake::insert_with_jobs(txn, &[&NewEvent { row, job: None }]).await?;
     Ok(!receipts.contains(&Receipt::Duplicate))
 }
 

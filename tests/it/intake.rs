@@ -104,12 +104,13 @@ async fn an_event_that_cannot_be_stored_fails_alone(test: &TestApp) {
 
 async fn a_sender_that_hangs_up_loses_nothing(test: &TestApp) {
     let events = customers(30);
-    for event in &events[..29] {
+    for event in &events[..23] {
         let answer = deliver(test, Provider::Stripe, event).now_or_never();
         assert!(answer.is_none(), "it is dropped while it waits");
     }
-    assert_eq!(deliver_at_once(test, &events[29..]).await, [200]);
-    assert_eq!(stored(test).await.len(), 30, "those before it in the queue are stored by then");
+    // One event of each object, and so at least one in each queue.
+    assert_eq!(deliver_at_once(test, &events[23..]).await, [200; 7]);
+    assert_eq!(stored(test).await.len(), 30, "those before them in the queues are stored by then");
     assert_eq!(test.run_jobs().await, 7);
 }
 
