@@ -10,7 +10,9 @@ use super::handle::Db;
 use super::idempotency::{self, IdempotencyKey};
 use super::txn::Txn;
 use crate::error::{Error, Result};
+use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream::FuturesOrdered;
 use sea_orm::DbBackend;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +29,9 @@ const MAX_QUEUED: usize = 4_096;
 const MAX_PER_COMMIT: usize = 512;
 /// Collectors on PostgreSQL. The operations of an account always go to the same one, so that they rarely wait for locks.
 const POSTGRES_COLLECTORS: usize = 4;
+/// Transactions of a collector on SQLite at once. The lane executes them one after the other, and each while the one before
+/// it is flushed to the disk.
+const SQLITE_AT_ONCE: usize = 3;
 /// Attempts at a transaction that another node disturbs: by a deadlock, or by the same idempotency key.
 const MAX_ATTEMPTS: usize = 5;
 
@@ -80,25 +85,42 @@ impl Db {
     }
 
     fn start<C: Combined>(&self) -> Queues<C> {
-        let count = if self.read().get_database_backend() == DbBackend::Postgres { POSTGRES_COLLECTORS } else { 1 };
+        let (count, at_once) = match self.read().get_database_backend() {
+            DbBackend::Postgres => (POSTGRES_COLLECTORS, 1),
+            _ => (1, SQLITE_AT_ONCE),
+        };
         let start = |_| {
             let (queue, waiting) = mpsc::channel(MAX_QUEUED);
-            tokio::spawn(collect(self.for_task(), waiting));
+            tokio::spawn(collect(self.for_task(), waiting, at_once));
             queue
         };
         (0..count).map(start).collect()
     }
 }
 
-async fn collect<C: Combined>(db: Db, mut queue: mpsc::Receiver<Waiting<C>>) {
+async fn collect<C: Combined>(db: Db, mut queue: mpsc::Receiver<Waiting<C>>, at_once: usize) {
     let mut batch = Vec::with_capacity(MAX_PER_COMMIT);
-    while queue.recv_many(&mut batch, MAX_PER_COMMIT).await > 0 {
-        let (requests, outcomes): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|waiting| ((waiting.operation, waiting.key), waiting.outcome)).unzip();
-        for (outcome, result) in outcomes.into_iter().zip(execute_all(&db, requests).await) {
-            // A caller who is gone needs no answer.
-            let _ = outcome.send(result);
+    let mut running = FuturesOrdered::new();
+    loop {
+        // Those that run come first: a transaction has begun to wait for its turn before the next one is collected.
+        tokio::select! {
+            biased;
+            Some(()) = running.next() => {}
+            count = queue.recv_many(&mut batch, MAX_PER_COMMIT), if running.len() < at_once => match count {
+                0 => break,
+                _ => running.push_back(execute_and_answer(&db, std::mem::take(&mut batch))),
+            },
         }
+    }
+    while running.next().await.is_some() {}
+}
+
+async fn execute_and_answer<C: Combined>(db: &Db, batch: Vec<Waiting<C>>) {
+    let (requests, outcomes): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|waiting| ((waiting.operation, waiting.key), waiting.outcome)).unzip();
+    for (outcome, result) in outcomes.into_iter().zip(execute_all(db, requests).await) {
+        // A caller who is gone needs no answer.
+        let _ = outcome.send(result);
     }
 }
 

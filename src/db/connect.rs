@@ -1,8 +1,9 @@
 //! Opens the database that a URL names.
 
 use super::collectors::Collectors;
-use super::handle::{Db, Watch, Writer};
+use super::handle::{Db, Writer};
 use super::lane::Lane;
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{Error, Result};
@@ -22,6 +23,10 @@ const SQLITE_CACHE_SIZE: &str = "-16384";
 /// The part of a SQLite file that is read through memory maps, in bytes.
 const SQLITE_MMAP_SIZE: &str = "268435456";
 
+/// The pages in SQLite's log from which on they are copied to the database. Pages that change often are copied less often
+/// with a longer log.
+const SQLITE_CHECKPOINT_PAGES: &str = "4000";
+
 impl Db {
     /// Connects; `clock` gives the time and the ids of new rows. A PostgreSQL server that is down is no error yet: the
     /// pool connects on first use.
@@ -32,7 +37,12 @@ impl Db {
                 let writer = watch_connection(sqlite(path, 1, false).await?, &watch);
                 let reader = watch_connection(sqlite(path, config.max_connections, true).await?, &watch);
                 let limit = config.statement_timeout.min(MAX_LANE_WORK);
-                Ok(Db::new(reader, Writer::Lane(Arc::new(Lane::start(writer, clock, limit))), clock, watch))
+                Ok(Db::new(
+                    reader,
+                    Writer::Lane(Arc::new(Lane::start(path, writer, (clock, &watch), limit))),
+                    clock,
+                    watch,
+                ))
             }
             DatabaseUrl::Postgres(url) => {
                 let reader = postgres(url.expose(), config.max_connections, config.statement_timeout).await?;
@@ -105,7 +115,9 @@ fn sqlite_settings(options: SqliteConnectOptions, read_only: bool) -> SqliteConn
     let options = options
         .foreign_keys(true)
         .busy_timeout(WAIT_TIMEOUT)
-        .synchronous(SqliteSynchronous::Full)
+        // The lane flushes the log before it answers.
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
         .pragma("cache_size", SQLITE_CACHE_SIZE)
         .pragma("mmap_size", SQLITE_MMAP_SIZE)
         .pragma("temp_store", "memory")

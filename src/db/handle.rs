@@ -3,12 +3,13 @@
 use super::collectors::Collectors;
 use super::commit_signal::CommitSignal;
 use super::lane::Lane;
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::error::Result;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A connected database.
 #[derive(Debug)]
@@ -24,21 +25,6 @@ pub struct Db {
     pub(super) commits: Arc<CommitSignal>,
     /// The queues of operations that share transactions.
     pub(super) collectors: Collectors,
-}
-
-type Observer = Box<dyn Fn(&Statement) + Send + Sync>;
-
-/// The count of statements, and the observer that sees each.
-#[derive(Default)]
-pub(super) struct Watch {
-    pub(super) statements: AtomicU64,
-    pub(super) observer: OnceLock<Observer>,
-}
-
-impl std::fmt::Debug for Watch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").field("statements", &self.statements).finish_non_exhaustive()
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -84,6 +70,12 @@ impl Db {
     /// Returns the number of statements run since the start.
     pub fn statements(&self) -> u64 {
         self.watch.statements.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of durable commits made through [`Db::write`] since the start. On SQLite several writes may
+    /// share one.
+    pub fn commits_made(&self) -> u64 {
+        self.watch.commits.load(Ordering::Relaxed)
     }
 
     /// Calls `observer` with every statement that runs from now on. Only the first observer is kept.

@@ -1,14 +1,19 @@
 //! The write lane of SQLite: one connection, one task, and commits that many callers share.
 //!
 //! SQLite has one writer at a time, and a durable commit waits for the disk. So the lane opens a transaction, runs the
-//! work of every caller who is waiting, each in a savepoint of its own, commits once, and only then answers them all. A
-//! caller's failure rolls back that caller's savepoint and nobody else's, and so does work that takes too long.
+//! work of every caller who is waiting, each in a savepoint of its own, and commits once. They are answered when the commit
+//! is on the disk (`flush.rs`), while the lane goes on with those who came meanwhile. A caller's failure rolls back that
+//! caller's savepoint and nobody else's, and so does work that takes too long.
 
+use super::flush::{self, Ended};
+use super::watch::Watch;
 use super::work::{Done, Work};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -30,10 +35,17 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Starts the lane on the only connection that writes. Work that takes longer than `limit` is rolled back. It ends when the last sender is dropped.
-    pub(super) fn start(connection: DatabaseConnection, clock: &Arc<Clock>, limit: Duration) -> Lane {
+    /// Starts the lane on the only connection that writes to the database in `file`. Work that takes longer than `limit`
+    /// is rolled back. It ends when the last sender is dropped.
+    pub(super) fn start(
+        file: &Path,
+        connection: DatabaseConnection,
+        (clock, watch): (&Arc<Clock>, &Arc<Watch>),
+        limit: Duration,
+    ) -> Lane {
         let (tasks, queue) = mpsc::channel(MAX_PER_COMMIT * 2);
-        tokio::spawn(run(connection.clone(), queue, Arc::clone(clock), limit));
+        let parts = (Arc::clone(clock), Arc::clone(watch));
+        tokio::spawn(run(connection.clone(), queue, flush::start(file), parts, limit));
         Lane { tasks, connection }
     }
 
@@ -53,7 +65,13 @@ impl Lane {
     }
 }
 
-async fn run(connection: DatabaseConnection, mut queue: mpsc::Receiver<Task>, clock: Arc<Clock>, limit: Duration) {
+async fn run(
+    connection: DatabaseConnection,
+    mut queue: mpsc::Receiver<Task>,
+    committed: mpsc::Sender<Vec<Ended>>,
+    (clock, watch): (Arc<Clock>, Arc<Watch>),
+    limit: Duration,
+) {
     while let Some(first) = queue.recv().await {
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -61,7 +79,9 @@ async fn run(connection: DatabaseConnection, mut queue: mpsc::Receiver<Task>, cl
         };
         match connection.begin_with_options(immediate).await {
             Ok(txn) => {
-                if !share(txn, first, &mut queue, (&clock, limit)).await {
+                let is_committed = share(txn, first, &mut queue, &committed, (&clock, limit)).await;
+                watch.commits.fetch_add(u64::from(is_committed), Ordering::Relaxed);
+                if !is_committed {
                     renew(&connection).await;
                 }
             }
@@ -85,12 +105,12 @@ async fn renew(connection: &DatabaseConnection) {
     }
 }
 
-/// Runs `first` and every task that waits behind it, commits once, and answers them all. Returns false if the commit
-/// failed.
+/// Runs `first` and every task that waits behind it, and commits once. Returns false if the commit failed.
 async fn share(
     txn: DatabaseTransaction,
     first: Task,
     queue: &mut mpsc::Receiver<Task>,
+    committed: &mpsc::Sender<Vec<Ended>>,
     (clock, limit): (&Arc<Clock>, Duration),
 ) -> bool {
     let mut ended = Vec::new();
@@ -99,15 +119,17 @@ async fn share(
         ended.push((outcome, in_savepoint(&txn, work, (clock, limit)).await));
         next = if ended.len() < MAX_PER_COMMIT { queue.try_recv().ok() } else { None };
     }
-    let failure = txn.commit().await.err().map(Arc::new);
-    for (outcome, result) in ended {
-        // A caller who was dropped meanwhile needs no answer.
-        let _ = outcome.send(match &failure {
-            Some(error) => result.and(Err(Error::Unavailable("The database", Arc::clone(error).into()))),
-            None => result,
-        });
+    match txn.commit().await {
+        Ok(()) => {
+            // The queue ends after the lane.
+            let _ = committed.send(ended).await;
+            true
+        }
+        Err(error) => {
+            flush::answer(ended, Some(error.into()));
+            false
+        }
     }
-    failure.is_none()
 }
 
 /// Runs work in a savepoint, which is rolled back if it fails or takes longer than the limit.

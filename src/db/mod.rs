@@ -10,6 +10,7 @@ mod commit_signal;
 mod connect;
 mod dialect;
 mod errors;
+mod flush;
 mod handle;
 mod idempotency;
 mod installation;
@@ -21,6 +22,7 @@ mod page;
 mod text_enum;
 mod txn;
 mod visible;
+mod watch;
 mod work;
 mod write;
 

@@ -6,6 +6,7 @@ use super::work::{Answer, Work, unbox};
 use crate::error::Result;
 use futures_util::future::BoxFuture;
 use sea_orm::TransactionTrait;
+use std::sync::atomic::Ordering;
 
 impl Db {
     /// Runs `work` in a transaction and returns its answer after a durable commit; an error rolls it back.
@@ -33,7 +34,11 @@ impl Db {
             let dry = work.dry;
             let done = match &self.writer {
                 Writer::Lane(lane) => lane.write(work).await?,
-                Writer::Pool(_) => work.run_in(self.reader.begin().await?, &self.clock).await?,
+                Writer::Pool(_) => {
+                    let done = work.run_in(self.reader.begin().await?, &self.clock).await?;
+                    self.watch.commits.fetch_add(u64::from(!dry), Ordering::Relaxed);
+                    done
+                }
             };
             if !dry {
                 self.commits.notify();
