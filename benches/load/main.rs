@@ -3,7 +3,6 @@
 
 mod busy;
 mod ceiling;
-mod client;
 mod flat;
 mod questions;
 mod sample;
@@ -129,7 +128,9 @@ fn measure(
         for (question, row) in questions.iter().zip(&mut rows) {
             eprint!("{engine:?}, round {round}, {}: ", question.name);
             let requests = question.requests(&server.address, &token);
-            let ask = |time| runtimes.http.block_on(client::load(&server.address, &requests, args.connections, time));
+            let ask = |time| {
+                runtimes.http.block_on(support::client::load(&server.address, &requests, args.connections, time))
+            };
             ask(warm).with_context(|| format!("{} failed.", question.name))?;
             let before = server.cpu_us();
             let figures = ask(time)?;

@@ -1,9 +1,9 @@
 //! The five queries, each as GraphQL requests and as one SQL statement.
 
-use crate::client::Request;
 use crate::flat::{self, Param};
 use crate::sample::Samples;
 use crate::support::Engine;
+use crate::support::client::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Days, FixedOffset, NaiveDate};
@@ -41,12 +41,7 @@ impl Question {
     pub(crate) fn requests(&self, address: &str, token: &str) -> Vec<Request> {
         let request = |variables: &Value| {
             let body = json!({"query": self.document, "variables": variables}).to_string();
-            let head = format!(
-                "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-                 content-type: application/json\r\naccept: application/json\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            );
-            Request { bytes: (head + &body).into_bytes(), expected: self.expected }
+            Request::post(address, token, &body, self.expected)
         };
         self.variables.iter().map(request).collect()
     }

@@ -1,6 +1,7 @@
 //! Support of the benchmarks: a database on either engine, statistics, and facts about the machine.
 #![allow(dead_code, unused_imports, reason = "each benchmark uses a part of it")]
 
+pub(crate) mod client;
 mod database;
 mod facts;
 pub(crate) mod server;

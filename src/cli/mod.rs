@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod bench;
 #[cfg(feature = "demo")]
 mod demo;
 mod drift;
@@ -58,6 +59,9 @@ enum Command {
     /// Apply events of the payment providers again.
     #[command(subcommand)]
     Inbox(inbox::Inbox),
+    /// Measure the speed of this installation.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Compare the mirror with Stripe, and apply what never arrived.
     Reconcile(reconcile::Reconcile),
     /// Print a token signed with jwt_hs256_secret.
@@ -107,6 +111,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Seed(seed) => seed.run(config).await,
         Command::Licences(licences) => licences.run(config).await,
         Command::Inbox(inbox) => inbox.run(config).await,
+        Command::Bench(bench) => bench.run(config).await,
         Command::Reconcile(reconcile) => reconcile.run(config).await,
         Command::Token(token) => token.run(config).await,
         Command::Reset(reset) => reset.run(config).await,

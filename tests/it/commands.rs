@@ -24,6 +24,7 @@ both_engines!(
     each_change_is_listed_with_its_state,
     a_server_in_production_leaves_the_schema_alone,
     a_server_logs_in_the_configured_format,
+    a_measurement_leaves_nothing_behind,
 );
 
 /// Returns the URL of a test's database.
@@ -325,4 +326,35 @@ fn settings_come_from_the_named_file_or_the_one_in_the_directory() {
     // The named file replaces the one in the directory.
     assert_eq!(token(&["--config", "other.toml"], &[]).status, 0);
     assert_eq!(token(&["--config", "other.toml"], &[("TOLLGATE_CONFIG", "tollgate.toml")]).status, 0);
+}
+
+async fn a_measurement_leaves_nothing_behind(test: &TestApp) {
+    let beside = || match &test.app.config.database.url {
+        DatabaseUrl::Sqlite(file) => {
+            let entries = std::fs::read_dir(file.parent().unwrap()).unwrap();
+            entries.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("_bench_")).count()
+        }
+        DatabaseUrl::Postgres(_) => 0,
+    };
+    for (command, row) in [
+        (&["bench", "ledger", "--wallets", "2"][..], "spend: 2 wallets, 2 callers"),
+        (&["bench", "usage", "--accounts", "2", "--batches", "5"], "record, batches of 5: 2 accounts, 2 callers"),
+    ] {
+        let run = on(test, &[command, &["--seconds", "1", "--callers", "2"]].concat(), &[]);
+        assert_eq!(run.status, 0, "{}", run.err);
+        let line = run.out.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{}", run.out));
+        let figures: Vec<f64> = line[row.len()..].split_whitespace().map(|figure| figure.parse().unwrap()).collect();
+        assert!(figures.len() == 4 && figures.iter().all(|figure| *figure > 0.0), "{line}");
+        assert_eq!(beside(), 0);
+    }
+    for table in ["users", "ledger_txns", "usage_events", "credit_units", "meters"] {
+        assert_eq!(sql::number(test.app.db.read(), &format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+    }
+    if matches!(test.app.config.database.url, DatabaseUrl::Postgres(_)) {
+        let schemas = "SELECT COUNT(*) FROM pg_namespace WHERE nspname LIKE 'tollgate_bench%'";
+        assert_eq!(sql::number(test.app.db.read(), schemas).await, 0);
+    }
+    let run = on(test, &["bench", "ledger", "--callers", "0"], &[]);
+    assert_eq!((run.status, run.out.as_str()), (1, ""));
+    assert!(run.err.contains("--callers must be numbers from 1 to 10000."), "{}", run.err);
 }

@@ -1,8 +1,9 @@
 //! A small HTTP/1.1 client that costs little beside the server: requests are prepared bytes, and of a reply it reads the
 //! status, the length and whether the body contains the expected text.
 
-use crate::support::{Figures, Samples};
+use super::{Figures, Samples};
 use anyhow::{Context, bail};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,10 +18,40 @@ pub(crate) struct Request {
     pub(crate) expected: &'static str,
 }
 
+impl Request {
+    /// Creates a GraphQL request with a body that is ready to be sent.
+    pub(crate) fn post(address: &str, token: &str, body: &str, expected: &'static str) -> Request {
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\naccept: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        Request { bytes: (head + body).into_bytes(), expected }
+    }
+}
+
+/// Returns the request of a number on a connection of a number.
+pub(crate) type Source = Arc<dyn Fn(usize, usize) -> Request + Send + Sync>;
+
 /// Sends `requests` in turn on several connections for `time`.
 pub(crate) async fn load(
     address: &str,
     requests: &[Request],
+    connections: usize,
+    time: Duration,
+) -> anyhow::Result<Figures> {
+    let requests: Arc<[Request]> = requests.into();
+    // Each connection starts at another place of the list.
+    let source: Source = Arc::new(move |connection, number| {
+        requests[(connection * requests.len() / connections + number) % requests.len()].clone()
+    });
+    send(address, &source, connections, time).await
+}
+
+/// Sends the requests of `source` on several connections for `time`.
+pub(crate) async fn send(
+    address: &str,
+    source: &Source,
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<Figures> {
@@ -31,12 +62,9 @@ pub(crate) async fn load(
         stream.set_nodelay(true)?;
         streams.push(stream);
     }
-    let requests: std::sync::Arc<[Request]> = requests.into();
     let start = Instant::now();
-    for (index, stream) in streams.into_iter().enumerate() {
-        // Each connection starts at another place of the list.
-        let first = index * requests.len() / connections;
-        tasks.spawn(ask(stream, requests.clone(), first, start + time));
+    for (connection, stream) in streams.into_iter().enumerate() {
+        tasks.spawn(ask(stream, Arc::clone(source), connection, start + time));
     }
     let mut samples = Samples::default();
     while let Some(finished) = tasks.join_next().await {
@@ -45,15 +73,11 @@ pub(crate) async fn load(
     Ok(samples.figures(start.elapsed()))
 }
 
-async fn ask(
-    mut stream: TcpStream,
-    requests: std::sync::Arc<[Request]>,
-    first: usize,
-    end: Instant,
-) -> anyhow::Result<Samples> {
+async fn ask(mut stream: TcpStream, source: Source, connection: usize, end: Instant) -> anyhow::Result<Samples> {
     let mut samples = Samples::default();
     let mut buffer = vec![0; 256 * 1024];
-    for request in requests.iter().cycle().skip(first) {
+    for number in 0.. {
+        let request = source(connection, number);
         let sent = Instant::now();
         if sent >= end {
             break;
