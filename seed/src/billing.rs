@@ -67,19 +67,11 @@ impl Run<'_, '_> {
         }
     }
 
-    pub(super) fn allow_first(&mut self) {
-        let (from, to) = self.sub.period();
-        self.allow(from, to, true);
-    }
-
-    pub(super) fn allow_period(&mut self) {
-        let (from, to) = self.sub.period();
-        self.allow(from, to, false);
-    }
-
-    /// Grants the plan's allowances between `from` and `to`.
-    pub(super) fn allow(&mut self, from: At, to: At, first: bool) {
-        let (subscription_id, plan) = (self.sub.row.id, self.sub.plan);
-        self.customer.allowances(&Entitled { subscription_id, plan, from, to, first });
+    /// Grants the plan's allowances of the present period. Those that are due already are granted when the last change of
+    /// the subscription is known.
+    pub(super) fn allow(&mut self) {
+        let (period, since) = (self.sub.period(), self.sub.since.1);
+        let (subscription_id, plan, known_at) = (self.sub.row.id, self.sub.plan, self.sub.row.updated_at);
+        self.customer.allowances(&Entitled { subscription_id, plan, period, since, known_at });
     }
 }

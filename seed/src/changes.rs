@@ -100,7 +100,7 @@ impl Run<'_, '_> {
             self.bill(at, ("subscription", Reason::Change), description, difference, Attempt::Succeeds);
         }
         self.customer.withdraw(self.sub.row.id, at);
-        self.allow(at, self.sub.period().1, false);
+        self.allow();
     }
 
     /// Downgrades at the end of the period.
@@ -153,7 +153,7 @@ impl Run<'_, '_> {
             Attempt::Succeeds,
         );
         self.customer.withdraw(self.sub.row.id, at);
-        self.allow(at, self.sub.period().1, false);
+        self.allow();
     }
 
     /// Pauses the subscription. At Stripe its status stays active, at Paddle it becomes paused.
@@ -162,6 +162,7 @@ impl Run<'_, '_> {
             self.status("paused");
         }
         self.sub.row.paused_at = Some(at);
+        self.customer.withdraw(self.sub.row.id, at);
         self.record(at, if self.sub.row.provider == "paddle" { "paused" } else { "updated" });
     }
 

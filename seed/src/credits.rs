@@ -1,97 +1,86 @@
 //! Grants and uses of credits.
 
-use super::calendar::{At, days, hours, months_after};
-use super::catalogue::Version;
-use super::credit_events::{Event, Grant};
+use super::calendar::{At, days, hours, seconds};
+use super::catalogue::{Allowance, Version};
+use super::credit_events::{Allowed, Event, Grant, HoldEnd};
 use super::customer::Customer;
 use super::money::{Bill, Paid};
 use super::provider_terms::{Attempt, Reason};
 use serde_json::json;
 use uuid::Uuid;
 
-/// The span before now in which daily allowances are granted day by day.
-const DAILY_HISTORY_DAYS: i64 = 45;
-
-/// A plan's allowances for one paid period.
+/// A plan's allowances for one period.
 pub(super) struct Entitled<'w> {
     pub(super) subscription_id: Uuid,
     pub(super) plan: &'w Version,
-    pub(super) from: At,
-    pub(super) to: At,
-    /// True for the first period, which includes one-time credits.
-    pub(super) first: bool,
+    pub(super) period: (At, At),
+    /// The instant from which the subscription has the plan.
+    pub(super) since: At,
+    /// The instant at which the subscription was last heard of.
+    pub(super) known_at: At,
 }
 
 impl Customer<'_> {
     /// Grants the plan's allowances for a period, and uses some of them.
     pub(super) fn allowances(&mut self, entitled: &Entitled<'_>) {
-        for allowance in entitled.plan.allowances {
-            match allowance.cadence {
-                "once" if entitled.first => self.allowance(entitled, allowance, entitled.from, None),
-                "billing" => self.allowance(entitled, allowance, entitled.from, Some(entitled.to)),
-                "month" => {
-                    let mut step = 0;
-                    let mut from = entitled.from;
-                    while from < entitled.to {
-                        step += 1;
-                        let next = months_after(entitled.from, step).min(entitled.to);
-                        self.allowance(entitled, allowance, from, Some(next));
-                        from = next;
-                    }
+        for (allowance_id, allowance) in &entitled.plan.allowances {
+            for at in self.instants(allowance, entitled.period, entitled.since, entitled.known_at) {
+                let made_at = at.max(entitled.known_at);
+                if self.has_reached(made_at) {
+                    self.allowance(entitled, (*allowance_id, allowance), (at, made_at));
                 }
-                "day" => self.daily(entitled, allowance),
-                _ => {}
             }
         }
     }
 
     /// Removes the future grants of a subscription from an instant on.
     pub(super) fn withdraw(&mut self, subscription_id: Uuid, from: At) {
+        let of = |grant: &Grant| grant.allowed.is_some_and(|allowed| allowed.subscription_id == subscription_id);
         self.credits.retain(|event| match event {
-            Event::Grant(grant) => grant.subscription_id != Some(subscription_id) || grant.at < from,
+            Event::Grant(grant) => !of(grant) || grant.at < from,
             _ => true,
         });
-    }
-
-    fn daily(&mut self, entitled: &Entitled<'_>, allowance: &super::catalogue::Allowance) {
-        let from = entitled.from.max(self.world.calendar.now - days(DAILY_HISTORY_DAYS));
-        let mut day = from + days(1);
-        while day < entitled.to && self.has_reached(day) {
-            let morning = day.date_naive().and_time(chrono::NaiveTime::MIN).and_utc().fixed_offset();
-            if self.dice.chance(32) {
-                let at = morning + hours(5) + hours(self.dice.between(0, 14));
-                self.allowance(entitled, allowance, at.max(entitled.from), Some(morning + days(1)));
-            }
-            day += days(1);
-        }
     }
 
     fn allowance(
         &mut self,
         entitled: &Entitled<'_>,
-        allowance: &super::catalogue::Allowance,
-        at: At,
-        until: Option<At>,
+        (allowance_id, allowance): (Uuid, &Allowance),
+        (at, made_at): (At, At),
     ) {
-        if !self.has_reached(at) || until.is_some_and(|until| until <= at) {
+        let subscription_id = entitled.subscription_id;
+        let period = match allowance.cadence {
+            "once" => "once".to_owned(),
+            "day" => (at + hours(self.offset_hours)).date_naive().to_string(),
+            _ => at.timestamp().to_string(),
+        };
+        let business_key = format!("allowance:{subscription_id}:{allowance_id}:{period}");
+        let is_made = |event: &Event| matches!(event, Event::Grant(grant) if grant.business_key == business_key);
+        if self.credits.iter().any(is_made) {
             return;
         }
-        let unit = self.world.catalogue.unit(allowance.unit);
-        let (subscription_id, cadence) = (entitled.subscription_id, allowance.cadence);
-        let start = at.format("%Y-%m-%dT%H:%M:%S");
+        let allowed = Allowed {
+            subscription_id,
+            allowance_id,
+            version_id: entitled.plan.id,
+            is_daily: allowance.cadence == "day",
+            period_start: entitled.period.0,
+            rollover_cap: allowance.rollover_cap,
+        };
         let grant = Grant {
-            id: self.dice.id(at),
+            id: self.books.id(made_at),
             at,
-            unit,
+            made_at,
+            unit: self.world.catalogue.unit(allowance.unit),
             source: "plan",
             amount: allowance.amount,
             priority: allowance.priority,
-            expires_at: until,
-            business_key: format!("allowance:{subscription_id}:{}:{cadence}:{start}", allowance.unit),
+            expires_at: allowance.expires_after_days.map(|count| at + days(count)),
+            business_key,
             payment_id: None,
             reason: None,
-            granted_by: "system:worker".to_owned(),
-            subscription_id: Some(subscription_id),
+            granted_by: "system:ledger".to_owned(),
+            allowed: Some(allowed),
         };
         self.grant(grant);
     }
@@ -99,19 +88,49 @@ impl Customer<'_> {
     /// Grants credits, and plans their use.
     fn grant(&mut self, grant: Grant) {
         let horizon = self.world.calendar.horizon();
-        let end = grant.expires_at.unwrap_or(grant.at + days(120)).min(grant.at + days(120)).min(horizon);
-        let battery = grant.unit == self.world.catalogue.unit("battery");
-        let spends = self.dice.weighted(&[(60, 0), (26, 1), (10, 2), (3, 3), (1, 5)]);
+        let (from, unit) = (grant.made_at, grant.unit);
+        let end = grant.expires_at.unwrap_or(from + days(120)).min(from + days(120)).min(horizon);
+        let battery = unit == self.world.catalogue.unit("battery");
+        let spends = self.books.weighted(&[(60, 0), (26, 1), (10, 2), (3, 3), (1, 5)]);
         for _ in 0..spends {
-            let at = self.dice.instant(grant.at, end.max(grant.at + hours(1)));
-            let share = self.dice.between(4, 90);
-            let amount = (grant.amount * share / 100).max(1);
-            let subject = if battery { "message" } else { *self.dice.pick(&["conversation", "document", "image"]) };
-            if at <= horizon {
-                self.credits.push(Event::Spend { at, unit: grant.unit, amount, subject });
+            let at = self.books.instant(from, end.max(from + hours(1)));
+            let amount = (grant.amount * self.books.between(4, 90) / 100).max(1);
+            let subject = if battery { "message" } else { *self.books.pick(&["conversation", "document", "image"]) };
+            if at > horizon {
+                continue;
             }
+            if self.books.chance(60) {
+                self.hold(at, unit, amount);
+                continue;
+            }
+            let reversed_at = at + hours(self.books.between(1, 40));
+            let reversed_at = (self.books.chance(30) && self.has_reached(reversed_at)).then_some(reversed_at);
+            self.credits.push(Event::Spend { at, unit, amount, subject, reversed_at });
         }
         self.credits.push(Event::Grant(grant));
+    }
+
+    /// Holds credits for some hours. Holds that last until now are open.
+    fn hold(&mut self, at: At, unit: Uuid, amount: i64) {
+        let expires_at = at + hours(self.books.between(1, 72));
+        let ends_at = self.books.instant(at + seconds(1), expires_at);
+        let part = self.books.between(10, 90);
+        let choices = [
+            (35, HoldEnd::Captured(100)),
+            (30, HoldEnd::Captured(part)),
+            (15, HoldEnd::Released),
+            (20, HoldEnd::TimesOut),
+        ];
+        let end = self.books.weighted(&choices);
+        self.credits.push(Event::Hold { at, unit, amount, expires_at, ends_at, end });
+    }
+
+    /// Holds credits that are still held now.
+    pub(super) fn hold_now(&mut self, amount: i64) {
+        let horizon = self.world.calendar.horizon();
+        let at = horizon - seconds(self.books.between(1, 3_000));
+        let (unit, expires_at) = (self.world.catalogue.unit("credit"), horizon + hours(self.books.between(2, 48)));
+        self.credits.push(Event::Hold { at, unit, amount, expires_at, ends_at: expires_at, end: HoldEnd::TimesOut });
     }
 
     /// Grants a few credits outside any plan.
@@ -135,6 +154,7 @@ impl Customer<'_> {
         self.grant(Grant {
             id,
             at,
+            made_at: at,
             unit,
             source,
             amount,
@@ -144,7 +164,7 @@ impl Customer<'_> {
             payment_id: None,
             reason: Some(reason),
             granted_by,
-            subscription_id: None,
+            allowed: None,
         });
     }
 
@@ -170,16 +190,17 @@ impl Customer<'_> {
         let recent = self.world.calendar.now - at < days(4);
         let attempt = if recent && self.dice.chance(150) { Attempt::Pends } else { Attempt::Succeeds };
         let Some(paid) = self.pay(&bill, invoice, paid_at, attempt).filter(|_| stream == "credits") else { return };
-        let allowance = &version.allowances[0];
-        self.pack(paid, allowance);
+        let allowance = version.allowances[0].1;
+        self.pack(paid, &allowance);
     }
 
-    fn pack(&mut self, paid: Paid, allowance: &super::catalogue::Allowance) {
+    fn pack(&mut self, paid: Paid, allowance: &Allowance) {
         let unit = self.world.catalogue.unit(allowance.unit);
         let id = self.dice.id(paid.at);
         self.grant(Grant {
             id,
             at: paid.at,
+            made_at: paid.at,
             unit,
             source: "purchase",
             amount: allowance.amount,
@@ -188,8 +209,8 @@ impl Customer<'_> {
             business_key: format!("payment:{}", paid.payment_id),
             payment_id: Some(paid.payment_id),
             reason: None,
-            granted_by: "system:inbox".to_owned(),
-            subscription_id: None,
+            granted_by: "system:mirror".to_owned(),
+            allowed: None,
         });
     }
 }

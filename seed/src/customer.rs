@@ -2,8 +2,9 @@
 
 use super::calendar::{At, Calendar, millis};
 use super::catalogue::Catalogue;
-use super::credit_events::Event;
+use super::credit_events::{Event, Lifted};
 use super::dice::Dice;
+use super::held::Held;
 use super::rows::Rows;
 use ::entity::inbox_events;
 use serde_json::{Value, json};
@@ -35,8 +36,16 @@ pub(super) struct Customer<'w> {
     /// The customer's id at the provider.
     pub(super) reference: String,
     pub(super) invoices: u32,
-    /// The events of its credits, unordered; see [`crate::ledger::settle`].
+    /// The random stream for credits and usage, which affect nothing else.
+    pub(super) books: Dice,
+    /// The hours by which the account's time zone is ahead of UTC.
+    pub(super) offset_hours: i64,
+    /// The events of its credits and of its usage, unordered; see [`crate::ledger::settle`].
     pub(super) credits: Vec<Event>,
+    /// The plans that it has at the end of the history.
+    pub(super) held: Vec<Held<'w>>,
+    /// The overrides of its limits.
+    pub(super) lifted: Vec<Lifted>,
 }
 
 impl Customer<'_> {

@@ -14,7 +14,8 @@ mod credits;
 mod customer;
 mod dice;
 mod discount;
-mod personas;
+mod held;
+mod holder;
 mod ledger;
 mod lifecycle;
 mod mirror;
@@ -22,10 +23,12 @@ mod money;
 mod names;
 mod office;
 mod people;
+mod personas;
 mod provider_terms;
 mod rows;
 pub mod samples;
 mod subscription;
+mod usage;
 mod write;
 
 #[cfg(test)]
@@ -140,6 +143,7 @@ fn create_world(plan: &Plan) -> (World, Rows) {
     // The providers' details have random streams of their own, so that they affect nothing else.
     let (catalogue, mut rows) = Catalogue::new(&mut dice, &mut Dice::new(plan.seed, u64::MAX - 1), &calendar);
     let admin = dice.id(calendar.start);
+    rows.rate_cards.iter_mut().for_each(|card| card.created_by = format!("user:{admin}"));
     let world = World { calendar, catalogue, issuer: plan.issuer.clone(), seed: plan.seed, admin };
     people::admin(&world, &mut dice, &mut rows);
     office::publish_catalogue(&world, &mut dice, &mut rows);

@@ -84,6 +84,7 @@ pub(super) fn subscribe<'r>(customer: &mut Customer<'r>, order: Order) -> Option
         alive = run.period();
     }
     let ended_at = run.sub.row.ended_at;
+    run.hold();
     let Run { customer, mut sub, next_plan, .. } = run;
     customer.schedule(&mut sub, next_plan);
     sub.write(customer);
@@ -114,7 +115,7 @@ impl Run<'_, '_> {
         (row.trial_start, row.trial_end, row.current_period_end) = (Some(start), Some(end), Some(end));
         self.status("trialing");
         self.record(start, "created");
-        self.allow(start, end, true);
+        self.allow();
         let choices = [(58, TrialEnd::Stays), (30, TrialEnd::Leaves), (12, TrialEnd::Declined)];
         let outcome = self.customer.dice.weighted(&choices);
         if outcome == TrialEnd::Leaves && !self.order.calm {
@@ -137,7 +138,7 @@ impl Run<'_, '_> {
         self.status("active");
         self.record(end, "updated");
         self.charge(end, Attempt::Succeeds);
-        self.allow_period();
+        self.allow();
         true
     }
 
@@ -149,7 +150,7 @@ impl Run<'_, '_> {
         if self.order.calm || self.sub.amount_minor() == 0 || payment == FirstPayment::AtOnce {
             self.record(at, "created");
             self.charge(at, Attempt::Succeeds);
-            self.allow_first();
+            self.allow();
             return true;
         }
         self.status("incomplete");
@@ -164,7 +165,7 @@ impl Run<'_, '_> {
         if is_paid {
             self.record(later, "updated");
             self.retry(invoice, later, Attempt::Succeeds);
-            self.allow_first();
+            self.allow();
             return true;
         }
         self.sub.row.ended_at = Some(later);
@@ -222,7 +223,7 @@ impl Run<'_, '_> {
             return self.retry_renewal(at, false);
         }
         self.charge(at, Attempt::Succeeds);
-        self.allow_period();
+        self.allow();
         true
     }
 
@@ -241,7 +242,7 @@ impl Run<'_, '_> {
                 self.retry(invoice, again, Attempt::Succeeds);
                 self.status("active");
                 self.record(again + seconds(3), "updated");
-                self.allow_period();
+                self.allow();
                 return true;
             }
             self.retry(invoice, again, Attempt::Fails);

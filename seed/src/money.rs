@@ -225,7 +225,9 @@ impl Customer<'_> {
             self.rows.payments[payment].returned_minor = Some(self.rows.payments[payment].refunded_minor);
             let payment_id = self.rows.payments[payment].id;
             let (refund, share) = (self.rows.refunds.len() - 1, (amount_minor, total));
-            self.credits.push(Event::Revoke { at, payment_id, refund, share });
+            // Until the last months, spent credits were forgiven.
+            let owes = self.world.calendar.now - at < days(150);
+            self.credits.push(Event::Revoke { at, payment_id, refund, share, owes });
         }
         if decided {
             let action = if status == "denied" { "refunds.deny" } else { "refunds.approve" };

@@ -171,6 +171,11 @@ fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account
     let currency = if euro { "EUR" } else { "USD" };
     let provider = if owner.number > 5 && dice.chance(110) { "paddle" } else { "stripe" };
     let reference = dice.token(if provider == "stripe" { "cus_" } else { "ctm_" });
+    let (time_zone, offset_hours) = match owner.locale {
+        "ja-JP" => ("Asia/Tokyo", 9),
+        "pt-BR" => ("America/Sao_Paulo", -3),
+        _ => ("UTC", 0),
+    };
     let mut customer = Customer {
         world,
         dice,
@@ -183,7 +188,11 @@ fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account
         provider,
         reference,
         invoices: 0,
+        books: Dice::new(world.seed ^ 1, id.as_u64_pair().1),
+        offset_hours,
         credits: Vec::new(),
+        held: Vec::new(),
+        lifted: Vec::new(),
     };
     let before = customer.rows.subscriptions.len();
     let bought = live(&mut customer, kind, account.at);
@@ -202,7 +211,7 @@ fn open(world: &World, dice: &mut Dice, rows: &mut Rows, owner: &Person, account
         ref_type: workspace.then(|| "workspace".to_owned()),
         ref_id: workspace.then(|| format!("ws_{}", owner.number)),
         created_at: account.at,
-        time_zone: "UTC".to_owned(),
+        time_zone: time_zone.to_owned(),
     });
     id
 }

@@ -5,6 +5,7 @@ use super::catalogue::{Coupon, Interval};
 use super::customer::Customer;
 use super::ledger;
 use super::lifecycle::{Order, subscribe};
+use super::usage;
 
 /// The kind of an account.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,7 @@ pub(super) fn live(customer: &mut Customer<'_>, kind: Kind, joined: At) -> bool 
         }
     }
     extras(customer, kind, first);
+    usage::plan(customer);
     ledger::settle(customer);
     customer.rows.subscriptions.len() > subscriptions || customer.rows.invoices.len() > invoices
 }

@@ -13,6 +13,8 @@ macro_rules! with_tables {
             product_versions,
             prices,
             provider_prices,
+            meters,
+            rate_cards,
             features,
             product_features,
             credit_allowances,
@@ -38,6 +40,11 @@ macro_rules! with_tables {
             ledger_entries,
             ledger_txns,
             balances,
+            credit_holds,
+            usage_events,
+            usage_counters,
+            usage_daily,
+            entitlement_overrides,
             audit_log,
         }
     };

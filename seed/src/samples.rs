@@ -1,6 +1,6 @@
 //! Rows of the made-up company that the demo's welcome refers to.
 
-use ::entity::{prices, product_versions, products, subscriptions};
+use ::entity::{accounts, prices, product_versions, products, subscriptions, user_identities};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
@@ -33,4 +33,14 @@ pub async fn subscription(db: &DatabaseConnection, objects: &[Value]) -> anyhow:
         .filter(subscriptions::Column::ExternalId.is_in(ids))
         .order_by_desc(subscriptions::Column::Id);
     Ok(found.one(db).await?.map(|row| row.id))
+}
+
+/// Returns the id of the own account of the person with this subject, or `None` if there is no such person.
+pub async fn account(db: &DatabaseConnection, subject: &str) -> anyhow::Result<Option<Uuid>> {
+    let person = user_identities::Entity::find().filter(user_identities::Column::Subject.eq(subject)).one(db).await?;
+    let Some(person) = person else { return Ok(None) };
+    let own = accounts::Entity::find()
+        .filter(accounts::Column::OwnerId.eq(person.user_id))
+        .filter(accounts::Column::Kind.eq("individual"));
+    Ok(own.one(db).await?.map(|row| row.id))
 }

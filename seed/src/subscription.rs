@@ -37,6 +37,8 @@ pub(super) struct Subscription<'w> {
     pub(super) discount: Option<Discount>,
     /// The start of the newest version.
     pub(super) last: At,
+    /// The plan of the newest version, and the instant from which the versions have it.
+    pub(super) since: (Option<Uuid>, At),
 }
 
 impl<'w> Subscription<'w> {
@@ -71,7 +73,8 @@ impl<'w> Subscription<'w> {
             next_billed_at: None,
             metadata: (provider != "manual").then(|| json!({"user_id": format!("user_{}", customer.number)})),
         };
-        let mut subscription = Subscription { row, plan, items: Vec::new(), discount: None, last: at - seconds(1) };
+        let (last, since) = (at - seconds(1), (None, at));
+        let mut subscription = Subscription { row, plan, items: Vec::new(), discount: None, last, since };
         subscription.add(customer, at, plan.code, price, 1);
         subscription
     }
@@ -177,6 +180,9 @@ impl<'w> Subscription<'w> {
         let coupon = self.discount.as_ref().map(|discount| &discount.coupon);
         let (arr, discounted) = arr_minor(self.items.iter().map(|item| (item.price, item.quantity)), coupon);
         self.last = at;
+        if self.since.0 != Some(self.plan.id) {
+            self.since = (Some(self.plan.id), at);
+        }
         self.row.provider_updated_at = inbox_event_id.map(|_| at);
         self.row.updated_at = recorded_at;
         customer.rows.subscription_versions.push(subscription_versions::Model {

@@ -216,7 +216,8 @@ const WHOLE: &[(&str, &str, &str, &str, &str)] = &[
         "accounts",
         "usageDaily(meter: \"tokens\", from: \"2026-01-01\", to: \"2026-01-15\")",
         "UsageDay",
-        "usage_daily WHERE account_id = $1 AND CAST(day AS TEXT) < '2026-01-15' ORDER BY day, dimension_value",
+        "usage_daily WHERE account_id = $1 AND meter_id = (SELECT id FROM meters WHERE code = 'tokens') \
+         AND CAST(day AS TEXT) BETWEEN '2026-01-01' AND '2026-01-14' ORDER BY day, dimension_value",
     ),
 ];
 

@@ -3,8 +3,14 @@
 use crate::support::{Company, Engine, TestDatabase, both_engines, run, sql};
 use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
 use std::sync::Mutex;
+use tollgate::auth::Viewer;
+use tollgate::credits;
 
-both_engines!(the_books_of_the_company_are_right, nothing_was_written_that_the_totals_do_not_tell);
+both_engines!(
+    the_books_of_the_company_are_right,
+    nothing_was_written_that_the_totals_do_not_tell,
+    the_server_adds_nothing_to_what_was_granted,
+);
 
 macro_rules! tables {
     ($db:expr, $($table:ident),* $(,)?) => {
@@ -61,7 +67,7 @@ const WRONG: &[&str] = &[
      WHERE e.account_id = b.account_id AND e.credit_unit_id = b.credit_unit_id)",
     "SELECT 1 FROM balances b WHERE entry_count <> (SELECT MAX(seq) FROM ledger_entries e \
      WHERE e.account_id = b.account_id AND e.credit_unit_id = b.credit_unit_id)",
-    "SELECT 1 FROM balances WHERE available + held + spent + expired + revoked + issued <> 0",
+    "SELECT 1 FROM balances WHERE available + held + spent + expired + revoked + issued + owed <> 0",
     "SELECT 1 FROM (SELECT balance_after, SUM(amount) OVER (PARTITION BY account_id, credit_unit_id, bucket \
      ORDER BY seq) AS running FROM ledger_entries) AS chain WHERE balance_after <> running",
     "SELECT 1 FROM credit_grants g WHERE remaining <> (SELECT SUM(amount) FROM ledger_entries e \
@@ -118,11 +124,32 @@ async fn the_books_of_the_company_are_right(test: &Company<120>) {
         let found = sql::number(test.db(), &format!("SELECT COUNT(*) FROM ({wrong}) AS wrong")).await;
         assert_eq!(found, 0, "{wrong}");
     }
-    for bucket in ["available", "held", "spent", "expired", "issued", "revoked"] {
+    for bucket in ["available", "held", "spent", "expired", "issued", "revoked", "owed"] {
         let wrong = format!(
             "SELECT COUNT(*) FROM balances b WHERE {bucket} <> COALESCE((SELECT SUM(amount) FROM ledger_entries e \
              WHERE e.account_id = b.account_id AND e.credit_unit_id = b.credit_unit_id AND bucket = '{bucket}'), 0)"
         );
         assert_eq!(sql::number(test.db(), &wrong).await, 0, "{bucket}");
     }
+}
+
+/// The next instants at which balances change by time, and the number of entries.
+async fn times(db: &DatabaseConnection) -> (Vec<(uuid::Uuid, Option<String>)>, i64) {
+    let rows = ::entity::balances::Entity::find().order_by_asc(::entity::balances::Column::Id).all(db).await.unwrap();
+    let next = rows.into_iter().map(|row| (row.id, row.next_due_at.map(|at| at.to_utc().to_rfc3339()))).collect();
+    (next, sql::number(db, "SELECT COUNT(*) FROM ledger_entries").await)
+}
+
+async fn the_server_adds_nothing_to_what_was_granted(test: &Company<400>) {
+    let before = times(test.db()).await;
+    // As if all subscriptions had just changed: every allowance is considered anew.
+    let make_due = "UPDATE balances SET next_due_at = $1";
+    sql::rows(test.db(), make_due, [test.app.now().fixed_offset().into()]).await;
+    credits::settle_all(&test.app, &Viewer::system("worker")).await.unwrap();
+    let after = times(test.db()).await;
+    assert_eq!(before.1, after.1);
+    for (one, other) in before.0.iter().zip(&after.0) {
+        assert_eq!(one, other);
+    }
+    assert_eq!(before.0.len(), after.0.len());
 }

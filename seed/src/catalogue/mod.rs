@@ -1,11 +1,13 @@
 //! The catalogue: its rows, and lookups by code, time, currency and interval.
 
 mod coupons;
+mod metering;
 mod offers;
 mod references;
 
 pub(super) use coupons::{Coupon, Duration};
-pub(super) use offers::{Allowance, Interval};
+pub(super) use metering::{Card, Meter, QUANTITIES};
+pub(super) use offers::{Allowance, Feature, Interval};
 
 use super::calendar::{At, Calendar, days};
 use super::dice::Dice;
@@ -31,7 +33,10 @@ pub(super) struct Version {
     pub(super) code: &'static str,
     pub(super) published_at: At,
     pub(super) trial_days: Option<i64>,
-    pub(super) allowances: &'static [Allowance],
+    pub(super) rank: i64,
+    /// The allowances, with their ids.
+    pub(super) allowances: Vec<(Uuid, Allowance)>,
+    pub(super) features: &'static [Feature],
     prices: Vec<Price>,
 }
 
@@ -47,6 +52,9 @@ impl Version {
 pub(super) struct Catalogue {
     versions: Vec<Version>,
     units: HashMap<&'static str, Uuid>,
+    features: HashMap<&'static str, Uuid>,
+    meters: HashMap<&'static str, Meter>,
+    cards: Vec<Card>,
     pub(super) coupons: Vec<Coupon>,
     references: References,
 }
@@ -63,6 +71,7 @@ impl Catalogue {
             let (code, name) = (code.to_owned(), name.to_owned());
             rows.credit_units.push(credit_units::Model { id, code, name, decimals, created_at: opened });
         }
+        let meters = metering::meters(dice, &mut rows, opened);
         let mut named = HashMap::new();
         for (code, kind, name, unit) in FEATURES {
             let id = dice.id(opened);
@@ -74,13 +83,15 @@ impl Catalogue {
                 name: name.to_owned(),
                 unit: unit.map(str::to_owned),
                 created_at: opened,
-                meter_id: None,
+                meter_id: meters.get(code).filter(|_| kind == "limit").map(|meter: &Meter| meter.id),
             });
         }
+        let cards = metering::cards(dice, &mut rows, (&meters, units["credit"]), calendar);
+        let (versions, references) = (Vec::new(), References::new());
         let mut catalogue =
-            Catalogue { versions: Vec::new(), units, coupons: Vec::new(), references: References::new() };
+            Catalogue { versions, units, features: named, meters, cards, coupons: Vec::new(), references };
         for offer in &OFFERS {
-            catalogue.put_on_sale(dice, &mut rows, offer, &named, calendar);
+            catalogue.put_on_sale(dice, &mut rows, offer, calendar);
         }
         catalogue.coupons = coupons::coupons(dice, &mut rows, calendar);
         catalogue.references = references::references(aside, &mut rows, calendar);
@@ -102,14 +113,25 @@ impl Catalogue {
         self.units[code]
     }
 
-    fn put_on_sale(
-        &mut self,
-        dice: &mut Dice,
-        rows: &mut Rows,
-        offer: &Offer,
-        named: &HashMap<&str, Uuid>,
-        calendar: &Calendar,
-    ) {
+    pub(super) fn feature(&self, code: &str) -> Uuid {
+        self.features[code]
+    }
+
+    pub(super) fn meter(&self, code: &str) -> &Meter {
+        &self.meters[code]
+    }
+
+    /// Returns the code of a meter.
+    pub(super) fn code_of(&self, meter_id: Uuid) -> &'static str {
+        self.meters.iter().find(|(_, meter)| meter.id == meter_id).map_or("", |(code, _)| code)
+    }
+
+    /// Returns the rate card of a model at an instant.
+    pub(super) fn card(&self, model: &str, at: At) -> Option<&Card> {
+        self.cards.iter().find(|card| card.model == model && card.holds_at(at))
+    }
+
+    fn put_on_sale(&mut self, dice: &mut Dice, rows: &mut Rows, offer: &Offer, calendar: &Calendar) {
         let opened = calendar.start - days(30);
         let product_id = dice.id(opened);
         let mut updated_at = opened;
@@ -135,10 +157,10 @@ impl Catalogue {
                 access_in_trial: true,
             });
             let prices = price_rows(dice, rows, offer, version, (id, created_at));
-            self.grant_rows(dice, rows, version, (id, created_at), named);
-            let (code, trial_days, allowances) = (offer.code, version.trial_days, version.allowances);
+            let allowances = self.grant_rows(dice, rows, version, (id, created_at));
+            let (code, rank, trial_days, features) = (offer.code, offer.rank, version.trial_days, version.features);
             if !draft {
-                self.versions.push(Version { id, code, published_at, trial_days, allowances, prices });
+                self.versions.push(Version { id, code, published_at, trial_days, rank, allowances, features, prices });
             }
         }
         rows.products.push(products::Model {
@@ -160,17 +182,19 @@ impl Catalogue {
         rows: &mut Rows,
         version: &offers::Version,
         (version_id, created_at): (Uuid, At),
-        named: &HashMap<&str, Uuid>,
-    ) {
+    ) -> Vec<(Uuid, Allowance)> {
+        let mut allowances = Vec::new();
         for allowance in version.allowances {
+            let id = dice.id(created_at);
+            allowances.push((id, *allowance));
             rows.credit_allowances.push(credit_allowances::Model {
-                id: dice.id(created_at),
+                id,
                 product_version_id: version_id,
                 credit_unit_id: self.units[allowance.unit],
                 amount: allowance.amount,
                 cadence: allowance.cadence.to_owned(),
                 expires_after_days: allowance.expires_after_days,
-                rollover_cap: None,
+                rollover_cap: allowance.rollover_cap,
                 priority: allowance.priority,
                 on_plan_change: "replace".to_owned(),
             });
@@ -179,7 +203,7 @@ impl Catalogue {
             rows.product_features.push(product_features::Model {
                 id: dice.id(created_at),
                 product_version_id: version_id,
-                feature_id: named[feature.0],
+                feature_id: self.features[feature.0],
                 value: feature.1.map(str::to_owned),
                 limit_units: feature.2,
                 limit_window: feature.3.map(str::to_owned),
@@ -189,6 +213,7 @@ impl Catalogue {
                 overage_credits: None,
             });
         }
+        allowances
     }
 }
 

@@ -50,12 +50,12 @@ pub(super) struct Version {
     pub(super) features: &'static [Feature],
 }
 
-pub(super) struct Feature(
-    pub(super) &'static str,
-    pub(super) Option<&'static str>,
-    pub(super) Option<i64>,
-    pub(super) Option<&'static str>,
-    pub(super) Option<&'static str>,
+pub(crate) struct Feature(
+    pub(crate) &'static str,
+    pub(crate) Option<&'static str>,
+    pub(crate) Option<i64>,
+    pub(crate) Option<&'static str>,
+    pub(crate) Option<&'static str>,
 );
 
 /// The credits that a product version grants.
@@ -65,17 +65,24 @@ pub(crate) struct Allowance {
     pub(crate) amount: i64,
     pub(crate) cadence: &'static str,
     pub(crate) expires_after_days: Option<i64>,
+    /// The most that is kept of earlier grants when the next one comes; `None` for all of it.
+    pub(crate) rollover_cap: Option<i64>,
     pub(crate) priority: i64,
 }
 
-/// Returns credits that a plan grants each period. They are used first.
-const fn allowance(unit: &'static str, amount: i64, cadence: &'static str) -> Allowance {
-    Allowance { unit, amount, cadence, expires_after_days: None, priority: 10 }
+/// Returns credits that a plan grants each period, at most `rollover_cap` of which outlive it.
+const fn allowance(unit: &'static str, amount: i64, cadence: &'static str, rollover_cap: i64) -> Allowance {
+    Allowance { unit, amount, cadence, expires_after_days: None, rollover_cap: Some(rollover_cap), priority: 10 }
+}
+
+/// Returns a battery that is charged every day, and empty by the next.
+const fn daily(amount: i64) -> Allowance {
+    Allowance { expires_after_days: Some(1), rollover_cap: None, ..allowance("battery", amount, "day", 0) }
 }
 
 /// Returns credits that are granted once at the purchase.
 const fn once(amount: i64, expires_after_days: Option<i64>) -> Allowance {
-    Allowance { unit: "credit", amount, cadence: "once", expires_after_days, priority: 50 }
+    Allowance { unit: "credit", amount, cadence: "once", expires_after_days, rollover_cap: None, priority: 50 }
 }
 
 const fn version(usd: i64, eur: i64, allowances: &'static [Allowance], features: &'static [Feature]) -> Version {
@@ -85,7 +92,6 @@ const fn version(usd: i64, eur: i64, allowances: &'static [Allowance], features:
 const fn on(feature: &'static str) -> Feature {
     Feature(feature, Some("true"), None, None, None)
 }
-
 const fn config(feature: &'static str, value: &'static str) -> Feature {
     Feature(feature, Some(value), None, None, None)
 }
@@ -188,12 +194,12 @@ pub(super) const OFFERS: [Offer; 13] = [
             Version {
                 status: "superseded",
                 trial_days: Some(14),
-                ..version(1_900, 1_800, &[allowance("credit", 400, "month")], PRO)
+                ..version(1_900, 1_800, &[allowance("credit", 400, "month", 200)], PRO)
             },
             Version {
                 days_ago: 240,
                 trial_days: Some(14),
-                ..version(2_400, 2_200, &[allowance("credit", 500, "month")], PRO)
+                ..version(2_400, 2_200, &[allowance("credit", 500, "month", 250)], PRO)
             },
         ],
     },
@@ -206,9 +212,9 @@ pub(super) const OFFERS: [Offer; 13] = [
         versions: &[
             Version {
                 trial_days: Some(14),
-                ..version(7_900, 7_500, &[allowance("credit", 3_000, "billing")], BUSINESS)
+                ..version(7_900, 7_500, &[allowance("credit", 3_000, "billing", 0)], BUSINESS)
             },
-            Version { status: "draft", ..version(8_900, 8_500, &[allowance("credit", 4_000, "billing")], BUSINESS) },
+            Version { status: "draft", ..version(8_900, 8_500, &[allowance("credit", 4_000, "billing", 0)], BUSINESS) },
         ],
     },
     Offer {
@@ -217,7 +223,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 40,
         name: "Chat Starter",
         description: "A small battery, charged every day",
-        versions: &[version(600, 600, &[allowance("battery", 5_000, "day")], CHAT)],
+        versions: &[version(600, 600, &[daily(5_000)], CHAT)],
     },
     Offer {
         code: "chat_daily",
@@ -225,7 +231,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 50,
         name: "Chat Daily",
         description: "A battery for every day",
-        versions: &[version(1_200, 1_100, &[allowance("battery", 20_000, "day")], CHAT)],
+        versions: &[version(1_200, 1_100, &[daily(20_000)], CHAT)],
     },
     Offer {
         code: "chat_power",
@@ -233,12 +239,7 @@ pub(super) const OFFERS: [Offer; 13] = [
         rank: 60,
         name: "Chat Power",
         description: "The large battery, with a reserve",
-        versions: &[version(
-            2_900,
-            2_700,
-            &[allowance("battery", 50_000, "day"), allowance("battery", 300_000, "billing")],
-            CHAT,
-        )],
+        versions: &[version(2_900, 2_700, &[daily(50_000), allowance("battery", 300_000, "billing", 0)], CHAT)],
     },
     Offer {
         code: "couple",
@@ -251,7 +252,7 @@ pub(super) const OFFERS: [Offer; 13] = [
             ..version(
                 1_500,
                 1_400,
-                &[allowance("credit", 300, "billing")],
+                &[allowance("credit", 300, "billing", 100)],
                 &[limit("seats", Some(2), "lifetime"), on("export_pdf"), Feature("ai_credits", None, None, None, None)],
             )
         }],

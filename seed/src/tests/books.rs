@@ -36,16 +36,71 @@ async fn the_ledger_adds_up() {
     for sql in wrong {
         nothing(&db, sql).await;
     }
-    for bucket in ["available", "held", "spent", "expired", "issued", "revoked"] {
+    for bucket in ["available", "held", "spent", "expired", "issued", "revoked", "owed"] {
         let sum = format!(
             "SELECT 1 FROM balances b WHERE {bucket} <> COALESCE((SELECT SUM(amount) FROM ledger_entries e \
              WHERE e.account_id = b.account_id AND e.credit_unit_id = b.credit_unit_id AND bucket = '{bucket}'), 0)"
         );
         nothing(&db, &sum).await;
     }
-    for kind in ["grant", "spend", "expire", "revoke"] {
+    for kind in ["grant", "spend", "hold", "capture", "release", "expire", "revoke", "reverse"] {
         let some = format!("SELECT COUNT(*) FROM ledger_txns WHERE kind = '{kind}'");
         assert!(number(&db, &some).await > 0, "{kind}");
+    }
+    for state in ["open", "captured", "released", "expired"] {
+        let some = format!("SELECT COUNT(*) FROM credit_holds WHERE state = '{state}'");
+        assert!(number(&db, &some).await > 0, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn holds_hold_what_the_balances_say() {
+    let Company { db, _directory, .. } = company(&plan(400, 12)).await;
+    for wrong in [
+        "SELECT 1 FROM balances b WHERE held <> COALESCE((SELECT SUM(remaining) FROM credit_holds h \
+         WHERE h.account_id = b.account_id AND h.credit_unit_id = b.credit_unit_id AND h.state = 'open'), 0)",
+        "SELECT 1 FROM credit_holds h WHERE remaining <> COALESCE((SELECT SUM(value->>'amount') \
+         FROM json_each(h.parts)), 0)",
+        "SELECT 1 FROM credit_holds WHERE state = 'open' AND expires_at <= '2026-11-20T12:34:56.789123+00:00'",
+        "SELECT 1 FROM balances b WHERE next_due_at > (SELECT MIN(expires_at) FROM credit_holds h \
+         WHERE h.account_id = b.account_id AND h.credit_unit_id = b.credit_unit_id AND h.state = 'open')",
+        "SELECT 1 FROM ledger_txns t WHERE kind = 'reverse' AND (SELECT kind FROM ledger_txns u \
+         WHERE u.id = t.reverses_id) NOT IN ('spend', 'capture')",
+    ] {
+        nothing(&db, wrong).await;
+    }
+}
+
+#[tokio::test]
+async fn spent_credits_that_were_refunded_are_owed_until_grants_repay_them() {
+    let Company { db, _directory, .. } = company(&plan(3_000, 13)).await;
+    assert!(number(&db, "SELECT COUNT(*) FROM balances WHERE owed < 0").await > 0);
+    assert!(number(&db, "SELECT COUNT(*) FROM ledger_txns WHERE kind = 'repay'").await > 0);
+}
+
+#[tokio::test]
+async fn an_allowance_is_granted_once_for_each_period() {
+    let Company { db, _directory, .. } = company(&plan(400, 14)).await;
+    for wrong in [
+        "SELECT 1 FROM credit_grants WHERE (source = 'plan') <> (allowance_id IS NOT NULL) \
+         OR (allowance_id IS NULL) <> (subscription_id IS NULL)",
+        "SELECT 1 FROM credit_grants GROUP BY business_key HAVING COUNT(*) > 1",
+        "SELECT 1 FROM credit_grants g JOIN subscriptions s ON s.id = g.subscription_id \
+         WHERE g.account_id <> s.account_id OR g.starts_at < s.started_at OR g.starts_at >= s.ended_at",
+        "SELECT 1 FROM credit_grants WHERE starts_at > created_at",
+    ] {
+        nothing(&db, wrong).await;
+    }
+    for cadence in ["once", "billing", "month", "day"] {
+        let some = format!(
+            "SELECT COUNT(*) FROM credit_grants g JOIN credit_allowances a ON a.id = g.allowance_id \
+             WHERE a.cadence = '{cadence}'"
+        );
+        assert!(number(&db, &some).await > 5, "{cadence}");
+    }
+    for key in ["rollover", "replace"] {
+        let some = format!("SELECT COUNT(*) FROM ledger_txns WHERE business_key LIKE '{key}:%'");
+        assert!(number(&db, &some).await > 0, "{key}");
     }
 }
 
@@ -69,8 +124,10 @@ async fn every_spend_draws_on_the_grant_that_is_next() {
         let (drawn, _) = grants[&entry.grant_id.unwrap()].clone();
         if entry.amount < 0 && other.bucket == "spent" {
             spends += 1;
-            let order =
-                |grant: &credit_grants::Model| (grant.priority, grant.expires_at.is_none(), grant.expires_at, grant.id);
+            let order = |grant: &credit_grants::Model| {
+                let expiry = (grant.expires_at.is_none(), grant.expires_at);
+                (expiry, grant.priority, grant.created_at, grant.id)
+            };
             let next = grants.values().filter(|(grant, left)| {
                 *left > 0 && grant.account_id == entry.account_id && grant.credit_unit_id == entry.credit_unit_id
             });
@@ -132,7 +189,7 @@ async fn nothing_happened_after_now() {
     let Company { db, _directory, .. } = company(&plan(200, 6)).await;
     let columns = "SELECT m.name AS t, c.name AS c FROM sqlite_master m, pragma_table_info(m.name) c \
                    WHERE m.type = 'table' AND m.name NOT IN ('schema_migrations', 'scheduled_changes') AND c.name LIKE '%\\_at' ESCAPE '\\' AND c.name NOT IN \
-                   ('expires_at', 'ends_at', 'cancel_at', 'next_attempt_at', 'next_billed_at', 'due_at', 'next_due_at')";
+                   ('expires_at', 'ends_at', 'cancel_at', 'next_attempt_at', 'next_billed_at', 'due_at', 'next_due_at', 'resets_at')";
     let backend = db.get_database_backend();
     let rows = db.query_all_raw(Statement::from_string(backend, columns)).await.unwrap();
     assert!(rows.len() > 40);

@@ -2,6 +2,7 @@
 
 mod books;
 mod metrics;
+mod usage;
 
 use super::{Phase, Plan, Totals, seed};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, QueryOrder, Statement};

@@ -171,7 +171,7 @@ const RARE: &[(&str, &str)] = &[
          account_id = (SELECT id FROM accounts ORDER BY id LIMIT 1)",
     ),
     ("payments", "description = 'A payment', fee_minor = 59, failure_code = 'card_declined'"),
-    ("product_features", "value = 'eu', limit_units = 10, limit_window = 'day', rollover_cap = 5, on_exceed = 'warn'"),
+    ("product_features", "value = 'eu', limit_units = 10, limit_window = 'hour', rollover_cap = 5, on_exceed = 'warn'"),
     ("products", "description = 'For bands'"),
     ("provider_customers", "email = 'ann@example.com', name = 'Ann', delinquent = TRUE, deleted = TRUE"),
     ("provider_prices", "credits = 100"),
@@ -211,7 +211,7 @@ async fn complete(test: &Company<60>) {
         let revoke = "mutation($id: ID!) { revokeApiKey(input: {apiKeyId: $id}) { userErrors { code } } }";
         test.admin().data(revoke, json!({"id": made["createApiKey"]["apiKey"]["id"]})).await;
     }
-    let failed = "UPDATE refunds SET status = 'failed', failure_code = 'lost_or_stolen_card' \
+    let failed = "UPDATE refunds SET status = 'failed', failure_code = 'lost_or_stolen_card', denial_reason = NULL \
         WHERE id = (SELECT id FROM refunds ORDER BY id DESC LIMIT 1)";
     sql::execute(test.db(), failed).await;
     for (table, values) in RARE {

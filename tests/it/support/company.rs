@@ -15,7 +15,7 @@ impl<const USERS: u64> Subject for Company<USERS> {
         let test = TestApp::start(database).await;
         // The tokens of the tests name no issuer.
         let issuer = String::new();
-        let plan = seed::Plan { users: USERS, seed: 7, now: test.app.now(), issuer };
+        let plan = seed::Plan { users: USERS, seed: 18, now: test.app.now(), issuer };
         seed::seed(test.app.db.schema(), &plan, |_| {}).await.unwrap();
         Company(test)
     }
