@@ -93,6 +93,19 @@ impl Demo {
         }
     }
 
+    /// Sends the mutations of a part of the welcome, which nothing refuses, and returns their payloads.
+    fn paste(&self, token: &str, before: &str, after: &str) -> Vec<Value> {
+        let mutations = self.told(before, after).replace("demo-", "test-");
+        let paste = |mutation: &str| {
+            let mutation = mutation.split('#').next().unwrap();
+            let done = self.ask(token, &format!("mutation {mutation}"));
+            let payload = done.as_object().unwrap().values().next().unwrap();
+            assert_eq!(payload["userErrors"], json!([]), "{mutation}: {done}");
+            payload.clone()
+        };
+        mutations.split("mutation ").skip(1).map(paste).collect()
+    }
+
     fn form(&self, url: &str, fields: &str) -> (u16, String, String) {
         let path = url.strip_prefix("http://").unwrap_or(url).trim_start_matches(self.address());
         let method = if fields.is_empty() { "GET" } else { "POST" };
@@ -125,14 +138,7 @@ fn what_the_demo_sells_can_be_bought() {
     assert!(demo.form(&location, "").2.contains("Thank you"), "{location}");
     demo.wait_for(newcomer, PLAN, |answer| answer["viewer"]["plan"]["status"] == "TRIALING");
     assert_eq!(demo.ask(newcomer, PLAN)["viewer"]["trialAvailable"], false);
-    // The queries to paste.
-    let mutations = demo.told("Mutations to paste (customer):", "ctrl-c stops").replace("demo-", "test-");
-    for mutation in mutations.split("mutation").skip(1) {
-        let mutation = mutation.split('#').next().unwrap();
-        let done = demo.ask(customer, &format!("mutation {mutation}"));
-        let payload = done.as_object().unwrap().values().next().unwrap();
-        assert_eq!(payload["userErrors"], json!([]), "{mutation}: {done}");
-    }
+    demo.paste(customer, "Mutations to paste (customer):", "ctrl-c stops");
     let plan = demo.ask(customer, "{ viewer { plan { status cancelAt plan { code } } } }");
     assert!(plan["viewer"]["plan"]["cancelAt"].is_string(), "{plan}");
     // The reconciliation compared Stripe's objects and changed nothing of the company.
@@ -158,6 +164,20 @@ fn who_has_a_key_of_stripe_is_not_sold_to_by_the_stand_in() {
     let demo = Demo::start(&base);
     assert_eq!(demo.tokens().len(), 2, "{}", demo.welcome);
     assert!(!demo.welcome.contains("/pay/"), "{}", demo.welcome);
+    let [customer, admin] = demo.tokens()[..] else { panic!("{}", demo.welcome) };
+    // A spend and a use, and what the customer sees of them.
+    let entitlements = demo.told("# What my plan lets me do now (customer)\n", "\n\n");
+    let used = || {
+        let found = demo.ask(customer, entitlements)["viewer"]["entitlements"].take();
+        let mut found = found.as_array().unwrap().clone().into_iter();
+        let messages = found.find(|answer| answer["feature"]["code"] == "ai_messages").unwrap();
+        assert_eq!(messages["reason"], "INCLUDED");
+        messages["used"].as_str().unwrap().parse::<i64>().unwrap()
+    };
+    let before = used();
+    let done = demo.paste(admin, "Mutations to paste (admin), as your back end sends them:", "ctrl-c stops");
+    assert_eq!((&done[0]["transaction"]["operation"], &done[1]["consumed"]), (&json!("SPEND"), &json!("1")));
+    assert_eq!(used(), before + 1);
     assert_eq!(demo.form("/paid", "").0, 404);
     assert_eq!(demo.stop(), 0);
 }

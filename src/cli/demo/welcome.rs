@@ -24,7 +24,7 @@ pub(super) struct Welcome<'a> {
 }
 
 const QUERIES: &str = "\
-Three queries to paste:
+Four queries to paste:
 
   # Products and prices (no token needed)
   { plans { nodes { code name currentVersion { prices { id amount { amount currency } interval } } } } }
@@ -33,6 +33,9 @@ Three queries to paste:
   { viewer { user { fullName subscription { status plan { name } currentPeriodEnd } }
     account { creditBalances { unit { code } available }
               payments(first: 3) { nodes { amount { amount currency } chargeStatus paidAt } } } } }
+
+  # What my plan lets me do now (customer)
+  { viewer { entitlements { feature { code } allowed reason limit used remaining resetsAt } } }
 
   # Recurring revenue today (admin)
   { analytics { recurringRevenue { mrr { amount currency } customerCount subscriptionCount } } }
@@ -64,11 +67,31 @@ impl Welcome<'_> {
             );
         }
         text.push_str(QUERIES);
+        text.push_str(&self.uses().await?);
         if self.sells {
             text.push_str(&self.mutations(address).await?);
         }
         _ = write!(text, "\nctrl-c stops the demo{}.", self.forgets);
         Ok(text)
+    }
+
+    /// Returns what a back end does when the customer uses something.
+    async fn uses(&self) -> anyhow::Result<String> {
+        let Some(account) = samples::account(self.app.db.schema(), CUSTOMER).await? else { return Ok(String::new()) };
+        let id = global_id_of("Account", account);
+        Ok(format!(
+            "\nMutations to paste (admin), as your back end sends them:\n\n  \
+             # The customer spends 5 credits\n  \
+             mutation {{ spendCredits(input: {{accountId: \"{id}\",\n    unit: \"credit\", amount: \"5\", \
+             idempotencyKey: \"demo-3\"}}) {{\n    \
+             transaction {{ operation effectiveAt }} available userErrors {{ code message }} }} }}\n\n  \
+             # The customer uses one of the plan's messages, if the day and the month have one left\n  \
+             mutation {{ consume(input: {{accountId: \"{id}\",\n    feature: \"ai_messages\", amount: \"1\", \
+             idempotencyKey: \"demo-4\"}}) {{\n    \
+             consumed entitlement {{ reason windows {{ window limit used resetsAt }} }} \
+             userErrors {{ code message }} }} }}\n",
+            id = *id
+        ))
     }
 
     async fn mutations(&self, address: SocketAddr) -> anyhow::Result<String> {
