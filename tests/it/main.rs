@@ -91,6 +91,7 @@ mod publishing;
 mod prometheus;
 mod promo_caps;
 mod rate_limits;
+mod recomputation;
 mod reconcile;
 mod refund_model;
 mod refunds_made;
