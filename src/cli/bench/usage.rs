@@ -6,6 +6,7 @@ use super::scratch::Scratch;
 use super::table::Table;
 use crate::app::App;
 use crate::auth::Viewer;
+use crate::credits::Note;
 use crate::db::{insert_all, whole_rows};
 use crate::entitlements::{NewConsumption, consume};
 use crate::plans::{FeatureKind, LimitWindow, NewFeature};
@@ -194,7 +195,7 @@ async fn record_all(app: Arc<App>, events: Vec<NewEvent>) -> anyhow::Result<u64>
 }
 
 async fn use_one(app: Arc<App>, account_id: Uuid) -> anyhow::Result<u64> {
-    let new = NewConsumption { account_id, feature: FEATURE.to_owned(), amount: 1 };
+    let new = NewConsumption { account_id, feature: FEATURE.to_owned(), amount: 1, note: Note::default() };
     let key = app.new_id().to_string();
     consume(&app, &Viewer::system("bench"), new, &key).await?;
     Ok(1)
