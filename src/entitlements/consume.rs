@@ -13,12 +13,14 @@ use crate::credits::{Ledger, Note, Spend};
 use crate::db::{Combined, IdempotencyKey, Txn};
 use crate::error::{Error, Result};
 use crate::plans::FeatureKind;
-use crate::usage::{Counters, MeterAggregation, Overage, Readers, Slot, Terms, Use, Uses, lock_accounts, terms};
+use crate::usage::{
+    Counters, MeterAggregation, Overage, Place, Readers, Slot, Terms, Use, Uses, lock_accounts, terms,
+};
 use chrono::SecondsFormat;
 use entity::{features, meters};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -89,7 +91,8 @@ impl Combined for Consume {
             let meters: Vec<(Uuid, Uuid)> = ready.iter().flatten().map(Ready::meter).collect();
             let uses = Uses::load(txn, meters).await?;
             let slots: Vec<Slot> = ready.iter().flatten().flat_map(|ready| ready.slots.iter().copied()).collect();
-            let counters = Counters::load(txn, &slots).await?;
+            let places: HashSet<Place> = ready.iter().flatten().map(|ready| ready.place(txn)).collect();
+            let counters = Counters::load(txn, &slots, &places).await?;
             let payers: Vec<(Uuid, Uuid)> = ready.iter().flatten().flat_map(Ready::payers).collect();
             let mut books = Books { counters, ledger: Ledger::load(txn, payers).await?, uses };
             let outcomes = operations
@@ -183,6 +186,10 @@ impl Ready<'_> {
         (self.new.account_id, self.meter_id)
     }
 
+    fn place(&self, txn: &Txn) -> Place {
+        Place { account_id: self.new.account_id, meter_id: self.meter_id, at: txn.now() }
+    }
+
     /// Returns the account with each credit unit that pays for units beyond a limit.
     fn payers(&self) -> impl Iterator<Item = (Uuid, Uuid)> {
         let overage = self.grant.limits.iter().filter_map(|limit| limit.overage);
@@ -208,7 +215,8 @@ impl Ready<'_> {
             ledger_txn_id: None,
             reference: self.new.note.reference.clone(),
         };
-        counters.check(&self.slots, amount)?;
+        let place = self.place(txn);
+        counters.check(place, amount)?;
         uses.check(&noted)?;
         let Note { reason, reference } = self.new.note.clone();
         let spend = |cost: Overage| {
@@ -224,7 +232,7 @@ impl Ready<'_> {
         // Nothing refuses it after this.
         noted.ledger_txn_id = cost.map(spend).transpose()?;
         let transaction_id = noted.ledger_txn_id;
-        counters.add(&self.slots, amount)?;
+        counters.add(place, &self.slots, amount)?;
         let event_id = uses.add(txn, noted, actor)?;
         let can_pay = |unit_id, credits| ledger.available(account_id, unit_id) >= credits;
         let standing = Standing::Granted(self.grant);
@@ -237,11 +245,11 @@ impl Ready<'_> {
 fn limit_reached(limits: &[Counted], amount: i64) -> Error {
     let blocking = limits.iter().filter(|limit| limit.remaining().is_some_and(|remaining| remaining < amount));
     let blocking = blocking.filter(|limit| limit.limit.on_exceed == crate::plans::OnExceed::Block);
-    let last = blocking.max_by_key(|limit| (limit.resets_at.is_none(), limit.resets_at));
+    let last = blocking.max_by_key(|limit| (limit.count.resets_at.is_none(), limit.count.resets_at));
     let message = last.map_or_else(String::new, |last| {
         let (left, limit) = (last.remaining().unwrap_or_default(), last.limit.units.unwrap_or_default());
         let window = last.limit.window.map_or("use", |window| window.as_str());
-        match last.resets_at {
+        match last.count.resets_at {
             Some(at) => {
                 let at = at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
                 format!("Only {left} of {limit} are left (window: {window}): wait until {at}, or change the plan.")

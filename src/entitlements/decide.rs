@@ -27,8 +27,6 @@ pub struct WindowUse {
 pub(super) struct Counted {
     pub(super) limit: Limit,
     pub(super) count: Count,
-    /// The end of the window.
-    pub(super) resets_at: Option<DateTime<Utc>>,
 }
 
 impl Counted {
@@ -49,7 +47,7 @@ impl Counted {
             used: self.count.used,
             banked: self.count.banked,
             remaining: self.remaining(),
-            resets_at: self.resets_at,
+            resets_at: self.count.resets_at,
         })
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn counted(limits: &[Limit], slots: &[Slot], counters: &Counters) -> 
     let use_of = |limit: &Limit| {
         let slot = slots.iter().find(|slot| Some(slot.limit.window) == limit.window);
         let count = slot.map(|slot| counters.count(slot)).unwrap_or_default();
-        Counted { limit: *limit, count, resets_at: slot.and_then(|slot| slot.window.end) }
+        Counted { limit: *limit, count }
     };
     limits.iter().map(use_of).collect()
 }
@@ -157,14 +157,14 @@ pub(super) fn evaluate(
     answer.windows = counted.iter().filter_map(Counted::window_use).collect();
     // Fewest left first, and of those the one that resets last.
     let tightest = counted.iter().min_by_key(|counted| {
-        let never = counted.resets_at.is_none();
-        (counted.remaining().is_none(), counted.remaining(), std::cmp::Reverse((never, counted.resets_at)))
+        let never = counted.count.resets_at.is_none();
+        (counted.remaining().is_none(), counted.remaining(), std::cmp::Reverse((never, counted.count.resets_at)))
     });
     if let Some(tightest) = tightest {
         answer.limit = tightest.limit.units;
         answer.used = tightest.limit.window.map(|_| tightest.count.used);
         answer.remaining = tightest.remaining();
-        answer.resets_at = tightest.resets_at;
+        answer.resets_at = tightest.count.resets_at;
     }
     answer
 }

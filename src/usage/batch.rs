@@ -33,7 +33,6 @@ pub(super) enum Reading {
 /// The reading of a new event.
 pub(super) struct NewReading {
     measured: Use,
-    occurred_at: DateTime<Utc>,
     day: DayKey,
     charge: Option<Charge>,
     /// The windows that limit the use.
@@ -77,20 +76,26 @@ impl<'t> Batch<'t> {
         let accounts: BTreeSet<Uuid> = new().map(|reading| reading.measured.account_id).collect();
         let days = Days::load(txn, new().map(|reading| reading.day.clone()).collect()).await?;
         let terms = terms(txn, Readers::Everyone, &accounts.into_iter().collect::<Vec<_>>(), now).await?;
-        let (mut slots, mut values, mut wallets) = (Vec::new(), HashSet::new(), Vec::new());
+        let (mut slots, mut places, mut wallets) = (Vec::new(), HashSet::new(), Vec::new());
         for reading in readings.iter_mut().filter_map(|reading| reading.as_mut().ok().and_then(Reading::new_mut)) {
-            let Use { account_id, meter_id, .. } = reading.measured;
+            let Use { account_id, meter_id, at, .. } = reading.measured;
             if let Some(terms) = terms.get(&account_id) {
-                reading.slots = terms.slots(meter_id, reading.occurred_at)?;
+                reading.slots = terms.slots(meter_id, at)?;
             }
-            let windows = reading.slots.iter().map(|slot| slot.window).chain([span(reading.day.day)]);
-            values.extend(windows.filter_map(|window| reading.measured.seen(window)));
+            places.insert(reading.measured.place());
             slots.extend(&reading.slots);
             wallets
                 .extend(reading.charge.filter(|charge| charge.credits > 0).map(|charge| (account_id, charge.unit_id)));
         }
+        let counters = Counters::load(txn, &slots, &places).await?;
+        let new = || readings.iter().filter_map(|reading| reading.as_ref().ok().and_then(Reading::as_new));
+        let values: HashSet<Seen> = new()
+            .flat_map(|NewReading { measured, day, .. }| {
+                let windows = counters.windows(measured.place()).into_iter().chain([span(day.day)]);
+                windows.filter_map(|window| measured.seen(window)).collect::<Vec<_>>()
+            })
+            .collect();
         let seen = store::seen_values(txn, values.into_iter().collect()).await?;
-        let counters = Counters::load(txn, &slots).await?;
         let ledger = Ledger::load(txn, wallets).await?;
         let recorded = std::mem::take(&mut references.recorded);
         Ok(Batch { readings, recorded, seen, days, counters, ledger, rows: Vec::with_capacity(operations.len()) })
@@ -120,7 +125,7 @@ impl<'t> Batch<'t> {
             is_new: day_value.as_ref().is_some_and(|value| !self.seen.contains(value)),
         };
         let sum = self.days.sum(&reading.day).with(addition)?;
-        measured.check(&self.counters, &reading.slots)?;
+        measured.check(&self.counters)?;
         let ledger_txn_id = self.spend(operation, &reading)?;
         // Nothing refuses it from here on.
         measured.add(&mut self.counters, &reading.slots, &mut self.seen)?;
@@ -230,12 +235,13 @@ impl References {
         let measured = Use {
             account_id,
             meter_id,
+            at: occurred_at,
             aggregation: meter.aggregation,
             value: measure.value,
             unique_value: measure.unique_value,
         };
         let day = DayKey { account_id, meter_id, day: occurred_at.date_naive(), group };
-        Ok(Reading::New(Box::new(NewReading { measured, occurred_at, day, charge, slots: Vec::new() })))
+        Ok(Reading::New(Box::new(NewReading { measured, day, charge, slots: Vec::new() })))
     }
 }
 
@@ -269,7 +275,7 @@ fn row(
         user_id: Set(event.user_id),
         device_id: Set(event.device_id),
         dedupe_key: Set(event.dedupe_key.clone()),
-        occurred_at: Set(reading.occurred_at.fixed_offset()),
+        occurred_at: Set(reading.measured.at.fixed_offset()),
         recorded_at: Set(txn.now().fixed_offset()),
         value: Set(reading.measured.value),
         unique_value: Set(reading.measured.unique_value.clone()),

@@ -93,7 +93,7 @@ async fn insert(txn: &Txn, actor: &str, new: &NewCorrection) -> Result<Uuid> {
     let meter = store::meter_by_id(txn, event.meter_id).await?;
     let meter = meter.ok_or_else(|| Error::internal(anyhow::anyhow!("The meter of an event is missing.")))?;
     // Counters are locked before balances, as where usage is recorded.
-    count::subtract(txn, &meter, &event).await?;
+    let counters = count::lock(txn, &event).await?;
     let ledger_txn_id = return_credits(txn, &event, actor, new.reason.clone()).await?;
     let id = txn.new_id();
     let row = ActiveModel {
@@ -123,6 +123,7 @@ async fn insert(txn: &Txn, actor: &str, new: &NewCorrection) -> Result<Uuid> {
     };
     Entity::insert(row).exec_without_returning(txn).await?;
     daily::subtract(txn, &meter, &event).await?;
+    count::subtract(txn, counters, &meter, &event).await?;
     let after = json!({"correctsId": event.id, "value": -event.value, "credits": -event.credits, "reason": new.reason});
     let entry = AuditEntry::new("usage.correct", "UsageEvent", id).account(event.account_id).after(after);
     txn.audit(actor, entry).await?;

@@ -1,7 +1,14 @@
 //! Counters: the use of a meter in a window, loaded for many accounts at once, changed in memory and written back.
+//!
+//! A stored counter has all events of its window: each use changes every counter whose window contains it, whatever
+//! limits hold at the moment. A counter that is missing is computed from the events, so that it does not matter when a
+//! limit, an override or a time zone began to hold. A writer stores it with its first use.
 
-use super::slot::{Group, Slot};
+use super::banking::{banked, span_before};
+use super::slot::{Count, Place, Slot};
+use super::spans::{Span, Spans};
 use super::store;
+use super::windows::Window;
 use crate::changes::{self, Change};
 use crate::db::{Txn, insert_new, overtaken, update_all};
 use crate::error::{Error, Result};
@@ -10,112 +17,129 @@ use chrono::{DateTime, Utc};
 use entity::usage_counters::{ActiveModel, Entity, Model};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::ConnectionTrait;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
-/// The use in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Count {
-    /// Units used.
-    pub used: i64,
-    /// Unused units of earlier windows that count in this one.
-    pub banked: i64,
-}
-
-impl Count {
-    /// Returns the units left under a limit, never negative; `None` for unlimited.
-    pub fn remaining(&self, limit: Option<i64>) -> Option<i64> {
-        let available = limit?.saturating_add(self.banked);
-        Some(available.saturating_sub(self.used).max(0))
-    }
-}
-
+#[derive(Debug)]
 struct Counter {
     row: Model,
     state: State,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Stored,
     Changed,
+    /// Computed from the events, and written if it changes.
+    Computed,
     New,
 }
 
-/// The counters of many accounts, by the starts of their windows.
-#[derive(Default)]
-pub struct Counters(HashMap<Group, BTreeMap<DateTime<Utc>, Counter>>);
+/// The counters of many accounts, by account and meter.
+#[derive(Debug, Default)]
+pub struct Counters(HashMap<(Uuid, Uuid), Vec<Counter>>);
 
 impl Counters {
-    /// Reads the counters of these slots, or those of the windows before them.
+    /// Reads the counters of these slots.
     pub async fn read(db: &impl ConnectionTrait, slots: &[Slot]) -> Result<Counters> {
-        Counters::of(store::counters::latest(db, slots, false).await?)
+        let places: HashSet<Place> = slots.iter().map(Slot::place).collect();
+        Counters::of(db, store::counters::find(db, slots, &places, false).await?, slots).await
     }
 
-    /// Reads the counters of these slots and locks them until the commit, in the order of their ids.
-    pub async fn load(txn: &Txn, slots: &[Slot]) -> Result<Counters> {
-        Counters::of(store::counters::latest(txn, slots, true).await?)
+    /// Reads the counters of these slots, and all others whose windows contain one of `places`. Locks those that are
+    /// stored until the commit, in the order of their ids.
+    pub async fn load(txn: &Txn, slots: &[Slot], places: &HashSet<Place>) -> Result<Counters> {
+        Counters::of(txn, store::counters::find(txn, slots, places, true).await?, slots).await
     }
 
-    fn of(rows: Vec<Model>) -> Result<Counters> {
+    async fn of(db: &impl ConnectionTrait, rows: Vec<Model>, slots: &[Slot]) -> Result<Counters> {
         let mut counters = Counters::default();
         for row in rows {
-            let group = (row.account_id, row.meter_id, LimitWindow::parse(&row.limit_window)?);
-            let start = row.window_start.to_utc();
-            counters.0.entry(group).or_default().insert(start, Counter { row, state: State::Stored });
+            let counter = Counter { row, state: State::Stored };
+            counters.0.entry((counter.row.account_id, counter.row.meter_id)).or_default().push(counter);
+        }
+        let mut missing: HashMap<Span, Vec<&Slot>> = HashMap::new();
+        for slot in slots.iter().filter(|slot| counters.of_slot(slot).is_none_or(|row| end(row) != slot.window.end)) {
+            missing.entry(slot.span()).or_default().push(slot);
+        }
+        let all = || missing.values().flatten().copied();
+        let mut spans: Vec<Span> = missing.keys().copied().collect();
+        spans.extend(all().filter_map(|slot| span_before(slot, counters.last_before(slot))));
+        let spans = Spans::load(db, spans).await?;
+        let computed: Vec<(&Slot, Model)> = all()
+            .map(|slot| {
+                let last = counters.last_before(slot);
+                let used = span_before(slot, last).map_or(0, |span| spans.used(&span));
+                (slot, row(slot, spans.used(&slot.span()), banked(slot, last, used)))
+            })
+            .collect();
+        for (slot, row) in computed {
+            match counters.of_slot_mut(slot) {
+                // The window began the same, and ended elsewhere.
+                Some(counter) => (counter.row.used, counter.row.resets_at) = (row.used, row.resets_at),
+                None => counters.of_meter_mut(slot.place()).push(Counter { row, state: State::Computed }),
+            }
         }
         Ok(counters)
     }
 
-    /// Returns the use in a slot.
+    /// Returns the use in a slot. A window that began in another time zone counts until it ends, so that a change of the
+    /// zone does not renew a limit: of those, the one with the fewest units left.
     pub fn count(&self, slot: &Slot) -> Count {
-        let found = self.0.get(&slot.group()).and_then(|rows| rows.range(..=slot.window.start).next_back());
-        match found {
-            Some((start, counter)) if *start == slot.window.start => {
-                Count { used: counter.row.used, banked: counter.row.banked }
-            }
-            found => Count { used: 0, banked: banked(slot, found.map(|(_, counter)| &counter.row)) },
-        }
+        let follows_zone = matches!(slot.limit.window, LimitWindow::Day | LimitWindow::Month);
+        let counts = |counter: &&Counter| {
+            slot.is_start_of(&counter.row)
+                || follows_zone
+                    && counter.row.limit_window == slot.limit.window.as_str()
+                    && contains(&counter.row, slot.at)
+        };
+        let of = |counter: &Counter| Count {
+            used: counter.row.used,
+            banked: counter.row.banked,
+            resets_at: end(&counter.row),
+        };
+        let found = self.of_meter(slot.place()).iter().filter(counts).map(of);
+        let tightest = found.max_by_key(|count| (count.used.saturating_sub(count.banked), count.resets_at));
+        tightest.unwrap_or(Count { resets_at: slot.window.end, ..Count::default() })
     }
 
-    /// Adds units to all of these slots, or to none: a refusal if a counter would leave the range of 64 bits.
-    pub fn add(&mut self, slots: &[Slot], amount: i64) -> Result<()> {
-        self.check(slots, amount)?;
-        self.change(slots, |used| used.saturating_add(amount));
-        Ok(())
+    /// Returns the windows of the counters that a use changes.
+    pub(super) fn windows(&self, place: Place) -> Vec<Window> {
+        self.of_meter(place).iter().filter(|counter| contains(&counter.row, place.at)).map(Counter::window).collect()
     }
 
-    /// Checks that units can be added to all of these slots.
-    pub fn check(&self, slots: &[Slot], amount: i64) -> Result<()> {
-        if slots.iter().any(|slot| self.count(slot).used.checked_add(amount).is_none()) {
+    /// Checks that units can be added: a refusal if a counter would leave the range of 64 bits.
+    pub fn check(&self, place: Place, amount: i64) -> Result<()> {
+        let mut changed = self.of_meter(place).iter().filter(|counter| contains(&counter.row, place.at));
+        if changed.any(|counter| counter.row.used.checked_add(amount).is_none()) {
             let message = "`amount` would take a counter beyond 9,223,372,036,854,775,807 units.";
             return Err(Error::refused("AMOUNT_INVALID", &["amount"], message));
         }
         Ok(())
     }
 
-    /// Takes units from all of these slots. No counter becomes negative.
-    pub fn remove(&mut self, slots: &[Slot], amount: i64) {
-        self.change(slots, |used| used.saturating_sub(amount));
+    /// Adds units to all counters whose windows contain a use, or to none: a refusal if one would leave the range of 64
+    /// bits. The slots are those whose limits hold.
+    pub fn add(&mut self, place: Place, slots: &[Slot], amount: i64) -> Result<()> {
+        self.check(place, amount)?;
+        self.change(place, slots, |_, used| used.saturating_add(amount));
+        Ok(())
     }
 
-    /// Raises all of these slots to a value that is greater than theirs.
-    pub fn raise(&mut self, slots: &[Slot], value: i64) {
-        self.change(slots, |used| used.max(value));
-    }
-
-    fn change(&mut self, slots: &[Slot], used: impl Fn(i64) -> i64) {
-        for slot in slots {
-            let count = self.count(slot);
-            let rows = self.0.entry(slot.group()).or_default();
-            let counter =
-                rows.entry(slot.window.start).or_insert_with(|| Counter { row: row(slot), state: State::New });
-            let row = &mut counter.row;
-            (row.used, row.banked) = (used(row.used).max(0), count.banked);
-            (row.limit_at_use, row.resets_at) = (slot.limit.limit, slot.window.end.map(|end| end.fixed_offset()));
-            if counter.state == State::Stored {
-                counter.state = State::Changed;
+    /// Sets the counters whose windows contain a use to what `used` returns for the window and the use so far; never to a
+    /// negative number.
+    pub(super) fn change(&mut self, place: Place, slots: &[Slot], mut used: impl FnMut(Window, i64) -> i64) {
+        for counter in self.of_meter_mut(place).iter_mut().filter(|counter| contains(&counter.row, place.at)) {
+            let before = counter.row.used;
+            counter.row.used = used(counter.window(), before).max(0);
+            if let Some(slot) = slots.iter().find(|slot| slot.is_start_of(&counter.row)) {
+                counter.row.limit_at_use = slot.limit.limit;
             }
+            counter.state = match counter.state {
+                state if before == counter.row.used => state,
+                State::Stored | State::Changed => State::Changed,
+                State::Computed | State::New => State::New,
+            };
         }
     }
 
@@ -125,12 +149,12 @@ impl Counters {
         let now = txn.now().fixed_offset();
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         let mut accounts = BTreeSet::new();
-        for Counter { row, state } in self.0.into_values().flat_map(BTreeMap::into_values) {
-            if state != State::Stored {
+        for Counter { row, state } in self.0.into_values().flatten() {
+            if matches!(state, State::New | State::Changed) {
                 accounts.insert(row.account_id);
             }
             match state {
-                State::Stored => {}
+                State::Stored | State::Computed => {}
                 State::New => new.push(Model { id: txn.new_id(), updated_at: now, ..row }),
                 State::Changed => changed.push(ActiveModel {
                     id: Set(row.id),
@@ -157,9 +181,47 @@ impl Counters {
             _ => Err(overtaken()),
         }
     }
+
+    fn of_meter(&self, place: Place) -> &[Counter] {
+        self.0.get(&(place.account_id, place.meter_id)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn of_meter_mut(&mut self, place: Place) -> &mut Vec<Counter> {
+        self.0.entry((place.account_id, place.meter_id)).or_default()
+    }
+
+    fn of_slot(&self, slot: &Slot) -> Option<&Model> {
+        self.of_meter(slot.place()).iter().map(|counter| &counter.row).find(|row| slot.is_start_of(row))
+    }
+
+    fn of_slot_mut(&mut self, slot: &Slot) -> Option<&mut Counter> {
+        self.of_meter_mut(slot.place()).iter_mut().find(|counter| slot.is_start_of(&counter.row))
+    }
+
+    /// Returns the last stored counter of a window that began before a slot.
+    fn last_before(&self, slot: &Slot) -> Option<&Model> {
+        let kind = slot.limit.window.as_str();
+        let stored = self.of_meter(slot.place()).iter().filter(|counter| counter.state == State::Stored);
+        let before = stored.map(|counter| &counter.row).filter(|row| row.limit_window == kind);
+        before.filter(|row| row.window_start.to_utc() < slot.window.start).max_by_key(|row| row.window_start)
+    }
 }
 
-fn row(slot: &Slot) -> Model {
+impl Counter {
+    fn window(&self) -> Window {
+        Window { start: self.row.window_start.to_utc(), end: end(&self.row) }
+    }
+}
+
+fn end(row: &Model) -> Option<DateTime<Utc>> {
+    row.resets_at.map(|end| end.to_utc())
+}
+
+fn contains(row: &Model, at: DateTime<Utc>) -> bool {
+    row.window_start.to_utc() <= at && end(row).is_none_or(|end| at < end)
+}
+
+fn row(slot: &Slot, used: i64, banked: i64) -> Model {
     let start = slot.window.start.fixed_offset();
     Model {
         id: Uuid::nil(),
@@ -167,10 +229,10 @@ fn row(slot: &Slot) -> Model {
         meter_id: slot.meter_id,
         limit_window: slot.limit.window.to_string(),
         window_start: start,
-        resets_at: None,
-        used: 0,
-        banked: 0,
-        limit_at_use: None,
+        resets_at: slot.window.end.map(|end| end.fixed_offset()),
+        used,
+        banked,
+        limit_at_use: slot.limit.limit,
         updated_at: start,
     }
 }
@@ -188,35 +250,4 @@ fn inserted(row: Model) -> ActiveModel {
         limit_at_use: Set(row.limit_at_use),
         updated_at: Set(row.updated_at),
     }
-}
-
-/// Returns the unused units that count in a slot's window, from the last window with a use before it, or from all
-/// windows since the limit is in force.
-fn banked(slot: &Slot, last: Option<&Model>) -> i64 {
-    let (Some(limit), Some(cap)) = (slot.limit.limit, slot.limit.rollover_cap) else { return 0 };
-    let (calendar, kind) = (&slot.calendar, slot.limit.window);
-    match (last, calendar.since) {
-        (Some(row), _) => {
-            let passed = calendar.distance(kind, row.window_start.to_utc(), slot.window.start);
-            // Of a window without a limit nothing is left over that has a number.
-            let then = row.limit_at_use.unwrap_or(limit);
-            let unused = Count { used: row.used, banked: row.banked }.remaining(Some(then)).unwrap_or_default();
-            banked_of(unused, then.min(limit), cap, passed)
-        }
-        (None, Some(since)) => {
-            let first = calendar.window(kind, since).start;
-            banked_of(0, limit, cap, calendar.distance(kind, first, slot.window.start).saturating_add(1))
-        }
-        (None, None) => 0,
-    }
-}
-
-/// Returns the units that are banked `passed` windows after one that leaves `unused` units, if none is used in between:
-/// each window hands on what it has left, at most `cap`.
-pub fn banked_of(unused: i64, limit: i64, cap: i64, passed: i64) -> i64 {
-    if passed < 1 {
-        return 0;
-    }
-    let idle = limit.saturating_mul(passed - 1);
-    unused.min(cap).saturating_add(idle).clamp(0, cap)
 }

@@ -4,9 +4,11 @@
 //! Invariants: an event is recorded once for its account, meter and dedupe key; events are never changed, and corrected
 //! at most once, by a negative event; the sums of a day equal what the events of that day add up to. All events of an
 //! account are recorded under the lock on its row, and the database enforces the first two by unique indexes. A counter
-//! belongs to one account, meter and window, and is never negative; the units that a window has from those before it are
-//! fixed at its first use; a limit that is unlimited is `None`, never a number.
+//! belongs to one account, meter and window, has all events of the window, whatever limits held at their time, and is never
+//! negative; the units that a window has from those before it are fixed at its first use; a limit that is unlimited is
+//! `None`, never a number.
 
+mod banking;
 mod batch;
 mod cards;
 mod correct;
@@ -20,6 +22,7 @@ mod path;
 mod rates;
 mod record;
 mod slot;
+mod spans;
 mod store;
 mod terms;
 mod uses;
@@ -27,19 +30,19 @@ mod values;
 mod windows;
 
 #[cfg(test)]
-mod counters_tests;
+mod banking_tests;
 #[cfg(test)]
 mod windows_tests;
 
 pub use cards::{NewRateCard, create_rate_card, end_rate_card};
 pub use correct::{NewCorrection, correct};
-pub use counters::{Count, Counters};
+pub use counters::Counters;
 pub use event::{NewEvent, Recorded};
 pub use in_force::{cached_terms, terms, terms_scope};
 pub use meters::{NewMeter, create_feature, create_meter};
 pub use rates::Rate;
 pub use record::{MAX_EVENTS, record};
-pub use slot::{CountedLimit, Slot};
+pub use slot::{Count, CountedLimit, Place, Slot};
 pub use store::{Corrections, DailySums, Meters, RateCards, UsageEvents};
 pub use terms::{AccessRules, FeatureCache, Granted, Limit, Overage, Override, PlanTerms, Readers, Terms};
 pub use uses::{Use, Uses, lock_accounts};

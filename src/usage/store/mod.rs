@@ -2,6 +2,7 @@
 
 mod batch;
 pub(super) mod counters;
+pub(super) mod spans;
 pub(super) mod terms;
 
 pub(super) use batch::{

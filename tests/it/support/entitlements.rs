@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub(crate) const CONSUME: &str = "mutation($account: ID!, $feature: String!, $amount: BigInt!, $key: String!) {
     consume(input: {accountId: $account, feature: $feature, amount: $amount, idempotencyKey: $key}) {
-        consumed creditsSpent creditUnit { code }
+        consumed creditsSpent creditUnit { code } usageEvent { id }
         entitlement { allowed reason limit used remaining resetsAt
             windows { window limit used banked remaining resetsAt } }
         userErrors { code field message } } }";
@@ -115,6 +115,30 @@ pub(crate) async fn set_override(test: &TestApp, account: &Value, feature: &str,
     let made = test.admin().data(set, json!({"input": input})).await["setEntitlementOverride"].take();
     assert_eq!(made["userErrors"], json!([]), "{input}");
     made["entitlementOverride"]["id"].as_str().unwrap().to_owned()
+}
+
+/// Revokes an override.
+pub(crate) async fn revoke(test: &TestApp, id: &str) {
+    let revoke = "mutation($id: ID!) { revokeEntitlementOverride(input: {entitlementOverrideId: $id}) {
+        userErrors { code } } }";
+    let done = test.admin().data(revoke, json!({"id": id})).await;
+    assert_eq!(done["revokeEntitlementOverride"]["userErrors"], json!([]));
+}
+
+/// Sets the time zone of an account.
+pub(crate) async fn set_zone(test: &TestApp, account: &Value, zone: &str) {
+    let set =
+        "mutation($account: ID!, $zone: String!) { setAccountTimeZone(input: {accountId: $account, timeZone: $zone}) {
+        userErrors { code } } }";
+    let done = test.admin().data(set, json!({"account": account, "zone": zone})).await;
+    assert_eq!(done["setAccountTimeZone"]["userErrors"], json!([]), "{zone}");
+}
+
+/// Uses a feature, and returns the id of the event.
+pub(crate) async fn used_event(test: &TestApp, account: &Value, feature: &str, amount: i64, key: &str) -> Value {
+    let used = consume(test, account, feature, amount, key).await;
+    assert_eq!(used["userErrors"], json!([]), "{feature} {amount}");
+    used["usageEvent"]["id"].clone()
 }
 
 /// Inserts an override that is revoked already, and returns its id.

@@ -109,6 +109,23 @@ pub(crate) async fn stored(test: &TestApp) -> Vec<String> {
     sql::column(test.app.db.schema(), query, []).await
 }
 
+/// The counters that differ from what can be computed from the events of their windows.
+pub(crate) async fn wrong_counters(test: &TestApp) -> Vec<String> {
+    let within = "e.account_id = c.account_id AND e.meter_id = c.meter_id AND e.occurred_at >= c.window_start \
+        AND (c.resets_at IS NULL OR e.occurred_at < c.resets_at)";
+    let stands = "e.corrects_id IS NULL AND NOT EXISTS (SELECT 1 FROM usage_events o WHERE o.corrects_id = e.id)";
+    let query = format!(
+        "SELECT w.code || ' ' || w.limit_window || ' ' || CAST(w.window_start AS TEXT) || ': ' || \
+         CAST(w.used AS TEXT) || ', not ' || CAST(w.expected AS TEXT) FROM ( \
+         SELECT m.code, c.limit_window, c.window_start, c.used, CASE m.aggregation \
+         WHEN 'max' THEN COALESCE((SELECT MAX(e.value) FROM usage_events e WHERE {within} AND {stands}), 0) \
+         WHEN 'unique' THEN (SELECT COUNT(DISTINCT e.unique_value) FROM usage_events e WHERE {within} AND {stands}) \
+         ELSE COALESCE((SELECT SUM(e.value) FROM usage_events e WHERE {within}), 0) END AS expected \
+         FROM usage_counters c JOIN meters m ON m.id = c.meter_id) w WHERE w.used <> w.expected"
+    );
+    sql::column(test.app.db.schema(), &query, []).await
+}
+
 /// Inserts a meter of tokens by model.
 pub(crate) async fn meter_row(app: &App, code: &str) -> Uuid {
     let id = app.new_id();

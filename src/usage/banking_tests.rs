@@ -1,11 +1,12 @@
 //! Banking: unused units of earlier windows.
 
-use super::counters::{Count, banked_of};
+use super::banking::banked_of;
+use super::slot::Count;
 use proptest::prelude::*;
 
 #[test]
 fn remaining_is_never_negative_and_unlimited_has_no_number() {
-    let count = |used, banked| Count { used, banked };
+    let count = |used, banked| Count { used, banked, resets_at: None };
     assert_eq!(count(3, 0).remaining(Some(10)), Some(7));
     assert_eq!(count(12, 0).remaining(Some(10)), Some(0));
     assert_eq!(count(12, 5).remaining(Some(10)), Some(3));
