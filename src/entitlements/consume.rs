@@ -12,9 +12,9 @@ use crate::auth::{Permission, Viewer};
 use crate::credits::{Ledger, Note, Spend};
 use crate::db::{Combined, IdempotencyKey, Txn};
 use crate::error::{Error, Result};
-use crate::plans::FeatureKind;
+use crate::plans::{FeatureKind, OnExceed};
 use crate::usage::{
-    Counters, MeterAggregation, Overage, Place, Readers, Slot, Terms, Use, Uses, lock_accounts, terms,
+    Counters, MeterAggregation, Overage, Place, Prices, Readers, Slot, Terms, Use, Uses, lock_accounts, terms,
 };
 use chrono::SecondsFormat;
 use entity::{features, meters};
@@ -93,8 +93,10 @@ impl Combined for Consume {
             let slots: Vec<Slot> = ready.iter().flatten().flat_map(|ready| ready.slots.iter().copied()).collect();
             let places: HashSet<Place> = ready.iter().flatten().map(|ready| ready.place(txn)).collect();
             let counters = Counters::load(txn, &slots, &places).await?;
-            let payers: Vec<(Uuid, Uuid)> = ready.iter().flatten().flat_map(Ready::payers).collect();
-            let mut books = Books { counters, ledger: Ledger::load(txn, payers).await?, uses };
+            let priced = ready.iter().flatten().filter(|ready| ready.is_priced()).map(|ready| ready.meter_id);
+            let prices = Prices::load(txn, priced.collect()).await?;
+            let payers: Vec<(Uuid, Uuid)> = ready.iter().flatten().flat_map(|ready| ready.payers(&prices)).collect();
+            let mut books = Books { counters, prices, ledger: Ledger::load(txn, payers).await?, uses };
             let outcomes = operations
                 .iter()
                 .zip(ready)
@@ -111,6 +113,7 @@ impl Combined for Consume {
 /// The counters, credits and events that uses change.
 struct Books<'t> {
     counters: Counters,
+    prices: Prices,
     ledger: Ledger<'t>,
     uses: Uses,
 }
@@ -190,28 +193,52 @@ impl Ready<'_> {
         Place { account_id: self.new.account_id, meter_id: self.meter_id, at: txn.now() }
     }
 
-    /// Returns the account with each credit unit that pays for units beyond a limit.
-    fn payers(&self) -> impl Iterator<Item = (Uuid, Uuid)> {
-        let overage = self.grant.limits.iter().filter_map(|limit| limit.overage);
-        overage.map(|price| (self.new.account_id, price.credit_unit_id))
+    /// Returns whether the rate cards of the meter price units of the feature: all of them if it has no limit, or those
+    /// beyond a limit that are charged at no price of their own.
+    fn is_priced(&self) -> bool {
+        let limits = || self.grant.limits.iter();
+        limits().all(|limit| limit.units.is_none())
+            || limits().any(|limit| limit.on_exceed == OnExceed::Overage && limit.overage.is_none())
+    }
+
+    /// Returns the account with each credit unit that may pay for the use.
+    fn payers(&self, prices: &Prices) -> Vec<(Uuid, Uuid)> {
+        let overage = self.grant.limits.iter().filter_map(|limit| limit.overage).map(|price| price.credit_unit_id);
+        let by_card = self.is_priced().then(|| prices.unit(self.meter_id)).flatten();
+        overage.chain(by_card).map(|unit_id| (self.new.account_id, unit_id)).collect()
+    }
+
+    /// Returns the price of the use, with the rate card that says so; a refusal if a limit blocks it.
+    fn price(&self, txn: &Txn, limits: &[Counted], prices: &Prices) -> Result<(Option<Overage>, Option<Uuid>)> {
+        let units = match decide(limits, self.new.amount) {
+            Decision::Blocked => return Err(limit_reached(limits, self.new.amount)),
+            Decision::Charged(Some(cost)) => return Ok((Some(cost), None)),
+            Decision::Charged(None) => {
+                let charged = limits.iter().filter(|counted| counted.limit.on_exceed == OnExceed::Overage);
+                charged.map(|counted| counted.excess(self.new.amount)).max().unwrap_or_default()
+            }
+            // Units within a limit are included.
+            Decision::Within | Decision::Warned if limits.iter().any(|counted| counted.limit.units.is_some()) => 0,
+            Decision::Within | Decision::Warned => self.new.amount,
+        };
+        let charge = if units > 0 { prices.charge(self.meter_id, txn.now(), units)? } else { None };
+        let cost = charge.map(|charge| Overage { credit_unit_id: charge.unit_id, credits: charge.credits });
+        Ok((cost, charge.map(|charge| charge.card_id)))
     }
 
     /// Counts the use in all of its windows and spends what it costs, or refuses it and changes nothing.
     fn apply(self, txn: &Txn, books: &mut Books<'_>, actor: &str) -> Result<Consumed> {
-        let Books { counters, ledger, uses } = books;
+        let Books { counters, prices, ledger, uses } = books;
         let (account_id, amount) = (self.new.account_id, self.new.amount);
         let limits = counted(&self.grant.limits, &self.slots, counters);
-        let cost = match decide(&limits, amount) {
-            Decision::Within | Decision::Warned | Decision::Charged(None) => None,
-            Decision::Blocked => return Err(limit_reached(&limits, amount)),
-            Decision::Charged(Some(cost)) => Some(cost),
-        };
+        let (cost, rate_card_id) = self.price(txn, &limits, prices)?;
         let mut noted = Use {
             account_id,
             meter_id: self.meter_id,
             amount,
             credits: cost.map_or(0, |cost| cost.credits),
             credit_unit_id: cost.map(|cost| cost.credit_unit_id),
+            rate_card_id,
             ledger_txn_id: None,
             reference: self.new.note.reference.clone(),
         };
@@ -219,6 +246,7 @@ impl Ready<'_> {
         counters.check(place, amount)?;
         uses.check(&noted)?;
         let Note { reason, reference } = self.new.note.clone();
+        let cost = cost.filter(|cost| cost.credits > 0);
         let spend = |cost: Overage| {
             ledger.spend(Spend {
                 account_id,
@@ -244,7 +272,7 @@ impl Ready<'_> {
 /// Returns the refusal of a use that passes a limit: the one that resets last, of those that block.
 fn limit_reached(limits: &[Counted], amount: i64) -> Error {
     let blocking = limits.iter().filter(|limit| limit.remaining().is_some_and(|remaining| remaining < amount));
-    let blocking = blocking.filter(|limit| limit.limit.on_exceed == crate::plans::OnExceed::Block);
+    let blocking = blocking.filter(|limit| limit.limit.on_exceed == OnExceed::Block);
     let last = blocking.max_by_key(|limit| (limit.count.resets_at.is_none(), limit.count.resets_at));
     let message = last.map_or_else(String::new, |last| {
         let (left, limit) = (last.remaining().unwrap_or_default(), last.limit.units.unwrap_or_default());

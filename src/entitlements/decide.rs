@@ -36,7 +36,7 @@ impl Counted {
     }
 
     /// Returns the units of a use that do not fit.
-    fn excess(&self, amount: i64) -> i64 {
+    pub(super) fn excess(&self, amount: i64) -> i64 {
         self.remaining().map_or(0, |remaining| (amount - remaining).max(0))
     }
 

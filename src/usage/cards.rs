@@ -172,13 +172,13 @@ pub(super) struct Card {
 
 /// The price of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Charge {
+pub struct Charge {
     /// The rate card.
-    pub(super) card_id: Uuid,
+    pub card_id: Uuid,
     /// The credit unit.
-    pub(super) unit_id: Uuid,
-    /// Credits; 0 where the usage is free.
-    pub(super) credits: i64,
+    pub unit_id: Uuid,
+    /// Credits, in the smallest step of the unit; 0 where the usage is free.
+    pub credits: i64,
 }
 
 impl Card {
@@ -191,6 +191,11 @@ impl Card {
     /// Returns the id of the meter.
     pub(super) fn meter_id(&self) -> Uuid {
         self.row.meter_id
+    }
+
+    /// Returns the id of the credit unit.
+    pub(super) fn unit_id(&self) -> Uuid {
+        self.row.credit_unit_id
     }
 
     fn holds_at(&self, at: DateTime<Utc>) -> bool {

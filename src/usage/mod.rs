@@ -19,6 +19,7 @@ mod event;
 mod in_force;
 mod meters;
 mod path;
+mod prices;
 mod rates;
 mod record;
 mod slot;
@@ -34,12 +35,13 @@ mod banking_tests;
 #[cfg(test)]
 mod windows_tests;
 
-pub use cards::{NewRateCard, create_rate_card, end_rate_card};
+pub use cards::{Charge, NewRateCard, create_rate_card, end_rate_card};
 pub use correct::{NewCorrection, correct};
 pub use counters::Counters;
 pub use event::{NewEvent, Recorded};
 pub use in_force::{cached_terms, terms, terms_scope};
 pub use meters::{NewMeter, create_feature, create_meter};
+pub use prices::Prices;
 pub use rates::Rate;
 pub use record::{MAX_EVENTS, record};
 pub use slot::{Count, CountedLimit, Place, Slot};

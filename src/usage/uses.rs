@@ -25,6 +25,8 @@ pub struct Use {
     pub credits: i64,
     /// Their unit; `None` for none.
     pub credit_unit_id: Option<Uuid>,
+    /// The rate card that priced it; `None` if none did.
+    pub rate_card_id: Option<Uuid>,
     /// The ledger transaction that spent them; `None` for none.
     pub ledger_txn_id: Option<Uuid>,
     /// The kind and the id of the object in the host application that it is about.
@@ -84,7 +86,7 @@ impl Uses {
             credits: Set(new.credits),
             credit_unit_id: Set(new.credit_unit_id),
             ledger_txn_id: Set(new.ledger_txn_id),
-            rate_card_id: Set(None),
+            rate_card_id: Set(new.rate_card_id),
             verified: Set(false),
             proof: Set(None),
             content_hash: Set(None),

@@ -20,6 +20,7 @@ mod command_output;
 mod commands;
 mod connection_limits;
 mod consume_model;
+mod consume_prices;
 mod corpus;
 mod coupon_forms;
 mod cost;

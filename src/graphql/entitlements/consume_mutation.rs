@@ -79,8 +79,8 @@ pub struct ConsumeInput {
 pub struct ConsumePayload {
     /// The units that were counted; null if there are user errors.
     consumed: Option<BigInt>,
-    /// The credits that paid for units beyond the limits, in the smallest step of the unit; 0 if none did, null if there
-    /// are user errors.
+    /// The credits that the use cost, in the smallest step of the unit: for units beyond the limits, or without a limit for
+    /// all that a rate card prices. 0 if it cost none, null if there are user errors.
     credits_spent: Option<BigInt>,
     #[graphql(skip)]
     credit_unit_id: Option<Uuid>,
@@ -88,8 +88,8 @@ pub struct ConsumePayload {
     transaction_id: Option<Uuid>,
     #[graphql(skip)]
     event_id: Option<Uuid>,
-    /// The entitlement after the use, or as it is now if there are user errors; null if there is no such account or
-    /// feature.
+    /// The entitlement after the use, also in the answer to a repetition, or as it is now if there are user errors; null if
+    /// there is no such account or feature.
     entitlement: Option<Entitlement>,
     /// The rules that refused the use; empty on success.
     user_errors: Vec<ConsumeUserError>,
@@ -122,13 +122,13 @@ user_error! {
         AccountNotFound = "ACCOUNT_NOT_FOUND",
         /// The feature does not exist.
         FeatureNotFound = "FEATURE_NOT_FOUND",
-        /// The feature is of a kind that is not counted.
+        /// The feature is of a kind that is not counted, or its meter does not sum: such usage is recorded.
         FeatureNotCounted = "FEATURE_NOT_COUNTED",
         /// The account does not have the feature; `entitlement` says why.
         NotEntitled = "NOT_ENTITLED",
         /// A window has too little left; `entitlement` has what is left, and when it resets.
         LimitReached = "LIMIT_REACHED",
-        /// The credits do not suffice for the units beyond the limit.
+        /// The credits do not suffice for what the use costs.
         InsufficientCredits = "INSUFFICIENT_CREDITS",
         /// The number of units is out of range.
         AmountInvalid = "AMOUNT_INVALID",
