@@ -114,6 +114,22 @@ impl Error {
         }
     }
 
+    /// Returns a malformed value as the refusal of `field` by the rule `code`, and other errors as they are.
+    pub fn as_refusal_of(self, code: &'static str, field: &'static [&'static str]) -> Self {
+        match self {
+            Error::BadInput(message) => Error::refused(code, field, message),
+            error => error,
+        }
+    }
+
+    /// Returns the refusal of a malformed value as an error of the whole request, and other errors as they are.
+    pub fn as_bad_input(self) -> Self {
+        match self {
+            Error::Refused(refusal) => Error::BadInput(refusal.message),
+            error => error,
+        }
+    }
+
     /// Creates an error for a fault of the server.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         Error::Internal(cause.into())

@@ -104,15 +104,16 @@ type Places = HashMap<Uuid, (Uuid, Uuid)>;
 
 /// Changes credits. A repetition with the same key and input returns the first result and changes nothing.
 pub async fn change(app: &App, viewer: &Viewer, request: Request, note: Note, idempotency_key: &str) -> Result<Moved> {
-    let mut results = change_all(app, viewer, vec![(request, note, idempotency_key.to_owned())]).await?;
+    let mut results = change_all(app, viewer, vec![Ok((request, note, idempotency_key.to_owned()))]).await?;
     results.pop().unwrap_or_else(|| Err(Error::internal(anyhow::anyhow!("A request has no result."))))
 }
 
-/// Changes credits by up to 1,000 requests, each with a key and a result of its own, in their order for each account.
+/// Changes credits by up to 1,000 requests, each with a key and a result of its own, in their order for each account. One
+/// that is malformed is refused alone.
 pub async fn change_all(
     app: &App,
     viewer: &Viewer,
-    requests: Vec<(Request, Note, String)>,
+    requests: Vec<Result<(Request, Note, String)>>,
 ) -> Result<Vec<Result<Moved>>> {
     viewer.require(Permission::CreditsWrite)?;
     if requests.len() > MAX_OPERATIONS {
@@ -123,7 +124,14 @@ pub async fn change_all(
     let now = app.now();
     let mut results: Vec<Option<Result<Moved>>> = Vec::with_capacity(requests.len());
     let mut operations = Vec::new();
-    for (request, note, key) in requests {
+    for request in requests {
+        let (request, note, key) = match request {
+            Ok(request) => request,
+            Err(malformed) => {
+                results.push(Some(Err(malformed)));
+                continue;
+            }
+        };
         // Clients that leave out a field get a result that does not depend on the time of the request.
         let name = request.name();
         let prepared = IdempotencyKey::new(viewer.actor(), &key, name, &(&request, &note))
@@ -157,9 +165,9 @@ impl Request {
 }
 
 /// Returns the accounts and units of the holds and transactions that requests name, as far as they exist.
-async fn places(app: &App, requests: &[(Request, Note, String)]) -> Result<Places> {
+async fn places(app: &App, requests: &[Result<(Request, Note, String)>]) -> Result<Places> {
     let (mut holds, mut txns) = (Vec::new(), Vec::new());
-    for (request, ..) in requests {
+    for (request, ..) in requests.iter().flatten() {
         match request {
             Request::Capture { hold_id, .. } | Request::Release { hold_id } => holds.push(*hold_id),
             Request::Reverse { transaction_id } => txns.push(*transaction_id),

@@ -12,18 +12,24 @@ use uuid::Uuid;
 /// The maximum number of events in one request.
 pub const MAX_EVENTS: usize = 1_000;
 
-/// Records events, each for itself: one that is refused keeps none of the others from being recorded. Returns the
-/// outcomes in the order of the events.
-pub async fn record(app: &App, viewer: &Viewer, events: Vec<NewEvent>) -> Result<Vec<Result<Recorded>>> {
+/// Records events, each for itself: one that is refused, also as malformed, keeps none of the others from being recorded.
+/// Returns the outcomes in the order of the events.
+pub async fn record(app: &App, viewer: &Viewer, events: Vec<Result<NewEvent>>) -> Result<Vec<Result<Recorded>>> {
     viewer.require(Permission::CreditsWrite)?;
     if events.len() > MAX_EVENTS {
         let message = "At most 1,000 events can be recorded at once: send the others in another request.";
         return Err(Error::refused("TOO_MANY_EVENTS", &["events"], message));
     }
-    let record = |event| (RecordEvent { event, actor: viewer.actor().to_owned() }, None);
-    let outcomes = app.db.combine_all(events.into_iter().map(record).collect()).await;
-    outcomes
+    let (mut operations, mut malformed) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+    for event in events {
+        let operation = event.map(|event| (RecordEvent { event, actor: viewer.actor().to_owned() }, None));
+        malformed.push(operation.map(|operation| operations.push(operation)).err());
+    }
+    let mut recorded = app.db.combine_all(operations).await.into_iter();
+    let missing = || Err(Error::internal(anyhow::anyhow!("An event has no outcome.")));
+    malformed
         .into_iter()
+        .map(|malformed| malformed.map(Err).or_else(|| recorded.next()).unwrap_or_else(missing))
         .map(|outcome| match outcome {
             // The request can be repeated: the events that were recorded are duplicates then.
             Err(error) if !matches!(error, Error::Refused(_)) => Err(error),

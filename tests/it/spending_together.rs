@@ -4,13 +4,14 @@ use crate::spending::{SPEND, ask, code, person, spend};
 use crate::support::credits::{balance, grant, number};
 use crate::support::{Engine, SECRET, TestApp, both_engines, run};
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 both_engines!(
     the_last_credit_goes_to_one_of_many,
     a_batch_has_a_result_for_each_change,
     batches_of_all_sizes_are_written_whole,
+    a_malformed_change_is_refused_alone,
 );
 
 const CHANGE: &str = "mutation($input: ChangeCreditsInput!) { changeCredits(input: $input) {
@@ -103,4 +104,42 @@ async fn batches_of_all_sizes_are_written_whole(test: &TestApp) {
         }
         assert_eq!(balance(test, "ann").await, [1_000 - spent, 0, spent, 0]);
     }
+}
+
+async fn a_malformed_change_is_refused_alone(test: &TestApp) {
+    let id = person(test, "ann", 10).await;
+    let (long, nul) = ("x".repeat(2_001), "a\u{0}");
+    let spend = |changes: Value| {
+        let mut input = json!({"accountId": id, "unit": "credit", "amount": 1, "idempotencyKey": test.app.new_id()});
+        input.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        input
+    };
+    let key = || json!(test.app.new_id());
+    let cases = [
+        (json!({"spend": spend(json!({"accountId": "acct_1"}))}), "ACCOUNT_NOT_FOUND", "accountId"),
+        (json!({"spend": spend(json!({"unit": nul}))}), "UNIT_NOT_FOUND", "unit"),
+        (json!({"spend": spend(json!({"reason": long}))}), "REASON_INVALID", "reason"),
+        (json!({"spend": spend(json!({"refType": nul, "refId": "7"}))}), "REFERENCE_INVALID", "refType"),
+        (json!({"hold": spend(json!({"refType": "chat", "refId": long}))}), "REFERENCE_INVALID", "refId"),
+        (json!({"grant": spend(json!({"accountId": ""}))}), "ACCOUNT_NOT_FOUND", "accountId"),
+        (json!({"grant": spend(json!({"reason": long}))}), "REASON_INVALID", "reason"),
+        (json!({"transfer": spend(json!({"toAccountId": "x"}))}), "ACCOUNT_NOT_FOUND", "toAccountId"),
+        (json!({"capture": {"holdId": id, "idempotencyKey": key()}}), "HOLD_NOT_FOUND", "holdId"),
+        (json!({"release": {"holdId": "", "idempotencyKey": key()}}), "HOLD_NOT_FOUND", "holdId"),
+        (json!({"reverse": {"transactionId": "7", "idempotencyKey": key()}}), "TRANSACTION_NOT_FOUND", "transactionId"),
+    ];
+    let mut changes = vec![json!({"spend": spend(json!({}))})];
+    changes.extend(cases.iter().map(|(change, ..)| change.clone()));
+    changes.push(json!({"spend": spend(json!({}))}));
+    let done = ask(test, CHANGE, json!({"changes": changes})).await;
+    let results = done["results"].as_array().unwrap();
+    assert_eq!((code(&results[0]), code(&results[cases.len() + 1])), ("", ""));
+    for ((change, expected, field), result) in cases.iter().zip(&results[1..]) {
+        assert_eq!(code(result), *expected, "{change}: {result}");
+        assert_eq!(result["userErrors"][0]["field"], json!([field]), "{change}");
+    }
+    assert_eq!(balance(test, "ann").await, [8, 0, 2, 0]);
+    // 1,001 are too many, even if some of them are malformed.
+    let wrong = json!({"release": {"holdId": "", "idempotencyKey": "k"}});
+    assert_eq!(code(&ask(test, CHANGE, json!({"changes": vec![wrong; 1_001]})).await), "TOO_MANY_OPERATIONS");
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-both_engines!(every_rule_refuses_an_event_with_its_code);
+both_engines!(every_rule_refuses_an_event_with_its_code, a_malformed_event_is_refused_alone);
 
 /// The code, field and message of the rule that refuses an event with these changes.
 const REFUSED: &[(&str, &str, &str, &str)] = &[
@@ -107,7 +107,8 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 ];
 const VALUE: &str =
     "`value` must be a whole number from 0 to 1,000,000,000,000,000: take back usage with `correctUsage`.";
-const KEY: &str = "`dedupeKey` must be 1 to 255 bytes long, without NUL, and not begin with `correction:`.";
+const KEY: &str =
+    "`dedupeKey` must be 1 to 255 bytes long, without NUL, and not begin with `correction:`.";
 const REFERENCE: &str = "`refType` and `refId` must be given together, each 1 to 255 bytes long.";
 
 async fn every_rule_refuses_an_event_with_its_code(test: &TestApp) {
@@ -156,5 +157,34 @@ async fn every_rule_refuses_an_event_with_its_code(test: &TestApp) {
     for (at, value) in [("2026-01-15T12:05:00Z", 0), ("2024-12-11T12:00:00Z", 0)] {
         let event = json!({"accountId": alice, "meter": "tokens", "value": value, "dedupeKey": at, "occurredAt": at});
         assert_eq!(outcomes(&record(test, json!([event])).await), ["RECORDED"], "{at}");
+    }
+}
+
+async fn a_malformed_event_is_refused_alone(test: &TestApp) {
+    meters(test).await;
+    let alice = account(test, "alice").await;
+    let event = |key: &str, changes: Value| {
+        let mut event = json!({"accountId": alice, "meter": "messages", "dedupeKey": key});
+        event.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        event
+    };
+    let cases = [
+        (json!({"accountId": "acct_1"}), "ACCOUNT_NOT_FOUND", "accountId"),
+        (json!({"accountId": global_id("User", Uuid::nil())}), "ACCOUNT_NOT_FOUND", "accountId"),
+        (json!({"userId": alice}), "USER_NOT_FOUND", "userId"),
+        (json!({"deviceId": ""}), "DEVICE_NOT_FOUND", "deviceId"),
+        (json!({"meter": "a\u{0}"}), "METER_NOT_FOUND", "meter"),
+        (json!({"meter": "m".repeat(2_001)}), "METER_NOT_FOUND", "meter"),
+    ];
+    let mut events = vec![event("first", json!({}))];
+    events.extend(cases.iter().enumerate().map(|(number, (changes, ..))| event(&number.to_string(), changes.clone())));
+    events.push(event("last", json!({})));
+    let results = record(test, json!(events)).await;
+    let mut expected = vec!["REFUSED"; results.len()];
+    (expected[0], expected[results.len() - 1]) = ("RECORDED", "RECORDED");
+    assert_eq!(outcomes(&results), expected);
+    for ((_, code, field), result) in cases.iter().zip(&results[1..]) {
+        let error = &result["userErrors"][0];
+        assert_eq!((&error["code"], &error["field"]), (&json!(code), &json!([field])), "{result}");
     }
 }

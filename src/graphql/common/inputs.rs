@@ -28,6 +28,12 @@ impl DateTimeRange {
     }
 }
 
+/// Returns a malformed value as the refusal of its field by the rule `code`, for requests whose parts are refused one by
+/// one.
+pub fn part<T>(value: Result<T>, code: &'static str, field: &'static [&'static str]) -> Result<T> {
+    value.map_err(|error| error.as_refusal_of(code, field))
+}
+
 /// Checks a text for the database: not too long, and without NUL, which PostgreSQL cannot store.
 pub fn text(name: &str, text: String) -> Result<String> {
     if text.len() > MAX_TEXT_BYTES || text.contains('\0') {

@@ -4,7 +4,7 @@ use super::grant::CreditGrant;
 use super::ledger::LedgerTransaction;
 use crate::credits::{NewGrant, Note, Request};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, local_id, optional_text, text, to_one};
+use crate::graphql::common::{BigInt, Instant, local_id, optional_text, part, text, to_one};
 use crate::user_error;
 use async_graphql::{ComplexObject, Context, ID, InputObject, Result, SimpleObject};
 use uuid::Uuid;
@@ -35,10 +35,10 @@ pub struct GrantCreditsInput {
 impl GrantCreditsInput {
     pub(super) fn new_grant(self) -> crate::error::Result<(NewGrant, String)> {
         let new = NewGrant {
-            account_id: local_id::<Account>(&self.account_id)?,
-            unit: text("unit", self.unit)?,
+            account_id: part(local_id::<Account>(&self.account_id), "ACCOUNT_NOT_FOUND", &["accountId"])?,
+            unit: part(text("unit", self.unit), "UNIT_NOT_FOUND", &["unit"])?,
             amount: self.amount.0,
-            reason: optional_text("reason", self.reason)?,
+            reason: part(optional_text("reason", self.reason), "REASON_INVALID", &["reason"])?,
             starts_at: self.starts_at.map(|at| at.0),
             expires_at: self.expires_at.map(|at| at.0),
             priority: self.priority,

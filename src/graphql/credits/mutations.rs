@@ -29,7 +29,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account and the amount.")] input: GrantCreditsInput,
     ) -> Result<Option<GrantCreditsPayload>> {
-        let (new, key) = input.new_grant()?;
+        let (new, key) = input.new_grant().map_err(Error::as_bad_input)?;
         let granted = credits::grant(ctx.app(), ctx.viewer(), new, &key).await;
         let (granted, user_errors) = split_refusal(granted)?;
         let (grant, moved) = granted.unzip();
@@ -48,7 +48,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account and the amount.")] input: SpendCreditsInput,
     ) -> Result<Option<SpendCreditsPayload>> {
-        let (moved, user_errors) = change(ctx, input.request()?).await?;
+        let (moved, user_errors) = change(ctx, input.request()).await?;
         Ok(Some(SpendCreditsPayload { moved, user_errors }))
     }
 
@@ -59,7 +59,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account and the amount.")] input: HoldCreditsInput,
     ) -> Result<Option<HoldCreditsPayload>> {
-        let (moved, user_errors) = change(ctx, input.request()?).await?;
+        let (moved, user_errors) = change(ctx, input.request()).await?;
         Ok(Some(HoldCreditsPayload { moved, user_errors }))
     }
 
@@ -69,7 +69,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The hold and the amount.")] input: CaptureHoldInput,
     ) -> Result<Option<CaptureHoldPayload>> {
-        let (moved, user_errors) = change(ctx, input.request()?).await?;
+        let (moved, user_errors) = change(ctx, input.request()).await?;
         Ok(Some(CaptureHoldPayload { moved, user_errors }))
     }
 
@@ -79,7 +79,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The hold.")] input: ReleaseHoldInput,
     ) -> Result<Option<ReleaseHoldPayload>> {
-        let (moved, user_errors) = change(ctx, input.request()?).await?;
+        let (moved, user_errors) = change(ctx, input.request()).await?;
         Ok(Some(ReleaseHoldPayload { moved, user_errors }))
     }
 
@@ -90,7 +90,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The transaction.")] input: ReverseLedgerTransactionInput,
     ) -> Result<Option<ReverseLedgerTransactionPayload>> {
-        let (moved, user_errors) = change(ctx, input.request()?).await?;
+        let (moved, user_errors) = change(ctx, input.request()).await?;
         Ok(Some(ReverseLedgerTransactionPayload { moved, user_errors }))
     }
 
@@ -101,7 +101,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The accounts and the amount.")] input: TransferCreditsInput,
     ) -> Result<Option<TransferCreditsPayload>> {
-        let (moved, user_errors) = change(ctx, input.request()?).await?;
+        let (moved, user_errors) = change(ctx, input.request()).await?;
         Ok(Some(TransferCreditsPayload { moved, user_errors }))
     }
 
@@ -112,7 +112,7 @@ impl CreditMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: ChangeCreditsInput,
     ) -> Result<Option<ChangeCreditsPayload>> {
-        let requests = input.changes.into_iter().map(CreditChangeInput::request).collect::<Result<_, _>>()?;
+        let requests = input.changes.into_iter().map(CreditChangeInput::request).collect();
         let (results, user_errors) = split_refusal(credits::change_all(ctx.app(), ctx.viewer(), requests).await)?;
         let result = |moved: crate::error::Result<Moved>| {
             let (moved, user_errors) = split_refusal(moved.map_err(Error::as_refusal_of_key))?;
@@ -126,7 +126,8 @@ impl CreditMutation {
 /// Makes a change, and splits its result from the rules that refused it.
 async fn change<E: FromRefusal>(
     ctx: &Context<'_>,
-    (request, note, key): (Request, Note, String),
+    request: crate::error::Result<(Request, Note, String)>,
 ) -> Result<(Option<Moved>, Vec<E>)> {
+    let (request, note, key) = request.map_err(Error::as_bad_input)?;
     split_refusal(credits::change(ctx.app(), ctx.viewer(), request, note, &key).await)
 }

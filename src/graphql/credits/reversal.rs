@@ -4,7 +4,7 @@ use super::ledger::LedgerTransaction;
 use super::spending::{change_payload, note};
 use crate::credits::{Moved, Note, Request};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, local_id, text, to_one};
+use crate::graphql::common::{BigInt, local_id, part, text, to_one};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
@@ -21,7 +21,9 @@ pub struct ReverseLedgerTransactionInput {
 
 impl ReverseLedgerTransactionInput {
     pub(super) fn request(self) -> crate::error::Result<(Request, Note, String)> {
-        let request = Request::Reverse { transaction_id: local_id::<LedgerTransaction>(&self.transaction_id)? };
+        let transaction_id = local_id::<LedgerTransaction>(&self.transaction_id);
+        let transaction_id = part(transaction_id, "TRANSACTION_NOT_FOUND", &["transactionId"])?;
+        let request = Request::Reverse { transaction_id };
         Ok((request, note(self.reason, None, None)?, self.idempotency_key))
     }
 }
@@ -70,9 +72,9 @@ pub struct TransferCreditsInput {
 impl TransferCreditsInput {
     pub(super) fn request(self) -> crate::error::Result<(Request, Note, String)> {
         let request = Request::Transfer {
-            account_id: local_id::<Account>(&self.account_id)?,
-            to_account_id: local_id::<Account>(&self.to_account_id)?,
-            unit: text("unit", self.unit)?,
+            account_id: part(local_id::<Account>(&self.account_id), "ACCOUNT_NOT_FOUND", &["accountId"])?,
+            to_account_id: part(local_id::<Account>(&self.to_account_id), "ACCOUNT_NOT_FOUND", &["toAccountId"])?,
+            unit: part(text("unit", self.unit), "UNIT_NOT_FOUND", &["unit"])?,
             amount: self.amount.0,
         };
         Ok((request, note(self.reason, None, None)?, self.idempotency_key))

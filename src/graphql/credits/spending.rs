@@ -4,7 +4,7 @@ use super::hold::CreditHold;
 use super::ledger::LedgerTransaction;
 use crate::credits::{Moved, Note, Request};
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{BigInt, Instant, local_id, optional_text, text, to_one};
+use crate::graphql::common::{BigInt, Instant, local_id, optional_text, part, text, to_one};
 use crate::user_error;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
@@ -52,17 +52,19 @@ macro_rules! change_payload {
 }
 pub(super) use change_payload;
 
-/// Returns the explanation of a request; an error if the reference has only one of its parts.
+/// Returns the explanation of a request; a refusal if a text of it is malformed.
 pub(crate) fn note(
     reason: Option<String>,
     ref_type: Option<String>,
     ref_id: Option<String>,
 ) -> crate::error::Result<Note> {
-    let reference = match (optional_text("refType", ref_type)?, optional_text("refId", ref_id)?) {
+    let ref_type = part(optional_text("refType", ref_type), "REFERENCE_INVALID", &["refType"])?;
+    let ref_id = part(optional_text("refId", ref_id), "REFERENCE_INVALID", &["refId"])?;
+    let reference = match (ref_type, ref_id) {
         (None, None) => None,
         (kind, id) => Some((kind.unwrap_or_default(), id.unwrap_or_default())),
     };
-    Ok(Note { reason: optional_text("reason", reason)?, reference })
+    Ok(Note { reason: part(optional_text("reason", reason), "REASON_INVALID", &["reason"])?, reference })
 }
 
 /// Credits to be spent.
@@ -88,8 +90,12 @@ pub struct SpendCreditsInput {
 impl SpendCreditsInput {
     pub(super) fn request(self) -> crate::error::Result<(Request, Note, String)> {
         let note = note(self.reason, self.ref_type, self.ref_id)?;
-        let account_id = local_id::<Account>(&self.account_id)?;
-        let request = Request::Spend { account_id, unit: text("unit", self.unit)?, amount: self.amount.0 };
+        let account_id = part(local_id::<Account>(&self.account_id), "ACCOUNT_NOT_FOUND", &["accountId"])?;
+        let request = Request::Spend {
+            account_id,
+            unit: part(text("unit", self.unit), "UNIT_NOT_FOUND", &["unit"])?,
+            amount: self.amount.0,
+        };
         Ok((request, note, self.idempotency_key))
     }
 }
@@ -145,8 +151,8 @@ impl HoldCreditsInput {
     pub(super) fn request(self) -> crate::error::Result<(Request, Note, String)> {
         let note = note(self.reason, self.ref_type, self.ref_id)?;
         let request = Request::Hold {
-            account_id: local_id::<Account>(&self.account_id)?,
-            unit: text("unit", self.unit)?,
+            account_id: part(local_id::<Account>(&self.account_id), "ACCOUNT_NOT_FOUND", &["accountId"])?,
+            unit: part(text("unit", self.unit), "UNIT_NOT_FOUND", &["unit"])?,
             amount: self.amount.0,
             expires_at: self.expires_at.map(|at| at.0),
         };
@@ -201,7 +207,7 @@ pub struct CaptureHoldInput {
 impl CaptureHoldInput {
     pub(super) fn request(self) -> crate::error::Result<(Request, Note, String)> {
         let amount = self.amount.map(|amount| amount.0);
-        let hold_id = local_id::<CreditHold>(&self.hold_id)?;
+        let hold_id = part(local_id::<CreditHold>(&self.hold_id), "HOLD_NOT_FOUND", &["holdId"])?;
         let request = Request::Capture { hold_id, amount, keep_open: self.keep_open };
         Ok((request, note(self.reason, None, None)?, self.idempotency_key))
     }
@@ -243,7 +249,8 @@ pub struct ReleaseHoldInput {
 
 impl ReleaseHoldInput {
     pub(super) fn request(self) -> crate::error::Result<(Request, Note, String)> {
-        let request = Request::Release { hold_id: local_id::<CreditHold>(&self.hold_id)? };
+        let request =
+            Request::Release { hold_id: part(local_id::<CreditHold>(&self.hold_id), "HOLD_NOT_FOUND", &["holdId"])? };
         Ok((request, note(self.reason, None, None)?, self.idempotency_key))
     }
 }

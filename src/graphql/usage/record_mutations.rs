@@ -4,7 +4,9 @@ use super::event::UsageEvent;
 use crate::error::Error;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::accounts::user::User;
-use crate::graphql::common::{BigInt, ContextExt, Instant, Json, local_id, optional_text, split_refusal, text, to_one};
+use crate::graphql::common::{
+    BigInt, ContextExt, Instant, Json, local_id, optional_text, part, split_refusal, text, to_one,
+};
 use crate::graphql::licences::device::Device;
 use crate::usage::{self, NewCorrection, NewEvent, Recorded};
 use crate::user_error;
@@ -26,7 +28,7 @@ impl UsageMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The events.")] input: RecordUsageInput,
     ) -> Result<Option<RecordUsagePayload>> {
-        let events = input.events.into_iter().map(UsageEventInput::event).collect::<Result<_>>()?;
+        let events = input.events.into_iter().map(UsageEventInput::event).collect();
         let recorded = usage::record(ctx.app(), ctx.viewer(), events).await;
         let (outcomes, user_errors) = split_refusal(recorded)?;
         let results = outcomes.map(|outcomes| outcomes.into_iter().map(RecordUsageResult::of).collect());
@@ -92,16 +94,19 @@ pub struct UsageEventInput {
 }
 
 impl UsageEventInput {
-    fn event(self) -> Result<NewEvent> {
+    /// Returns the event, or the refusal of a malformed field.
+    fn event(self) -> crate::error::Result<NewEvent> {
+        let user_id = self.user_id.as_ref().map(local_id::<User>).transpose();
+        let device_id = self.device_id.as_ref().map(local_id::<Device>).transpose();
         Ok(NewEvent {
-            account_id: local_id::<Account>(&self.account_id)?,
-            meter: text("meter", self.meter)?,
+            account_id: part(local_id::<Account>(&self.account_id), "ACCOUNT_NOT_FOUND", &["accountId"])?,
+            meter: part(text("meter", self.meter), "METER_NOT_FOUND", &["meter"])?,
             value: self.value.map(|value| value.0),
             dimensions: self.dimensions.map(|json| json.0).filter(|json| !json.is_null()),
             dedupe_key: self.dedupe_key,
             occurred_at: self.occurred_at.map(|at| at.0),
-            user_id: self.user_id.as_ref().map(local_id::<User>).transpose()?,
-            device_id: self.device_id.as_ref().map(local_id::<Device>).transpose()?,
+            user_id: part(user_id, "USER_NOT_FOUND", &["userId"])?,
+            device_id: part(device_id, "DEVICE_NOT_FOUND", &["deviceId"])?,
             ref_type: self.ref_type,
             ref_id: self.ref_id,
             verified: self.verified,

@@ -19,7 +19,7 @@ pub(crate) async fn for_some(app: &App) {
         let note = Note { reason: Some(format!("job {number}")), reference: Some(("job".into(), number.to_string())) };
         let hold = || Request::Hold { account_id, unit: "credit".into(), amount: 40, expires_at: None };
         let requests = ["one", "two"].map(|key| (hold(), note.clone(), format!("{key} {number}")));
-        let held = change_all(app, &viewer, requests.to_vec()).await.unwrap();
+        let held = change_all(app, &viewer, requests.iter().cloned().map(Ok).collect()).await.unwrap();
         holds.extend(held.into_iter().filter_map(|held| held.unwrap().hold_id));
     }
     for (number, hold_id) in holds.iter().copied().enumerate().skip(2) {
@@ -27,11 +27,12 @@ pub(crate) async fn for_some(app: &App) {
             0 => Request::Capture { hold_id, amount: Some(15), keep_open: false },
             _ => Request::Release { hold_id },
         };
-        let done = change_all(app, &viewer, vec![(request, Note::default(), format!("end {number}"))]).await.unwrap();
+        let done =
+            change_all(app, &viewer, vec![Ok((request, Note::default(), format!("end {number}")))]).await.unwrap();
         let done = done.into_iter().next().unwrap().unwrap().transaction_id.unwrap();
         if number == 4 {
             let request = Request::Reverse { transaction_id: done };
-            change_all(app, &viewer, vec![(request, Note::default(), "undo".to_owned())]).await.unwrap();
+            change_all(app, &viewer, vec![Ok((request, Note::default(), "undo".to_owned()))]).await.unwrap();
         }
     }
 }
