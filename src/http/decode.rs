@@ -33,6 +33,10 @@ pub(super) fn body(bytes: &[u8], batch_limit: usize) -> Payload {
         }
         Ok(Value::Array(items)) => Payload::Batch(items.into_iter().map(operation).collect()),
         Ok(value) => Payload::Single(operation(value)),
+        // The library has no other sign of it than its words.
+        Err(error) if error.to_string().starts_with("recursion limit exceeded") => {
+            single("The body is nested too deeply: JSON can have at most 127 levels.".to_owned())
+        }
         Err(error) => {
             single(format!("The body is not JSON: error at line {} column {}.", error.line(), error.column()))
         }

@@ -214,6 +214,7 @@ impl References {
             let message = "Account not found: pass the `id` of an `Account`.";
             return refused("ACCOUNT_NOT_FOUND", &["accountId"], message);
         }
+        event.check_key()?;
         // Also an event that would be too old by now was recorded.
         if let Some(id) = self.recorded.get(&(event.account_id, meter.row.id, event.dedupe_key.clone())) {
             return Ok(Reading::Duplicate(*id));

@@ -22,6 +22,8 @@ const MAX_AHEAD: TimeDelta = TimeDelta::minutes(5);
 const MAX_AGE: TimeDelta = TimeDelta::days(400);
 /// The beginning of the dedupe keys of corrections.
 pub(super) const CORRECTION_PREFIX: &str = "correction:";
+/// The beginning of the dedupe keys of uses that were checked before.
+pub(super) const CONSUME_PREFIX: &str = "consume:";
 
 /// An event to be recorded.
 #[derive(Debug, Clone)]
@@ -64,16 +66,23 @@ pub(super) struct Measure {
 }
 
 impl NewEvent {
-    /// Checks what can be checked without the database.
+    /// Checks the dedupe key.
+    pub(super) fn check_key(&self) -> Result<()> {
+        let key = &self.dedupe_key;
+        let is_reserved = key.starts_with(CORRECTION_PREFIX) || key.starts_with(CONSUME_PREFIX);
+        if key.is_empty() || key.len() > MAX_TEXT_BYTES || key.contains('\0') || is_reserved {
+            let message = "`dedupeKey` must be 1 to 255 bytes long, without NUL, and not begin with `correction:` or \
+                `consume:`.";
+            return Err(Error::refused("DEDUPE_KEY_INVALID", &["dedupeKey"], message));
+        }
+        Ok(())
+    }
+
+    /// Checks the rest of what can be checked without the database.
     pub(super) fn check(&self) -> Result<()> {
         let text = |text: &Option<String>, max: usize| {
             text.as_ref().is_none_or(|text| !text.is_empty() && text.len() <= max && !text.contains('\0'))
         };
-        let key = &self.dedupe_key;
-        if key.is_empty() || key.len() > MAX_TEXT_BYTES || key.contains('\0') || key.starts_with(CORRECTION_PREFIX) {
-            let message = "`dedupeKey` must be 1 to 255 bytes long, without NUL, and not begin with `correction:`.";
-            return Err(Error::refused("DEDUPE_KEY_INVALID", &["dedupeKey"], message));
-        }
         if self.ref_type.is_some() != self.ref_id.is_some()
             || !text(&self.ref_type, MAX_TEXT_BYTES)
             || !text(&self.ref_id, MAX_TEXT_BYTES)
@@ -122,9 +131,9 @@ impl NewEvent {
             let text = found.and_then(name).filter(|text| !text.is_empty() && text.len() <= MAX_TEXT_BYTES);
             return match text {
                 Some(text) => Ok(Measure { value: 1, unique_value: Some(text) }),
-                None => {
-                    refused(format!("`{path}` in `dimensions` must be a text of 1 to 255 bytes or a whole number."))
-                }
+                None => refused(format!(
+                    "`{path}` in `dimensions` must be a text of 1 to 255 bytes, a whole number or a flag."
+                )),
             };
         }
         let (subject, value) = match at_path {
@@ -143,7 +152,8 @@ impl NewEvent {
     pub(super) fn group(&self, group_by: Option<&str>) -> Result<String> {
         group(self.dimensions.as_ref(), group_by).filter(|group| group.len() <= MAX_TEXT_BYTES).ok_or_else(|| {
             let path = group_by.unwrap_or_default();
-            let message = format!("`{path}` in `dimensions` must be a text of at most 255 bytes or a whole number.");
+            let message =
+                format!("`{path}` in `dimensions` must be a text of at most 255 bytes, a whole number or a flag.");
             Error::refused("DIMENSIONS_INVALID", &["dimensions"], message)
         })
     }

@@ -2,6 +2,7 @@
 //! the events.
 
 use super::daily::{Addition, DayKey, DaySum, Days};
+use super::event::CONSUME_PREFIX;
 use super::store;
 use super::values::MeterAggregation;
 use crate::db::{Txn, insert_all};
@@ -75,7 +76,7 @@ impl Uses {
             meter_id: Set(new.meter_id),
             user_id: Set(None),
             device_id: Set(None),
-            dedupe_key: Set(format!("consume:{id}")),
+            dedupe_key: Set(format!("{CONSUME_PREFIX}{id}")),
             occurred_at: Set(now),
             recorded_at: Set(now),
             value: Set(new.amount),

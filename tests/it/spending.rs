@@ -94,7 +94,7 @@ async fn credits_that_expire_first_are_spent_first(test: &TestApp) {
     assert_eq!(ask(test, SPEND, spend(&id, 17)).await["available"], "0");
     let refused = ask(test, SPEND, spend(&id, 1)).await;
     assert_eq!((code(&refused), &refused["userErrors"][0]["field"]), ("INSUFFICIENT_CREDITS", &json!(["amount"])));
-    assert_eq!(refused["userErrors"][0]["message"], "1 credits are needed, and 0 are available: grant or buy more.");
+    assert_eq!(refused["userErrors"][0]["message"], "1 credit is needed, and 0 are available: grant or buy more.");
 }
 
 async fn one_key_spends_once_and_gives_one_answer(test: &TestApp) {

@@ -78,7 +78,9 @@ impl Model {
         for (event, _, stands) in self.events.values() {
             if (event.account, event.meter) == (account, meter) {
                 let model = event.model.filter(|_| meter == "tokens");
-                groups.entry((event.day, model)).or_default().extend(stands.then_some(event));
+                if *stands {
+                    groups.entry((event.day, model)).or_default().push(event);
+                }
             }
         }
         let row = |((day, model), events): (&(&str, Option<&str>), &Vec<&Event>)| {

@@ -44,7 +44,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (
         "VALUE_INVALID",
         "value",
-        "`person` in `dimensions` must be a text of 1 to 255 bytes or a whole number.",
+        "`person` in `dimensions` must be a text of 1 to 255 bytes, a whole number or a flag.",
         r#"{"meter": "people", "value": null, "dimensions": {"person": ["ann"]}}"#,
     ),
     ("DIMENSIONS_INVALID", "dimensions", "`dimensions` must be a JSON object.", r#"{"dimensions": [1]}"#),
@@ -63,7 +63,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (
         "DIMENSIONS_INVALID",
         "dimensions",
-        "`model` in `dimensions` must be a text of at most 255 bytes or a whole number.",
+        "`model` in `dimensions` must be a text of at most 255 bytes, a whole number or a flag.",
         r#"{"dimensions": {"model": {"name": "a"}}}"#,
     ),
     (
@@ -108,7 +108,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 const VALUE: &str =
     "`value` must be a whole number from 0 to 1,000,000,000,000,000: take back usage with `correctUsage`.";
 const KEY: &str =
-    "`dedupeKey` must be 1 to 255 bytes long, without NUL, and not begin with `correction:`.";
+    "`dedupeKey` must be 1 to 255 bytes long, without NUL, and not begin with `correction:` or `consume:`.";
 const REFERENCE: &str = "`refType` and `refId` must be given together, each 1 to 255 bytes long.";
 
 async fn every_rule_refuses_an_event_with_its_code(test: &TestApp) {
@@ -187,4 +187,8 @@ async fn a_malformed_event_is_refused_alone(test: &TestApp) {
         let error = &result["userErrors"][0];
         assert_eq!((&error["code"], &error["field"]), (&json!(code), &json!([field])), "{result}");
     }
+    // Keys of ours are refused, also one that is in use.
+    let events = [event("correction:1", json!({})), event("consume:1", json!({}))];
+    let results = record(test, json!(events)).await;
+    assert!(results.iter().all(|result| result["userErrors"][0]["message"] == KEY), "{results:?}");
 }

@@ -20,7 +20,9 @@ impl Wallet {
         if available >= amount {
             return Ok(());
         }
-        let message = format!("{amount} credits are needed, and {available} are available: grant or buy more.");
+        let needed = if amount == 1 { "1 credit is".to_owned() } else { format!("{amount} credits are") };
+        let there = if available == 1 { "1 is".to_owned() } else { format!("{available} are") };
+        let message = format!("{needed} needed, and {there} available: grant or buy more.");
         Err(Error::refused("INSUFFICIENT_CREDITS", &["amount"], message))
     }
 

@@ -56,7 +56,7 @@ impl AccountUsage {
         child_page(ctx, (), self.0.id, list, page_args(first, after, last, before)).await
     }
 
-    /// Usage of one meter by UTC day and dimension, oldest first; days without usage are left out.
+    /// Usage of one meter by UTC day and dimension, oldest first; days without usage that stands are left out.
     async fn usage_daily(
         &self,
         ctx: &Context<'_>,

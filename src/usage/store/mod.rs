@@ -193,6 +193,8 @@ impl Listing for DailySums {
         rows.filter(usage_daily::Column::MeterId.into_expr().eq(meter(&self.meter)))
             .filter(usage_daily::Column::Day.gte(self.from))
             .filter(usage_daily::Column::Day.lt(self.to))
+            // All events of a day may have been corrected.
+            .filter(usage_daily::Column::EventCount.gt(0))
     }
 
     fn order(&self) -> Order<usage_daily::Entity> {

@@ -16,6 +16,7 @@ both_engines!(
     ids_that_are_none_find_nothing_or_are_refused,
     sizes_and_cursors_that_make_no_sense_are_refused,
     times_and_amounts_out_of_range_are_refused,
+    json_that_is_nested_too_deeply_is_called_so,
 );
 
 /// A field that takes arguments: the query around it, and itself.
@@ -323,5 +324,17 @@ async fn times_and_amounts_out_of_range_are_refused(test: &TestApp) {
     for amount in [json!("9223372036854775807"), json!(1_000_000_000_000_001_i64), json!(0), json!("-0")] {
         let data = admin.data(grant, json!({"account": account, "amount": amount})).await;
         assert_eq!(data["grantCredits"]["userErrors"], json!([{"code": "AMOUNT_INVALID"}]), "{amount}");
+    }
+}
+
+async fn json_that_is_nested_too_deeply_is_called_so(test: &TestApp) {
+    for (levels, message) in [
+        (128, "The body is nested too deeply: JSON can have at most 127 levels."),
+        (1, "The body is not JSON: error at line 1 column 2."),
+    ] {
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        let body = if levels == 1 { "[}".to_owned() } else { "[".repeat(levels) + &"]".repeat(levels) };
+        let reply = test.send(request.body(Body::from(body)).unwrap()).await.json();
+        assert_eq!(reply["errors"][0]["message"], message);
     }
 }
