@@ -61,7 +61,7 @@ impl Cases {
                 };
                 (Change::Grant(new), Note::default(), format!("bench:{account_id}"))
             };
-            for granted in change_all(app, &viewer, some.iter().map(grant).collect()).await? {
+            for granted in change_all(app, &viewer, some.iter().map(grant).map(Ok).collect()).await? {
                 granted?;
             }
         }

@@ -187,7 +187,7 @@ fn event(app: &App, account_id: Uuid) -> NewEvent {
 
 async fn record_all(app: Arc<App>, events: Vec<NewEvent>) -> anyhow::Result<u64> {
     let mut count = 0;
-    for recorded in record(&app, &Viewer::system("bench"), events).await? {
+    for recorded in record(&app, &Viewer::system("bench"), events.into_iter().map(Ok).collect()).await? {
         recorded?;
         count += 1;
     }
