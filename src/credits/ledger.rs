@@ -1,6 +1,6 @@
 //! The credits of many accounts in one transaction: read under their locks, changed in memory, written at once.
 
-use super::store::replaced::replaced;
+use super::store::replaced::{note_used, replaced};
 use super::store::schedules::schedules;
 use super::store::wallets::{self, Key};
 use super::wallet::{Cause, Moment, RowState, Tracked, Wallet};
@@ -262,6 +262,7 @@ async fn read(
     }
     let mut next_holds = if due.is_empty() { HashMap::new() } else { wallets::next_holds(db, &due, now).await? };
     let mut plans = if due.is_empty() { HashMap::new() } else { schedules(db, &due).await? };
+    note_used(db, &mut plans).await?;
     let mut grants = by_key(grants, |grant| (grant.account_id, grant.credit_unit_id));
     let mut holds = by_key(holds, |hold| (hold.account_id, hold.credit_unit_id));
     let mut found = BTreeMap::new();

@@ -5,8 +5,8 @@
 
 use super::decide::{Counted, Decision, decide};
 use super::evaluate::{Entitlement, Grant, Standing, counted, evaluate, slots, standing};
+use super::refusals::{limit_reached, not_entitled};
 use super::store;
-use super::values::EntitlementReason;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::credits::{Ledger, Note, Spend};
@@ -16,7 +16,6 @@ use crate::plans::{FeatureKind, OnExceed};
 use crate::usage::{
     Counters, MeterAggregation, Overage, Place, Prices, Readers, Slot, Terms, Use, Uses, lock_accounts, terms,
 };
-use chrono::SecondsFormat;
 use entity::{features, meters};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -267,37 +266,4 @@ impl Ready<'_> {
         let entitlement = evaluate(self.terms, self.feature, &standing, counters, can_pay, txn.now());
         Ok(Consumed { amount, cost, transaction_id, event_id, entitlement })
     }
-}
-
-/// Returns the refusal of a use that passes a limit: the one that resets last, of those that block.
-fn limit_reached(limits: &[Counted], amount: i64) -> Error {
-    let blocking = limits.iter().filter(|limit| limit.remaining().is_some_and(|remaining| remaining < amount));
-    let blocking = blocking.filter(|limit| limit.limit.on_exceed == OnExceed::Block);
-    let last = blocking.max_by_key(|limit| (limit.count.resets_at.is_none(), limit.count.resets_at));
-    let message = last.map_or_else(String::new, |last| {
-        let (left, limit) = (last.remaining().unwrap_or_default(), last.limit.units.unwrap_or_default());
-        let window = last.limit.window.map_or("use", |window| window.as_str());
-        match last.count.resets_at {
-            Some(at) => {
-                let at = at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-                format!("Only {left} of {limit} are left (window: {window}): wait until {at}, or change the plan.")
-            }
-            None => format!("Only {left} of {limit} are left (window: {window}): change the plan for more."),
-        }
-    });
-    Error::refused("LIMIT_REACHED", &["amount"], message)
-}
-
-fn not_entitled(reason: EntitlementReason) -> Error {
-    let message = match reason {
-        EntitlementReason::NoPlan => "The account has no plan: it needs one with this feature.",
-        EntitlementReason::PastDue => "A payment is due, and the time to pay it is over: the account has to pay first.",
-        EntitlementReason::Paused => "The subscription is paused: resume it first.",
-        EntitlementReason::TrialExcluded => "The trial does not include this feature: it comes with the paid plan.",
-        EntitlementReason::TakenAway => {
-            "The feature was taken away from this account: revoke the override to return it."
-        }
-        _ => "The account's plan does not include this feature: `unlockedBy` of its entitlement has those that do.",
-    };
-    Error::refused("NOT_ENTITLED", &["feature"], message)
 }

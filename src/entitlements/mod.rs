@@ -9,6 +9,7 @@ mod decide;
 mod evaluate;
 mod overrides;
 mod read;
+mod refusals;
 mod store;
 mod unlock;
 mod upcoming;

@@ -159,7 +159,8 @@ async fn credits_that_come_back_after_the_change_expire(test: &TestApp) {
     let large = version(test, "large", "credit", json!({"amount": 500, "cadence": "BILLING"})).await;
     let ann = Person::new(test, small).await;
     let hold = "mutation($input: HoldCreditsInput!) { holdCredits(input: $input) { creditHold { id } } }";
-    let input = json!({"accountId": ann.account, "unit": "credit", "amount": 100});
+    let tomorrow = test.app.now() + TimeDelta::days(1);
+    let input = json!({"accountId": ann.account, "unit": "credit", "amount": 100, "expiresAt": tomorrow});
     let held = ann.ask(hold, input).await["creditHold"]["id"].take();
     ann.change(large).await;
     assert_eq!(ann.available().await, 400, "held credits count as used");

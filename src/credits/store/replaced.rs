@@ -61,7 +61,10 @@ struct Used {
 
 /// Notes the credits that were used of earlier plans, for allowances that begin with a change of plan. Those that are held
 /// count, and those that have expired or were revoked do not.
-pub(super) async fn note_used(db: &impl ConnectionTrait, found: &mut HashMap<Key, Vec<Schedule>>) -> Result<()> {
+pub(in crate::credits) async fn note_used(
+    db: &impl ConnectionTrait,
+    found: &mut HashMap<Key, Vec<Schedule>>,
+) -> Result<()> {
     let begins = |schedule: &&mut Schedule| schedule.granted.is_none() && schedule.is_replaced;
     let begin = found.values_mut().flatten().filter(begins).map(|schedule| schedule.subscription_id);
     let begin: Vec<Uuid> = begin.collect();
@@ -79,7 +82,7 @@ pub(super) async fn note_used(db: &impl ConnectionTrait, found: &mut HashMap<Key
                     && start.is_none_or(|start| used.starts_at >= start)
             };
             for part in used.iter_mut().filter(counts) {
-                // What one allowance cannot bear counts against the next one of the plan.
+                // The excess over one allowance counts against the next one of the plan.
                 let taken = part.amount.min(schedule.amount - schedule.used_before);
                 part.amount -= taken;
                 schedule.used_before += taken;

@@ -1,6 +1,5 @@
 //! Reads the allowances of the plans that accounts have.
 
-use super::replaced::note_used;
 use super::wallets::Key;
 use crate::credits::schedule::Schedule;
 use crate::db::in_list;
@@ -73,7 +72,6 @@ pub(in crate::credits) async fn schedules(
         let key = (row.try_get("", "account_id")?, row.try_get("", "credit_unit_id")?);
         found.entry(key).or_default().push(read(&row)?);
     }
-    note_used(db, &mut found).await?;
     Ok(found)
 }
 
