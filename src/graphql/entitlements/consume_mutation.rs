@@ -2,6 +2,7 @@
 
 use super::entitlement::Entitlement;
 use crate::entitlements::{self, NewConsumption};
+use crate::error::Error;
 use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{BigInt, ContextExt, local_id, split_refusal, text, to_one};
 use crate::graphql::credits::ledger::LedgerTransaction;
@@ -27,7 +28,7 @@ impl ConsumeMutation {
     ) -> Result<Option<ConsumePayload>> {
         let account_id = local_id::<Account>(&input.account_id)?;
         let feature = text("feature", input.feature)?;
-        let note = note(input.reason, input.ref_type, input.ref_id)?;
+        let note = note(input.reason, input.ref_type, input.ref_id).map_err(Error::as_bad_input)?;
         let new = NewConsumption { account_id, feature: feature.clone(), amount: input.amount.0, note };
         let consumed = entitlements::consume(ctx.app(), ctx.viewer(), new, &input.idempotency_key).await;
         let (consumed, user_errors) = split_refusal(consumed)?;
