@@ -17,21 +17,36 @@ pub(crate) struct Meter {
     pub(crate) group_by: Option<&'static str>,
 }
 
-/// Code, name, aggregation, path of the value, dimension of the days. The first three are those of features with limits.
-const METERS: [(&str, &str, &str, Option<&str>, Option<&str>); 7] = [
-    ("ai_messages", "AI messages", "sum", None, None),
-    ("projects", "Projects", "sum", None, None),
-    ("seats", "Seats", "sum", None, None),
-    ("ai_tokens", "Tokens", "sum", None, Some("model")),
-    ("exports", "Exports", "count", None, None),
-    ("storage_mb", "Storage", "max", None, None),
-    ("visitors", "Visitors", "unique", Some("visitor"), None),
+/// The terms of a meter.
+struct Terms {
+    code: &'static str,
+    name: &'static str,
+    aggregation: &'static str,
+    value_path: Option<&'static str>,
+    group_by: Option<&'static str>,
+}
+
+impl Terms {
+    const fn new(code: &'static str, name: &'static str, aggregation: &'static str) -> Terms {
+        Terms { code, name, aggregation, value_path: None, group_by: None }
+    }
+}
+
+/// The first three are those of features with limits.
+const METERS: [Terms; 7] = [
+    Terms::new("ai_messages", "AI messages", "sum"),
+    Terms::new("projects", "Projects", "sum"),
+    Terms::new("seats", "Seats", "sum"),
+    Terms { group_by: Some("model"), ..Terms::new("ai_tokens", "Tokens", "sum") },
+    Terms::new("exports", "Exports", "count"),
+    Terms::new("storage_mb", "Storage", "max"),
+    Terms { value_path: Some("visitor"), ..Terms::new("visitors", "Visitors", "unique") },
 ];
 
 /// Creates the meters.
 pub(super) fn meters(dice: &mut Dice, rows: &mut Rows, opened: At) -> HashMap<&'static str, Meter> {
     let mut meters = HashMap::new();
-    for (code, name, aggregation, value_path, group_by) in METERS {
+    for Terms { code, name, aggregation, value_path, group_by } in METERS {
         let id = dice.id(opened);
         meters.insert(code, Meter { id, aggregation, group_by });
         rows.meters.push(meters::Model {

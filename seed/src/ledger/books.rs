@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A step to take; grants and holds are named by their indexes among the rows.
+#[expect(clippy::large_enum_variant, reason = "most steps are events, and an account has few")]
 pub(super) enum Step {
     HoldTimesOut(usize),
     Expire(usize),

@@ -135,15 +135,7 @@ pub(super) fn filters() -> Vec<Of> {
                 Flag("revoked", "revoked_at IS NOT NULL"),
             ],
         ),
-        (
-            ("Account", "usageEvents"),
-            vec![
-                Text("meter", METER),
-                Text("refType", "ref_type"),
-                Text("refId", "ref_id"),
-                Span("occurredAt", "occurred_at"),
-            ],
-        ),
+        (("Account", "usageEvents"), usage_events()),
         (("Query", "licenseKeys"), licences()),
         (("Query", "webhookEvents"), events()),
         (
@@ -184,6 +176,10 @@ pub(super) fn filters() -> Vec<Of> {
         (("User", "payments"), payments()),
         (("Viewer", "accounts"), accounts()),
     ]
+}
+
+fn usage_events() -> Vec<Filter> {
+    vec![Text("meter", METER), Text("refType", "ref_type"), Text("refId", "ref_id"), Span("occurredAt", "occurred_at")]
 }
 
 /// The values that a filter can take.
