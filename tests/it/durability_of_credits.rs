@@ -348,7 +348,7 @@ fn a_full_disk_is_said_and_loses_nothing() {
         });
         assert_eq!(codes, BTreeSet::from(["SERVICE_UNAVAILABLE".to_owned()]));
         let acknowledged = requests.iter().filter(|request| request.answer.is_some()).count();
-        assert!(acknowledged > 50, "{acknowledged}");
+        assert!(acknowledged > 20, "{acknowledged}");
         server.kill();
         // With room again, everything that was acknowledged is there, and the rest is done now.
         let mut server = place.serve();
