@@ -144,6 +144,8 @@ async fn a_transaction_is_read_through_each_of_its_entries(test: &Company<60>) {
             "SPEND" => touched.contains(&"SPENT") && touched.contains(&"AVAILABLE"),
             "EXPIRE" => touched.contains(&"EXPIRED"),
             "REVOKE" => touched.contains(&"REVOKED"),
+            "REPAY" => touched.contains(&"OWED") && touched.contains(&"AVAILABLE"),
+            "REVERSE" => ["AVAILABLE", "EXPIRED", "REVOKED"].iter().any(|bucket| touched.contains(bucket)),
             _ => touched.contains(&"HELD"),
         };
         assert!(is_plausible, "{node}: {parts:?}");
