@@ -11,7 +11,7 @@ use super::idempotency::{self, IdempotencyKey};
 use super::txn::Txn;
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use sea_orm::DbBackend;
 use serde::Serialize;
@@ -61,23 +61,43 @@ impl Db {
     /// Executes an operation together with those of other callers, and returns its result after a durable commit. A
     /// repetition with the same key returns the first result. A refusal is not stored: the request can be tried again.
     pub async fn combine<C: Combined>(&self, operation: C, key: Option<IdempotencyKey>) -> Result<C::Outcome> {
+        let received = self.enqueue(operation, key).await?;
+        received.await.map_err(|_| ended())?
+    }
+
+    /// Executes operations as [`Db::combine`] does, those of an account in their order, and returns their results in order.
+    pub async fn combine_all<C: Combined>(
+        &self,
+        operations: Vec<(C, Option<IdempotencyKey>)>,
+    ) -> Vec<Result<C::Outcome>> {
+        let mut queued = Vec::with_capacity(operations.len());
+        for (operation, key) in operations {
+            queued.push(self.enqueue(operation, key).await);
+        }
+        let mut outcomes = Vec::with_capacity(queued.len());
+        for received in queued {
+            outcomes.push(match received {
+                Ok(received) => received.await.unwrap_or_else(|_| Err(ended())),
+                Err(error) => Err(error),
+            });
+        }
+        outcomes
+    }
+
+    /// Adds an operation to the queue of its account, and returns the channel that its outcome comes from.
+    async fn enqueue<C: Combined>(
+        &self,
+        operation: C,
+        key: Option<IdempotencyKey>,
+    ) -> Result<oneshot::Receiver<Result<C::Outcome>>> {
         let queues = self.queues::<C>();
         let mut hasher = DefaultHasher::new();
         operation.account().hash(&mut hasher);
         let count = u64::try_from(queues.len()).unwrap_or(u64::MAX);
         let queue = &queues[usize::try_from(hasher.finish() % count).unwrap_or_default()];
         let (outcome, received) = oneshot::channel();
-        let ended = || Error::Unavailable("The database", anyhow::anyhow!("the collector of operations has ended"));
         queue.send(Waiting { operation: Arc::new(operation), key, outcome }).await.map_err(|_| ended())?;
-        received.await.map_err(|_| ended())?
-    }
-
-    /// Executes operations as [`Db::combine`] does, and returns their results in order.
-    pub async fn combine_all<C: Combined>(
-        &self,
-        operations: Vec<(C, Option<IdempotencyKey>)>,
-    ) -> Vec<Result<C::Outcome>> {
-        join_all(operations.into_iter().map(|(operation, key)| self.combine(operation, key))).await
+        Ok(received)
     }
 
     fn queues<C: Combined>(&self) -> Arc<Queues<C>> {
@@ -148,6 +168,10 @@ async fn execute_all<C: Combined>(db: &Db, requests: Vec<Request<C>>) -> Vec<Res
             outcomes
         }
     }
+}
+
+fn ended() -> Error {
+    Error::Unavailable("The database", anyhow::anyhow!("the collector of operations has ended"))
 }
 
 fn missing<T>() -> Result<T> {

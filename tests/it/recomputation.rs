@@ -250,8 +250,12 @@ fn compare_days(answer: &Value, own: &[&Event], taken_back: &BTreeSet<Uuid>, met
         let day = event.at.format("%Y-%m-%d").to_string();
         expected.entry((day, event.group.as_str())).or_default().push(event);
     }
+    let count =
+        |events: &[&Event]| -> i64 { events.iter().map(|event| if event.corrects.is_none() { 1 } else { -1 }).sum() };
+    // Days whose usage was all taken back are left out.
+    expected.retain(|_, events| count(events) > 0);
     let row = |((day, group), events): (&(String, &str), &Vec<&Event>)| {
-        let count: i64 = events.iter().map(|event| if event.corrects.is_none() { 1 } else { -1 }).sum();
+        let count = count(events);
         let credits: i64 = events.iter().map(|event| event.credits).sum();
         let value = measure(events, taken_back);
         let group = if group.is_empty() { Value::Null } else { json!(group) };

@@ -93,6 +93,7 @@ async fn credits_that_are_held_are_taken_back_when_they_return(shop: &Shop) {
     let node = &shop.test;
     let hold = refunded_while_held(shop, node).await;
     assert_eq!(ask(node, RELEASE, json!({"holdId": hold})).await["available"], "0");
+    shop.deliver().await;
     tell_all_again(shop).await;
     assert_eq!(balance(node).await, (0, 0), "the webhooks say nothing new");
 }
@@ -110,6 +111,7 @@ async fn forgiven_credits_are_taken_back_when_their_use_is_reversed(shop: &Shop)
         available userErrors { code } } }";
     let back = ask(node, reverse, json!({"transactionId": spent["transaction"]["id"]})).await;
     assert_eq!(back, json!({"available": "0", "userErrors": []}));
+    shop.deliver().await;
     tell_all_again(shop).await;
     assert_eq!(balance(node).await, (0, 0), "the webhooks say nothing new");
 }
@@ -120,4 +122,6 @@ async fn credits_that_return_repay_a_debt(shop: &Shop) {
     assert_eq!(balance(node).await, (0, 100));
     assert_eq!(ask(node, RELEASE, json!({"holdId": hold})).await["available"], "0");
     assert_eq!(balance(node).await, (0, 0));
+    shop.deliver().await;
+    assert_eq!(balance(node).await, (0, 0), "the webhooks say nothing new");
 }
