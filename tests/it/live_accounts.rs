@@ -261,9 +261,10 @@ async fn another_node_tells_of_changes_too(test: &TestApp) {
 
 async fn a_watcher_who_hangs_up_leaves_nothing_behind(test: &TestApp) {
     let ann = person(test, "ann", 10).await;
+    // One that hangs up, and one that asks for room.
     let server =
-        Server::with(test, |http| http.connections = Arc::new(Connections::new(ConnectionLimits::all(1)))).await;
-    for number in 0..3 {
+        Server::with(test, |http| http.connections = Arc::new(Connections::new(ConnectionLimits::all(2)))).await;
+    for number in 0..4 {
         let mut socket = Socket::of(&server, Some(&test.user_token("ann"))).await;
         socket.watch("1", BALANCE, json!({})).await;
         socket.watch("2", ENTITLEMENTS, json!({})).await;
