@@ -73,7 +73,7 @@ async fn holds_hold_what_the_balances_say() {
 
 #[tokio::test]
 async fn spent_credits_that_were_refunded_are_owed_until_grants_repay_them() {
-    let Company { db, _directory, .. } = company(&plan(3_000, 13)).await;
+    let Company { db, _directory, .. } = company(&plan(6_000, 15)).await;
     assert!(number(&db, "SELECT COUNT(*) FROM balances WHERE owed < 0").await > 0);
     assert!(number(&db, "SELECT COUNT(*) FROM ledger_txns WHERE kind = 'repay'").await > 0);
 }
