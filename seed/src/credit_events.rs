@@ -81,13 +81,13 @@ pub(super) struct Planned {
     /// The code of the meter.
     pub(super) meter: &'static str,
     pub(super) value: i64,
-    pub(super) what: What,
+    pub(super) kind: UseKind,
     /// The instant at which it is taken back.
     pub(super) corrected_at: Option<At>,
 }
 
 /// The kind of a use.
-pub(super) enum What {
+pub(super) enum UseKind {
     /// Checked before it is counted, and refused beyond a limit.
     Consumed,
     /// Recorded after it happened, whatever the limit.

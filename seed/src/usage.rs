@@ -1,7 +1,7 @@
 //! The use of plans that customers have now: events on meters, and overrides of their limits.
 
 use super::calendar::{At, days, hours, millis, seconds};
-use super::credit_events::{Event, Lifted, Planned, What};
+use super::credit_events::{Event, Lifted, Planned, UseKind};
 use super::customer::Customer;
 use super::held::Held;
 use ::entity::{audit_log, entitlement_overrides};
@@ -31,7 +31,7 @@ pub(super) fn plan(customer: &mut Customer<'_>) {
     let created = if projects && count > 0 { customer.books.between(0, 3) } else { 0 };
     for _ in 0..created {
         let at = customer.books.instant(from, horizon);
-        push(customer, at, "projects", 1, What::Consumed);
+        push(customer, at, "projects", 1, UseKind::Consumed);
     }
     let overruns = customer.number == 5 || count > 0 && customer.books.chance(60);
     if overruns {
@@ -48,35 +48,35 @@ fn use_once(customer: &mut Customer<'_>, at: At, messages: bool) {
     match customer.books.weighted(&choices) {
         0 => {
             let count = customer.books.between(1, 3);
-            push(customer, at, "ai_messages", count, What::Consumed);
+            push(customer, at, "ai_messages", count, UseKind::Consumed);
         }
         1 => {
             let model = *customer.books.pick(&["small", "small", "large"]);
             let dice = &mut customer.books;
             let tokens = [dice.between(100, 3_000), dice.between(20, 900), dice.between(0, 4) * 250];
-            push(customer, at, "ai_tokens", tokens.iter().sum(), What::Tokens(model, tokens));
+            push(customer, at, "ai_tokens", tokens.iter().sum(), UseKind::Tokens(model, tokens));
         }
-        2 => push(customer, at, "exports", 1, What::Happened),
+        2 => push(customer, at, "exports", 1, UseKind::Happened),
         3 => {
             let megabytes = customer.books.between(1, 4_000);
-            push(customer, at, "storage_mb", megabytes, What::Happened);
+            push(customer, at, "storage_mb", megabytes, UseKind::Happened);
         }
         _ => {
             let visitor = format!("visitor_{}", customer.books.between(1, 6));
-            push(customer, at, "visitors", 1, What::Visit(visitor));
+            push(customer, at, "visitors", 1, UseKind::Visit(visitor));
         }
     }
 }
 
-fn push(customer: &mut Customer<'_>, at: At, meter: &'static str, value: i64, what: What) {
+fn push(customer: &mut Customer<'_>, at: At, meter: &'static str, value: i64, kind: UseKind) {
     // Consumption is counted as it happens, and other usage a little later.
-    let late = if matches!(what, What::Consumed) { 0 } else { customer.books.between(20, 90_000) };
+    let late = if matches!(kind, UseKind::Consumed) { 0 } else { customer.books.between(20, 90_000) };
     let recorded_at = at + millis(late);
     let corrected_at = recorded_at + hours(customer.books.between(1, 30));
-    let sums = matches!(what, What::Tokens(..) | What::Consumed);
+    let sums = matches!(kind, UseKind::Tokens(..) | UseKind::Consumed);
     let corrected = sums && customer.books.chance(25) && customer.has_reached(corrected_at);
     let corrected_at = corrected.then_some(corrected_at);
-    customer.credits.push(Event::Use(Planned { at, recorded_at, meter, value, what, corrected_at }));
+    customer.credits.push(Event::Use(Planned { at, recorded_at, meter, value, kind, corrected_at }));
 }
 
 /// Uses more than the plan has, of messages today and of projects.
@@ -88,13 +88,13 @@ fn overrun(customer: &mut Customer<'_>, held: &Held<'_>, (from, horizon): (At, A
     if let Some(limit) = limit("ai_messages", "day").filter(|_| today < horizon) {
         for part in [limit / 2, limit / 2, limit / 10 + 1] {
             let at = customer.books.instant(today, horizon);
-            push(customer, at, "ai_messages", part, What::Happened);
+            push(customer, at, "ai_messages", part, UseKind::Happened);
         }
     }
     if let Some(limit) = limit("projects", "lifetime") {
         for part in [limit / 2, limit / 2, 2] {
             let at = customer.books.instant(from, horizon);
-            push(customer, at, "projects", part, What::Happened);
+            push(customer, at, "projects", part, UseKind::Happened);
         }
     }
 }

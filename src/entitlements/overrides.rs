@@ -111,7 +111,7 @@ fn check(new: &NewOverride, feature: &features::Model) -> Result<()> {
     Ok(())
 }
 
-/// Ends an override now. What the plan says counts again.
+/// Ends an override now, so that the terms of the plan hold again.
 pub async fn revoke_override(app: &App, viewer: &Viewer, id: Uuid) -> Result<Model> {
     viewer.require(Permission::BillingWrite)?;
     let actor = viewer.actor().to_owned();

@@ -166,7 +166,7 @@ fn who_has_a_key_of_stripe_is_not_sold_to_by_the_stand_in() {
     assert!(!demo.welcome.contains("/pay/"), "{}", demo.welcome);
     let [customer, admin] = demo.tokens()[..] else { panic!("{}", demo.welcome) };
     // A spend and a use, and what the customer sees of them.
-    let entitlements = demo.told("# What my plan lets me do now (customer)\n", "\n\n");
+    let entitlements = demo.told("# My entitlements (customer)\n", "\n\n");
     let used = || {
         let found = demo.ask(customer, entitlements)["viewer"]["entitlements"].take();
         let mut found = found.as_array().unwrap().clone().into_iter();

@@ -3,7 +3,7 @@
 use super::books::Books;
 use crate::calendar::At;
 use crate::catalogue::QUANTITIES;
-use crate::credit_events::{Planned, What};
+use crate::credit_events::{Planned, UseKind};
 use ::entity::usage_events;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -32,21 +32,21 @@ impl Books<'_, '_> {
 
 fn record(books: &mut Books<'_, '_>, planned: Planned) {
     let slots = books.sums.slots(books.customer, planned.meter, (planned.at, planned.recorded_at));
-    if matches!(planned.what, What::Consumed) && !books.sums.fit(&slots, planned.value) {
+    if matches!(planned.kind, UseKind::Consumed) && !books.sums.fit(&slots, planned.value) {
         return;
     }
     let Some(paid) = pay(books, &planned) else { return };
     let meter = *books.customer.world.catalogue.meter(planned.meter);
     let dice = &mut books.customer.books;
     let (id, token) = (dice.id(planned.recorded_at), dice.token(""));
-    let dedupe_key = match planned.what {
-        What::Consumed => format!("consume:{id}"),
+    let dedupe_key = match planned.kind {
+        UseKind::Consumed => format!("consume:{id}"),
         _ => format!("{}-{token}", planned.meter),
     };
-    let (unique_value, dimensions) = match &planned.what {
-        What::Tokens(model, tokens) => (None, Some(dimensions(model, tokens))),
-        What::Visit(visitor) => (Some(visitor.clone()), Some(json!({"visitor": visitor}))),
-        What::Consumed | What::Happened => (None, None),
+    let (unique_value, dimensions) = match &planned.kind {
+        UseKind::Tokens(model, tokens) => (None, Some(dimensions(model, tokens))),
+        UseKind::Visit(visitor) => (Some(visitor.clone()), Some(json!({"visitor": visitor}))),
+        UseKind::Consumed | UseKind::Happened => (None, None),
     };
     let row = usage_events::Model {
         id,
@@ -84,7 +84,7 @@ fn record(books: &mut Books<'_, '_>, planned: Planned) {
 
 /// Spends what a use costs; `None` if there are too few credits.
 fn pay(books: &mut Books<'_, '_>, planned: &Planned) -> Option<Paid> {
-    let What::Tokens(model, tokens) = &planned.what else { return Some(Paid::default()) };
+    let UseKind::Tokens(model, tokens) = &planned.kind else { return Some(Paid::default()) };
     let catalogue = &books.customer.world.catalogue;
     let (unit, card) = (catalogue.unit("credit"), catalogue.card(model, planned.at)?);
     let (credits, card_id) = (card.cost(*tokens), card.id);

@@ -34,7 +34,7 @@ Four queries to paste:
     account { creditBalances { unit { code } available }
               payments(first: 3) { nodes { amount { amount currency } chargeStatus paidAt } } } } }
 
-  # What my plan lets me do now (customer)
+  # My entitlements (customer)
   { viewer { entitlements { feature { code } allowed reason limit used remaining resetsAt } } }
 
   # Recurring revenue today (admin)
