@@ -104,6 +104,6 @@ async fn a_slow_answer_is_not_waited_for(given: &TestApp) {
     assert_eq!(deliver(&test, Provider::Stripe, &created).await.status, 200);
     let worker = tollgate::jobs::Worker::new().on_demand::<tollgate::inbox::ApplyObject>();
     assert_eq!(worker.run_due(&test.app).await.unwrap().failed, 0);
-    assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     assert_eq!(quantity(&test).await, [1]);
 }

@@ -122,7 +122,7 @@ async fn a_full_group_takes_the_next_job_when_one_ends(test: &TestApp) {
                 test.app.db.ping().await.unwrap();
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
     })
     .await;
     let most = diary.most_running.load(std::sync::atomic::Ordering::SeqCst);

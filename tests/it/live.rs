@@ -300,13 +300,13 @@ async fn a_revoked_key_ends_its_socket(test: &TestApp) {
 
 async fn a_client_that_does_not_answer_is_disconnected(test: &TestApp) {
     let server = Server::with(test, |http| {
-        http.settings.live.keep_alive = Duration::from_millis(50);
+        http.settings.live.keep_alive = Duration::from_millis(500);
         http.connections = Arc::new(Connections::new(ConnectionLimits::all(1)));
     });
     let server = server.await;
     let mut answers = Socket::of(&server, None).await;
     // Pings are answered while the client reads.
-    let reading = tokio::time::timeout(Duration::from_millis(500), answers.hear());
+    let reading = tokio::time::timeout(Duration::from_millis(2_500), answers.hear());
     reading.await.expect_err("nothing is said, and the socket is open");
     soon(async { while !Socket::can_open(&server).await {} }).await;
 }

@@ -59,7 +59,7 @@ async fn events_come_signed_and_in_order_until_they_are_taken() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), come).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), come).await.unwrap();
     stop.send(()).unwrap();
     delivering.await.unwrap();
     gateway.abort();

@@ -17,7 +17,7 @@ use tollgate::changes::{self, Change};
 use tollgate::http::{self, Http};
 
 /// After this long nothing will come any more.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The header that names the protocol.
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
@@ -34,14 +34,7 @@ pub(crate) async fn record(test: &TestApp, change: Change) {
 
 /// Makes changes known, in one transaction.
 pub(crate) async fn record_all(test: &TestApp, all: Vec<Change>) {
-    let write = test.app.db.write(move |txn| {
-        Box::pin(async move {
-            for change in all {
-                changes::record(txn, change).await?;
-            }
-            Ok(())
-        })
-    });
+    let write = test.app.db.write(move |txn| Box::pin(async move { changes::record_all(txn, &all).await }));
     write.await.unwrap();
 }
 
