@@ -1,6 +1,8 @@
 //! Two nodes that change the same accounts in every way at once, on PostgreSQL: nobody is refused because of a deadlock.
 //!
-//! By default a few hundred operations. `TOLLGATE_TEST_DEADLOCK_OPERATIONS=20000` takes minutes.
+//! By default some hundred operations. `TOLLGATE_TEST_DEADLOCK_OPERATIONS=20000` takes minutes.
+
+mod credits;
 
 use crate::checkouts::{CHECKOUT, CREATE, PURCHASE, order};
 use crate::support::refunds::{APPROVE, DENY, REQUEST};
@@ -54,7 +56,7 @@ const PUBLISH: &str =
 #[expect(clippy::disallowed_methods, reason = "a switch of the tests, not a setting")]
 fn operations() -> usize {
     let asked = std::env::var("TOLLGATE_TEST_DEADLOCK_OPERATIONS").ok();
-    asked.map_or(400, |asked| asked.parse().unwrap())
+    asked.map_or(600, |asked| asked.parse().unwrap())
 }
 
 #[test]
@@ -91,7 +93,7 @@ fn two_nodes_that_change_the_same_accounts_never_refuse_a_request_for_a_deadlock
         );
         assert_eq!(left.await, [""; 0]);
         let done = storm.done.lock().unwrap().clone();
-        assert!(done.len() >= 15, "every verb had its turn: {done:?}");
+        assert!(done.len() >= 22, "every verb had its turn: {done:?}");
         let counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
         let deadlocks = sql::number(shop.test.app.db.read(), counted).await;
         println!("{} operations, {deadlocks} deadlocks, all of them retried: {done:?}", operations());
@@ -152,11 +154,12 @@ impl<'a> Storm<'a> {
             shop.stripe.set_card(customer["id"].as_str().unwrap(), Card::Good).unwrap();
         }
         shop.deliver().await;
-        for unit in ["a", "b", "c"] {
+        for unit in credits::UNITS {
             let create =
                 "mutation($input: CreateCreditUnitInput!) { createCreditUnit(input: $input) { userErrors { code } } }";
             shop.ask(&shop.test.admin(), create, json!({"code": unit, "name": unit})).await;
         }
+        credits::prepare(&shop.test, &accounts).await;
         let plan = "mutation($input: CreatePlanInput!) { createPlan(input: $input) { plan { id } } }";
         let input = json!({"code": "stormy", "kind": "PLAN", "name": "Stormy", "rank": 5});
         let plan = shop.ask(&shop.test.admin(), plan, input).await["plan"]["id"].as_str().unwrap().to_owned();
@@ -181,10 +184,11 @@ impl<'a> Storm<'a> {
     async fn act(&self, node: &TestApp, rng: &mut ChaCha8Rng) {
         let key = format!("storm {}", self.number.fetch_add(1, Ordering::Relaxed));
         let plan = self.prices[*["price_basic", "price_pro"].choose(rng).unwrap()].clone();
-        match rng.random_range(0..6) {
+        match rng.random_range(0..9) {
             0..3 => self.buy(node, rng, &plan, &key).await,
             3 | 4 => self.change(node, rng, &plan, &key).await,
-            _ => self.publish(node).await,
+            5 => self.publish(node).await,
+            _ => self.use_credits(node, rng, &key).await,
         }
     }
 
@@ -196,7 +200,7 @@ impl<'a> Storm<'a> {
             0 => {
                 let expires = rng.random_bool(0.5).then(|| node.app.now() + TimeDelta::minutes(rng.random_range(1..9)));
                 let account = self.accounts.choose(rng).unwrap();
-                let unit = ["a", "b", "c"].choose(rng);
+                let unit = credits::UNITS.choose(rng);
                 let input = json!({"accountId": account, "unit": unit, "amount": "10",
                     "expiresAt": expires.map(|at| at.to_rfc3339()), "idempotencyKey": key});
                 self.send(&node.admin(), GRANT, input).await;
