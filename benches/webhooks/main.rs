@@ -78,18 +78,18 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until every event has been tried, and returns the number of those of the round that were applied, by the
-/// second since its start.
+/// Waits until every event of the round has been tried, and returns the number of those that were applied, by the second
+/// since its start.
 async fn applied_per_second(bench: &Bench, round: &str, start: Instant) -> anyhow::Result<f64> {
-    const LEFT: &str = "SELECT COUNT(*) FROM inbox_events WHERE state IN ('received', 'failed') AND waits_for IS NULL \
-        AND source = 'webhook'";
+    let count =
+        |which: &str| format!("SELECT COUNT(*) FROM inbox_events WHERE external_id LIKE 'evt_{round}-%' AND {which}");
+    let left = count("state IN ('received', 'failed') AND waits_for IS NULL");
     let mut turn = tokio::time::interval(Duration::from_millis(20));
-    while value::<i64>(bench, LEFT).await? > 0 {
+    while value::<i64>(bench, &left).await? > 0 {
         turn.tick().await;
     }
     let time = start.elapsed();
-    let applied =
-        format!("SELECT COUNT(*) FROM inbox_events WHERE state = 'applied' AND external_id LIKE 'evt_{round}-%'");
+    let applied = count("state = 'applied'");
     let applied = u32::try_from(value::<i64>(bench, &applied).await?)?;
     Ok(f64::from(applied) / time.as_secs_f64())
 }
