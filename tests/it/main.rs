@@ -40,6 +40,7 @@ mod durability;
 mod durability_of_credits;
 mod entitlement_limits;
 mod entitlements;
+mod event_work;
 mod explain;
 mod federation;
 mod fetched_states;
