@@ -5,10 +5,10 @@ mod store;
 
 pub use store::AuditLog;
 
-use crate::db::Txn;
+use crate::db::{Txn, insert_all};
 use crate::error::Result;
 use entity::audit_log::{ActiveModel, Entity};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
 /// An entry of the audit log: an action on one row, and that row before and after.
@@ -48,19 +48,22 @@ impl AuditEntry {
 impl Txn {
     /// Writes `entry` to the audit log, as done by `actor`, which is [`Viewer::actor`](crate::auth::Viewer::actor).
     pub async fn audit(&self, actor: &str, entry: AuditEntry) -> Result<()> {
-        let AuditEntry { action, entity_type, entity_id, account_id, before, after } = entry;
-        let row = ActiveModel {
+        self.audit_all(vec![(actor, entry)]).await
+    }
+
+    /// Records several changes, each with its actor.
+    pub async fn audit_all(&self, entries: Vec<(&str, AuditEntry)>) -> Result<()> {
+        let row = |(actor, entry): (&str, AuditEntry)| ActiveModel {
             id: Set(self.new_id()),
             at: Set(self.now().fixed_offset()),
             actor: Set(actor.to_owned()),
-            action: Set(action.to_owned()),
-            entity_type: Set(entity_type.to_owned()),
-            entity_id: Set(entity_id),
-            account_id: Set(account_id),
-            before: Set(before),
-            after: Set(after),
+            action: Set(entry.action.to_owned()),
+            entity_type: Set(entry.entity_type.to_owned()),
+            entity_id: Set(entry.entity_id),
+            account_id: Set(entry.account_id),
+            before: Set(entry.before),
+            after: Set(entry.after),
         };
-        Entity::insert(row).exec_without_returning(self).await?;
-        Ok(())
+        insert_all::<Entity>(self, entries.into_iter().map(row).collect()).await
     }
 }

@@ -39,9 +39,11 @@ impl Combined for Operation {
                 results.push(result);
             }
             ledger.write().await?;
-            for (operation, id) in audit {
-                txn.audit(&operation.actor, audit_entry(operation, id)).await?;
-            }
+            let audit = audit.into_iter();
+            txn.audit_all(
+                audit.map(|(operation, id)| (operation.actor.as_str(), audit_entry(operation, id))).collect(),
+            )
+            .await?;
             Ok(results)
         })
     }

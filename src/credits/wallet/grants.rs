@@ -34,9 +34,8 @@ impl Wallet {
         let starts_at = term.starts_at;
         let row = self.row_of(term, &cause, at);
         let (id, expires_at) = (row.id, row.expires_at.map(|at| at.to_utc()));
-        self.grants.push(Tracked::new(row));
+        self.insert_grant(Tracked::new(row));
         let txn_id = (starts_at <= at.now).then(|| self.start(id, cause, at));
-        self.sort_grants();
         let instants = [(starts_at > at.now).then_some(starts_at), expires_at];
         instants.into_iter().flatten().for_each(|instant| self.note_due(instant));
         (id, txn_id)
@@ -60,7 +59,6 @@ impl Wallet {
     pub(super) fn repay(&mut self, instant: DateTime<Utc>, at: Moment<'_>) -> Result<()> {
         let owed = (-self.balance.row.owed).min(self.balance.row.available);
         if owed > 0 {
-            self.sort_grants();
             let moves = self.draw(owed, LedgerBucket::Owed)?;
             let cause = Cause { actor: SYSTEM.to_owned(), ..Cause::default() };
             self.post((LedgerOperation::Repay, instant), &moves, |id| format!("repay:{id}"), cause, at);

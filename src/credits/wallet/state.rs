@@ -120,9 +120,17 @@ impl Wallet {
 
     /// Sorts the grants in the order of spending: the soonest expiry first, then the lowest priority, then the oldest.
     pub(in crate::credits) fn sort_grants(&mut self) {
-        self.grants.sort_by_key(|grant| {
-            let row = &grant.row;
-            (row.expires_at.is_none(), row.expires_at, row.priority, row.created_at, row.id)
-        });
+        self.grants.sort_by(|one, other| place(&one.row).cmp(&place(&other.row)));
     }
+
+    /// Adds a grant at its place in the order of spending.
+    pub(in crate::credits) fn insert_grant(&mut self, grant: Tracked<credit_grants::Model>) {
+        let index = self.grants.partition_point(|earlier| place(&earlier.row) < place(&grant.row));
+        self.grants.insert(index, grant);
+    }
+}
+
+/// Returns the place of a grant in the order of spending.
+fn place(grant: &credit_grants::Model) -> impl Ord {
+    (grant.expires_at.is_none(), grant.expires_at, grant.priority, grant.created_at, grant.id)
 }

@@ -61,9 +61,8 @@ impl Wallet {
             let (from, to) = (LedgerBucket::Issued, LedgerBucket::Available);
             moves.push(Move { grant_id: Some(row.id), from, to, amount: row.amount });
             row.expires_at.into_iter().for_each(|instant| self.note_due(instant.to_utc()));
-            self.grants.push(Tracked::new(entity::credit_grants::Model { started: true, ..row }));
+            self.insert_grant(Tracked::new(entity::credit_grants::Model { started: true, ..row }));
         }
-        self.sort_grants();
         let kind = (LedgerOperation::Transfer, at.now);
         self.post(kind, &moves, |_| format!("transfer:{from}:in"), cause, at);
         self.repay(at.now, at)
