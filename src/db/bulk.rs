@@ -1,5 +1,5 @@
 //! Many rows in one statement. On PostgreSQL they are one parameter, a JSON list; on SQLite there is a statement for each
-//! power of two of rows.
+//! power of two of rows, filled up with rows of nulls.
 
 use super::txn::Txn;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 /// The most rows of a statement on SQLite, a power of two.
-const MAX_ROWS: usize = 128;
+const MAX_ROWS: usize = 512;
 
 /// Returns rows in the form in which [`insert_all`] and [`update_all`] write all their columns.
 pub fn whole_rows<M, A>(rows: Vec<M>) -> Vec<A>
@@ -127,8 +127,7 @@ impl<E: EntityTrait> Source<E> {
     /// Returns the statement that inserts the rows of the table `rows`.
     fn insertion(&self, rows: &str, conflict: &str) -> String {
         let (table, names) = (E::default().table_name(), self.names());
-        // `WHERE TRUE` tells SQLite that ON CONFLICT belongs to the insert and not to a join.
-        format!("INSERT INTO {table} ({names}) SELECT {names} FROM {rows} WHERE TRUE{conflict}")
+        format!("INSERT INTO {table} ({names}) SELECT {names} FROM {rows} WHERE r.id IS NOT NULL{conflict}")
     }
 
     fn names(&self) -> String {
@@ -157,7 +156,7 @@ impl<E: EntityTrait> Source<E> {
                     serde_json::Value::Object(pairs.collect::<Map<_, _>>())
                 };
                 let list = serde_json::Value::Array(self.rows.iter().map(object).collect()).to_string();
-                vec![Part { rows: format!("jsonb_to_recordset($1::jsonb) AS r({columns})"), values: vec![list.into()] }]
+                vec![postgres_part(&columns, list, self.rows.len())]
             }
             _ => {
                 let names: Vec<&str> = self.columns.iter().map(|column| column.as_str()).collect();
@@ -168,23 +167,42 @@ impl<E: EntityTrait> Source<E> {
     }
 }
 
+/// Returns rows of PostgreSQL, a JSON list, as a table with the name `r` and these columns.
+///
+/// The planner expects a hundred rows of such a list, and would rather read a whole table of some thousand rows than look a
+/// hundred up. Of a limit that it does not know, it expects a tenth.
+pub(super) fn postgres_part(columns: &str, list: String, count: usize) -> Part {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    Part {
+        rows: format!("(SELECT * FROM jsonb_to_recordset($1::jsonb) AS r({columns}) LIMIT $2) AS r"),
+        values: vec![list.into(), count.into()],
+    }
+}
+
 /// Returns rows of SQLite as tables with the name `r`, each with a power of two of rows, so that there are few different
-/// statements. Parameters are read several times faster than JSON.
+/// statements. Rows of nulls fill a table up if they are at most a quarter of it. Parameters are read several times faster
+/// than JSON.
 pub(super) fn sqlite_parts(names: &[&str], rows: Vec<Vec<Value>>) -> Vec<Part> {
     let named: Vec<String> =
         names.iter().enumerate().map(|(index, name)| format!("column{} AS \"{name}\"", index + 1)).collect();
     let (named, row) = (named.join(", "), format!("({})", vec!["?"; names.len()].join(",")));
     let (mut left, mut rows, mut parts) = (rows.len(), rows.into_iter(), Vec::new());
     while left > 0 {
-        let count = (1 << left.ilog2()).min(MAX_ROWS);
+        let count = part_of(left);
         let list = vec![row.as_str(); count].join(",");
-        parts.push(Part {
-            rows: format!("(SELECT {named} FROM (VALUES {list})) AS r"),
-            values: rows.by_ref().take(count).flatten().collect(),
-        });
-        left -= count;
+        let mut values: Vec<Value> = rows.by_ref().take(count).flatten().collect();
+        values.resize(count * names.len(), Value::Bool(None));
+        parts.push(Part { rows: format!("(SELECT {named} FROM (VALUES {list})) AS r"), values });
+        left = left.saturating_sub(count);
     }
     parts
+}
+
+/// Returns the size of the first statement for so many rows.
+fn part_of(rows: usize) -> usize {
+    let above = rows.next_power_of_two();
+    let size = if rows * 4 >= above * 3 { above } else { above / 2 };
+    size.min(MAX_ROWS)
 }
 
 fn is_set<V: Into<Value>>(value: &ActiveValue<V>) -> bool {
@@ -209,5 +227,27 @@ fn json(value: Value) -> serde_json::Value {
     match value {
         Value::ChronoDate(Some(day)) => day.to_string().into(),
         value => sea_value_to_json_value(&value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_sqlite_are_split_into_few_sizes_and_filled_up_with_nulls() {
+        let sizes = |count: usize| -> Vec<usize> {
+            let parts = sqlite_parts(&["id", "name"], vec![vec![Value::from(1), Value::from(2)]; count]);
+            let given = parts.iter().flat_map(|part| &part.values).filter(|value| **value != Value::Bool(None)).count();
+            assert_eq!(given, 2 * count);
+            parts.iter().map(|part| part.values.len() / 2).collect()
+        };
+        assert_eq!(sizes(0), [0; 0]);
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(3), [4]);
+        assert_eq!(sizes(5), [4, 1]);
+        assert_eq!(sizes(126), [128]);
+        assert_eq!(sizes(80), [64, 16]);
+        assert_eq!(sizes(1_000), [512, 512]);
     }
 }

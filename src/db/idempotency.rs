@@ -1,6 +1,6 @@
 //! Idempotency keys: a request that is repeated under its key has one effect and one response.
 
-use super::bulk::{self, Part, sqlite_parts};
+use super::bulk::{self, Part, postgres_part, sqlite_parts};
 use super::errors::{is_duplicate, overtaken};
 use super::handle::Db;
 use super::txn::Txn;
@@ -90,8 +90,7 @@ pub(super) async fn stored_responses(txn: &Txn, keys: &[&IdempotencyKey]) -> Res
         DbBackend::Postgres => {
             let list = keys.iter().map(|key| serde_json::json!({"caller": key.caller, "key": key.key}));
             let list = Value::from_iter(list).to_string();
-            let rows = "jsonb_to_recordset($1::jsonb) AS r(caller text, key text)".to_owned();
-            vec![Part { rows, values: vec![list.into()] }]
+            vec![postgres_part("caller text, key text", list, keys.len())]
         }
         _ => {
             let rows = keys.iter().map(|key| vec![key.caller.as_str().into(), key.key.as_str().into()]);
