@@ -8,6 +8,7 @@
 use super::errors::is_conflict;
 use super::handle::Db;
 use super::idempotency::{self, IdempotencyKey};
+use super::lane::Turn;
 use super::txn::Txn;
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
@@ -21,6 +22,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use uuid::Uuid;
 
 /// The maximum number of operations in a queue; further callers wait until there is room.
@@ -29,8 +31,8 @@ const MAX_QUEUED: usize = 4_096;
 const MAX_PER_COMMIT: usize = 512;
 /// Collectors on PostgreSQL. The operations of an account always go to the same one, so that they rarely wait for locks.
 const POSTGRES_COLLECTORS: usize = 4;
-/// Transactions of a collector on SQLite at once. The lane executes them one after the other, and each while the one before
-/// it is flushed to the disk.
+/// Transactions of a collector on SQLite at once. The lane executes them one after the other, and each while those before
+/// it are flushed to the disk.
 const SQLITE_AT_ONCE: usize = 3;
 /// Attempts at a transaction that another node disturbs: by a deadlock, or by the same idempotency key.
 const MAX_ATTEMPTS: usize = 5;
@@ -122,23 +124,33 @@ async fn collect<C: Combined>(db: Db, mut queue: mpsc::Receiver<Waiting<C>>, at_
     let mut batch = Vec::with_capacity(MAX_PER_COMMIT);
     let mut running = FuturesOrdered::new();
     loop {
-        // Those that run come first: a transaction has begun to wait for its turn before the next one is collected.
         tokio::select! {
             biased;
             Some(()) = running.next() => {}
-            count = queue.recv_many(&mut batch, MAX_PER_COMMIT), if running.len() < at_once => match count {
-                0 => break,
-                _ => running.push_back(execute_and_answer(&db, std::mem::take(&mut batch))),
+            first = queue.recv(), if batch.is_empty() && running.len() < at_once => match first {
+                None => break,
+                Some(first) => {
+                    batch.push(first);
+                    // Callers who were answered together come again together: the others are about to queue up.
+                    yield_now().await;
+                }
             },
+            // All who have come by then share the transaction.
+            turn = db.turn(), if !batch.is_empty() => {
+                while batch.len() < MAX_PER_COMMIT && let Ok(next) = queue.try_recv() {
+                    batch.push(next);
+                }
+                running.push_back(execute_and_answer(&db, std::mem::take(&mut batch), turn));
+            }
         }
     }
     while running.next().await.is_some() {}
 }
 
-async fn execute_and_answer<C: Combined>(db: &Db, batch: Vec<Waiting<C>>) {
+async fn execute_and_answer<C: Combined>(db: &Db, batch: Vec<Waiting<C>>, turn: Option<Turn>) {
     let (requests, outcomes): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|waiting| ((waiting.operation, waiting.key), waiting.outcome)).unzip();
-    for (outcome, result) in outcomes.into_iter().zip(execute_all(db, requests).await) {
+    for (outcome, result) in outcomes.into_iter().zip(execute_all(db, requests, turn).await) {
         // A caller who is gone needs no answer.
         let _ = outcome.send(result);
     }
@@ -148,9 +160,9 @@ async fn execute_and_answer<C: Combined>(db: &Db, batch: Vec<Waiting<C>>) {
 type Request<C> = (Arc<C>, Option<IdempotencyKey>);
 
 /// Executes operations together, or each by itself if they cannot be executed together. Returns their results in order.
-async fn execute_all<C: Combined>(db: &Db, requests: Vec<Request<C>>) -> Vec<Result<C::Outcome>> {
+async fn execute_all<C: Combined>(db: &Db, requests: Vec<Request<C>>, turn: Option<Turn>) -> Vec<Result<C::Outcome>> {
     let requests: Arc<[Request<C>]> = requests.into();
-    match execute_together(db, &requests).await {
+    match execute_together(db, &requests, turn).await {
         Ok(outcomes) => outcomes,
         Err(error @ Error::Unavailable(..)) => {
             let error = Arc::new(error);
@@ -162,7 +174,7 @@ async fn execute_all<C: Combined>(db: &Db, requests: Vec<Request<C>>) -> Vec<Res
             tracing::warn!(cause, count = requests.len(), "operations are executed one by one: one of them fails");
             let mut outcomes = Vec::with_capacity(requests.len());
             for request in requests.iter() {
-                let alone = execute_together(db, &[request.clone()].into()).await;
+                let alone = execute_together(db, &[request.clone()].into(), None).await;
                 outcomes.push(alone.and_then(|mut outcomes| outcomes.pop().unwrap_or_else(missing)));
             }
             outcomes
@@ -178,11 +190,17 @@ fn missing<T>() -> Result<T> {
     Err(Error::internal(anyhow::anyhow!("an operation has no result")))
 }
 
-async fn execute_together<C: Combined>(db: &Db, requests: &Arc<[Request<C>]>) -> Result<Vec<Result<C::Outcome>>> {
+async fn execute_together<C: Combined>(
+    db: &Db,
+    requests: &Arc<[Request<C>]>,
+    mut turn: Option<Turn>,
+) -> Result<Vec<Result<C::Outcome>>> {
     let mut attempt = 1;
     loop {
         let requests = Arc::clone(requests);
-        match db.write(move |txn| Box::pin(async move { execute_new(txn, &requests).await })).await {
+        let executed =
+            db.write_in_turn(turn.take(), move |txn| Box::pin(async move { execute_new(txn, &requests).await }));
+        match executed.await {
             // Nothing was committed: another transaction used a key first, or the database ended this one.
             Err(error) if attempt < MAX_ATTEMPTS && is_conflict(&error) => attempt += 1,
             outcome => return outcome,

@@ -25,7 +25,7 @@ const SQLITE_MMAP_SIZE: &str = "268435456";
 
 /// The pages in SQLite's log from which on they are copied to the database. Pages that change often are copied less often
 /// with a longer log.
-const SQLITE_CHECKPOINT_PAGES: &str = "4000";
+const SQLITE_CHECKPOINT_PAGES: &str = "16000";
 
 impl Db {
     /// Connects; `clock` gives the time and the ids of new rows. A PostgreSQL server that is down is no error yet: the

@@ -4,6 +4,9 @@
 //! work of every caller who is waiting, each in a savepoint of its own, and commits once. They are answered when the commit
 //! is on the disk (`flush.rs`), while the lane goes on with those who came meanwhile. A caller's failure rolls back that
 //! caller's savepoint and nobody else's, and so does work that takes too long.
+//!
+//! Operations that were combined before come as one piece of work that has a turn, of which there is one: it needs no
+//! savepoint, which would copy every page that changes, and the next operations are combined when the lane can take them.
 
 use super::flush::{self, Ended};
 use super::watch::Watch;
@@ -15,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 /// The most callers that share a commit, so that the first of them is answered in time.
@@ -32,6 +35,12 @@ struct Task {
 pub(super) struct Lane {
     tasks: mpsc::Sender<Task>,
     connection: DatabaseConnection,
+    turns: Arc<Semaphore>,
+}
+
+/// The permission to run in a transaction of one's own, until dropped.
+pub(super) struct Turn {
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Lane {
@@ -46,14 +55,20 @@ impl Lane {
         let (tasks, queue) = mpsc::channel(MAX_PER_COMMIT * 2);
         let parts = (Arc::clone(clock), Arc::clone(watch));
         tokio::spawn(run(connection.clone(), queue, flush::start(file), parts, limit));
-        Lane { tasks, connection }
+        Lane { tasks, connection, turns: Arc::new(Semaphore::new(1)) }
     }
 
     pub(super) fn connection(&self) -> &DatabaseConnection {
         &self.connection
     }
 
-    /// Runs `work` in a shared transaction and returns its outcome after the commit.
+    /// Waits for a turn.
+    pub(super) async fn turn(&self) -> Option<Turn> {
+        let permit = Arc::clone(&self.turns).acquire_owned().await;
+        permit.ok().map(|_permit| Turn { _permit })
+    }
+
+    /// Runs `work` in a shared transaction, or in one of its own, and returns its outcome after the commit.
     pub(super) async fn write(&self, work: Work) -> Result<Done> {
         let (outcome, received) = oneshot::channel();
         // The cause is in the log: the lane could not begin a transaction, or has stopped.
@@ -79,7 +94,10 @@ async fn run(
         };
         match connection.begin_with_options(immediate).await {
             Ok(txn) => {
-                let is_committed = share(txn, first, &mut queue, &committed, (&clock, limit)).await;
+                let is_committed = match first.work.turn {
+                    Some(_) => run_alone(txn, first, &committed, (&clock, limit)).await,
+                    None => share(txn, first, &mut queue, &committed, (&clock, limit)).await,
+                };
                 watch.commits.fetch_add(u64::from(is_committed), Ordering::Relaxed);
                 if !is_committed {
                     renew(&connection).await;
@@ -132,10 +150,35 @@ async fn share(
     }
 }
 
+/// Runs a task in the transaction and commits. Returns false if that failed. The turn ends with the commit.
+async fn run_alone(
+    txn: DatabaseTransaction,
+    Task { mut work, outcome }: Task,
+    committed: &mpsc::Sender<Vec<Ended>>,
+    limits: (&Arc<Clock>, Duration),
+) -> bool {
+    let turn = work.turn.take();
+    let result = within_limit(txn, work, limits).await;
+    drop(turn);
+    let is_committed = result.is_ok();
+    match is_committed {
+        true => {
+            // The queue ends after the lane.
+            let _ = committed.send(vec![(outcome, result)]).await;
+        }
+        false => flush::answer([(outcome, result)], None),
+    }
+    is_committed
+}
+
 /// Runs work in a savepoint, which is rolled back if it fails or takes longer than the limit.
-async fn in_savepoint(txn: &DatabaseTransaction, work: Work, (clock, limit): (&Arc<Clock>, Duration)) -> Result<Done> {
-    let savepoint = txn.begin().await?;
-    match timeout(limit, work.run_in(savepoint, clock)).await {
+async fn in_savepoint(txn: &DatabaseTransaction, work: Work, limits: (&Arc<Clock>, Duration)) -> Result<Done> {
+    within_limit(txn.begin().await?, work, limits).await
+}
+
+/// Runs work in a transaction, which is rolled back if it fails or takes longer than the limit.
+async fn within_limit(txn: DatabaseTransaction, work: Work, (clock, limit): (&Arc<Clock>, Duration)) -> Result<Done> {
+    match timeout(limit, work.run_in(txn, clock)).await {
         Ok(outcome) => outcome,
         Err(_) => {
             let limit_ms = limit.as_millis();

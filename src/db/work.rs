@@ -3,6 +3,7 @@
 //! Only the conversions at both ends are generic, so that the path to the commit is compiled once and not once for each
 //! verb.
 
+use super::lane::Turn;
 use super::txn::Txn;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ type Run = dyn for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<Answer>> + Send;
 pub(super) struct Work {
     run: Box<Run>,
     pub(super) dry: bool,
+    /// The turn in the lane, of work that has a transaction of its own there.
+    pub(super) turn: Option<Turn>,
 }
 
 /// A piece of work that is done, but for the commit.
@@ -37,7 +40,12 @@ impl Work {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
-        Work { run: Box::new(move |txn| Box::pin(work(txn).map(|result| result.map(boxed)))), dry }
+        Work { run: Box::new(move |txn| Box::pin(work(txn).map(|result| result.map(boxed)))), dry, turn: None }
+    }
+
+    /// Returns the same work with a turn in the lane.
+    pub(super) fn in_turn(self, turn: Option<Turn>) -> Work {
+        Work { turn, ..self }
     }
 
     /// Runs the work in `inner` and ends that transaction: by a commit, or by a rollback after an error, a panic or a

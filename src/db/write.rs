@@ -1,6 +1,7 @@
 //! The one way to change rows, and the dry run of a change.
 
 use super::handle::{Db, Writer};
+use super::lane::Turn;
 use super::txn::Txn;
 use super::work::{Answer, Work, unbox};
 use crate::error::Result;
@@ -27,6 +28,23 @@ impl Db {
         F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
         self.execute(Work::new(work, true)).await.map(unbox)
+    }
+
+    /// Runs `work` as [`Db::write`] does, in the lane of SQLite in a transaction of its own if it has a turn.
+    pub(super) async fn write_in_turn<T, F>(&self, turn: Option<Turn>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c Txn) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        self.execute(Work::new(work, false).in_turn(turn)).await.map(unbox)
+    }
+
+    /// Waits for a turn in the lane of SQLite; `None` on PostgreSQL, where nobody waits.
+    pub(super) async fn turn(&self) -> Option<Turn> {
+        match &self.writer {
+            Writer::Lane(lane) => lane.turn().await,
+            Writer::Pool(_) => None,
+        }
     }
 
     fn execute(&self, work: Work) -> BoxFuture<'_, Result<Answer>> {

@@ -331,7 +331,7 @@ fn a_full_disk_is_said_and_loses_nothing() {
         server.kill();
         let path = place.url().trim_start_matches("sqlite://").split('?').next().unwrap();
         let size = std::fs::metadata(path).unwrap().len();
-        let mut server = place.serve_within(size + 300_000);
+        let mut server = place.serve_within(size + 2_000_000);
         let address = server.address.clone();
         let load = Load { address: &address, token: &token, account: &account, stop: AtomicBool::new(false) };
         let mut requests = Vec::new();
