@@ -47,6 +47,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub license_keys: HasMany<super::license_keys::Entity>,
     #[sea_orm(has_many)]
+    pub mrr_movements: HasMany<super::mrr_movements::Entity>,
+    #[sea_orm(has_many)]
     pub outbox_calls: HasMany<super::outbox_calls::Entity>,
     #[sea_orm(has_many)]
     pub payments: HasMany<super::payments::Entity>,

@@ -38,6 +38,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub object_kind: Option<String>,
     #[sea_orm(has_many)]
+    pub mrr_movements: HasMany<super::mrr_movements::Entity>,
+    #[sea_orm(has_many)]
     pub provider_objects: HasMany<super::provider_objects::Entity>,
     #[sea_orm(has_many)]
     pub subscription_versions: HasMany<super::subscription_versions::Entity>,

@@ -2,6 +2,7 @@
 
 pub mod account_members;
 pub mod accounts;
+pub mod analytics_marks;
 pub mod api_keys;
 pub mod audit_log;
 pub mod balances;
@@ -26,6 +27,9 @@ pub mod ledger_entries;
 pub mod ledger_txns;
 pub mod license_keys;
 pub mod meters;
+pub mod mrr_cohorts;
+pub mod mrr_daily;
+pub mod mrr_movements;
 pub mod outbox_calls;
 pub mod payments;
 pub mod prices;
@@ -40,6 +44,7 @@ pub mod rate_cards;
 pub mod rate_limit_counters;
 pub mod rate_limit_rules;
 pub mod refunds;
+pub mod revenue_daily;
 pub mod scheduled_changes;
 pub mod security_events;
 pub mod subscription_arr_changes;

@@ -31,6 +31,8 @@ pub struct Model {
     pub accounts: BelongsTo<super::accounts::Entity>,
     #[sea_orm(belongs_to, from = "inbox_event_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub inbox_events: BelongsTo<Option<super::inbox_events::Entity>>,
+    #[sea_orm(has_many)]
+    pub mrr_movements: HasMany<super::mrr_movements::Entity>,
     #[sea_orm(belongs_to, from = "product_version_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub product_versions: BelongsTo<Option<super::product_versions::Entity>>,
     #[sea_orm(has_many)]

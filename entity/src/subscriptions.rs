@@ -53,6 +53,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub invoices: HasMany<super::invoices::Entity>,
     #[sea_orm(has_many)]
+    pub mrr_movements: HasMany<super::mrr_movements::Entity>,
+    #[sea_orm(has_many)]
     pub payments: HasMany<super::payments::Entity>,
     #[sea_orm(belongs_to, from = "price_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub prices: BelongsTo<Option<super::prices::Entity>>,

@@ -34,6 +34,10 @@ mod m0030_plan_changes;
 mod m0031_account_changes;
 mod m0032_allowance_balances;
 mod m0033_seal_statements;
+mod m0034_revenue_rollups;
+mod m0035_rollup_indexes;
+mod m0036_mark_history;
+mod marks;
 mod runner;
 mod table;
 
@@ -89,6 +93,9 @@ pub fn changes() -> Vec<Change> {
         change!(m0031_account_changes),
         change!(m0032_allowance_balances),
         change!(m0033_seal_statements),
+        change!(m0034_revenue_rollups),
+        change!(m0035_rollup_indexes),
+        change!(m0036_mark_history),
     ]
 }
 

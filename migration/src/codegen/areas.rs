@@ -123,6 +123,19 @@ pub(super) const AREAS: &[Area] = &[
         ],
     },
     Area {
+        title: "Analytics",
+        intro: "Sums that follow from the tables above. Each change marks the customers and days that it touches; marked \
+                ones are computed from those tables, and a job makes their rows again \
+                ([decision 0024](decisions/0024-exact-rollups.md)).",
+        tables: &[
+            table("analytics_marks", "analytics", "customers and days whose rows below have to be made again"),
+            table("revenue_daily", "analytics", "cash by day, currency and stream"),
+            table("mrr_movements", "analytics", "changes of a customer's recurring revenue from one day to the next"),
+            table("mrr_daily", "analytics", "movements summed by day and currency"),
+            table("mrr_cohorts", "analytics", "movements summed by month and the month in which the customers began"),
+        ],
+    },
+    Area {
         title: "Licences and devices",
         intro: "Licence keys for desktop applications ([licences.md](licences.md)).",
         tables: &[
