@@ -1,61 +1,38 @@
-//! Read-only sums over the features, by the definitions in `docs/analytics.md`.
+//! Sums over the features, by the definitions in `docs/analytics.md`.
 //!
 //! Invariants: amounts in different currencies are never added; an instant on a boundary belongs to the later period;
-//! no figure depends on the time an event was received.
+//! no figure depends on the time an event was received, nor on the time at which a job ran. The rows of `revenue_daily`,
+//! `mrr_movements`, `mrr_daily` and `mrr_cohorts` follow from the facts. Triggers mark the customers and days that a
+//! change touches, in its transaction; what is marked is computed from the facts until `RecomputeRevenue` has made its
+//! rows again.
 
+mod cash;
+mod cohorts;
+mod derived;
+mod jobs;
+mod movements;
+#[cfg(test)]
+mod movements_tests;
+mod range;
+mod rates;
+mod recompute;
+mod recurring;
 mod store;
+mod summaries;
+mod trials;
+mod values;
+mod view;
 
-pub use store::{ActiveCount, Cash, DiscountPolicy, Period, Recurring, Unknown};
-
-use crate::app::App;
-use crate::auth::{Permission, Viewer};
-use crate::error::{Error, Result};
-use chrono::{DateTime, Days, NaiveDate, Utc};
-
-/// Maximum range of days in one answer.
-const MAX_RANGE: Days = Days::new(3_700);
-
-/// Returns the cash revenue of the UTC days in `[from, to)`, by period, currency and stream. Periods without money have
-/// no row.
-pub async fn revenue(app: &App, viewer: &Viewer, from: NaiveDate, to: NaiveDate, period: Period) -> Result<Vec<Cash>> {
-    viewer.require(Permission::AnalyticsRead)?;
-    if to <= from || from.checked_add_days(MAX_RANGE).is_none_or(|latest| to > latest) {
-        return Err(Error::bad_input("The range must be 1 to 3,700 days long."));
-    }
-    store::revenue(app.db.read(), start_of(from)?, start_of(to)?, period).await
-}
-
-fn start_of(day: NaiveDate) -> Result<DateTime<Utc>> {
-    let start = day.and_hms_opt(0, 0, 0).map(|start| start.and_utc());
-    // Both engines store years of four digits.
-    let known = start.filter(|start| (1970..=9999).contains(&chrono::Datelike::year(start)));
-    known.ok_or_else(|| Error::bad_input("Dates must be between 1970-01-01 and 9999-12-31."))
-}
-
-/// Returns the recurring revenue in force at `as_of`, by currency.
-pub async fn recurring(
-    app: &App,
-    viewer: &Viewer,
-    as_of: DateTime<Utc>,
-    policy: DiscountPolicy,
-) -> Result<Vec<Recurring>> {
-    viewer.require(Permission::AnalyticsRead)?;
-    store::recurring(app.db.read(), as_of, policy).await
-}
-
-/// Returns the numbers of subscriptions that count at `as_of` but whose amounts are unknown, by currency.
-pub async fn unknown_recurring(
-    app: &App,
-    viewer: &Viewer,
-    as_of: DateTime<Utc>,
-    policy: DiscountPolicy,
-) -> Result<Vec<Unknown>> {
-    viewer.require(Permission::AnalyticsRead)?;
-    store::unknown(app.db.read(), as_of, policy).await
-}
-
-/// Counts the subscriptions in each status at `as_of`.
-pub async fn subscriptions_by_status(app: &App, viewer: &Viewer, as_of: DateTime<Utc>) -> Result<Vec<ActiveCount>> {
-    viewer.require(Permission::AnalyticsRead)?;
-    store::subscriptions_by_status(app.db.read(), as_of).await
-}
+pub use cash::{Cash, revenue};
+pub use cohorts::{Cohort, CohortMonth, cohorts};
+pub use jobs::RecomputeRevenue;
+pub use rates::{Rates, rates, rounded};
+pub use recompute::{Progress, Recomputed, rebuild};
+pub use recurring::{
+    movements_of, recurring, recurring_by_plan, subscriptions_by_status, top_customers, unknown_recurring,
+};
+pub use store::recurring::{ActiveCount, OfCustomer, OfPlan, Recurring, Unknown};
+pub use summaries::{MovementSum, MovementSummary, movement_summaries};
+pub use trials::{TrialCohort, trial_cohorts};
+pub use values::{ChurnCause, DiscountPolicy, MovementKind, Period};
+pub use view::Standing;

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod analytics;
 mod bench;
 #[cfg(feature = "demo")]
 mod demo;
@@ -62,6 +63,9 @@ enum Command {
     /// Measure the speed of this installation.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Work on the figures of revenue.
+    #[command(subcommand)]
+    Analytics(analytics::Analytics),
     /// Compare the mirror with Stripe, and apply what never arrived.
     Reconcile(reconcile::Reconcile),
     /// Print a token signed with jwt_hs256_secret.
@@ -112,6 +116,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Licences(licences) => licences.run(config).await,
         Command::Inbox(inbox) => inbox.run(config).await,
         Command::Bench(bench) => bench.run(config).await,
+        Command::Analytics(analytics) => analytics.run(config).await,
         Command::Reconcile(reconcile) => reconcile.run(config).await,
         Command::Token(token) => token.run(config).await,
         Command::Reset(reset) => reset.run(config).await,

@@ -7,7 +7,9 @@ use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::error::Result;
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, IsolationLevel, Statement, TransactionTrait,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -52,6 +54,18 @@ impl Db {
     /// Returns the connection to read with: a pool of read-only connections on SQLite.
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// Returns a transaction that reads the database as it was at its first statement, for figures that several
+    /// statements make. It must not be kept for long.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
+        Ok(match &self.writer {
+            Writer::Lane(_) => self.reader.begin().await?,
+            Writer::Pool(_) => {
+                let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
+                self.reader.begin_with_config(Some(isolation), Some(access)).await?
+            }
+        })
     }
 
     /// Returns the connection that may change the schema; for migrations only.

@@ -103,6 +103,7 @@ mod refusal_table;
 mod refusals;
 mod replay;
 mod replay_filters;
+mod revenue_rollups;
 mod rolling_upgrade;
 mod sandbox_webhooks;
 mod scheduled_phases;

@@ -82,9 +82,11 @@ enum_columns! {
 
 /// Enums whose columns are append-only, or that are not stored alone.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("ChurnCause", "revenue_rollups"),
     ("CreditHoldState", "spending.rs"),
     ("LedgerBucket", "ledger_buckets.rs"),
     ("LedgerOperation", "ledger_buckets.rs"),
+    ("MovementKind", "revenue_rollups"),
     ("PlanVersionStage", "plans.rs"),
     ("Provider", "columns"),
     ("EntitlementReason", "entitlements.rs"),

@@ -1,10 +1,43 @@
 //! Sums over payments and subscriptions.
 
+pub mod cash;
+pub mod customers;
+pub mod movement;
+pub mod movements;
+pub mod rates;
 pub mod summary;
+pub mod trials;
 
-use async_graphql::MergedObject;
+use crate::auth::Permission;
+use crate::graphql::common::ContextExt;
+use async_graphql::{Context, MergedObject, Object, Result};
 
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "AnalyticsQueryRoots")]
-pub struct Query(summary::AnalyticsQuery);
+pub struct Query(AnalyticsQuery);
+
+/// Figures over all accounts. Amounts in different currencies are never added.
+#[derive(MergedObject, Default)]
+pub struct AnalyticsSummary(
+    cash::CashFigures,
+    summary::RecurringFigures,
+    customers::CustomerFigures,
+    movements::MovementFigures,
+    movement::AccountFigures,
+    rates::RateFigures,
+    trials::TrialFigures,
+);
+
+/// The query root of analytics.
+#[derive(Default)]
+pub struct AnalyticsQuery;
+
+#[Object]
+impl AnalyticsQuery {
+    /// Figures over all accounts. Requires the scope `analytics:read`.
+    async fn analytics(&self, ctx: &Context<'_>) -> Result<AnalyticsSummary> {
+        ctx.viewer().require(Permission::AnalyticsRead)?;
+        Ok(AnalyticsSummary::default())
+    }
+}

@@ -1,24 +1,10 @@
-//! Figures over all accounts, for callers with the scope `analytics:read`.
+//! Recurring revenue and subscriptions at an instant.
 
 use crate::analytics;
-use crate::auth::Permission;
-use crate::graphql::common::{ContextExt, Currency, Date, Instant, Money, StoredEnum};
-use crate::graphql::payments::payment::RevenueStream;
+use crate::graphql::common::{ContextExt, Currency, Instant, Money, StoredEnum};
 use crate::graphql::subscriptions::status::SubscriptionStatus;
 use crate::money;
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
-
-/// The length of a period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "analytics::Period")]
-pub enum AnalyticsPeriod {
-    /// A day in UTC.
-    Day,
-    /// Monday to Sunday, by ISO 8601.
-    Week,
-    /// A calendar month.
-    Month,
-}
 
 /// The discounts that lower recurring revenue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -28,23 +14,6 @@ pub enum DiscountPolicy {
     ForeverOnly,
     /// All discounts in force.
     AllActive,
-}
-
-/// Cash of one period, currency and stream. Cash and recurring revenue are different figures and are never mixed.
-#[derive(SimpleObject)]
-pub struct RevenueSummary {
-    /// The first day of the period, in UTC. For the first period it can be before the requested range.
-    starts_on: Date,
-    /// The revenue stream.
-    stream: RevenueStream,
-    /// Payments that succeeded in the period.
-    gross: Money,
-    /// Refunds processed in the period, whenever the payment was made.
-    refunded: Money,
-    /// Gross minus refunded; can be negative.
-    net: Money,
-    /// The number of payments that succeeded.
-    payment_count: i64,
 }
 
 /// Recurring revenue in one currency.
@@ -80,23 +49,12 @@ pub struct SubscriptionStatusSummary {
     subscription_count: i64,
 }
 
-pub struct AnalyticsSummary;
+/// Recurring revenue and subscriptions at an instant, over all accounts.
+#[derive(Default)]
+pub struct RecurringFigures;
 
-/// Figures over all accounts. Amounts in different currencies are never added.
 #[Object]
-impl AnalyticsSummary {
-    /// Cash by period, currency and stream, oldest first. Periods without cash have no row.
-    async fn revenue(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first day of the range, in UTC.")] from: Date,
-        #[graphql(desc = "The day after the range, in UTC; at most 3,700 days after `from`.")] to: Date,
-        #[graphql(desc = "The length of a period.", default_with = "AnalyticsPeriod::Day")] period: AnalyticsPeriod,
-    ) -> Result<Vec<RevenueSummary>> {
-        let rows = analytics::revenue(ctx.app(), ctx.viewer(), from.0, to.0, period.into()).await?;
-        rows.into_iter().map(RevenueSummary::try_from).collect::<crate::error::Result<_>>().map_err(Into::into)
-    }
-
+impl RecurringFigures {
     /// Annual recurring revenue at an instant, by currency: from active and past due subscriptions that were paid at
     /// least once. Computed from the history, so that figures of the past do not change. Discounts count if they are in
     /// force at that instant. Subscriptions whose amounts are unknown are in `unknownRecurringRevenue`.
@@ -147,22 +105,6 @@ impl AnalyticsSummary {
     }
 }
 
-impl TryFrom<analytics::Cash> for RevenueSummary {
-    type Error = crate::error::Error;
-
-    fn try_from(cash: analytics::Cash) -> crate::error::Result<Self> {
-        let money = |minor| Money::new(minor, &cash.currency);
-        Ok(RevenueSummary {
-            starts_on: Date(cash.starts_on),
-            stream: RevenueStream::read(&cash.stream)?,
-            gross: money(cash.gross_minor),
-            refunded: money(cash.refunded_minor),
-            net: money(money::add(cash.gross_minor, -cash.refunded_minor)?),
-            payment_count: cash.payments,
-        })
-    }
-}
-
 impl From<analytics::Recurring> for RecurringRevenueSummary {
     fn from(row: analytics::Recurring) -> Self {
         RecurringRevenueSummary {
@@ -172,18 +114,5 @@ impl From<analytics::Recurring> for RecurringRevenueSummary {
             customer_count: row.customers,
             currency: Currency(row.currency),
         }
-    }
-}
-
-/// The query root of analytics.
-#[derive(Default)]
-pub struct AnalyticsQuery;
-
-#[Object]
-impl AnalyticsQuery {
-    /// Figures over all accounts. Requires the scope `analytics:read`.
-    async fn analytics(&self, ctx: &Context<'_>) -> Result<AnalyticsSummary> {
-        ctx.viewer().require(Permission::AnalyticsRead)?;
-        Ok(AnalyticsSummary)
     }
 }

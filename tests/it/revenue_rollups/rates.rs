@@ -1,0 +1,194 @@
+//! Rates and cohorts, computed from the book of movements alone.
+
+use super::model::{Book, Movement, standing};
+use super::{arrive_late, books, day, make, number};
+use crate::support::{Company, TestApp, both_engines};
+use chrono::{Days, Months, NaiveDate};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use tollgate::subscriptions::Exact;
+
+both_engines!(rates_and_cohorts_equal_those_of_an_independent_model, rates_without_a_base_are_null,);
+
+const RATES: &str = "query($from: Date!, $to: Date!, $discounts: DiscountPolicy!) { analytics {
+    rates(from: $from, to: $to, discounts: $discounts) {
+        currency start { customerCount } logoChurn grossRetention netRetention grossRevenueChurn netRevenueChurn
+        quickRatio averageRevenueMinor lifetimeValueMinor
+    }
+    cohorts(from: $from, to: $to, discounts: $discounts) {
+        startsOn currency customerCount arr { amount } months {
+            number customerCount arr { amount } logoRetention revenueRetention
+        }
+    }
+} }";
+
+const FIELDS: [&str; 8] = [
+    "logoChurn",
+    "grossRetention",
+    "netRetention",
+    "grossRevenueChurn",
+    "netRevenueChurn",
+    "quickRatio",
+    "averageRevenueMinor",
+    "lifetimeValueMinor",
+];
+
+/// A fraction; `None` for one whose denominator is zero.
+fn part(numerator: i64, denominator: i64) -> Option<Exact> {
+    (denominator != 0).then(|| Exact::new(numerator.into(), denominator.into()))
+}
+
+/// The annual amounts of the customers of a currency at the end of the day before `day`.
+fn of(book: &Book, currency: &str, day: NaiveDate) -> BTreeMap<uuid::Uuid, i64> {
+    let all = standing(book, day).into_iter().filter(|((_, own), _)| own == currency);
+    all.map(|((account, _), arr)| (account, arr)).collect()
+}
+
+/// The logo churn of a range: those who paid at the start and do not at the end, and all who paid at the start.
+fn logo(book: &Book, currency: &str, from: NaiveDate, to: NaiveDate) -> (i64, i64) {
+    let (start, end) = (of(book, currency, from), of(book, currency, to));
+    let lost = start.keys().filter(|account| !end.contains_key(account)).count();
+    (i64::try_from(lost).unwrap(), i64::try_from(start.len()).unwrap())
+}
+
+fn expected(book: &Book, currency: &str, from: NaiveDate, to: NaiveDate) -> [Option<Exact>; 8] {
+    let (start, end) = (of(book, currency, from), of(book, currency, to));
+    let base: i64 = start.values().sum();
+    let at_end = |account| end.get(account).copied().unwrap_or(0);
+    let kept: i64 = start.iter().map(|(account, arr)| at_end(account).min(*arr)).sum();
+    let later: i64 = start.keys().map(at_end).sum();
+    let inside = |movement: &&Movement| from <= movement.day && movement.day < to;
+    let movements = book.iter().filter(|((_, own), _)| own == currency).flat_map(|(_, movements)| movements);
+    let movements: Vec<&Movement> = movements.filter(inside).collect();
+    let sum = |kinds: &[&str]| -> i64 {
+        movements.iter().filter(|m| kinds.contains(&m.kind)).map(|m| m.after - m.before).sum()
+    };
+    let (new, gained, lost) = (sum(&["new"]), sum(&["expansion", "reactivation"]), -sum(&["contraction", "churn"]));
+    let (gone, all) = logo(book, currency, from, to);
+    let arpa = part(end.values().sum(), 12 * i64::try_from(end.len()).unwrap());
+    let this_month = super::start(to - Days::new(1), "MONTH");
+    let months = (1..=6).map(|back| this_month - Months::new(back));
+    let churns: Vec<Exact> = months
+        .filter_map(|month| {
+            let (gone, all) = logo(book, currency, month, month + Months::new(1));
+            part(gone, all)
+        })
+        .collect();
+    let count = i128::try_from(churns.len()).unwrap();
+    let mean = (count > 0).then(|| churns.iter().sum::<Exact>() / count);
+    let ltv = mean.filter(|mean| *mean.numer() > 0).and_then(|mean| Some(arpa? / mean));
+    [
+        part(gone, all),
+        part(kept, base),
+        part(later, base),
+        part(lost, base),
+        part(lost - gained, base),
+        part(new + gained, lost),
+        arpa,
+        ltv,
+    ]
+}
+
+/// Returns whether a decimal number is `expected`, rounded to `places`.
+pub(super) fn is_rounded(value: &Value, expected: Option<Exact>, places: u32) -> bool {
+    let (Some(text), Some(expected)) = (value.as_str(), expected) else {
+        return value.is_null() && expected.is_none();
+    };
+    let (_, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits: i128 = text.replace('.', "").parse().unwrap();
+    let difference = Exact::new(digits, 10_i128.pow(u32::try_from(decimals.len()).unwrap())) - expected;
+    difference.max(-difference) <= Exact::new(1, 2 * 10_i128.pow(places))
+}
+
+/// Compares rates and cohorts, and returns the number of rates that are not null.
+async fn compare(test: &TestApp, books: &[Book; 2], from: NaiveDate, to: NaiveDate) -> usize {
+    let mut known = 0;
+    for (policy, book) in ["FOREVER_ONLY", "ALL_ACTIVE"].into_iter().zip(books) {
+        let variables = json!({"from": from, "to": to, "discounts": policy});
+        let data = test.admin().data(RATES, variables).await["analytics"].take();
+        for row in data["rates"].as_array().unwrap() {
+            let currency = row["currency"].as_str().unwrap();
+            assert_eq!(number(&row["start"]["customerCount"]), logo(book, currency, from, to).1);
+            for (field, expected) in FIELDS.iter().zip(expected(book, currency, from, to)) {
+                let places = if field.ends_with("Minor") { 6 } else { 12 };
+                assert!(is_rounded(&row[*field], expected, places), "{field} {expected:?} {from} {to} {row}");
+                known += usize::from(expected.is_some());
+            }
+        }
+        let month = super::start(from, "MONTH");
+        let cohorts = data["cohorts"].as_array().unwrap();
+        let shown: BTreeSet<_> =
+            cohorts.iter().map(|row| (day(row["startsOn"].as_str().unwrap()), row["currency"].to_string())).collect();
+        let present = super::start(test.app.now().date_naive(), "MONTH");
+        let first = |movements: &Vec<Movement>| super::start(movements[0].day, "MONTH");
+        let wanted: BTreeSet<_> = book
+            .iter()
+            .map(|((_, currency), movements)| (first(movements), format!("{currency:?}")))
+            .filter(|(cohort, _)| month <= *cohort && *cohort < to && *cohort < present)
+            .collect();
+        assert_eq!(shown, wanted);
+        cohorts.iter().for_each(|row| compare_cohort(book, row, present));
+    }
+    known
+}
+
+fn compare_cohort(book: &Book, row: &Value, present: NaiveDate) {
+    let cohort = day(row["startsOn"].as_str().unwrap());
+    let currency = row["currency"].as_str().unwrap();
+    let members = book
+        .iter()
+        .filter(|((_, own), movements)| own == currency && super::start(movements[0].day, "MONTH") == cohort);
+    let members: BTreeMap<_, _> = members.map(|((account, _), movements)| (*account, movements[0].after)).collect();
+    let size = i64::try_from(members.len()).unwrap();
+    let first: i64 = members.values().sum();
+    assert_eq!((number(&row["customerCount"]), number(&row["arr"]["amount"])), (size, first));
+    let mut month = cohort;
+    for cell in row["months"].as_array().unwrap() {
+        let end = of(book, currency, month + Months::new(1));
+        let paying: Vec<i64> = members.keys().filter_map(|account| end.get(account).copied()).collect();
+        let count = i64::try_from(paying.len()).unwrap();
+        assert_eq!((number(&cell["customerCount"]), number(&cell["arr"]["amount"])), (count, paying.iter().sum()));
+        assert!(is_rounded(&cell["logoRetention"], part(count, size), 12), "{cell}");
+        assert!(is_rounded(&cell["revenueRetention"], part(paying.iter().sum(), first), 12), "{cell}");
+        month = month + Months::new(1);
+    }
+    assert_eq!(month, present, "the months that are over, and no others");
+}
+
+async fn rates_and_cohorts_equal_those_of_an_independent_model(test: &Company<120>) {
+    let db = test.db();
+    let today = test.app.now().date_naive();
+    let ranges = [("2025-10-01", "2025-11-01"), ("2025-06-15", "2025-12-03"), ("2024-01-01", "2026-01-01")]
+        .map(|(a, b)| (day(a), day(b)));
+    for stage in 0..3 {
+        match stage {
+            0 => {}
+            1 => make(test, db).await,
+            _ => arrive_late(db).await,
+        }
+        let books = books(test, db).await;
+        let mut known = 0;
+        for (from, to) in ranges.into_iter().chain([(today - Days::new(60), today + Days::new(1))]) {
+            known += compare(test, &books, from, to).await;
+        }
+        assert!(known > 40, "{known}");
+    }
+}
+
+async fn rates_without_a_base_are_null(test: &Company<20>) {
+    let variables = json!({"from": "2019-01-01", "to": "2019-02-01", "discounts": "FOREVER_ONLY"});
+    let data = test.admin().data(RATES, variables).await["analytics"].take();
+    assert_eq!(data, json!({"rates": [], "cohorts": []}));
+    // The month of the first customer has a quick ratio or none, and no rate over a start.
+    let first = "SELECT MIN(day) FROM mrr_movements";
+    make(test, test.db()).await;
+    let first: NaiveDate = crate::support::sql::column(test.db(), first, []).await.remove(0);
+    let variables = json!({"from": first, "to": first + Days::new(1), "discounts": "FOREVER_ONLY"});
+    let data = test.admin().data(RATES, variables).await["analytics"].take();
+    for field in
+        ["logoChurn", "grossRetention", "netRetention", "grossRevenueChurn", "netRevenueChurn", "lifetimeValueMinor"]
+    {
+        assert_eq!(data["rates"][0][field], Value::Null, "{field}");
+    }
+    assert_ne!(data["rates"][0]["averageRevenueMinor"], Value::Null);
+}
