@@ -37,6 +37,7 @@ mod m0033_seal_statements;
 mod m0034_revenue_rollups;
 mod m0035_rollup_indexes;
 mod m0036_mark_history;
+mod m0037_ledger_times;
 mod marks;
 mod runner;
 mod table;
@@ -96,6 +97,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0034_revenue_rollups),
         change!(m0035_rollup_indexes),
         change!(m0036_mark_history),
+        change!(m0037_ledger_times),
     ]
 }
 

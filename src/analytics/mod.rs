@@ -8,6 +8,7 @@
 
 mod cash;
 mod cohorts;
+mod credits;
 mod derived;
 mod jobs;
 mod movements;
@@ -25,6 +26,7 @@ mod view;
 
 pub use cash::{Cash, revenue};
 pub use cohorts::{Cohort, CohortMonth, cohorts};
+pub use credits::credit_flows;
 pub use jobs::RecomputeRevenue;
 pub use rates::{Rates, rates, rounded};
 pub use recompute::{Progress, Recomputed, rebuild};

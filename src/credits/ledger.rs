@@ -11,7 +11,6 @@ use chrono::{DateTime, Utc};
 use entity::{balances, credit_grants, credit_holds, ledger_entries, ledger_txns};
 use sea_orm::ConnectionTrait;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
 /// The credits of accounts in a transaction, settled to its instant.
@@ -204,41 +203,8 @@ pub fn is_due(balance: &balances::Model, now: DateTime<Utc>) -> bool {
     balance.next_due_at.is_some_and(|due| due.to_utc() <= now)
 }
 
-/// Returns balances as they are at `now`: those that time has changed since they were written are settled in memory.
-pub async fn settled(
-    db: &impl ConnectionTrait,
-    rows: Vec<balances::Model>,
-    now: DateTime<Utc>,
-) -> Result<HashMap<Uuid, balances::Model>> {
-    let (due, present): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_due(row, now));
-    let mut found = settle_at(db, due, now).await?;
-    found.extend(present.into_iter().map(|row| (row.id, row)));
-    Ok(found)
-}
-
-/// Settles balances at an instant in memory, and returns them by id.
-pub(super) async fn settle_at(
-    db: &impl ConnectionTrait,
-    due: Vec<balances::Model>,
-    now: DateTime<Utc>,
-) -> Result<HashMap<Uuid, balances::Model>> {
-    let mut found = HashMap::with_capacity(due.len());
-    if due.is_empty() {
-        return Ok(found);
-    }
-    let due = due.into_iter().map(|row| ((row.account_id, row.credit_unit_id), Tracked::stored(row))).collect();
-    // Ids of rows that nobody writes, which differ among themselves.
-    let count = AtomicU64::new(0);
-    let new_id = || Uuid::from_u128(u128::from(count.fetch_add(1, Ordering::Relaxed)));
-    for mut wallet in read(db, due, now, Default::default()).await?.into_values() {
-        while !wallet.settle(Moment { now, new_id: &new_id })? {}
-        found.insert(wallet.balance.row.id, wallet.balance.row);
-    }
-    Ok(found)
-}
-
 /// Reads the wallets of these balances: their grants, and for those that are due, their holds and allowances.
-async fn read(
+pub(super) async fn read(
     db: &impl ConnectionTrait,
     balances: BTreeMap<Key, Tracked<balances::Model>>,
     now: DateTime<Utc>,

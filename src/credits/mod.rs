@@ -12,6 +12,7 @@
 mod balance_at;
 mod checks;
 mod execute;
+mod flows;
 mod grant;
 mod jobs;
 mod ledger;
@@ -24,6 +25,7 @@ mod refundable;
 mod reversal;
 mod schedule;
 mod settle;
+mod settled;
 mod store;
 mod term;
 mod time_zone;
@@ -32,9 +34,10 @@ mod verbs;
 mod wallet;
 
 pub use balance_at::BalanceAt;
+pub use flows::{Flows, Standing, flows};
 pub use grant::{NewGrant, grant};
 pub use jobs::SettleBalances;
-pub use ledger::{Ledger, Spend, is_due, settled};
+pub use ledger::{Ledger, Spend, is_due};
 pub use next_due::{NextDue, next_due};
 pub use operation::Moved;
 pub use past::balances_at;
@@ -43,6 +46,7 @@ pub use purchase::{ObservedPurchase, Purchase, credits_kept, find_purchase, proj
 pub use refundable::refuse_spent;
 pub use reversal::{Reversal, reverse};
 pub use settle::settle_all;
+pub use settled::settled;
 pub use store::{Balances, Entries, Grants, Holds};
 pub use time_zone::set_time_zone;
 pub use values::{GrantSource, HoldState, LedgerBucket, LedgerOperation};

@@ -1,7 +1,8 @@
 //! Balances at instants of the past.
 
 use super::balance_at::BalanceAt;
-use super::ledger::{is_due, settle_at};
+use super::ledger::is_due;
+use super::settled::settle_at;
 use super::store::past::{balances_of, buckets_at};
 use crate::app::App;
 use crate::auth::Viewer;

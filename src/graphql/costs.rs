@@ -27,6 +27,7 @@ pub const RULES: CostRules = CostRules {
         ("Subscription.scheduledChanges", 2),
         ("SubscriptionVersion.arrChanges", 3),
         ("AnalyticsSummary.cohorts", 30),
+        ("AnalyticsSummary.creditSummaries", 5),
         ("AnalyticsSummary.customerMovements", 10),
         ("AnalyticsSummary.movements", 30),
         ("AnalyticsSummary.recurringRevenueByPlan", 20),
@@ -44,6 +45,7 @@ pub const RULES: CostRules = CostRules {
         // Each sums a whole table, or all that changed since its sums were made.
         ("AnalyticsSummary.cohorts", "100"),
         ("AnalyticsSummary.movements", "100"),
+        ("AnalyticsSummary.creditSummaries", "100"),
         ("AnalyticsSummary.customerMovements", "10"),
         ("AnalyticsSummary.rates", "100"),
         ("AnalyticsSummary.revenue", "100"),

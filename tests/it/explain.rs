@@ -337,6 +337,12 @@ async fn figures_of_recurring_revenue_search_indexes(test: &Company<40>) {
             assert!(plans.iter().any(|plan| plan.searches(column)), "{column} {figure}");
         }
     }
+    // It sums all balances, and goes back from there.
+    let credits = format!("{{ analytics {{ creditSummaries({range}) {{ sold }} }} }}");
+    let plans = explained.plans(&credits, true).await;
+    for column in ["effective_at", "next_due_at"] {
+        assert!(plans.iter().any(|plan| plan.searches(column)), "{column}");
+    }
 }
 
 async fn a_licence_is_found_by_its_key(test: &Company<40>) {

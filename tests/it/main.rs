@@ -26,6 +26,7 @@ mod coupon_forms;
 mod cost;
 mod cost_budget;
 mod coupons;
+mod credit_summaries;
 mod credits;
 mod credits_expiry;
 mod database_tls;

@@ -1,5 +1,6 @@
 //! Queries on the credit ledger.
 
+pub(super) mod flows;
 pub(super) mod past;
 pub(super) mod plans;
 pub(super) mod replaced;

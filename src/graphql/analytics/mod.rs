@@ -1,6 +1,7 @@
 //! Sums over payments and subscriptions.
 
 pub mod cash;
+pub mod credits;
 pub mod customers;
 pub mod movement;
 pub mod movements;
@@ -27,6 +28,7 @@ pub struct AnalyticsSummary(
     movement::AccountFigures,
     rates::RateFigures,
     trials::TrialFigures,
+    credits::CreditFigures,
 );
 
 /// The query root of analytics.
