@@ -8,7 +8,7 @@
 use super::errors::is_conflict;
 use super::handle::Db;
 use super::idempotency::{self, IdempotencyKey};
-use super::lane::Turn;
+use super::turn::Turn;
 use super::txn::Txn;
 use crate::error::{Error, Result};
 use futures_util::StreamExt;

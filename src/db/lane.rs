@@ -9,6 +9,7 @@
 //! savepoint, which would copy every page that changes, and the next operations are combined when the lane can take them.
 
 use super::flush::{self, Ended};
+use super::turn::{Turn, Turns};
 use super::watch::Watch;
 use super::work::{Done, Work};
 use crate::clock::Clock;
@@ -18,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// The most callers that share a commit, so that the first of them is answered in time.
@@ -35,12 +36,7 @@ struct Task {
 pub(super) struct Lane {
     tasks: mpsc::Sender<Task>,
     connection: DatabaseConnection,
-    turns: Arc<Semaphore>,
-}
-
-/// The permission to run in a transaction of one's own, until dropped.
-pub(super) struct Turn {
-    _permit: OwnedSemaphorePermit,
+    turns: Turns,
 }
 
 impl Lane {
@@ -55,7 +51,7 @@ impl Lane {
         let (tasks, queue) = mpsc::channel(MAX_PER_COMMIT * 2);
         let parts = (Arc::clone(clock), Arc::clone(watch));
         tokio::spawn(run(connection.clone(), queue, flush::start(file), parts, limit));
-        Lane { tasks, connection, turns: Arc::new(Semaphore::new(1)) }
+        Lane { tasks, connection, turns: Turns::new() }
     }
 
     pub(super) fn connection(&self) -> &DatabaseConnection {
@@ -64,8 +60,7 @@ impl Lane {
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Option<Turn> {
-        let permit = Arc::clone(&self.turns).acquire_owned().await;
-        permit.ok().map(|_permit| Turn { _permit })
+        self.turns.next().await
     }
 
     /// Runs `work` in a shared transaction, or in one of its own, and returns its outcome after the commit.

@@ -20,6 +20,7 @@ mod mirror;
 mod order;
 mod page;
 mod text_enum;
+mod turn;
 mod txn;
 mod visible;
 mod watch;

@@ -3,7 +3,7 @@
 //! Only the conversions at both ends are generic, so that the path to the commit is compiled once and not once for each
 //! verb.
 
-use super::lane::Turn;
+use super::turn::Turn;
 use super::txn::Txn;
 use crate::clock::Clock;
 use crate::error::{Error, Result};

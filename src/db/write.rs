@@ -1,7 +1,7 @@
 //! The one way to change rows, and the dry run of a change.
 
 use super::handle::{Db, Writer};
-use super::lane::Turn;
+use super::turn::Turn;
 use super::txn::Txn;
 use super::work::{Answer, Work, unbox};
 use crate::error::Result;
