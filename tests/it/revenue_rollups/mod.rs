@@ -1,5 +1,6 @@
 //! The rollups of revenue: their figures equal those of an independent model, before and after the job, whatever changes.
 
+mod cash;
 mod customers;
 mod model;
 mod rates;

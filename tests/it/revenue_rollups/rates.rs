@@ -2,13 +2,17 @@
 
 use super::model::{Book, Movement, standing};
 use super::{arrive_late, books, day, make, number};
-use crate::support::{Company, TestApp, both_engines};
+use crate::support::{Company, TestApp, both_engines, sql};
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::subscriptions::Exact;
 
-both_engines!(rates_and_cohorts_equal_those_of_an_independent_model, rates_without_a_base_are_null,);
+both_engines!(
+    rates_and_cohorts_equal_those_of_an_independent_model,
+    rates_without_a_base_are_null,
+    days_after_today_change_nothing,
+);
 
 const RATES: &str = "query($from: Date!, $to: Date!, $discounts: DiscountPolicy!) { analytics {
     rates(from: $from, to: $to, discounts: $discounts) {
@@ -182,7 +186,7 @@ async fn rates_without_a_base_are_null(test: &Company<20>) {
     // The month of the first customer has a quick ratio or none, and no rate over a start.
     let first = "SELECT MIN(day) FROM mrr_movements";
     make(test, test.db()).await;
-    let first: NaiveDate = crate::support::sql::column(test.db(), first, []).await.remove(0);
+    let first: NaiveDate = sql::column(test.db(), first, []).await.remove(0);
     let variables = json!({"from": first, "to": first + Days::new(1), "discounts": "FOREVER_ONLY"});
     let data = test.admin().data(RATES, variables).await["analytics"].take();
     for field in
@@ -191,4 +195,32 @@ async fn rates_without_a_base_are_null(test: &Company<20>) {
         assert_eq!(data["rates"][0][field], Value::Null, "{field}");
     }
     assert_ne!(data["rates"][0]["averageRevenueMinor"], Value::Null);
+}
+
+async fn days_after_today_change_nothing(test: &Company<60>) {
+    let db = test.db();
+    let today = test.app.now().date_naive();
+    // Discounts that are known to end or begin later are rows, and no figures yet.
+    let added = "INSERT INTO subscription_arr_changes (id, account_id, subscription_version_id, effective_at, currency, \
+        arr_minor, discounted_arr_minor) SELECT v.id, v.account_id, v.id, '2031-05-05T00:00:00+00:00', v.currency, 0, 0 \
+        FROM subscription_versions v JOIN subscriptions s ON s.id = v.subscription_id AND s.status = 'active' \
+        WHERE v.arr_minor > 0 AND v.effective_at = (SELECT MAX(o.effective_at) FROM subscription_versions o \
+        WHERE o.subscription_id = v.subscription_id) ORDER BY v.id LIMIT 20";
+    sql::execute(db, added).await;
+    for stage in 0..2 {
+        let from_today = json!({"from": today, "to": today + Days::new(1), "discounts": "FOREVER_ONLY"});
+        let from_today = test.admin().data(RATES, from_today).await["analytics"]["rates"].take();
+        for (from, to) in [(today + Days::new(1), today + Days::new(9)), (day("2031-01-01"), day("2032-01-01"))] {
+            let variables = json!({"from": from, "to": to, "discounts": "FOREVER_ONLY"});
+            let rates = test.admin().data(RATES, variables).await["analytics"]["rates"].take();
+            for (row, now) in rates.as_array().unwrap().iter().zip(from_today.as_array().unwrap()) {
+                assert_eq!(row["averageRevenueMinor"], now["averageRevenueMinor"], "{stage} {from}");
+                assert_eq!([&row["logoChurn"], &row["grossRetention"]], ["0", "1"], "{stage} {from}");
+            }
+            assert!(!rates.as_array().unwrap().is_empty());
+        }
+        make(test, db).await;
+        let future = sql::number(db, "SELECT COUNT(*) FROM mrr_movements WHERE day > '2031-01-01'").await;
+        assert!(future > 0, "{future}");
+    }
 }
