@@ -145,11 +145,11 @@ impl<E: EntityTrait> Source<E> {
         };
         match self.backend {
             DbBackend::Postgres => {
-                let columns = self.columns.iter().map(|column| {
-                    let definition = column.def();
-                    format!("\"{}\" {}", column.as_str(), postgres_type(definition.get_column_type()))
-                });
-                let columns = columns.collect::<Vec<_>>().join(", ");
+                let columns: Vec<(&str, &str)> = self
+                    .columns
+                    .iter()
+                    .map(|column| (column.as_str(), postgres_type(column.def().get_column_type())))
+                    .collect();
                 let object = |row: &E::ActiveModel| {
                     let pairs =
                         self.columns.iter().map(|column| (column.as_str().to_owned(), json(value(row, column))));
@@ -167,14 +167,17 @@ impl<E: EntityTrait> Source<E> {
     }
 }
 
-/// Returns rows of PostgreSQL, a JSON list, as a table with the name `r` and these columns.
+/// Returns rows of PostgreSQL, a JSON list, as a table with the name `r` and these columns, each with
+/// its type.
 ///
 /// The planner expects a hundred rows of such a list, and would rather read a whole table of some thousand rows than look a
 /// hundred up. Of a limit that it does not know, it expects a tenth.
-pub(super) fn postgres_part(columns: &str, list: String, count: usize) -> Part {
+pub(super) fn postgres_part(columns: &[(&str, &str)], list: String, count: usize) -> Part {
+    let names = columns.iter().map(|(name, _)| format!("r.\"{name}\"")).collect::<Vec<_>>().join(", ");
+    let columns = columns.iter().map(|(name, ty)| format!("\"{name}\" {ty}")).collect::<Vec<_>>().join(", ");
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     Part {
-        rows: format!("(SELECT * FROM jsonb_to_recordset($1::jsonb) AS r({columns}) LIMIT $2) AS r"),
+        rows: format!("(SELECT {names} FROM jsonb_to_recordset($1::jsonb) AS r({columns}) LIMIT $2) AS r"),
         values: vec![list.into(), count.into()],
     }
 }

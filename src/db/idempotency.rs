@@ -90,7 +90,7 @@ pub(super) async fn stored_responses(txn: &Txn, keys: &[&IdempotencyKey]) -> Res
         DbBackend::Postgres => {
             let list = keys.iter().map(|key| serde_json::json!({"caller": key.caller, "key": key.key}));
             let list = Value::from_iter(list).to_string();
-            vec![postgres_part("caller text, key text", list, keys.len())]
+            vec![postgres_part(&[("caller", "text"), ("key", "text")], list, keys.len())]
         }
         _ => {
             let rows = keys.iter().map(|key| vec![key.caller.as_str().into(), key.key.as_str().into()]);
