@@ -152,11 +152,13 @@ fn facts(backend: DbBackend) -> String {
             format!("CAST({sum} AS BIGINT) AS {name}")
         });
         let sums = sums.collect::<Vec<_>>().join(", ");
+        let names = SUMS.map(|name| format!("s.{name}")).join(", ");
         let Fact { from, at, currency, stream, .. } = fact;
         match backend {
             DbBackend::Postgres => format!(
-                "SELECT m.day, s.* FROM marked m CROSS JOIN LATERAL (SELECT {currency} AS currency, {stream} AS stream, {sums} \
-                 FROM {from} AND {at} >= CAST(m.day AS timestamp) AT TIME ZONE 'UTC' \
+                "SELECT m.day, s.currency, s.stream, {names} FROM marked m CROSS JOIN LATERAL \
+                 (SELECT {currency} AS currency, {stream} AS stream, {sums} FROM {from} \
+                 AND {at} >= CAST(m.day AS timestamp) AT TIME ZONE 'UTC' \
                  AND {at} < CAST(m.day + 1 AS timestamp) AT TIME ZONE 'UTC' GROUP BY 1, 2) AS s"
             ),
             // SQLite joins in the order that CROSS JOIN states.
