@@ -49,7 +49,8 @@ pub(crate) async fn execute(db: &DatabaseConnection, sql: &str) {
 pub(crate) async fn columns(db: &DatabaseConnection) -> BTreeMap<String, Vec<String>> {
     let columns = match db.get_database_backend() {
         DbBackend::Postgres => {
-            "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = 'public'"
+            "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = 'public' \
+             ORDER BY table_name, ordinal_position"
         }
         _ => "SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table'",
     };
