@@ -81,6 +81,9 @@ enum Step {
     },
 }
 
+/// The setting of a node that waits for Stripe for as long as a loaded machine takes: the production default.
+const PATIENT: (&str, &str) = ("TOLLGATE_STRIPE_API_TIMEOUT_MS", "10000");
+
 /// Refusals of the API key, and of too many requests.
 const REFUSALS: [Fault; 3] = [answer(401), answer(403), answer(429)];
 
@@ -143,7 +146,8 @@ async fn whatever_fails_nothing_is_done_twice_and_our_records_are_stripes(shop: 
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
         let case = cases.fetch_add(1, Ordering::Relaxed);
         let play = async {
-            let mut play = Play { shop, node: shop.another_node().await, case, prices: &prices, credits: &credits };
+            let node = shop.node_with(&[PATIENT]).await;
+            let mut play = Play { shop, node, case, prices: &prices, credits: &credits };
             play.all(&steps).await
         };
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(play))
@@ -228,7 +232,14 @@ impl Play<'_> {
 
     /// Another process: the old one remembers that Stripe was away.
     async fn renew(&mut self) {
-        self.node = self.shop.another_node().await;
+        self.node = self.shop.node_with(&[PATIENT]).await;
+    }
+
+    /// Another process, whose requests to Stripe end soon where `fault` leaves them without a reply.
+    async fn renew_for(&mut self, fault: Fault) {
+        if matches!(fault, Fault::HangAfter | Fault::HangBefore) {
+            self.node = self.shop.another_node().await;
+        }
     }
 
     async fn ask(&mut self, who: usize, key: usize, wish: Wish, trouble: Trouble) {
@@ -238,10 +249,12 @@ impl Play<'_> {
         match trouble {
             Trouble::None => drop(self.node.user(&subject).post(&document, json!({})).await),
             Trouble::Fails { fault, times } => {
+                self.renew_for(fault).await;
                 (0..times).for_each(|_| self.shop.stripe.fail_next(fault));
                 self.node.user(&subject).post(&document, json!({})).await;
             }
             Trouble::HangsUp { fault, times } => {
+                self.renew_for(fault).await;
                 (0..times).for_each(|_| self.shop.stripe.fail_next(fault));
                 self.hang_up(&subject, &document, seen).await;
                 self.node.app.detached.idle().await;
@@ -263,7 +276,7 @@ impl Play<'_> {
                 self.node.app.detached.idle().await;
             }
             Trouble::TwoNodes => {
-                let other = self.shop.another_node().await;
+                let other = self.shop.node_with(&[PATIENT]).await;
                 let (one, two) = (self.node.user(&subject), other.user(&subject));
                 tokio::join!(one.post(&document, json!({})), two.post(&document, json!({})));
             }
