@@ -1,6 +1,6 @@
 //! The execution of a call: send it, then record the answer.
 
-use super::operation::{CallState, Initiator};
+use super::operation::{CallState, Initiator, Operation};
 use super::outcome::Outcome;
 use super::record::{abandon, block, defer, finish, record_refusal, record_success};
 use super::store;
@@ -54,12 +54,25 @@ pub(super) async fn resume(app: &App, call_id: Uuid, initiator: Initiator) -> Re
             let refused = Refused { status: 404, code: RefusalCode::ResourceMissing, ..Refused::default() };
             record_refusal(app, call, refused).await.map(Some)
         }
-        Err(CallError::Refused(refused)) if refused.is_final() => record_refusal(app, call, refused).await.map(Some),
+        Err(CallError::Refused(refused)) if refused.is_final() => {
+            refresh_refused(app, &call).await?;
+            record_refusal(app, call, refused).await.map(Some)
+        }
         Err(CallError::Refused(refused)) => Err(block(app, call, &refused).await?),
         Err(CallError::Unavailable(reason)) => match settled_elsewhere(app, call_id).await? {
             Some(outcome) => Ok(Some(outcome)),
             None => Err(defer(app, call, &reason).await?),
         },
+    }
+}
+
+/// Brings our records up to date before a refusal is recorded, where those who find it go by the records: a checkout that
+/// cannot be ended any more may be paid, and then there is a plan.
+async fn refresh_refused(app: &App, call: &Model) -> Result<()> {
+    let Some(Operation::ExpireCheckout) = Operation::of(call) else { return Ok(()) };
+    match call.path.strip_prefix("checkout/sessions/").and_then(|path| path.strip_suffix("/expire")) {
+        Some(session) => inbox::refresh(app, "checkout/sessions", session, &["subscription"]).await,
+        None => Ok(()),
     }
 }
 

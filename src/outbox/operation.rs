@@ -19,18 +19,21 @@ pub enum Operation {
     RedeemGift,
     /// A refund.
     CreateRefund,
+    /// The end of a checkout that is not paid.
+    ExpireCheckout,
     /// Any other change, on whose name nothing depends.
     Named(&'static str),
 }
 
 impl Operation {
-    const KNOWN: [Operation; 6] = [
+    const KNOWN: [Operation; 7] = [
         Operation::SubscribeInCheckout,
         Operation::PayInCheckout,
         Operation::CreateSubscription,
         Operation::BuyGift,
         Operation::RedeemGift,
         Operation::CreateRefund,
+        Operation::ExpireCheckout,
     ];
 
     /// Returns the name that the database stores.
@@ -42,6 +45,7 @@ impl Operation {
             Operation::BuyGift => "gifts.buy",
             Operation::RedeemGift => "gifts.redeem",
             Operation::CreateRefund => "refunds.create",
+            Operation::ExpireCheckout => "checkout.expire",
             Operation::Named(name) => name,
         }
     }

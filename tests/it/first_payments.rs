@@ -3,7 +3,7 @@
 
 use crate::checkouts::{CHECKOUT, CREATE, PURCHASE, buy, order};
 use crate::sign_in::{claims, hs256};
-use crate::support::{Shop, both_engines};
+use crate::support::{Shop, both_engines, sql};
 use chrono::TimeDelta;
 use sandbox::{Card, Fault};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ both_engines! {
     an_unpaid_subscription_ends_before_a_checkout_begins,
     an_unpaid_subscription_that_is_paid_meanwhile_is_kept,
     an_unpaid_subscription_of_a_late_request_ends_too,
+    a_paid_checkout_counts_although_it_could_not_be_recorded_at_first,
     whoever_has_an_address_that_stripe_refuses_can_buy,
     a_refused_purchase_leaves_no_customer,
     a_refused_checkout_leaves_the_open_one,
@@ -96,6 +97,20 @@ async fn an_unpaid_subscription_of_a_late_request_ends_too(shop: &Shop) {
     let second = shop.ask(&shop.test.user("ann"), CREATE, new(shop, "price_pro_year", "two").await).await;
     assert_eq!(codes(&second), [""; 0], "{second}");
     assert_eq!(statuses(shop), ["incomplete_expired", "incomplete"]);
+    shop.deliver().await;
+}
+
+/// A failure between Stripe's refusal to end a paid checkout and our record of the plan, at which the process may also end.
+async fn a_paid_checkout_counts_although_it_could_not_be_recorded_at_first(shop: &Shop) {
+    let (ann, db) = (shop.test.user("ann"), shop.test.app.db.schema());
+    let first = shop.ask(&ann, CHECKOUT, order(&shop.price("price_basic").await, "one")).await;
+    shop.stripe.pay(first["checkout"]["sessionExternalId"].as_str().unwrap(), Card::Good).unwrap();
+    let second = order(&shop.price("price_pro").await, "two");
+    sql::break_table(db, "subscriptions").await;
+    ann.code(CHECKOUT, json!({"input": second})).await;
+    sql::mend_table(db, "subscriptions").await;
+    assert_eq!(codes(&shop.ask(&ann, CHECKOUT, second).await), ["ALREADY_SUBSCRIBED"]);
+    assert_eq!((shop.count("checkout.session"), shop.count("subscription")), (1, 1));
     shop.deliver().await;
 }
 

@@ -23,38 +23,6 @@ const TABLES: [&str; 11] = [
     "changes",
 ];
 
-/// Makes every write to a table fail, as on a full disk.
-async fn break_table(db: &DatabaseConnection, table: &str) {
-    let statements = match db.get_database_backend() {
-        DbBackend::Postgres => vec![
-            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no space left' \
-             USING ERRCODE = '53100'; END $$ LANGUAGE plpgsql"
-                .to_owned(),
-            format!("CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fail()"),
-        ],
-        _ => ["INSERT", "UPDATE"]
-            .map(|event| {
-                format!(
-                    "CREATE TRIGGER fail_{event} BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'no space'); END"
-                )
-            })
-            .to_vec(),
-    };
-    for statement in statements {
-        sql::execute(db, &statement).await;
-    }
-}
-
-async fn mend_table(db: &DatabaseConnection, table: &str) {
-    let statements = match db.get_database_backend() {
-        DbBackend::Postgres => vec![format!("DROP TRIGGER fail ON {table}")],
-        _ => vec!["DROP TRIGGER fail_INSERT".to_owned(), "DROP TRIGGER fail_UPDATE".to_owned()],
-    };
-    for statement in statements {
-        sql::execute(db, &statement).await;
-    }
-}
-
 /// All that these tables hold, in some order.
 async fn contents(db: &DatabaseConnection) -> Vec<String> {
     let mut all = Vec::new();
@@ -160,10 +128,10 @@ async fn a_failure_at_any_step_leaves_all_or_nothing(test: &TestApp) {
         let changes = changes(test, &account, table).await;
         for fields in &changes {
             let before = contents(db).await;
-            break_table(db, table).await;
+            sql::break_table(db, table).await;
             let broken = change(test, fields).await;
             let after = contents(db).await;
-            mend_table(db, table).await;
+            sql::mend_table(db, table).await;
             if let Err(code) = &broken {
                 assert!(["SERVICE_UNAVAILABLE", "INTERNAL_SERVER_ERROR"].contains(&code.as_str()), "{code}: {fields}");
                 assert_eq!(before, after, "{table}: {fields}");

@@ -101,12 +101,9 @@ impl PendingPurchases {
         }
         let key = expiry_key(&session);
         let path = format!("checkout/sessions/{session}/expire");
-        let expire = ProviderRequest::post(Operation::Named("checkout.expire"), path).account(call.account_id).key(key);
-        match try_call(app, viewer, expire.persistent()).await? {
-            Outcome::Done(_) => Ok(()),
-            // The checkout is not open any more. If it was paid, our records show it before the next purchase is decided.
-            Outcome::Refused(_) => inbox::refresh(app, "checkout/sessions", &session, &["subscription"]).await,
-        }
+        let expire = ProviderRequest::post(Operation::ExpireCheckout, path).account(call.account_id).key(key);
+        // A refusal says that the checkout is not open any more. If it was paid, our records show it by now.
+        try_call(app, viewer, expire.persistent()).await.map(drop)
     }
 }
 

@@ -75,3 +75,36 @@ pub(crate) async fn everything(db: &DatabaseConnection) -> String {
     }
     all
 }
+
+/// Makes every write to a table fail, as on a full disk.
+pub(crate) async fn break_table(db: &DatabaseConnection, table: &str) {
+    let statements = match db.get_database_backend() {
+        DbBackend::Postgres => vec![
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no space left' \
+             USING ERRCODE = '53100'; END $$ LANGUAGE plpgsql"
+                .to_owned(),
+            format!("CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fail()"),
+        ],
+        _ => ["INSERT", "UPDATE"]
+            .map(|event| {
+                format!(
+                    "CREATE TRIGGER fail_{event} BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'no space'); END"
+                )
+            })
+            .to_vec(),
+    };
+    for statement in statements {
+        execute(db, &statement).await;
+    }
+}
+
+/// Makes the writes to a table succeed again.
+pub(crate) async fn mend_table(db: &DatabaseConnection, table: &str) {
+    let statements = match db.get_database_backend() {
+        DbBackend::Postgres => vec![format!("DROP TRIGGER fail ON {table}")],
+        _ => vec!["DROP TRIGGER fail_INSERT".to_owned(), "DROP TRIGGER fail_UPDATE".to_owned()],
+    };
+    for statement in statements {
+        execute(db, &statement).await;
+    }
+}
