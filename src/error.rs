@@ -42,9 +42,9 @@ pub enum Error {
         /// True if a worker repeats the request.
         will_retry: bool,
     },
-    /// The outcome of a request to the payment provider is unknown, and it is too late to repeat it under its key.
+    /// The outcome of a request to the payment provider is unknown, and repeating it under its key would not show it.
     #[error(
-        "The outcome of this request is unknown, and too old to ask for: check it, and use a new key to repeat it."
+        "The outcome of this request is unknown and will not be answered any more: check it, and use a new key to repeat it."
     )]
     Unresolved,
     /// A setting that the operator has not set.

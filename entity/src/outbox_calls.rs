@@ -41,6 +41,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub error_param: Option<String>,
     pub due_at: Option<DateTimeWithTimeZone>,
+    pub key_changes: i64,
     #[sea_orm(belongs_to, from = "account_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub accounts: BelongsTo<Option<super::accounts::Entity>>,
 }

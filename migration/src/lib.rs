@@ -38,6 +38,7 @@ mod m0034_revenue_rollups;
 mod m0035_rollup_indexes;
 mod m0036_mark_history;
 mod m0037_ledger_times;
+mod m0038_outbox_keys;
 mod marks;
 mod runner;
 mod table;
@@ -98,6 +99,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0035_rollup_indexes),
         change!(m0036_mark_history),
         change!(m0037_ledger_times),
+        change!(m0038_outbox_keys),
     ]
 }
 

@@ -1,8 +1,9 @@
 //! The execution of a call: send it, then record the answer.
 
-use super::operation::{CallState, Initiator, Operation};
+use super::operation::{CallState, Initiator, Operation, is_repeatable};
 use super::outcome::Outcome;
-use super::record::{abandon, block, defer, finish, record_refusal, record_success};
+use super::record::{abandon, block, change_key, defer, finish, record_refusal, record_success};
+use super::request::sent_key;
 use super::store;
 use crate::app::App;
 use crate::detached;
@@ -44,11 +45,17 @@ pub(super) async fn resume(app: &App, call_id: Uuid, initiator: Initiator) -> Re
         (CallState::Unresolved, Initiator::Caller) => return Err(Error::Unresolved),
     }
     if app.now().fixed_offset() - call.created_at > KEY_LIFETIME {
-        tracing::error!(%call_id, operation = call.operation, "the outcome of a call to Stripe is unknown");
-        finish(app, &call, CallState::Unresolved).await?;
-        return if initiator == Initiator::Worker { Ok(None) } else { Err(Error::Unresolved) };
+        return unresolved(app, &call, initiator).await;
     }
-    match send(app, &call).await {
+    let (call, sent) = match send(app, &call).await {
+        Err(CallError::ErrorRepeated) if call.persistent && is_repeatable(&call) => {
+            let call = change_key(app, call).await?;
+            let sent = send(app, &call).await;
+            (call, sent)
+        }
+        sent => (call, sent),
+    };
+    match sent {
         Ok(changed) => record_success(app, call, changed).await.map(Some),
         Err(CallError::NotFound) => {
             let refused = Refused { status: 404, code: RefusalCode::ResourceMissing, ..Refused::default() };
@@ -59,11 +66,21 @@ pub(super) async fn resume(app: &App, call_id: Uuid, initiator: Initiator) -> Re
             record_refusal(app, call, refused).await.map(Some)
         }
         Err(CallError::Refused(refused)) => Err(block(app, call, &refused).await?),
-        Err(CallError::Unavailable(reason)) => match settled_elsewhere(app, call_id).await? {
-            Some(outcome) => Ok(Some(outcome)),
-            None => Err(defer(app, call, &reason).await?),
-        },
+        Err(error @ (CallError::ErrorRepeated | CallError::Unavailable(_))) => {
+            match settled_elsewhere(app, call_id).await? {
+                Some(outcome) => Ok(Some(outcome)),
+                None if error == CallError::ErrorRepeated && call.persistent => unresolved(app, &call, initiator).await,
+                None => Err(defer(app, call, &error.to_string()).await?),
+            }
+        }
     }
+}
+
+/// Records that the outcome of a call is unknown and will remain so.
+async fn unresolved(app: &App, call: &Model, initiator: Initiator) -> Result<Option<Outcome>> {
+    tracing::error!(call = %call.id, operation = call.operation, "the outcome of a call to Stripe is unknown");
+    finish(app, call, CallState::Unresolved).await?;
+    if initiator == Initiator::Worker { Ok(None) } else { Err(Error::Unresolved) }
 }
 
 /// Brings our records up to date before a refusal is recorded, where those who find it go by the records: a checkout that
@@ -93,7 +110,7 @@ async fn send(app: &App, call: &Model) -> Result<Changed, CallError> {
         deletes: call.method == "DELETE",
         path: call.path.clone(),
         params: call.params.clone(),
-        idempotency_key: call.idempotency_key.clone(),
+        idempotency_key: sent_key(call),
         // Nobody is charged after their caller was told that it failed.
         answer_before: if call.persistent { None } else { detached::deadline() },
     };

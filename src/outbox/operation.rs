@@ -56,6 +56,13 @@ impl Operation {
     }
 }
 
+/// Returns true if a call may be sent under another key although it may have been executed under the one before: it leaves
+/// an existing object as one execution does, or names the new object, which Stripe then creates once.
+pub(super) fn is_repeatable(call: &Model) -> bool {
+    let path = ["checkout/", "billing_portal/"].iter().find_map(|space| call.path.strip_prefix(space));
+    path.unwrap_or(&call.path).contains('/') || call.params["id"].is_string()
+}
+
 text_enum! {
     /// The state of a call.
     CallState {
@@ -65,7 +72,8 @@ text_enum! {
         Refused,
         /// Sent again only if the caller asks for it again.
         Abandoned,
-        /// Without an answer for so long that Stripe may have forgotten its key. It is never sent again.
+        /// Without an answer for so long that Stripe may have forgotten its key, or with an error that Stripe repeats and
+        /// may have executed it before. It is never sent again.
         Unresolved,
     }
 }

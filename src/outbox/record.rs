@@ -77,6 +77,14 @@ pub(super) async fn block(app: &App, call: Model, refused: &Refused) -> Result<E
     Ok(Error::ProviderUnavailable { will_retry: call.persistent })
 }
 
+/// Gives a call another key, under which it is sent from now on. Several executions at once give it the same one.
+pub(super) async fn change_key(app: &App, call: Model) -> Result<Model> {
+    let key_changes = call.key_changes + 1;
+    tracing::warn!(call = %call.id, operation = call.operation, key_changes, "Stripe repeats an error; the call gets another key");
+    update(app, &call, ActiveModel { key_changes: Set(key_changes), ..Default::default() }).await?;
+    Ok(Model { key_changes, ..call })
+}
+
 /// Gives up a call without a try.
 pub(super) async fn abandon(app: &App, call: &Model) -> Result<()> {
     tracing::warn!(call = %call.id, operation = call.operation, "a call to Stripe is given up, as its caller is gone");

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::error::Result;
 use chrono::TimeDelta;
-use entity::outbox_calls::{ActiveModel, Column, Entity};
+use entity::outbox_calls::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
@@ -88,6 +88,14 @@ impl ProviderRequest {
     }
 }
 
+/// Returns the idempotency key under which a call is sent now.
+pub fn sent_key(call: &Model) -> String {
+    match call.key_changes {
+        0 => call.idempotency_key.clone(),
+        changes => format!("{}-{changes}", call.idempotency_key),
+    }
+}
+
 /// Returns the time after which the worker takes over a call from its caller.
 pub fn takeover_after(app: &App) -> TimeDelta {
     let patience = app.config.limits.mutation_timeout.max(app.config.providers.stripe.longest_request());
@@ -124,6 +132,7 @@ impl OutboxEntry<'_> {
             state: Set(CallState::Pending.as_str().to_owned()),
             persistent: Set(request.persistent),
             attempts: Set(0),
+            key_changes: Set(0),
             object_kind: Set(None),
             object_id: Set(None),
             url: Set(None),

@@ -18,6 +18,7 @@ both_engines! {
     a_charge_that_stripe_did_not_answer_is_never_made_later,
     a_charge_of_a_process_that_ended_is_given_up_and_made_once_under_its_key,
     a_cancellation_of_a_process_that_ended_is_made_later,
+    a_cancellation_whose_error_stripe_repeats_is_made_under_another_key,
     after_the_time_limit_no_charge_is_sent,
     the_end_of_the_process_waits_for_what_goes_on,
 }
@@ -25,6 +26,9 @@ both_engines! {
 const CANCEL: &str = "mutation Go($input: CancelSubscriptionInput!) { cancelSubscription(input: $input) {
     subscription { status cancelAtPeriodEnd } userErrors { code } } }";
 const CALLS: &str = "{ providerCalls { nodes { callOperation callState attempts } } }";
+
+/// An error of Stripe itself that it repeats under the key of the request, which it executed.
+pub(crate) const REPEATED: Fault = Fault::Answer { status: 500, should_retry: Some(false), acted: true, saved: true };
 
 /// Ann with a stored card, and the input of a purchase of credits.
 async fn ann(shop: &Shop) -> (Client<'_>, Value) {
@@ -158,6 +162,26 @@ async fn a_cancellation_of_a_process_that_ended_is_made_later(shop: &Shop) {
     assert_eq!(shop.stripe.objects("subscription")[0]["cancel_at_period_end"], true);
     assert_eq!(state(&node, "subscriptions.cancel").await, "DONE");
     shop.deliver_to(&node).await;
+}
+
+async fn a_cancellation_whose_error_stripe_repeats_is_made_under_another_key(shop: &Shop) {
+    buy(shop, "ann", "price_basic", "zero").await;
+    let found = shop.test.user("ann").data("{ viewer { subscription { id } } }", json!({})).await;
+    let input = json!({"subscriptionId": found["viewer"]["subscription"]["id"], "idempotencyKey": "one"});
+    shop.stripe.fail_next(REPEATED);
+    assert_eq!(shop.test.user("ann").code(CANCEL, json!({"input": input})).await, "PROVIDER_UNAVAILABLE");
+    let query = "{ providerCalls { nodes { callOperation callState keyChanges sentKey } } }";
+    let newest = async || shop.test.admin().data(query, json!({})).await["providerCalls"]["nodes"][0].take();
+    let first = newest().await;
+    assert_eq!((&first["callState"], &first["keyChanges"]), (&json!("PENDING"), &json!(0)));
+    shop.advance(TimeDelta::minutes(10)).await;
+    let key = format!("{}-1", first["sentKey"].as_str().unwrap());
+    let done = json!({"callOperation": "subscriptions.cancel", "callState": "DONE", "keyChanges": 1, "sentKey": key});
+    assert_eq!(newest().await, done);
+    assert_eq!(shop.stripe.objects("subscription")[0]["cancel_at_period_end"], true);
+    let answer = shop.ask(&shop.test.user("ann"), CANCEL, input).await;
+    assert_eq!(answer["subscription"]["cancelAtPeriodEnd"], true);
+    shop.deliver().await;
 }
 
 async fn after_the_time_limit_no_charge_is_sent(shop: &Shop) {

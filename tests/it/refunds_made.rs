@@ -1,5 +1,6 @@
 //! Refunds that are requested, decided and processed here.
 
+use crate::interruptions::REPEATED;
 use crate::support::refunds::{APPROVE, DENY, REQUEST, all, approved, bought, credits, requested, tell_all_again};
 use crate::support::{Shop, both_engines, local_id};
 use chrono::TimeDelta;
@@ -19,6 +20,7 @@ both_engines!(
     a_refund_that_stripe_refuses_has_failed,
     a_refund_is_carried_out_after_stripe_was_away,
     a_refund_that_was_done_unheard_is_told_by_its_webhook,
+    a_refund_whose_error_stripe_repeats_is_not_made_again,
     one_made_at_stripe_is_not_taken_for_a_request,
     credits_go_back_in_proportion_and_come_again,
     a_refund_that_names_its_charge_alone_finds_the_payment,
@@ -219,6 +221,19 @@ async fn a_refund_that_was_done_unheard_is_told_by_its_webhook(shop: &Shop) {
     let answer = shop.test.admin().data(APPROVE, input).await;
     assert_eq!(answer["approveRefund"]["refund"]["processingStatus"], "PROCESSED");
     assert_eq!((all(shop).await, shop.count("refund")), (done, 1));
+}
+
+async fn a_refund_whose_error_stripe_repeats_is_not_made_again(shop: &Shop) {
+    let (payment, _) = bought(shop, "ann").await;
+    let refund = requested(shop, &shop.test.user("ann"), &payment, Some(500)).await;
+    shop.stripe.fail_next(REPEATED);
+    let input = json!({"input": {"refundId": refund, "idempotencyKey": "k"}});
+    assert_eq!(shop.test.admin().code(APPROVE, input.clone()).await, "PROVIDER_UNAVAILABLE");
+    shop.advance(TimeDelta::minutes(5)).await;
+    assert_eq!(shop.test.admin().code(APPROVE, input).await, "UNRESOLVED");
+    shop.deliver().await;
+    assert_eq!(all(shop).await, [(refund, "processed".to_owned(), 500, 50)]);
+    assert_eq!(shop.count("refund"), 1);
 }
 
 async fn one_made_at_stripe_is_not_taken_for_a_request(shop: &Shop) {

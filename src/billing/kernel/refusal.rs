@@ -57,6 +57,7 @@ pub(super) fn error_without_card(refused: Refused) -> Error {
 pub(in crate::billing) fn error_of_call(error: CallError) -> Error {
     match error {
         CallError::Unavailable(reason) => Error::Unavailable("Stripe", anyhow::anyhow!(reason)),
+        error @ CallError::ErrorRepeated => Error::Unavailable("Stripe", error.into()),
         CallError::NotFound => error_of_refusal(Refused { code: RefusalCode::ResourceMissing, ..Refused::default() }),
         CallError::Refused(refused) if refused.is_final() => error_of_refusal(refused),
         CallError::Refused(refused) => Error::internal(anyhow::anyhow!("Stripe refuses this installation: {refused}")),

@@ -5,7 +5,7 @@ use crate::graphql::accounts::account::Account;
 use crate::graphql::common::{
     Connection, ContextExt, DateTimeRange, Instant, Json, Row, StoredEnum, global_id, local_id, page, page_args, to_one,
 };
-use crate::outbox::OutboxCalls;
+use crate::outbox::{self, OutboxCalls};
 use crate::{order_input, stored_enum};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::outbox_calls;
@@ -23,7 +23,8 @@ stored_enum! {
         Refused,
         /// Not answered by the provider. It is repeated only if its caller asks again.
         Abandoned,
-        /// Not answered for so long that the provider may have forgotten it. Later reports of the provider decide.
+        /// Not answered for so long that the provider may have forgotten it, or answered with an error that the provider
+        /// repeats. Later reports of the provider decide.
         Unresolved,
     }
 }
@@ -67,9 +68,14 @@ impl ProviderCall {
         may_see.then(|| Json(self.0.params.clone()))
     }
 
-    /// The idempotency key sent to the provider with each attempt.
-    async fn sent_key(&self) -> &str {
-        &self.0.idempotency_key
+    /// The idempotency key sent to the provider with each attempt since the last change of the key.
+    async fn sent_key(&self) -> String {
+        outbox::sent_key(&self.0)
+    }
+
+    /// The number of times that the call got another key, because the provider repeated an error under the one before.
+    async fn key_changes(&self) -> i64 {
+        self.0.key_changes
     }
 
     /// The state of the call.

@@ -39,6 +39,10 @@ pub enum CallError {
     /// Stripe refuses the request and would refuse it again.
     #[error("Stripe refuses the request: {0}")]
     Refused(Refused),
+    /// Stripe repeats an error of its own under the idempotency key, whatever became of the request, and will answer
+    /// nothing else: <https://docs.stripe.com/api/idempotent_requests>.
+    #[error("Stripe repeats an error under the idempotency key")]
+    ErrorRepeated,
     /// Stripe does not answer or is too busy; the request may have been carried out.
     #[error("Stripe is not available: {0}")]
     Unavailable(String),
@@ -191,8 +195,7 @@ impl Connection {
         }
         let value = serde_json::from_slice(&body);
         let value = value.map_err(|_| Failure::unavailable("the response is not JSON".to_owned()))?;
-        let replayed = headers.get("idempotent-replayed").is_some_and(|replayed| replayed == "true");
-        Ok(Reply { value, at: date(&headers), replayed })
+        Ok(Reply { value, at: date(&headers), replayed: is_replayed(&headers) })
     }
 }
 
@@ -226,6 +229,9 @@ impl Failure {
             Some(asked) => Retry::After(asked),
             None => Retry::Usual,
         };
+        if status.is_server_error() && is_replayed(headers) {
+            return Failure { error: CallError::ErrorRepeated, retry: Retry::Never, is_answer: true };
+        }
         let error = match status {
             StatusCode::NOT_FOUND => CallError::NotFound,
             _ if is_temporary => CallError::Unavailable(format!("it answers {status}")),
@@ -233,6 +239,11 @@ impl Failure {
         };
         Failure { error, retry, is_answer: !status.is_server_error() }
     }
+}
+
+/// Returns true for the response to an earlier request with the same idempotency key.
+fn is_replayed(headers: &HeaderMap) -> bool {
+    headers.get("idempotent-replayed").is_some_and(|replayed| replayed == "true")
 }
 
 fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
@@ -281,6 +292,11 @@ mod tests {
         }
         assert_eq!(failure(429, &[("retry-after", "2")]).retry, Retry::After(Duration::from_secs(2)));
         assert_eq!(failure(404, &[]).error, CallError::NotFound);
+        let repeated = failure(500, &[("idempotent-replayed", "true")]);
+        assert_eq!(
+            (repeated.error, repeated.retry, repeated.is_answer),
+            (CallError::ErrorRepeated, Retry::Never, true)
+        );
         let refused = Refused { status: 403, code: RefusalCode::Other("a_b".to_owned()), ..Refused::default() };
         assert_eq!(failure(403, &[]).error, CallError::Refused(refused));
     }

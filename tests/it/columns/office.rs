@@ -217,6 +217,7 @@ super::columns! {
         callState: Word("state");
         retriedLater: Flag("persistent");
         attempts: Int("attempts");
+        keyChanges: Int("key_changes");
         objectType: Text("object_kind");
         objectId: Text("object_id");
         errorCode: Text("error_code");

@@ -76,6 +76,7 @@ pub(crate) async fn calls(app: &App, count: i64) -> Vec<Uuid> {
             state: text(state),
             persistent: Set(true),
             attempts: Set(1),
+            key_changes: Set(0),
             object_kind: Set(None),
             object_id: Set(None),
             url: Set(None),
