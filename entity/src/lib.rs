@@ -2,6 +2,7 @@
 
 pub mod account_members;
 pub mod accounts;
+pub mod analytics_events;
 pub mod analytics_marks;
 pub mod api_keys;
 pub mod audit_log;
@@ -19,6 +20,7 @@ pub mod entitlement_overrides;
 pub mod features;
 pub mod gifts;
 pub mod idempotency_keys;
+pub mod identity_aliases;
 pub mod inbox_events;
 pub mod installation;
 pub mod invoices;
@@ -59,3 +61,4 @@ pub mod usage_daily;
 pub mod usage_events;
 pub mod user_identities;
 pub mod users;
+pub mod visitor_days;

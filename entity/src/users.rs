@@ -28,11 +28,17 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub accounts: HasMany<super::accounts::Entity>,
     #[sea_orm(has_many)]
+    pub analytics_events: HasMany<super::analytics_events::Entity>,
+    #[sea_orm(has_many)]
     pub gifts: HasMany<super::gifts::Entity>,
+    #[sea_orm(has_many)]
+    pub identity_aliases: HasMany<super::identity_aliases::Entity>,
     #[sea_orm(has_many)]
     pub usage_events: HasMany<super::usage_events::Entity>,
     #[sea_orm(has_many)]
     pub user_identities: HasMany<super::user_identities::Entity>,
+    #[sea_orm(has_many)]
+    pub visitor_days: HasMany<super::visitor_days::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -39,6 +39,7 @@ mod m0035_rollup_indexes;
 mod m0036_mark_history;
 mod m0037_ledger_times;
 mod m0038_outbox_keys;
+mod m0039_analytics_events;
 mod marks;
 mod runner;
 mod table;
@@ -100,6 +101,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0036_mark_history),
         change!(m0037_ledger_times),
         change!(m0038_outbox_keys),
+        change!(m0039_analytics_events),
     ]
 }
 

@@ -19,7 +19,7 @@ pub use project::{
 };
 pub use references::{NewReference, SignedReference, create_purchase_reference};
 pub use sign_in::{record_key_use, sign_in};
-pub use store::payers::{customers_of, identities_of, lock_user, owner_of};
+pub use store::payers::{customers_of, existing_users, identities_of, lock_user, owner_of};
 pub use store::{
     Accounts, ApiKeys, Members, OwnAccount, ProviderCustomers, Users, account_exists, owners, set_time_zone, user_by_id,
 };

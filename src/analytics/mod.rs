@@ -10,6 +10,7 @@ mod cash;
 mod cohorts;
 mod credits;
 mod derived;
+mod events;
 mod jobs;
 mod movements;
 #[cfg(test)]
@@ -27,6 +28,9 @@ mod view;
 pub use cash::{Cash, revenue};
 pub use cohorts::{Cohort, CohortMonth, cohorts};
 pub use credits::credit_flows;
+pub use events::{
+    ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, event_counts, funnel, identify, track,
+};
 pub use jobs::RecomputeRevenue;
 pub use rates::{Rates, rates, rounded};
 pub use recompute::{Progress, Recomputed, rebuild};

@@ -19,6 +19,8 @@ pub enum Permission {
     KeysWrite,
     /// Read the sums over all accounts.
     AnalyticsRead,
+    /// Record events of users and visitors, and nothing else.
+    EventsWrite,
     /// Read the audit log and security events.
     AuditRead,
     /// Read the state of the service: `/metrics` and the requests to Stripe.
@@ -29,13 +31,14 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 9] = [
+    pub const ALL: [Permission; 10] = [
         Permission::BillingRead,
         Permission::BillingWrite,
         Permission::CatalogueWrite,
         Permission::CreditsWrite,
         Permission::KeysWrite,
         Permission::AnalyticsRead,
+        Permission::EventsWrite,
         Permission::AuditRead,
         Permission::OperationsRead,
         Permission::OperationsWrite,
@@ -50,6 +53,7 @@ impl Permission {
             Permission::CreditsWrite => "credits:write",
             Permission::KeysWrite => "keys:write",
             Permission::AnalyticsRead => "analytics:read",
+            Permission::EventsWrite => "events:write",
             Permission::AuditRead => "audit:read",
             Permission::OperationsRead => "operations:read",
             Permission::OperationsWrite => "operations:write",
@@ -79,6 +83,7 @@ impl Permission {
             Permission::OperationsRead => 1 << 6,
             Permission::OperationsWrite => 1 << 7,
             Permission::BillingWrite => 1 << 8,
+            Permission::EventsWrite => 1 << 9,
         }
     }
 }
@@ -91,7 +96,7 @@ impl Permissions {
     /// No permission.
     pub const NONE: Permissions = Permissions(0);
     /// Every permission.
-    pub const ALL: Permissions = Permissions(0b1_1111_1111);
+    pub const ALL: Permissions = Permissions(0b11_1111_1111);
 
     /// Collects the permissions of scope strings. Unknown scopes are ignored, because a token may carry scopes of other
     /// services.
@@ -140,6 +145,7 @@ mod tests {
             "credits:write",
             "keys:write",
             "analytics:read",
+            "events:write",
             "audit:read",
             "operations:read",
             "operations:write",

@@ -26,9 +26,12 @@ pub const RULES: CostRules = CostRules {
         ("Subscription.items", 3),
         ("Subscription.scheduledChanges", 2),
         ("SubscriptionVersion.arrChanges", 3),
+        ("AnalyticsSummary.activeUsers", 30),
         ("AnalyticsSummary.cohorts", 30),
         ("AnalyticsSummary.creditSummaries", 5),
         ("AnalyticsSummary.customerMovements", 10),
+        ("AnalyticsSummary.eventCounts", 100),
+        ("AnalyticsSummary.funnel", 5),
         ("AnalyticsSummary.movements", 30),
         ("AnalyticsSummary.recurringRevenueByPlan", 20),
         ("AnalyticsSummary.revenue", 100),
@@ -43,7 +46,10 @@ pub const RULES: CostRules = CostRules {
         // Each counts rows of a whole list.
         ("*.totalCount", "1"),
         // Each sums a whole table, or all that changed since its sums were made.
+        ("AnalyticsSummary.activeUsers", "100"),
         ("AnalyticsSummary.cohorts", "100"),
+        ("AnalyticsSummary.eventCounts", "100"),
+        ("AnalyticsSummary.funnel", "100"),
         ("AnalyticsSummary.movements", "100"),
         ("AnalyticsSummary.creditSummaries", "100"),
         ("AnalyticsSummary.customerMovements", "10"),

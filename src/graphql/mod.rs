@@ -75,6 +75,7 @@ pub struct Mutation(
     gifts::Mutation,
     licences::Mutation,
     usage::Mutation,
+    analytics::Mutation,
     operations::Mutation,
 );
 
@@ -134,6 +135,7 @@ enum UserError {
     ExtendTrial(subscriptions::trial_mutations::ExtendTrialUserError),
     GrantCredits(credits::granting::GrantCreditsUserError),
     HoldCredits(credits::spending::HoldCreditsUserError),
+    Identify(analytics::event_mutations::IdentifyUserError),
     IssueLicenseKey(licences::payloads::IssueLicenseKeyUserError),
     OpenBillingPortal(checkout::payloads::OpenBillingPortalUserError),
     PauseSubscription(subscriptions::mutations::PauseSubscriptionUserError),
@@ -165,6 +167,7 @@ enum UserError {
     SpendCredits(credits::spending::SpendCreditsUserError),
     StartCheckout(checkout::payloads::StartCheckoutUserError),
     TakeRateLimit(rate_limits::payloads::TakeRateLimitUserError),
+    TrackEvents(analytics::event_mutations::TrackEventsUserError),
     TransferCredits(credits::reversal::TransferCreditsUserError),
     UndoScheduledChange(subscriptions::plan_change_payloads::UndoScheduledChangeUserError),
     UpdatePlan(plans::payloads::UpdatePlanUserError),

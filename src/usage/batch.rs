@@ -10,6 +10,7 @@ use super::slot::Slot;
 use super::store::{self, Seen};
 use super::terms::Readers;
 use super::values::MeterAggregation;
+use crate::accounts;
 use crate::credits::{Ledger, Spend};
 use crate::db::{Txn, insert_all};
 use crate::error::{Error, Result};
@@ -198,7 +199,7 @@ impl References {
             let card = Card::read(card)?;
             cards.entry(card.meter_id()).or_default().push(card);
         }
-        let users = store::existing_users(txn, &events().filter_map(|event| event.user_id).collect()).await?;
+        let users = accounts::existing_users(txn, &events().filter_map(|event| event.user_id).collect()).await?;
         let devices = store::devices(txn, &events().filter_map(|event| event.device_id).collect()).await?;
         Ok(References { meters, accounts, users, devices, cards, recorded: recorded.collect() })
     }

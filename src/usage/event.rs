@@ -102,15 +102,7 @@ impl NewEvent {
 
     /// Returns the time of the usage; an error if it is too far from `now`.
     pub(super) fn occurred_at(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-        let at = self.occurred_at.unwrap_or(now);
-        let refused = |message| Err(Error::refused("OCCURRED_AT_INVALID", &["occurredAt"], message));
-        if at > now + MAX_AHEAD {
-            return refused("`occurredAt` must not be more than 5 minutes in the future: check the sender's clock.");
-        }
-        if at < now - MAX_AGE {
-            return refused("`occurredAt` must not be more than 400 days in the past: leave out what is older.");
-        }
-        Ok(at)
+        event_time(self.occurred_at, now)
     }
 
     /// Returns the measure of this event by a meter.
@@ -168,21 +160,46 @@ pub(super) fn group(dimensions: Option<&Value>, group_by: Option<&str>) -> Optio
     }
 }
 
+/// Returns the time of an event, which is `now` if it was not given; fails with `OCCURRED_AT_INVALID` if it is too far from
+/// `now`.
+pub fn event_time(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let at = at.unwrap_or(now);
+    let refused = |message| Err(Error::refused("OCCURRED_AT_INVALID", &["occurredAt"], message));
+    if at > now + MAX_AHEAD {
+        return refused("`occurredAt` must not be more than 5 minutes in the future: check the sender's clock.");
+    }
+    if at < now - MAX_AGE {
+        return refused("`occurredAt` must not be more than 400 days in the past: leave out what is older.");
+    }
+    Ok(at)
+}
+
 fn check_dimensions(dimensions: Option<&Value>) -> Result<()> {
-    let Some(value) = dimensions else { return Ok(()) };
-    let refused = |message| Err(Error::refused("DIMENSIONS_INVALID", &["dimensions"], message));
+    check_object(dimensions, "DIMENSIONS_INVALID", "dimensions", &["dimensions"])
+}
+
+/// Checks the properties of an event, given in the input's field `name`; fails with `code` unless they are a JSON object of
+/// at most 4,096 bytes.
+pub fn check_object(
+    value: Option<&Value>,
+    code: &'static str,
+    name: &str,
+    field: &'static [&'static str],
+) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    let refused = |message: String| Err(Error::refused(code, field, message));
     if !value.is_object() {
-        return refused("`dimensions` must be a JSON object.");
+        return refused(format!("`{name}` must be a JSON object."));
     }
     let text = value.to_string();
     if text.len() > MAX_DIMENSIONS_BYTES {
-        return refused(
-            "`dimensions` must have at most 4,096 bytes as JSON: keep long values in the host application.",
-        );
+        return refused(format!(
+            "`{name}` must have at most 4,096 bytes as JSON: keep long values in the host application."
+        ));
     }
     // PostgreSQL cannot store NUL, which JSON writes like this.
     if text.contains("\\u0000") && has_nul(value) {
-        return refused("`dimensions` must not contain a NUL character.");
+        return refused(format!("`{name}` must not contain a NUL character."));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ mod windows_tests;
 pub use cards::{Charge, NewRateCard, create_rate_card, end_rate_card};
 pub use correct::{NewCorrection, correct};
 pub use counters::Counters;
-pub use event::{NewEvent, Recorded};
+pub use event::{NewEvent, Recorded, check_object, event_time};
 pub use in_force::{cached_terms, terms, terms_scope};
 pub use meters::{NewMeter, create_feature, create_meter};
 pub use prices::Prices;

@@ -75,6 +75,8 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("endRateCard", "rateCardId: $rateCard, endsAt: \"2026-01-20T00:00:00Z\""),
     ("recordUsage", "events: [{accountId: $account, meter: \"tokens\", dedupeKey: $code, dimensions: {tokens: 1}}]"),
     ("correctUsage", "usageEventId: $usageEvent, idempotencyKey: $code"),
+    ("trackEvents", "events: [{name: \"a\", dedupeKey: $code}]"),
+    ("identify", "anonymousId: $code"),
     ("spendCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("holdCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     (

@@ -147,7 +147,7 @@ fn a_wrong_argument_is_told_with_the_ones_that_there_are() {
 fn a_value_that_only_the_command_can_judge_ends_it_with_one() {
     let secret = [("TOLLGATE_JWT_HS256_SECRET", SECRET)];
     let scopes = "Unknown scope. The scopes are billing:read, billing:write, catalogue:write, credits:write, keys:write, \
-        analytics:read, audit:read, operations:read, operations:write.";
+        analytics:read, events:write, audit:read, operations:read, operations:write.";
     let time = |text: &str| {
         format!("`{text}` is not a time: write a date, an instant, or a length of time such as 90m, 24h or 7d.")
     };

@@ -42,6 +42,7 @@ mod durability_of_credits;
 mod entitlement_limits;
 mod entitlements;
 mod event_work;
+mod events;
 mod explain;
 mod federation;
 mod fetched_states;

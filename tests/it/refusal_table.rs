@@ -195,7 +195,7 @@ refusals! {
     createApiKey NAME_INVALID name: "`name` must have 1 to 100 characters."
         for r#"name: "LONG", scopes: ["keys:write"]"#;
     createApiKey SCOPE_INVALID scopes: "Unknown scope. The scopes are billing:read, billing:write, catalogue:write, credits:write, keys:write, \
-            analytics:read, audit:read, operations:read, operations:write."
+            analytics:read, events:write, audit:read, operations:read, operations:write."
         for r#"name: "a", scopes: ["everything"]"#;
     createApiKey EXPIRY_INVALID expiresAt: "`expiresAt` must be in the future."
         for r#"name: "a", scopes: ["keys:write"], expiresAt: "2026-01-15T12:00:00Z""#;

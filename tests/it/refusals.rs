@@ -43,11 +43,19 @@ const AT_STRIPE: &[&str] = &[
     "replaceGiftCode",
 ];
 
-/// Mutations with an outcome for each part of their input: usage_refusals.rs has the codes of `recordUsage`.
-const IN_PARTS: &[&str] = &["recordUsage"];
-/// Mutations that need rows which others make: spending.rs gives their codes.
-const WITH_OTHERS: &[&str] =
-    &["captureHold", "releaseHold", "reverseLedgerTransaction", "transferCredits", "changeCredits", "consume"];
+/// Mutations with an outcome for each part of their input: usage_refusals.rs has the codes of `recordUsage`, events.rs those
+/// of `trackEvents`.
+const IN_PARTS: &[&str] = &["recordUsage", "trackEvents"];
+/// Mutations that need rows which others make: spending.rs and events.rs give their codes.
+const WITH_OTHERS: &[&str] = &[
+    "identify",
+    "captureHold",
+    "releaseHold",
+    "reverseLedgerTransaction",
+    "transferCredits",
+    "changeCredits",
+    "consume",
+];
 
 /// The input with the rows of the world in place of their words.
 async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {

@@ -92,6 +92,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("EntitlementReason", "entitlements.rs"),
     ("LicenseReason", "licence_status.rs"),
     ("RecordUsageOutcome", "usage.rs"),
+    ("TrackEventsOutcome", "events.rs"),
     ("LicenseState", "licence_status.rs"),
     ("ViewerRole", "sign_in.rs"),
 ];

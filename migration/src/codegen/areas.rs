@@ -136,6 +136,15 @@ pub(super) const AREAS: &[Area] = &[
         ],
     },
     Area {
+        title: "Events",
+        intro: "Events of the users and visitors of the host application ([analytics.md](analytics.md#events-trackevents)).",
+        tables: &[
+            table("analytics_events", "analytics/events", "what a user or visitor did"),
+            table("identity_aliases", "analytics/events", "the user that a visitor turned out to be"),
+            table("visitor_days", "analytics/events", "the days on which a user or visitor has an event"),
+        ],
+    },
+    Area {
         title: "Licences and devices",
         intro: "Licence keys for desktop applications ([licences.md](licences.md)).",
         tables: &[

@@ -2,10 +2,11 @@
 
 use crate::accounts::values::MemberRole;
 use crate::auth::Scope;
-use crate::db::{ROW_LOCK, Txn, Visible};
+use crate::db::{ROW_LOCK, Txn, Visible, in_list};
 use crate::error::Result;
 use entity::{account_members, accounts, provider_customers, user_identities, users};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 /// Locks the account with this id until the commit.
@@ -67,4 +68,15 @@ pub async fn customers_of(
     let rows = provider_customers::Entity::visible(Scope::Everything).filter(Column::AccountId.eq(account_id));
     let rows = rows.filter(Column::Provider.eq(provider));
     Ok(rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).all(db).await?)
+}
+
+/// Returns which of these users exist.
+pub async fn existing_users(txn: &Txn, ids: &BTreeSet<Uuid>) -> Result<HashSet<Uuid>> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().copied().collect();
+    let rows = users::Entity::visible(Scope::Everything).filter(in_list(txn, users::Column::Id.into_expr(), &ids));
+    let ids = rows.select_only().column(users::Column::Id);
+    Ok(ids.into_tuple::<Uuid>().all(txn).await?.into_iter().collect())
 }

@@ -1,8 +1,10 @@
-//! Sums over payments and subscriptions.
+//! Sums over payments and subscriptions, and events with the figures about them.
 
+pub mod activity;
 pub mod cash;
 pub mod credits;
 pub mod customers;
+pub mod event_mutations;
 pub mod movement;
 pub mod movements;
 pub mod rates;
@@ -18,6 +20,11 @@ use async_graphql::{Context, MergedObject, Object, Result};
 #[graphql(name = "AnalyticsQueryRoots")]
 pub struct Query(AnalyticsQuery);
 
+/// The mutation roots of this feature.
+#[derive(MergedObject, Default)]
+#[graphql(name = "AnalyticsMutationRoots")]
+pub struct Mutation(event_mutations::EventMutation);
+
 /// Figures over all accounts. Amounts in different currencies are never added.
 #[derive(MergedObject, Default)]
 pub struct AnalyticsSummary(
@@ -29,6 +36,7 @@ pub struct AnalyticsSummary(
     rates::RateFigures,
     trials::TrialFigures,
     credits::CreditFigures,
+    activity::ActivityFigures,
 );
 
 /// The query root of analytics.

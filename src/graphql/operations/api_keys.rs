@@ -125,8 +125,8 @@ impl ApiKeyMutation {
 pub struct CreateApiKeyInput {
     /// The purpose: 1 to 100 characters.
     name: String,
-    /// The scopes: `billing:read`, `catalogue:write`, `credits:write`, `keys:write`, `analytics:read`, `audit:read`,
-    /// `operations:read`, `operations:write`.
+    /// The scopes: `billing:read`, `catalogue:write`, `credits:write`, `keys:write`, `analytics:read`, `events:write`,
+    /// `audit:read`, `operations:read`, `operations:write`.
     scopes: Vec<String>,
     /// Time of expiry, not after that of the credential that creates the key. By default the key expires with this
     /// credential if it is an API key or the token of a service; else it never expires.

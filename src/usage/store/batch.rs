@@ -4,7 +4,7 @@ use crate::auth::Scope;
 use crate::db::{ROW_LOCK, Txn, Visible, find_matching, in_list, stored_instant};
 use crate::error::Result;
 use crate::usage::windows::Window;
-use entity::{accounts, devices, meters, rate_cards, usage_daily, usage_events, users};
+use entity::{accounts, devices, meters, rate_cards, usage_daily, usage_events};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Statement};
 use serde_json::json;
@@ -18,17 +18,6 @@ pub(in crate::usage) async fn lock_accounts(txn: &Txn, ids: &BTreeSet<Uuid>) -> 
     let ids: Vec<Uuid> = ids.iter().copied().collect();
     let rows = Entity::visible(Scope::Everything).filter(in_list(txn, Column::Id.into_expr(), &ids));
     let ids = rows.select_only().column(Column::Id).order_by_asc(Column::Id).lock(ROW_LOCK);
-    Ok(ids.into_tuple::<Uuid>().all(txn).await?.into_iter().collect())
-}
-
-/// Returns which of these users exist.
-pub(in crate::usage) async fn existing_users(txn: &Txn, ids: &BTreeSet<Uuid>) -> Result<HashSet<Uuid>> {
-    if ids.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let ids: Vec<Uuid> = ids.iter().copied().collect();
-    let rows = users::Entity::visible(Scope::Everything).filter(in_list(txn, users::Column::Id.into_expr(), &ids));
-    let ids = rows.select_only().column(users::Column::Id);
     Ok(ids.into_tuple::<Uuid>().all(txn).await?.into_iter().collect())
 }
 

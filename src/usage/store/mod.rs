@@ -6,7 +6,7 @@ pub(super) mod spans;
 pub(super) mod terms;
 
 pub(super) use batch::{
-    Seen, cards_of, daily_sums, devices, existing_users, lock_accounts, meters_by_code, recorded_events, seen_values,
+    Seen, cards_of, daily_sums, devices, lock_accounts, meters_by_code, recorded_events, seen_values,
 };
 
 use crate::auth::{Permission, Scope};

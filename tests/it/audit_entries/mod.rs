@@ -199,6 +199,13 @@ async fn usage(test: &TestApp, log: &mut Log<'_>) {
     let recorded = done(&admin, "recordUsage", json!({"events": [event]}), "results { event { id } }").await;
     log.has_none("recordUsage").await;
     log.seen.insert("recordUsage".to_owned());
+    let events = json!({"events": [{"name": "a", "anonymousId": "v", "dedupeKey": "k"}]});
+    done(&admin, "trackEvents", events, "results { outcome }").await;
+    log.has_none("trackEvents").await;
+    log.seen.insert("trackEvents".to_owned());
+    done(&admin, "identify", json!({"anonymousId": "v"}), "user { id }").await;
+    log.has_none("identify").await;
+    log.seen.insert("identify".to_owned());
 
     let event = &recorded["results"][0]["event"]["id"];
     let input = json!({"usageEventId": event, "reason": "twice", "idempotencyKey": "c"});

@@ -1,0 +1,123 @@
+//! Funnels (metrics v1, section 6).
+
+use super::event::check_name;
+use super::store::{self, Step};
+use crate::analytics::range::Range;
+use crate::app::App;
+use crate::auth::{Permission, Viewer};
+use crate::error::{Error, Result};
+use crate::subscriptions::Exact;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures_util::TryStreamExt;
+use std::pin::pin;
+use uuid::Uuid;
+
+/// The maximum window, in days.
+const MAX_WINDOW_DAYS: i64 = 366;
+
+/// A funnel over a range of days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Funnel {
+    /// The names of the events, in their order: 2 to 10.
+    pub steps: Vec<String>,
+    /// The longest time from the first step to any other.
+    pub window: TimeDelta,
+    /// The first UTC day of the first step.
+    pub from: NaiveDate,
+    /// The UTC day after the last one of the first step.
+    pub to: NaiveDate,
+}
+
+/// The people who came to one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunnelStep {
+    /// The name of the event.
+    pub name: String,
+    /// The number of people who came to it. Each counts once.
+    pub people: i64,
+    /// Those people per people of the step before; `None` for the first step, or without any before.
+    pub of_previous: Option<Exact>,
+    /// Those people per people of the first step; `None` without any.
+    pub of_first: Option<Exact>,
+}
+
+/// Returns the steps of a funnel. Users and visitors count, each once, with the steps after their best first one.
+pub async fn funnel(app: &App, viewer: &Viewer, funnel: Funnel) -> Result<Vec<FunnelStep>> {
+    viewer.require(Permission::AnalyticsRead)?;
+    if !(2..=10).contains(&funnel.steps.len()) {
+        return Err(Error::bad_input("`steps` must have 2 to 10 names of events."));
+    }
+    funnel.steps.iter().try_for_each(|name| check_name(name)).map_err(|error| Error::bad_input(error.to_string()))?;
+    if funnel.window < TimeDelta::zero() || funnel.window > TimeDelta::days(MAX_WINDOW_DAYS) {
+        return Err(Error::bad_input("`windowSeconds` must be 0 to 31,622,400, which is 366 days."));
+    }
+    let range = Range::new(funnel.from, funnel.to)?;
+    let (from, to) = (start_of(range.from), start_of(range.to));
+    // The window is inclusive.
+    let end = to + funnel.window;
+    let steps = store::steps(app.db.read(), &funnel.steps, from, end).await?;
+    let mut steps = pin!(steps);
+    let mut depths = vec![0_i64; funnel.steps.len()];
+    let mut current: Option<(Person, Walk)> = None;
+    while let Some(step) = steps.try_next().await? {
+        let person = (step.user_id, step.anonymous_id.clone());
+        if current.as_ref().is_none_or(|(known, _)| *known != person) {
+            let walk = Walk { reached: vec![None; funnel.steps.len()], depth: 0 };
+            finish(current.replace((person, walk)), &mut depths);
+        }
+        if let Some((_, walk)) = &mut current {
+            walk.take(&funnel, to, &step);
+        }
+    }
+    finish(current, &mut depths);
+    Ok(results(funnel.steps, &depths))
+}
+
+type Person = (Option<Uuid>, Option<String>);
+
+/// The way of one person through the steps.
+struct Walk {
+    /// For each step that was reached, the latest instant of a first step from which it was.
+    reached: Vec<Option<DateTime<Utc>>>,
+    /// The number of steps reached.
+    depth: usize,
+}
+
+impl Walk {
+    /// Takes the person's next event. From several first steps, the latest leaves the most time, and so decides.
+    fn take(&mut self, funnel: &Funnel, end: DateTime<Utc>, event: &Step) {
+        // From the last step on, so that an event is one step, also where a name stands for several.
+        for at in (0..funnel.steps.len()).rev().filter(|at| funnel.steps[*at] == event.name) {
+            let begun = match at.checked_sub(1) {
+                None => (event.occurred_at < end).then_some(event.occurred_at),
+                Some(before) => self.reached[before].filter(|begun| event.occurred_at - *begun <= funnel.window),
+            };
+            if let Some(begun) = begun {
+                self.reached[at] = self.reached[at].max(Some(begun));
+                self.depth = self.depth.max(at + 1);
+            }
+        }
+    }
+}
+
+/// Counts a person at each step that was reached.
+fn finish(person: Option<(Person, Walk)>, depths: &mut [i64]) {
+    let depth = person.map_or(0, |(_, walk)| walk.depth);
+    depths.iter_mut().take(depth).for_each(|people| *people += 1);
+}
+
+fn results(names: Vec<String>, depths: &[i64]) -> Vec<FunnelStep> {
+    let part =
+        |people: i64, of: Option<&i64>| of.filter(|of| **of > 0).map(|of| Exact::new(people.into(), (*of).into()));
+    let steps = names.into_iter().zip(depths).enumerate().map(|(at, (name, people))| FunnelStep {
+        name,
+        people: *people,
+        of_previous: at.checked_sub(1).and_then(|before| part(*people, depths.get(before))),
+        of_first: part(*people, depths.first()),
+    });
+    steps.collect()
+}
+
+fn start_of(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(chrono::NaiveTime::MIN).and_utc()
+}

@@ -1,0 +1,20 @@
+//! Events of the users and visitors of the host application, and the figures about them.
+//!
+//! Invariants: an event is recorded once for its person and dedupe key, and never changed; a person is a user, or a
+//! visitor who is not signed in; a visitor who turned out to be a user stays that user, and all the visitor's events are the
+//! user's, also the earlier ones. `visitor_days` holds each day on which a person has an event, written with the event.
+
+mod active;
+mod counts;
+mod event;
+mod funnel;
+mod identify;
+mod store;
+mod track;
+
+pub use active::{ActiveDay, active_users};
+pub use counts::{EventCount, event_counts};
+pub use event::NewEvent;
+pub use funnel::{Funnel, FunnelStep, funnel};
+pub use identify::identify;
+pub use track::{Tracked, track};

@@ -1,0 +1,102 @@
+//! Recording events: those of a request together, in one transaction and a constant number of statements.
+
+use super::event::{NewEvent, Person, Recorder, user_not_found};
+use super::store::{self, EventRow};
+use crate::accounts;
+use crate::app::App;
+use crate::auth::Viewer;
+use crate::error::{Error, Result};
+use crate::usage::event_time;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The maximum number of events in one request.
+const MAX_EVENTS: usize = 1_000;
+
+/// The outcome for an event that was not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracked {
+    /// The event was recorded.
+    Recorded,
+    /// The person had an event with the dedupe key, and nothing changed.
+    Duplicate,
+}
+
+/// An event that passed the checks, at its place in the request.
+struct Checked {
+    place: usize,
+    person: Person,
+    event: NewEvent,
+}
+
+/// Records events, each for itself: one that is refused, also as malformed, keeps none of the others from being recorded.
+/// Users record their own; others need the permission to record events. Returns the outcomes in the order of the events.
+pub async fn track(app: &App, viewer: &Viewer, events: Vec<Result<NewEvent>>) -> Result<Vec<Result<Tracked>>> {
+    let recorder = Recorder::of(viewer)?;
+    if events.len() > MAX_EVENTS {
+        let message = "At most 1,000 events can be recorded at once: send the others in another request.";
+        return Err(Error::refused("TOO_MANY_EVENTS", &["events"], message));
+    }
+    let (mut outcomes, mut checked) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+    for (place, event) in events.into_iter().enumerate() {
+        let event = event.and_then(|event| {
+            event.check()?;
+            event_time(event.occurred_at, app.now())?;
+            Ok((event.person(recorder)?, event))
+        });
+        outcomes.push(match event {
+            Ok((person, event)) => {
+                checked.push(Checked { place, person, event });
+                Ok(Tracked::Duplicate)
+            }
+            Err(error @ Error::Refused(_)) => Err(error),
+            Err(error) => return Err(error),
+        });
+    }
+    for (place, outcome) in record(app, checked).await? {
+        outcomes[place] = outcome;
+    }
+    Ok(outcomes)
+}
+
+/// Records events, and returns the outcome at each place.
+async fn record(app: &App, checked: Vec<Checked>) -> Result<Vec<(usize, Result<Tracked>)>> {
+    if checked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let written = app.db.write(move |txn| {
+        Box::pin(async move {
+            let users: BTreeSet<Uuid> = checked.iter().filter_map(|checked| checked.person.user_id()).collect();
+            let users = accounts::existing_users(txn, &users).await?;
+            let (mut outcomes, mut rows) = (Vec::with_capacity(checked.len()), Vec::with_capacity(checked.len()));
+            for Checked { place, person, event } in checked {
+                if person.user_id().is_some_and(|user| !users.contains(&user)) {
+                    outcomes.push((place, Err(user_not_found())));
+                    continue;
+                }
+                let occurred_at = event_time(event.occurred_at, txn.now())?;
+                // The ids are in the order of the request, which decides between events of one instant.
+                rows.push((place, EventRow { id: txn.new_id(), person, event, occurred_at }));
+            }
+            let (places, rows): (Vec<usize>, Vec<EventRow>) = rows.into_iter().unzip();
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+            let recorded = store::insert(txn, rows).await?;
+            outcomes.extend(places.into_iter().zip(ids).map(|(place, id)| {
+                let is_new = recorded.contains(&id);
+                (place, Ok(if is_new { Tracked::Recorded } else { Tracked::Duplicate }))
+            }));
+            Ok(outcomes)
+        })
+    });
+    written.await
+}
+
+impl Person {
+    /// Returns the user; `None` for a visitor.
+    pub(super) fn user_id(&self) -> Option<Uuid> {
+        match self {
+            Person::User(id) => Some(*id),
+            Person::Visitor(_) => None,
+        }
+    }
+}
