@@ -71,6 +71,11 @@ const HOMES: &[Home] = &[
         homes: &["src/metrics.rs", "src/http/metrics.rs"],
         advice: "counters are in src/metrics.rs, and /metrics in src/http/metrics.rs",
     },
+    Home {
+        words: &["csv"],
+        homes: &["src/analytics/reports/write.rs"],
+        advice: "files of rows are written in src/analytics/reports/write.rs",
+    },
     Home { words: &["governor"], homes: &["src/rate_limit.rs"], advice: "rate limits are kept in src/rate_limit.rs" },
     Home {
         words: &["std::env", "env::var*", "env::vars*"],

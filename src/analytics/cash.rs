@@ -31,6 +31,8 @@ pub struct Cash {
     pub refunded_minor: i64,
     /// Number of these refunds.
     pub refunds: i64,
+    /// Gross less refunded; may be negative.
+    pub net_minor: i64,
     /// Tax in the invoices that were paid in the period.
     pub tax_minor: i64,
     /// Disputes opened in the period.
@@ -56,6 +58,7 @@ pub async fn revenue(app: &App, viewer: &Viewer, from: NaiveDate, to: NaiveDate,
             unknown_fees: 0,
             refunded_minor: 0,
             refunds: 0,
+            net_minor: 0,
             tax_minor: 0,
             disputed_minor: 0,
             lost_minor: 0,
@@ -73,6 +76,7 @@ pub async fn revenue(app: &App, viewer: &Viewer, from: NaiveDate, to: NaiveDate,
         ] {
             *sum = money::add(*sum, more)?;
         }
+        cash.net_minor = money::add(cash.gross_minor, -cash.refunded_minor)?;
     }
     Ok(found.into_values().collect())
 }

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::Result;
 use crate::money;
+use crate::subscriptions::Exact;
 use chrono::{Months, NaiveDate};
 use entity::mrr_cohorts;
 use std::collections::BTreeMap;
@@ -37,6 +38,22 @@ pub struct CohortMonth {
     pub customers: i64,
     /// Their annual recurring revenue in minor units.
     pub arr_minor: i64,
+}
+
+impl Cohort {
+    /// Returns the customers who pay in a month, as a part of all.
+    pub fn logo_retention(&self, month: &CohortMonth) -> Option<Exact> {
+        part(month.customers, self.customers)
+    }
+
+    /// Returns the revenue of a month, as a multiple of that at the ends of the first days.
+    pub fn revenue_retention(&self, month: &CohortMonth) -> Option<Exact> {
+        part(month.arr_minor, self.arr_minor)
+    }
+}
+
+fn part(value: i64, of: i64) -> Option<Exact> {
+    (of != 0).then(|| Exact::new(value.into(), of.into()))
 }
 
 /// Returns the cohorts of the months from `from` up to the one before `to`, by month and currency, at the end of each

@@ -19,6 +19,7 @@ mod range;
 mod rates;
 mod recompute;
 mod recurring;
+mod reports;
 mod store;
 mod summaries;
 mod trials;
@@ -32,11 +33,12 @@ pub use events::{
     ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, event_counts, funnel, identify, track,
 };
 pub use jobs::RecomputeRevenue;
-pub use rates::{Rates, rates, rounded};
+pub use rates::{RATE_PLACES, Rates, rates, rounded};
 pub use recompute::{Progress, Recomputed, rebuild};
 pub use recurring::{
     movements_of, recurring, recurring_by_plan, subscriptions_by_status, top_customers, unknown_recurring,
 };
+pub use reports::{Report, ReportFormat, ReportKind, ReportRequest, report, save};
 pub use store::recurring::{ActiveCount, OfCustomer, OfPlan, Recurring, Unknown};
 pub use summaries::{MovementSum, MovementSummary, movement_summaries};
 pub use trials::{TrialCohort, trial_cohorts};

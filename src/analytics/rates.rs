@@ -16,6 +16,8 @@ use num_traits::{CheckedAdd, CheckedDiv, CheckedMul};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
+/// Decimal places of a rate.
+pub const RATE_PLACES: u32 = 12;
 /// Months whose churn the life-time value follows from.
 const LTV_MONTHS: u32 = 6;
 

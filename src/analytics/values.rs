@@ -4,7 +4,8 @@ use crate::text_enum;
 use chrono::{Datelike, Days, NaiveDate};
 
 /// The length of a period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Period {
     /// A UTC day.
     Day,

@@ -5,6 +5,7 @@ mod bench;
 #[cfg(feature = "demo")]
 mod demo;
 mod drift;
+mod export;
 mod inbox;
 mod licences;
 mod migrate;

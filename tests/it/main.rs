@@ -105,6 +105,7 @@ mod refusal_table;
 mod refusals;
 mod replay;
 mod replay_filters;
+mod reports;
 mod revenue_rollups;
 mod rolling_upgrade;
 mod sandbox_webhooks;

@@ -3,7 +3,6 @@
 use crate::analytics;
 use crate::graphql::common::{ContextExt, Date, Money, StoredEnum};
 use crate::graphql::payments::payment::RevenueStream;
-use crate::money;
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 
 /// The length of a period.
@@ -77,7 +76,7 @@ impl TryFrom<analytics::Cash> for RevenueSummary {
             stream: RevenueStream::read(&cash.stream)?,
             gross: money(cash.gross_minor),
             refunded: money(cash.refunded_minor),
-            net: money(money::add(cash.gross_minor, -cash.refunded_minor)?),
+            net: money(cash.net_minor),
             payment_count: cash.payments,
             refund_count: cash.refunds,
             tax: money(cash.tax_minor),

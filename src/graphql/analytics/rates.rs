@@ -2,14 +2,12 @@
 
 use super::movements::RecurringRevenueStanding;
 use super::summary::DiscountPolicy;
-use crate::analytics;
+use crate::analytics::{self, RATE_PLACES};
 use crate::graphql::common::{ContextExt, Currency, Date, Money};
 use crate::money;
 use crate::subscriptions::Exact;
 use async_graphql::{Context, Object, Result, SimpleObject};
 
-/// Decimal places of a rate.
-const RATE_PLACES: u32 = 12;
 /// Decimal places of an amount in minor units that is a mean.
 const MEAN_PLACES: u32 = 6;
 
@@ -132,14 +130,13 @@ impl From<analytics::Rates> for RevenueRates {
 
 impl From<analytics::Cohort> for RevenueCohort {
     fn from(cohort: analytics::Cohort) -> Self {
-        let part = |value: i64, of: i64| decimal((of != 0).then(|| Exact::new(value.into(), of.into())), RATE_PLACES);
         let month = |month: &analytics::CohortMonth| RevenueCohortMonth {
             number: month.number,
             customer_count: month.customers,
             arr: Money::new(month.arr_minor, &cohort.currency),
             mrr: Money::new(money::mrr_minor(month.arr_minor), &cohort.currency),
-            logo_retention: part(month.customers, cohort.customers),
-            revenue_retention: part(month.arr_minor, cohort.arr_minor),
+            logo_retention: decimal(cohort.logo_retention(month), RATE_PLACES),
+            revenue_retention: decimal(cohort.revenue_retention(month), RATE_PLACES),
         };
         RevenueCohort {
             starts_on: Date(cohort.starts_on),

@@ -1,0 +1,97 @@
+//! The figures of each report.
+
+use super::table;
+use super::write::{self, ReportFormat};
+use crate::analytics::cash::{Cash, revenue};
+use crate::analytics::cohorts::{Cohort, cohorts};
+use crate::analytics::summaries::{MovementSummary, movement_summaries};
+use crate::analytics::values::{DiscountPolicy, Period};
+use crate::app::App;
+use crate::auth::{Permission, Viewer};
+use crate::error::{Error, Result};
+use chrono::NaiveDate;
+use std::io::{self, Write};
+
+/// The kind of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum ReportKind {
+    /// Cash by period, currency and stream.
+    Revenue,
+    /// Retention by cohort, currency and month.
+    Cohorts,
+    /// Movements of recurring revenue by period and currency.
+    Movements,
+}
+
+/// A request for a report on the UTC days in `[from, to)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportRequest {
+    /// The kind of report.
+    pub kind: ReportKind,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The day after the last one.
+    pub to: NaiveDate,
+    /// The length of a period, by default a month. Cohorts have none.
+    pub period: Option<Period>,
+    /// The discounts to deduct, by default those that last forever. Cash has none.
+    pub discounts: Option<DiscountPolicy>,
+}
+
+/// The figures of a report. Their number depends on the range and the currencies, not on the number of customers.
+#[derive(Debug, Clone)]
+pub struct Report(Figures);
+
+#[derive(Debug, Clone)]
+enum Figures {
+    Revenue(Vec<Cash>),
+    Cohorts(Vec<Cohort>),
+    Movements(Vec<MovementSummary>),
+}
+
+/// Returns the figures of a report.
+pub async fn report(app: &App, viewer: &Viewer, request: ReportRequest) -> Result<Report> {
+    viewer.require(Permission::AnalyticsRead)?;
+    let ReportRequest { kind, from, to, period, discounts } = request;
+    match kind {
+        ReportKind::Revenue if discounts.is_some() => {
+            return Err(Error::bad_input("Cash does not depend on `discounts`: leave it out."));
+        }
+        ReportKind::Cohorts if period.is_some() => {
+            return Err(Error::bad_input("Cohorts are by month: leave out `period`."));
+        }
+        ReportKind::Revenue | ReportKind::Cohorts | ReportKind::Movements => {}
+    }
+    let period = period.unwrap_or(Period::Month);
+    let policy = discounts.unwrap_or(DiscountPolicy::ForeverOnly);
+    Ok(Report(match kind {
+        ReportKind::Revenue => Figures::Revenue(revenue(app, viewer, from, to, period).await?),
+        ReportKind::Cohorts => Figures::Cohorts(cohorts(app, viewer, from, to, policy).await?),
+        ReportKind::Movements => Figures::Movements(movement_summaries(app, viewer, from, to, period, policy).await?),
+    }))
+}
+
+impl Report {
+    /// Returns the number of rows, without the header.
+    pub fn row_count(&self) -> usize {
+        match &self.0 {
+            Figures::Revenue(rows) => rows.len(),
+            Figures::Cohorts(cohorts) => cohorts.iter().map(|cohort| cohort.months.len()).sum(),
+            Figures::Movements(rows) => rows.len(),
+        }
+    }
+
+    /// Writes the report row by row.
+    pub fn write(&self, format: ReportFormat, out: impl Write) -> io::Result<()> {
+        match &self.0 {
+            Figures::Revenue(rows) => write::write(format, table::REVENUE, rows.iter().map(table::of_cash), out),
+            Figures::Cohorts(cohorts) => {
+                write::write(format, table::COHORTS, cohorts.iter().flat_map(table::of_cohort), out)
+            }
+            Figures::Movements(rows) => {
+                write::write(format, table::MOVEMENTS, rows.iter().map(table::of_movements), out)
+            }
+        }
+    }
+}

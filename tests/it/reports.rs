@@ -1,0 +1,184 @@
+//! Reports: their rows have the figures of the API, by command.
+
+use crate::commands::{done, on};
+use crate::support::{Company, TestApp, both_engines};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tollgate::clock::Clock;
+
+both_engines!(the_command_writes_the_report_of_the_api, a_report_that_cannot_be_made_is_refused,);
+
+const FIGURES: &str =
+    "query($from: Date!, $to: Date!, $period: AnalyticsPeriod!, $discounts: DiscountPolicy!) { analytics {
+    revenue(from: $from, to: $to, period: $period) {
+        startsOn stream gross { amount currency } refunded { amount } net { amount } paymentCount refundCount
+        tax { amount } fees { amount } unknownFeeCount disputed { amount } disputesLost { amount }
+    }
+    cohorts(from: $from, to: $to, discounts: $discounts) {
+        startsOn currency customerCount arr { amount }
+        months { number customerCount arr { amount } mrr { amount } logoRetention revenueRetention }
+    }
+    movements(from: $from, to: $to, period: $period, discounts: $discounts) {
+        startsOn currency start { ...standing } end { ...standing }
+        new { ...sum } expansion { ...sum } reactivation { ...sum } contraction { ...sum } churn { ...sum }
+    }
+} }
+fragment standing on RecurringRevenueStanding { arr { amount } mrr { amount } count: customerCount }
+fragment sum on MovementSum { arr { amount } mrr { amount } count: movementCount }";
+
+/// The columns of revenue, each with the field that has its figure.
+const REVENUE: [(&str, &str); 13] = [
+    ("starts_on", "/startsOn"),
+    ("currency", "/gross/currency"),
+    ("stream", "/stream"),
+    ("gross_minor", "/gross/amount"),
+    ("refunded_minor", "/refunded/amount"),
+    ("net_minor", "/net/amount"),
+    ("payment_count", "/paymentCount"),
+    ("refund_count", "/refundCount"),
+    ("tax_minor", "/tax/amount"),
+    ("fees_minor", "/fees/amount"),
+    ("unknown_fee_count", "/unknownFeeCount"),
+    ("disputed_minor", "/disputed/amount"),
+    ("disputes_lost_minor", "/disputesLost/amount"),
+];
+
+type Line = Vec<(String, String)>;
+
+/// The text of a figure, whether it is a string or a number.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
+}
+
+fn cells(row: &Value, columns: &[(impl AsRef<str>, impl AsRef<str>)]) -> Line {
+    let cell = |path: &str| text(row.pointer(path).unwrap_or_else(|| panic!("no {path} in {row}")));
+    columns.iter().map(|(name, path)| (name.as_ref().to_owned(), cell(path.as_ref()))).collect()
+}
+
+/// The lines of each report by the figures of the API.
+fn expected(data: &Value) -> BTreeMap<&'static str, Vec<Line>> {
+    let rows = |field: &str| data["analytics"][field].as_array().unwrap().clone();
+    let revenue = rows("revenue").iter().map(|row| cells(row, &REVENUE)).collect();
+    let mut cohorts = Vec::new();
+    for cohort in rows("cohorts") {
+        for month in cohort["months"].as_array().unwrap() {
+            let of_all = [
+                ("starts_on", "/startsOn"),
+                ("currency", "/currency"),
+                ("cohort_customer_count", "/customerCount"),
+                ("cohort_arr_minor", "/arr/amount"),
+            ];
+            let of_month = [
+                ("month_number", "/number"),
+                ("customer_count", "/customerCount"),
+                ("arr_minor", "/arr/amount"),
+                ("mrr_minor", "/mrr/amount"),
+                ("logo_retention", "/logoRetention"),
+                ("revenue_retention", "/revenueRetention"),
+            ];
+            cohorts.push([cells(&cohort, &of_all), cells(month, &of_month)].concat());
+        }
+    }
+    let mut columns = vec![("starts_on".to_owned(), "/startsOn".to_owned()), ("currency".into(), "/currency".into())];
+    for part in ["start", "new", "expansion", "reactivation", "contraction", "churn", "end"] {
+        columns.push((format!("{part}_arr_minor"), format!("/{part}/arr/amount")));
+        columns.push((format!("{part}_mrr_minor"), format!("/{part}/mrr/amount")));
+        let count = if matches!(part, "start" | "end") { "customer_count" } else { "count" };
+        columns.push((format!("{part}_{count}"), format!("/{part}/count")));
+    }
+    let movements = rows("movements").iter().map(|row| cells(row, &columns)).collect();
+    BTreeMap::from([("REVENUE", revenue), ("COHORTS", cohorts), ("MOVEMENTS", movements)])
+}
+
+/// The lines of a file.
+fn read(file: &str, format: &str) -> Vec<Line> {
+    if format == "CSV" {
+        assert!(file.ends_with("\r\n"), "every line ends: {file}");
+        let mut reader = csv::Reader::from_reader(file.as_bytes());
+        let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+        let line = |line: csv::StringRecord| names.iter().cloned().zip(line.iter().map(str::to_owned)).collect();
+        return reader.records().map(|record| line(record.unwrap())).collect();
+    }
+    let rows: Vec<serde_json::Map<String, Value>> = serde_json::from_str(file).unwrap();
+    for (name, value) in rows.iter().flatten() {
+        // Numbers of JSON lose digits, so that amounts are none.
+        assert_eq!(value.is_number(), name.ends_with("count") || name == "month_number", "{name}: {value}");
+    }
+    rows.iter().map(|row| row.iter().map(|(name, value)| (name.clone(), text(value))).collect()).collect()
+}
+
+/// The lines without their order of columns, which objects of JSON do not keep.
+fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.iter_mut().for_each(|line| line.sort());
+    lines
+}
+
+async fn the_command_writes_the_report_of_the_api(test: &Company<80>) {
+    test.complete().await;
+    let directory = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    // The command's clock is the machine's, so that cohorts have more months there.
+    test.advance(Clock::System.now() - test.app.now());
+    let (from, to) = ("2025-03-10", "2026-01-10");
+    let range = json!({"from": from, "to": to, "period": "WEEK", "discounts": "ALL_ACTIVE"});
+    let expected = expected(&test.admin().data(FIGURES, range).await);
+    for ((kind, lines), format) in expected.iter().flat_map(|of| [(of, "CSV"), (of, "JSON")]) {
+        let (word, ending) = (kind.to_lowercase(), format.to_lowercase());
+        let mut args = vec!["analytics", "export", &word, "--from", from, "--to", to, "--format", &ending];
+        if *kind != "COHORTS" {
+            args.extend(["--period", "week"]);
+        }
+        if *kind != "REVENUE" {
+            args.extend(["--discounts", "all_active"]);
+        }
+        let out = done(test, &[&args[..], &["--output", "-"]].concat(), &[]);
+        assert_eq!(sorted(read(&out, format)), sorted(lines.clone()), "{args:?}");
+        assert_eq!(done(test, &args, &[]), out, "the output is the default");
+        let file = directory.path().join(format!("{word}.{ending}"));
+        std::fs::write(&file, "of before").unwrap();
+        let path = file.to_str().unwrap();
+        let run = on(test, &[&args[..], &["-o", path]].concat(), &[]);
+        assert_eq!((run.status, run.out.as_str()), (0, ""), "{}", run.err);
+        assert!(run.err.contains(&format!("{:>10}  rows in {path}\n", lines.len())), "{}", run.err);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), out);
+    }
+    assert_eq!(names(directory.path()).len(), 6, "nothing is left beside the files");
+}
+
+/// The names of the files of a directory.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+async fn a_report_that_cannot_be_made_is_refused(test: &TestApp) {
+    let range = ["--from", "2026-01-01", "--to", "2026-02-01"];
+    let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no such directory").join("file.csv");
+    let missing = missing.to_str().unwrap();
+    for (report, options, status, rule) in [
+        ("revenues", &range[..], 2, "[possible values: revenue, cohorts, movements]"),
+        ("revenue", &range[..2], 2, "--to <DATE>"),
+        ("revenue", &["--from", "2026-02-30", "--to", "2026-03-01"], 2, "'2026-02-30' for '--from <DATE>'"),
+        ("revenue", &[&range[..], &["--format", "xlsx"]].concat(), 2, "[possible values: csv, json]"),
+        ("revenue", &[&range[..], &["--period", "year"]].concat(), 2, "[possible values: day, week, month]"),
+        ("cohorts", &[&range[..], &["--period", "week"]].concat(), 1, "Cohorts are by month: leave out `period`."),
+        ("revenue", &[&range[..], &["--discounts", "all_active"]].concat(), 1, "Cash does not depend on `discounts`"),
+        ("revenue", &["--from", "2026-02-01", "--to", "2026-02-01"], 1, "The range must be 1 to 3,700 days long."),
+        (
+            "revenue",
+            &[&range[..], &["--output", missing]].concat(),
+            1,
+            "no such directory/file.csv cannot be written: ",
+        ),
+        ("revenue", &[&range[..], &["--output", ".."]].concat(), 1, ".. cannot be written: "),
+    ] {
+        let run = on(test, &[&["analytics", "export", report], options].concat(), &[]);
+        assert_eq!((run.status, run.out.as_str()), (status, ""), "{options:?}: {}", run.err);
+        assert!(run.err.contains(rule), "{options:?}: {}", run.err);
+    }
+    let header = "starts_on,currency,stream,gross_minor,refunded_minor,net_minor,payment_count,refund_count,tax_minor,\
+        fees_minor,unknown_fee_count,disputed_minor,disputes_lost_minor\r\n";
+    assert_eq!(done(test, &[&["analytics", "export", "revenue"], &range[..]].concat(), &[]), header);
+}
