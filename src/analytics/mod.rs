@@ -38,7 +38,7 @@ pub use recompute::{Progress, Recomputed, rebuild};
 pub use recurring::{
     movements_of, recurring, recurring_by_plan, subscriptions_by_status, top_customers, unknown_recurring,
 };
-pub use reports::{Report, ReportFormat, ReportKind, ReportRequest, report, save};
+pub use reports::{Report, ReportFormat, ReportKind, ReportRequest, report, report_text, save};
 pub use store::recurring::{ActiveCount, OfCustomer, OfPlan, Recurring, Unknown};
 pub use summaries::{MovementSum, MovementSummary, movement_summaries};
 pub use trials::{TrialCohort, trial_cohorts};

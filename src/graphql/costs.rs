@@ -51,6 +51,8 @@ pub const RULES: CostRules = CostRules {
         ("AnalyticsSummary.eventCounts", "100"),
         ("AnalyticsSummary.funnel", "100"),
         ("AnalyticsSummary.movements", "100"),
+        // Sums, and a text of up to 2,000 rows.
+        ("AnalyticsSummary.exportReport", "2100"),
         ("AnalyticsSummary.creditSummaries", "100"),
         ("AnalyticsSummary.customerMovements", "10"),
         ("AnalyticsSummary.rates", "100"),

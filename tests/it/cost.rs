@@ -97,6 +97,12 @@ async fn pages_ids_and_lists_are_multiplied_down_the_tree(test: &Company<3>) {
         ("query($y: Boolean!) { users @include(if: $y) { nodes { id } } viewer { role } }", json!({"y": true}), 25),
         // Sums of whole tables.
         ("{ analytics { subscriptionCounts { status } } }", json!({}), 112),
+        // Sums and a long text.
+        (
+            "{ analytics { exportReport(kind: REVENUE, from: \"2026-01-01\", to: \"2026-02-01\") { text } } }",
+            json!({}),
+            2_103,
+        ),
     ];
     for (query, variables, cost) in table {
         assert_eq!(requested(&admin, query, variables.clone()).await, cost, "{query} {variables}");

@@ -1,13 +1,23 @@
-//! Reports: their rows have the figures of the API, by command.
+//! Reports: their rows have the figures of the API, by command and by the API.
 
 use crate::commands::{done, on};
 use crate::support::{Company, TestApp, both_engines};
+use chrono::{Days, NaiveDate};
+use entity::revenue_daily;
+use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tollgate::auth::Permission;
 use tollgate::clock::Clock;
+use uuid::Uuid;
 
-both_engines!(the_command_writes_the_report_of_the_api, a_report_that_cannot_be_made_is_refused,);
+both_engines!(
+    a_report_has_the_figures_of_the_api,
+    the_command_writes_the_report_of_the_api,
+    a_report_that_cannot_be_made_is_refused,
+    reports_are_limited_in_length_and_to_their_readers,
+);
 
 const FIGURES: &str =
     "query($from: Date!, $to: Date!, $period: AnalyticsPeriod!, $discounts: DiscountPolicy!) { analytics {
@@ -26,6 +36,14 @@ const FIGURES: &str =
 } }
 fragment standing on RecurringRevenueStanding { arr { amount } mrr { amount } count: customerCount }
 fragment sum on MovementSum { arr { amount } mrr { amount } count: movementCount }";
+
+const EXPORT: &str =
+    "query($kind: ReportKind!, $from: Date!, $to: Date!, $period: AnalyticsPeriod, $discounts: DiscountPolicy,
+    $format: ReportFormat!) { analytics {
+    exportReport(kind: $kind, from: $from, to: $to, period: $period, discounts: $discounts, format: $format) {
+        fileName contentType rowCount text
+    }
+} }";
 
 /// The columns of revenue, each with the field that has its figure.
 const REVENUE: [(&str, &str); 13] = [
@@ -114,6 +132,36 @@ fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
+async fn a_report_has_the_figures_of_the_api(test: &Company<80>) {
+    test.complete().await;
+    let (from, to) = ("2024-06-15", "2026-01-20");
+    for (period, discounts) in [("MONTH", "ALL_ACTIVE"), ("WEEK", "FOREVER_ONLY")] {
+        let range = json!({"from": from, "to": to, "period": period, "discounts": discounts});
+        let expected = expected(&test.admin().data(FIGURES, range).await);
+        for ((kind, lines), format) in expected.iter().flat_map(|of| [(of, "CSV"), (of, "JSON")]) {
+            assert!(lines.len() > 5, "{kind}");
+            let mut variables = json!({"kind": kind, "from": from, "to": to, "format": format});
+            if *kind != "COHORTS" {
+                variables["period"] = period.into();
+            }
+            if *kind != "REVENUE" {
+                variables["discounts"] = discounts.into();
+            }
+            let exported = test.admin().data(EXPORT, variables).await["analytics"]["exportReport"].take();
+            let file = read(exported["text"].as_str().unwrap(), format);
+            if format == "CSV" {
+                assert_eq!(&file, lines, "{kind}");
+            }
+            assert_eq!(sorted(file), sorted(lines.clone()), "{kind} {format}");
+            assert_eq!(exported["rowCount"], lines.len());
+            let ending = format.to_lowercase();
+            assert_eq!(exported["fileName"], format!("{}-{from}-{to}.{ending}", kind.to_lowercase()));
+            let media = if format == "CSV" { "text/csv; charset=utf-8" } else { "application/json" };
+            assert_eq!(exported["contentType"], media);
+        }
+    }
+}
+
 async fn the_command_writes_the_report_of_the_api(test: &Company<80>) {
     test.complete().await;
     let directory = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -181,4 +229,52 @@ async fn a_report_that_cannot_be_made_is_refused(test: &TestApp) {
     let header = "starts_on,currency,stream,gross_minor,refunded_minor,net_minor,payment_count,refund_count,tax_minor,\
         fees_minor,unknown_fee_count,disputed_minor,disputes_lost_minor\r\n";
     assert_eq!(done(test, &[&["analytics", "export", "revenue"], &range[..]].concat(), &[]), header);
+}
+
+async fn reports_are_limited_in_length_and_to_their_readers(test: &TestApp) {
+    let first: NaiveDate = "2016-01-01".parse().unwrap();
+    let row = |number: u32| revenue_daily::Model {
+        id: Uuid::from_u128(number.into()),
+        day: first + Days::new(number.into()),
+        currency: "EUR".to_owned(),
+        stream: "other".to_owned(),
+        gross_minor: 5,
+        payment_count: 1,
+        fee_minor: 0,
+        unknown_fee_count: 1,
+        refunded_minor: 7,
+        refund_count: 1,
+        tax_minor: 0,
+        disputed_minor: 0,
+        lost_minor: 0,
+    };
+    for rows in (0..2_001).collect::<Vec<_>>().chunks(500) {
+        let rows = rows.iter().map(|number| row(*number).into_active_model());
+        revenue_daily::Entity::insert_many(rows).exec(test.app.db.schema()).await.unwrap();
+    }
+    let variables = |days: u64| json!({"kind": "REVENUE", "from": first, "to": first + Days::new(days), "period": "DAY", "format": "CSV"});
+    let reader = test.service(&[Permission::AnalyticsRead]);
+    let exported = reader.data(EXPORT, variables(2_000)).await["analytics"]["exportReport"].take();
+    assert_eq!(exported["rowCount"], 2_000);
+    let text = exported["text"].as_str().unwrap();
+    assert!(text.contains("\r\n2016-01-02,EUR,OTHER,5,7,-2,1,1,0,0,1,0,0\r\n"), "{text}");
+    let error = reader.post(EXPORT, variables(2_001)).await.json()["errors"][0].take();
+    assert_eq!(error["extensions"]["code"], "REPORT_TOO_LONG");
+    let rule = "This report has 2001 rows, and at most 2,000 are allowed here: shorten the range, choose longer periods, or \
+        run `tollgate analytics export revenue`.";
+    assert_eq!(error["message"], rule);
+    let last = (first + Days::new(2_001)).to_string();
+    let whole = ["analytics", "export", "revenue", "--period", "day", "--from", "2016-01-01", "--to", &last];
+    assert_eq!(done(test, &whole, &[]).lines().count(), 2_002);
+    for (kind, argument) in [("COHORTS", "period: MONTH"), ("REVENUE", "discounts: ALL_ACTIVE")] {
+        let field = format!("exportReport(kind: {kind}, from: \"2026-01-01\", to: \"2026-02-01\", {argument})");
+        assert_eq!(
+            reader.code(&format!("{{ analytics {{ {field} {{ text }} }} }}"), json!({})).await,
+            "BAD_USER_INPUT"
+        );
+    }
+    for client in [test.user("alice"), test.anonymous(), test.service(&[Permission::BillingRead])] {
+        let code = client.code(EXPORT, variables(1)).await;
+        assert!(["FORBIDDEN", "UNAUTHENTICATED"].contains(&code.as_str()), "{code}");
+    }
 }

@@ -6,5 +6,5 @@ mod table;
 mod write;
 
 pub use file::save;
-pub use report::{Report, ReportKind, ReportRequest, report};
+pub use report::{Report, ReportKind, ReportRequest, report, report_text};
 pub use write::ReportFormat;

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use chrono::NaiveDate;
 use std::io::{self, Write};
 
+/// The most rows of a report in one text, which is held in memory.
+const MAX_TEXT_ROWS: i32 = 2_000;
+
 /// The kind of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
@@ -72,6 +75,28 @@ pub async fn report(app: &App, viewer: &Viewer, request: ReportRequest) -> Resul
     }))
 }
 
+/// Returns a report as one text with its number of rows. A report of more than 2,000 rows is refused.
+pub async fn report_text(
+    app: &App,
+    viewer: &Viewer,
+    request: ReportRequest,
+    format: ReportFormat,
+) -> Result<(String, i32)> {
+    let report = report(app, viewer, request).await?;
+    let count = report.row_count();
+    let Some(rows) = i32::try_from(count).ok().filter(|rows| *rows <= MAX_TEXT_ROWS) else {
+        let kind = request.kind;
+        let rule = format!(
+            "This report has {count} rows, and at most 2,000 are allowed here: shorten the range, choose longer periods, or \
+             run `tollgate analytics export {kind}`."
+        );
+        return Err(Error::refused("REPORT_TOO_LONG", &["to"], rule));
+    };
+    let mut text = Vec::new();
+    report.write(format, &mut text).map_err(Error::internal)?;
+    Ok((String::from_utf8(text).map_err(Error::internal)?, rows))
+}
+
 impl Report {
     /// Returns the number of rows, without the header.
     pub fn row_count(&self) -> usize {
@@ -93,5 +118,12 @@ impl Report {
                 write::write(format, table::MOVEMENTS, rows.iter().map(table::of_movements), out)
             }
         }
+    }
+}
+
+impl ReportRequest {
+    /// Returns a name for the file, such as `revenue-2026-10-01-2026-11-01.csv`.
+    pub fn file_name(&self, format: ReportFormat) -> String {
+        format!("{}-{}-{}.{format}", self.kind, self.from, self.to)
     }
 }

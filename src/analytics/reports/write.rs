@@ -15,6 +15,16 @@ pub enum ReportFormat {
     Json,
 }
 
+impl ReportFormat {
+    /// Returns the media type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            ReportFormat::Csv => "text/csv; charset=utf-8",
+            ReportFormat::Json => "application/json",
+        }
+    }
+}
+
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cell<'r> {

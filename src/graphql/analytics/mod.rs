@@ -8,6 +8,7 @@ pub mod event_mutations;
 pub mod movement;
 pub mod movements;
 pub mod rates;
+pub mod reports;
 pub mod summary;
 pub mod trials;
 
@@ -37,6 +38,7 @@ pub struct AnalyticsSummary(
     trials::TrialFigures,
     credits::CreditFigures,
     activity::ActivityFigures,
+    reports::ReportFigures,
 );
 
 /// The query root of analytics.
