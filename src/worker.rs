@@ -1,10 +1,11 @@
 //! The list of all jobs and schedules, and of what a process writes beside them.
 
 use crate::accounts::{UserAppeared, record_key_use};
-use crate::analytics::RecomputeRevenue;
+use crate::analytics::{RecomputeRevenue, WriteReports};
 use crate::app::App;
 use crate::billing::{PublishPlan, PushPlan};
 use crate::changes::PurgeChanges;
+use crate::config::Config;
 use crate::credits::SettleBalances;
 use crate::db::Txn;
 use crate::error::Result;
@@ -23,9 +24,9 @@ const LAST_USE_INTERVAL: Duration = Duration::from_secs(5);
 /// Maximum number of times of last use in one transaction.
 const LAST_USE_BATCH: usize = 200;
 
-/// Returns the worker of `tollgate serve`.
-pub fn worker() -> Worker {
-    Worker::new()
+/// Returns the worker of `tollgate serve`. Reports are left to the nodes that have a directory for them.
+pub fn worker(config: &Config) -> Worker {
+    let worker = Worker::new()
         .on_demand::<ApplyObject>()
         .on_demand::<ReapplyPrice>()
         .on_demand::<UserAppeared>()
@@ -40,7 +41,11 @@ pub fn worker() -> Worker {
         .every::<RecomputeRevenue>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
         .every::<PurgeRateLimits>(TimeDelta::hours(1))
-        .every::<PurgeChanges>(TimeDelta::hours(1))
+        .every::<PurgeChanges>(TimeDelta::hours(1));
+    match config.reports_directory {
+        Some(_) => worker.every::<WriteReports>(TimeDelta::hours(1)),
+        None => worker,
+    }
 }
 
 /// Writes security events and times of last use until `stop` completes, and then what is left.

@@ -1,6 +1,7 @@
-//! The job that makes marked rows again.
+//! The jobs that make marked rows again and that write reports.
 
 use super::recompute::recompute_marked;
+use super::reports;
 use crate::app::App;
 use crate::error::Result;
 use crate::jobs::Job;
@@ -23,5 +24,20 @@ impl Job for RecomputeRevenue {
             tracing::debug!(customers = done.customers, days = done.days, "revenue recomputed");
         }
         Ok(())
+    }
+}
+
+/// Writes the reports that are due to the directory of the settings.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct WriteReports {}
+
+impl Job for WriteReports {
+    const KIND: &'static str = "write_reports";
+
+    async fn run(self, app: &App) -> Result<()> {
+        match &app.config.reports_directory {
+            Some(directory) => reports::write_due(app, directory).await,
+            None => Ok(()),
+        }
     }
 }

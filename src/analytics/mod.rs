@@ -32,7 +32,7 @@ pub use credits::credit_flows;
 pub use events::{
     ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, event_counts, funnel, identify, track,
 };
-pub use jobs::RecomputeRevenue;
+pub use jobs::{RecomputeRevenue, WriteReports};
 pub use rates::{RATE_PLACES, Rates, rates, rounded};
 pub use recompute::{Progress, Recomputed, rebuild};
 pub use recurring::{

@@ -93,7 +93,7 @@ pub(super) async fn accept(
     };
     let work = async {
         if with_worker {
-            worker().run(&app, ended_or_stopped, limit).await;
+            worker(&app.config).run(&app, ended_or_stopped, limit).await;
         }
     };
     tokio::join!(serving, work, flush_until(&app, ended.clone()));

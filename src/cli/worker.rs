@@ -13,7 +13,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!("working");
     let (end, ended) = oneshot::channel::<()>();
     let work = async {
-        worker().run(&app, stop, app.config.shutdown_timeout).await;
+        worker(&app.config).run(&app, stop, app.config.shutdown_timeout).await;
         drop(end);
     };
     tokio::join!(work, flush_until(&app, ended.map(drop).shared()));

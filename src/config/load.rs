@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::costs::{self, CostConfig};
@@ -58,6 +58,8 @@ pub struct Config {
     pub licences: LicenceConfig,
     /// The fate of purchased credits that were spent before their money is returned.
     pub spent_credits: SpentCredits,
+    /// The directory to which reports are written, if any.
+    pub reports_directory: Option<PathBuf>,
     /// Limits for WebSockets and streams.
     pub live: LiveConfig,
     /// Time that running requests get to finish after a signal to stop.
@@ -124,6 +126,7 @@ fn read(reader: &mut Reader) -> Config {
         subscription_metadata_fields: serving::subscription_metadata_fields(reader),
         licences: serving::licences(reader),
         spent_credits: serving::spent_credits(reader),
+        reports_directory: serving::reports_directory(reader),
         live: serving::live(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),
         log: serving::log(reader),

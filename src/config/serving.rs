@@ -1,6 +1,7 @@
 //! The settings of the API: introspection, GraphiQL, limits, connections, licence keys and logs.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
@@ -105,6 +106,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object on each line.
     Json,
+}
+
+/// Reads the directory of reports.
+pub(super) fn reports_directory(reader: &mut Reader) -> Option<PathBuf> {
+    let directory = reader.text("reports_directory").map(PathBuf::from);
+    if let Some(path) = directory.as_ref().filter(|path| !path.is_dir()) {
+        reader.mistake("reports_directory", path.to_str(), "It must be a directory that exists.");
+    }
+    directory
 }
 
 /// Reads the callers who may read the schema.

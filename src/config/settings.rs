@@ -255,6 +255,11 @@ const OPERATION: &[Setting] = &[
          provider forgives them.",
     ),
     plain(
+        "reports_directory",
+        "",
+        "Directory to which a worker writes reports: revenue each month, cohorts each week. If not set: none are written.",
+    ),
+    plain(
         "ws_init_timeout_ms",
         "3000",
         "Time limit for the `connection_init` message of a WebSocket, in milliseconds, 10 to 60000.",

@@ -148,6 +148,7 @@ fn every_wrong_value_is_refused_with_its_reason() {
         ("HTTPS_PROXY", "ftp://me:hunter2@proxy", "the URL of an HTTP proxy"),
         ("HTTPS_PROXY", "http://", "the URL of an HTTP proxy"),
         ("CA_FILE", "src", "a file of certificates in PEM format"),
+        ("REPORTS_DIRECTORY", "Cargo.toml", "a directory that exists"),
         ("LICENSE_CHECKS_PER_MINUTE", "0", "a whole number from 1 to 100000"),
         ("LICENSE_MAX_DEVICES", "0", "a whole number from 1 to 10000"),
         ("INTROSPECTION", "yes", "one of everyone, authenticated, nobody"),

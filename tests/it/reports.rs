@@ -1,8 +1,8 @@
-//! Reports: their rows have the figures of the API, by command and by the API.
+//! Reports: their rows have the figures of the API, by command, by the API and by schedule.
 
 use crate::commands::{done, on};
-use crate::support::{Company, TestApp, both_engines};
-use chrono::{Days, NaiveDate};
+use crate::support::{Company, SECRET, TestApp, both_engines};
+use chrono::{Days, NaiveDate, TimeDelta};
 use entity::revenue_daily;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ both_engines!(
     the_command_writes_the_report_of_the_api,
     a_report_that_cannot_be_made_is_refused,
     reports_are_limited_in_length_and_to_their_readers,
+    reports_are_written_once_a_month_and_once_a_week,
 );
 
 const FIGURES: &str =
@@ -277,4 +278,63 @@ async fn reports_are_limited_in_length_and_to_their_readers(test: &TestApp) {
         let code = client.code(EXPORT, variables(1)).await;
         assert!(["FORBIDDEN", "UNAUTHENTICATED"].contains(&code.as_str()), "{code}");
     }
+}
+
+async fn reports_are_written_once_a_month_and_once_a_week(test: &Company<40>) {
+    let directory = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path();
+    let settings = [("TOLLGATE_JWT_HS256_SECRET", SECRET), ("TOLLGATE_REPORTS_DIRECTORY", path.to_str().unwrap())];
+    // A Thursday. Nodes without the setting leave reports to those that have it.
+    test.run_jobs().await;
+    assert_eq!(names(path), [""; 0]);
+    let node = test.beside_at(test.app.clock.clone(), &settings).await;
+    node.run_jobs().await;
+    let markers = [".cohorts.last", ".revenue.last"];
+    let first = ["cohorts-2026-01-12.csv", "cohorts-2026-01-12.json", "revenue-2025-12.csv", "revenue-2025-12.json"];
+    assert_eq!(names(path), [&markers[..], &first].concat());
+    for (name, kind, from, to, format) in [
+        (first[0], "COHORTS", "2016-01-15", "2026-01-12", "CSV"),
+        (first[1], "COHORTS", "2016-01-15", "2026-01-12", "JSON"),
+        (first[2], "REVENUE", "2025-12-01", "2026-01-01", "CSV"),
+        (first[3], "REVENUE", "2025-12-01", "2026-01-01", "JSON"),
+    ] {
+        let variables = json!({"kind": kind, "from": from, "to": to, "format": format});
+        let exported = node.admin().data(EXPORT, variables).await["analytics"]["exportReport"].take();
+        assert_eq!(std::fs::read_to_string(path.join(name)).unwrap(), exported["text"].as_str().unwrap(), "{name}");
+        assert!(exported["rowCount"].as_i64().unwrap() > 0, "{name}");
+        // Somebody takes the file away, and it does not come again.
+        std::fs::remove_file(path.join(name)).unwrap();
+    }
+    let other = test.beside_at(test.app.clock.clone(), &settings).await;
+    let mut seen = Vec::new();
+    for _ in 0..4 * 18 {
+        test.advance(TimeDelta::hours(6));
+        for node in [&node, &other] {
+            node.run_jobs().await;
+            for name in names(path).into_iter().filter(|name| !markers.contains(&name.as_str())) {
+                std::fs::remove_file(path.join(&name)).unwrap();
+                seen.push((test.app.now().format("%a %d %H").to_string(), name));
+            }
+        }
+    }
+    let wanted = [
+        ("Mon 19 06", "cohorts-2026-01-19.csv"),
+        ("Mon 19 06", "cohorts-2026-01-19.json"),
+        ("Mon 26 06", "cohorts-2026-01-26.csv"),
+        ("Mon 26 06", "cohorts-2026-01-26.json"),
+        ("Sun 01 06", "revenue-2026-01.csv"),
+        ("Sun 01 06", "revenue-2026-01.json"),
+        ("Mon 02 06", "cohorts-2026-02-02.csv"),
+        ("Mon 02 06", "cohorts-2026-02-02.json"),
+    ];
+    assert_eq!(seen, wanted.map(|(at, name)| (at.to_owned(), name.to_owned())));
+    // A report that cannot be written is tried again.
+    std::fs::write(path.join(".cohorts.last"), "yesterday").unwrap();
+    test.advance(TimeDelta::hours(1));
+    let tally = tollgate::worker::worker(&node.app.config).run_due(&node.app).await.unwrap();
+    assert_eq!(tally.failed, 1, "a marker without a date");
+    std::fs::remove_file(path.join(".cohorts.last")).unwrap();
+    test.advance(TimeDelta::hours(1));
+    node.run_jobs().await;
+    assert!(path.join("cohorts-2026-02-02.csv").exists());
 }

@@ -16,6 +16,9 @@ pub enum ReportFormat {
 }
 
 impl ReportFormat {
+    /// Both formats.
+    pub const ALL: [ReportFormat; 2] = [ReportFormat::Csv, ReportFormat::Json];
+
     /// Returns the media type.
     pub fn content_type(self) -> &'static str {
         match self {

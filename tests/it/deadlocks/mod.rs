@@ -324,6 +324,6 @@ impl<'a> Storm<'a> {
 
     /// Does what is due. A job whose transaction was chosen to end a deadlock is tried again by itself.
     async fn work(&self, node: &TestApp) {
-        worker().run_due(&node.app).await.unwrap();
+        worker(&node.app.config).run_due(&node.app).await.unwrap();
     }
 }

@@ -104,7 +104,7 @@ impl TestApp {
     /// Does all that is due, the work of schedules included, none of which may fail. How many jobs that was, without
     /// those of schedules.
     pub(crate) async fn run_jobs(&self) -> usize {
-        let tally = worker().run_due(&self.app).await.unwrap();
+        let tally = worker(&self.app.config).run_due(&self.app).await.unwrap();
         if tally.failed > 0 {
             let failed = jobs::Entity::find().filter(jobs::Column::Error.is_not_null());
             panic!("jobs failed: {:#?}", failed.all(self.app.db.read()).await.unwrap());
