@@ -20,6 +20,9 @@ mod rates;
 mod recompute;
 mod recurring;
 mod reports;
+pub mod statistics;
+#[cfg(test)]
+mod statistics_tests;
 mod store;
 mod summaries;
 mod trials;
