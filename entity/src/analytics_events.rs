@@ -10,11 +10,10 @@ pub struct Model {
     pub id: Uuid,
     #[sea_orm(column_type = "Text")]
     pub name: String,
-    #[sea_orm(unique_key = "ux_analytics_events_user_id_dedupe_key")]
     pub user_id: Option<Uuid>,
-    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_analytics_events_anonymous_id_dedupe_key")]
+    #[sea_orm(column_type = "Text", nullable)]
     pub anonymous_id: Option<String>,
-    #[sea_orm(column_type = "Text", unique_key = "ux_analytics_events_user_id_dedupe_key")]
+    #[sea_orm(column_type = "Text")]
     pub dedupe_key: String,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub properties: Option<Json>,

@@ -17,6 +17,8 @@ pub mod devices;
 pub mod discount_redemptions;
 pub mod disputes;
 pub mod entitlement_overrides;
+pub mod experiment_assignments;
+pub mod experiments;
 pub mod features;
 pub mod gifts;
 pub mod idempotency_keys;

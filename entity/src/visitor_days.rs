@@ -8,11 +8,9 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    #[sea_orm(unique_key = "ux_visitor_days_day_user_id")]
     pub day: Date,
-    #[sea_orm(unique_key = "ux_visitor_days_day_user_id")]
     pub user_id: Option<Uuid>,
-    #[sea_orm(column_type = "Text", nullable, unique_key = "ux_visitor_days_day_anonymous_id")]
+    #[sea_orm(column_type = "Text", nullable)]
     pub anonymous_id: Option<String>,
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_update = "NoAction", on_delete = "NoAction")]
     pub users: BelongsTo<Option<super::users::Entity>>,

@@ -40,6 +40,7 @@ mod m0036_mark_history;
 mod m0037_ledger_times;
 mod m0038_outbox_keys;
 mod m0039_analytics_events;
+mod m0040_experiments;
 mod marks;
 mod runner;
 mod table;
@@ -102,6 +103,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0037_ledger_times),
         change!(m0038_outbox_keys),
         change!(m0039_analytics_events),
+        change!(m0040_experiments),
     ]
 }
 

@@ -46,8 +46,8 @@ async fn events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ],
     )
     .await?;
-    unique(manager, "analytics_events", &["user_id", "dedupe_key"]).await?;
-    unique(manager, "analytics_events", &["anonymous_id", "dedupe_key"]).await?;
+    unique_where(manager, "analytics_events", &["user_id", "dedupe_key"], "user_id IS NOT NULL").await?;
+    unique_where(manager, "analytics_events", &["anonymous_id", "dedupe_key"], "anonymous_id IS NOT NULL").await?;
     index(manager, "analytics_events", &["name", "occurred_at"]).await
 }
 
@@ -82,7 +82,7 @@ async fn days(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ],
     )
     .await?;
-    unique(manager, "visitor_days", &["day", "user_id"]).await?;
-    unique(manager, "visitor_days", &["day", "anonymous_id"]).await?;
+    unique_where(manager, "visitor_days", &["day", "user_id"], "user_id IS NOT NULL").await?;
+    unique_where(manager, "visitor_days", &["day", "anonymous_id"], "anonymous_id IS NOT NULL").await?;
     index(manager, "visitor_days", &["user_id"]).await
 }

@@ -11,6 +11,7 @@ mod cohorts;
 mod credits;
 mod derived;
 mod events;
+pub mod experiments;
 mod jobs;
 mod movements;
 #[cfg(test)]

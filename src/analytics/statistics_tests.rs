@@ -155,7 +155,8 @@ fn a_thousand_random_experiments_agree_with_an_independent_computation() {
 
 fn random_experiment(random: &mut ChaCha8Rng, number: u32) -> [Arm; 2] {
     let size = [4, 30, 300, 3_000, 200_000][number as usize % 5];
-    let base: f64 = if number.is_multiple_of(3) { random.random_range(0.0..0.01) } else { random.random_range(0.0..=1.0) };
+    let base: f64 =
+        if number.is_multiple_of(3) { random.random_range(0.0..0.01) } else { random.random_range(0.0..=1.0) };
     let lift: f64 = random.random_range(0.7..1.3);
     [base, (base * lift).min(1.0)].map(|rate| {
         let units = random.random_range(0..=size);
@@ -183,7 +184,7 @@ fn reference(control: Arm, treatment: Arm) -> (f64, bool) {
 }
 
 fn exact_reference(n: u128, m: u128, a: u128, hits: u128) -> f64 {
-    // The same table by its smallest margins, so that the numbers stay short.
+    // By the smallest margins of the table, so that the numbers stay short.
     let (n, m, a) = if n <= m { (n, m, a) } else { (m, n, hits - a) };
     let (hits, a) = if 2 * hits <= n + m { (hits, a) } else { (n + m - hits, n - a) };
     let (n, m, hits) = if hits <= n { (n, m, hits) } else { (hits, n + m - hits, n) };

@@ -5,6 +5,7 @@ use crate::graphql::accounts::account::Account;
 use crate::graphql::accounts::member::AccountMember;
 use crate::graphql::accounts::provider_customer::ProviderCustomer;
 use crate::graphql::accounts::user::User;
+use crate::graphql::analytics::experiment::Experiment;
 use crate::graphql::common::{Record, Row, SharedList, distinct, split_global_id, to_one};
 use crate::graphql::coupons::coupon::{Coupon, DiscountRedemption, PromoCode};
 use crate::graphql::credits::grant::CreditGrant;
@@ -101,6 +102,7 @@ records! {
     Device => devices,
     Dispute => disputes,
     EntitlementOverride => entitlement_overrides,
+    Experiment => experiments,
     Feature => features,
     Gift => gifts,
     Invoice => invoices,

@@ -1,6 +1,6 @@
 //! Access to every root field, tried by every kind of caller.
 
-use crate::support::{Client, Schema, TestApp, World, both_engines, global_id, licences, local_id};
+use crate::support::{Client, Schema, TestApp, World, both_engines, experiments, global_id, licences, local_id};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tollgate::auth::Permission;
@@ -52,6 +52,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("rateCards", "", "{ rateCards { nodes { id meter { id } } } }"),
     ("usageEvent", "UsageEvent", "query($id: ID!) { usageEvent(id: $id) { id } }"),
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
+    ("experiments", "", "{ experiments { nodes { id } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("inbox", "", "{ inbox { received } }"),
     ("providerCalls", "", "{ providerCalls { nodes { id } } }"),
@@ -104,6 +105,9 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("createRateLimit", "code: $code, maxCount: 5, windowSeconds: 60"),
     ("updateRateLimit", "rateLimitId: $rateLimit, maxCount: 5"),
     ("takeRateLimit", "code: \"logins\", identifier: $code"),
+    ("createExperiment", "code: $code, name: \"A\", conversionEvent: \"paid\", windowSeconds: 60, plannedUnitCount: 9"),
+    ("endExperiment", "experimentId: $experiment"),
+    ("assignVariant", "code: \"checkout\", anonymousId: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "apiKeyId: $key"),
     ("replayWebhookEvent", "webhookEventId: $told, dryRun: true"),
@@ -275,6 +279,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "payment": world.id("Payment", "shared"), "refund": world.id("Refund", "shared"),
         "gift": world.id("Gift", "shared"), "override": world.id("EntitlementOverride", "shared"),
         "rateLimit": world.id("RateLimit", "office"),
+        "experiment": global_id("Experiment", experiments::row(&test.app, &format!("{code}-experiment")).await),
         "rateCard": world.id("RateCard", "public"), "usageEvent": world.id("UsageEvent", "shared"),
     })
 }

@@ -2,7 +2,8 @@
 
 use crate::support::lists::{LISTS, List, ids};
 use crate::support::{
-    Company, TestApp, both_engines, credits, entitlements, gifts, insert_security_events, licences, rows, sql, usage,
+    Company, TestApp, both_engines, credits, entitlements, experiments, gifts, insert_security_events, licences, rows,
+    sql, usage,
 };
 use entity::{discount_redemptions, payments, provider_customers, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
@@ -93,6 +94,7 @@ async fn every_list_is_walked_from_either_end(test: &Company<40>) {
     gifts::for_some(&test.app).await;
     usage::for_some(&test.app).await;
     entitlements::for_some(&test.app).await;
+    experiments::for_some(&test.app).await;
     credits::for_some(&test.app).await;
     tie(test).await;
     for list in LISTS {

@@ -43,6 +43,7 @@ mod entitlement_limits;
 mod entitlements;
 mod event_work;
 mod events;
+mod experiments;
 mod explain;
 mod federation;
 mod fetched_states;

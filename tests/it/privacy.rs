@@ -253,6 +253,7 @@ const NOBODYS: &[(&str, &str)] = &[
     ("idempotency_keys", "answers kept for the callers, who may be services"),
     ("revenue_daily", "sums over everybody, for those who may read analytics"),
     ("mrr_daily", "sums over everybody, for those who may read analytics"),
+    ("experiments", "definitions of experiments, for those who may read analytics"),
     ("mrr_cohorts", "sums over everybody, for those who may read analytics"),
     ("jobs", "work of Tollgate itself"),
     ("installation", "about the database itself"),

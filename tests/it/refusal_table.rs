@@ -313,4 +313,32 @@ refusals! {
         for r#"code: "logins", identifier: """#;
     takeRateLimit COUNT_INVALID count: "`count` must be 1 to 1,000,000,000."
         for r#"code: "logins", identifier: "a", count: 0"#;
+    createExperiment CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "1st", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1"#;
+    createExperiment CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "checkout", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1"#;
+    createExperiment NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", name: " ", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1"#;
+    createExperiment EVENT_INVALID conversionEvent: "`conversionEvent` must have 1 to 64 characters."
+        for r#"code: "a", name: "A", conversionEvent: "", windowSeconds: 1, plannedUnitCount: 1"#;
+    createExperiment WINDOW_INVALID windowSeconds: "`windowSeconds` must be 1 to 31,622,400."
+        for r#"code: "a", name: "A", conversionEvent: "paid", windowSeconds: 31622401, plannedUnitCount: 1"#;
+    createExperiment PLANNED_UNITS_INVALID plannedUnitCount: "`plannedUnitCount` must be 1 to 1,000,000,000."
+        for r#"code: "a", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 0"#;
+    createExperiment WEIGHT_INVALID controlWeight: "`controlWeight` must be 1 to 1,000,000."
+        for r#"code: "a", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1, controlWeight: 0"#;
+    createExperiment WEIGHT_INVALID treatmentWeight: "`treatmentWeight` must be 1 to 1,000,000."
+        for r#"code: "a", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1, treatmentWeight: 1000001"#;
+    endExperiment NOT_FOUND experimentId: "Experiment not found."
+        for r#"experimentId: "NO_EXPERIMENT""#;
+    endExperiment ALREADY_ENDED experimentId: "The experiment has already ended."
+        for r#"experimentId: "PAST_EXPERIMENT""#;
+    assignVariant NOT_FOUND code: "Experiment not found: create it with `createExperiment`."
+        for r#"code: "no", anonymousId: "a""#;
+    assignVariant USER_NOT_FOUND userId: "User not found."
+        for r#"code: "checkout", userId: "NO_USER""#;
+    assignVariant ANONYMOUS_ID_INVALID anonymousId: "`anonymousId` must be 1 to 255 bytes long, without NUL."
+        for r#"code: "checkout", anonymousId: """#;
+    assignVariant EXPERIMENT_ENDED code: "The experiment has ended, and this unit has no variant: show the product as it is."
+        for r#"code: "past", anonymousId: "a""#;
 }

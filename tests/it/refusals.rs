@@ -1,7 +1,7 @@
 //! Each mutation's user errors: every code that the schema promises is given by some input, and names the field.
 
 use crate::refusal_table::{REFUSALS, Refusal};
-use crate::support::{Schema, TestApp, World, both_engines, global_id, licences, local_id, usage};
+use crate::support::{Schema, TestApp, World, both_engines, experiments, global_id, licences, local_id, usage};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -75,6 +75,9 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
     test.admin().data(revoke, json!({"id": ended})).await;
     let (_, meter) = local_id(world.id("Meter", "public"));
     let (taken_back, correction) = usage::corrected(&test.app, world.shared, meter).await;
+    let past_experiment = experiments::row(&test.app, "past").await;
+    experiments::end(&test.app, past_experiment).await;
+    let past_experiment = global_id("Experiment", past_experiment);
     let past_card = usage::ended_card(&test.app, meter).await;
     let words = [
         ("NO_PLAN", no("Plan")),
@@ -88,6 +91,9 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
         ("NO_OVERRIDE", no("EntitlementOverride")),
         ("REVOKED", world.id("EntitlementOverride", "shared").to_owned()),
         ("NO_LIMIT", no("RateLimit")),
+        ("NO_EXPERIMENT", no("Experiment")),
+        ("PAST_EXPERIMENT", past_experiment),
+        ("NO_USER", no("User")),
         ("\"CARD\"", format!("\"{}\"", world.id("RateCard", "public"))),
         ("PAST_CARD", past_card),
         ("TAKEN_BACK", taken_back),

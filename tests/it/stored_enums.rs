@@ -83,6 +83,9 @@ enum_columns! {
 /// Enums whose columns are append-only, or that are not stored alone.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("ChurnCause", "revenue_rollups"),
+    ("DifferenceTest", "experiments.rs"),
+    ("ExperimentDecision", "experiments.rs"),
+    ("ExperimentVariant", "experiments.rs"),
     ("CreditHoldState", "spending.rs"),
     ("LedgerBucket", "ledger_buckets.rs"),
     ("LedgerOperation", "ledger_buckets.rs"),

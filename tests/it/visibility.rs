@@ -84,6 +84,7 @@ const RULES: &[Rule] = &[
     rule("ProviderPrice", "provider_prices", Public(PUBLISHED)).open_to(&[CatalogueWrite]),
     rule("PlanFeature", "product_features", Public(PUBLISHED)).open_to(&[CatalogueWrite]),
     rule("CreditAllowance", "credit_allowances", Public(PUBLISHED)).open_to(&[CatalogueWrite]),
+    rule("Experiment", "experiments", Nobody).guarded_by(AnalyticsRead),
     rule("Feature", "features", Public("TRUE")),
     rule("EntitlementOverride", "entitlement_overrides", OfAccounts).open_to(&[BillingWrite]),
     rule("RateLimit", "rate_limit_rules", Nobody).open_to(&[CatalogueWrite, CreditsWrite]),

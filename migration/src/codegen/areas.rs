@@ -142,6 +142,8 @@ pub(super) const AREAS: &[Area] = &[
             table("analytics_events", "analytics/events", "what a user or visitor did"),
             table("identity_aliases", "analytics/events", "the user that a visitor turned out to be"),
             table("visitor_days", "analytics/events", "the days on which a user or visitor has an event"),
+            table("experiments", "analytics/experiments", "experiments with two variants"),
+            table("experiment_assignments", "analytics/experiments", "the variant of a user or visitor"),
         ],
     },
     Area {

@@ -25,7 +25,7 @@ pub struct NewEvent {
     pub anonymous_id: Option<String>,
     /// Identifies the event: a second one of the person with it is the same one.
     pub dedupe_key: String,
-    /// What the host application says of the event.
+    /// Properties that the host application gives the event.
     pub properties: Option<Value>,
     /// The page that was viewed.
     pub page: Option<String>,

@@ -5,6 +5,9 @@ pub mod cash;
 pub mod credits;
 pub mod customers;
 pub mod event_mutations;
+pub mod experiment;
+pub mod experiment_mutations;
+pub mod experiment_results;
 pub mod movement;
 pub mod movements;
 pub mod rates;
@@ -19,12 +22,12 @@ use async_graphql::{Context, MergedObject, Object, Result};
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "AnalyticsQueryRoots")]
-pub struct Query(AnalyticsQuery);
+pub struct Query(AnalyticsQuery, experiment::ExperimentQuery);
 
 /// The mutation roots of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "AnalyticsMutationRoots")]
-pub struct Mutation(event_mutations::EventMutation);
+pub struct Mutation(event_mutations::EventMutation, experiment_mutations::ExperimentMutation);
 
 /// Figures over all accounts. Amounts in different currencies are never added.
 #[derive(MergedObject, Default)]
@@ -39,6 +42,7 @@ pub struct AnalyticsSummary(
     credits::CreditFigures,
     activity::ActivityFigures,
     reports::ReportFigures,
+    experiment_results::ExperimentFigures,
 );
 
 /// The query root of analytics.

@@ -39,8 +39,7 @@ pub enum CallError {
     /// Stripe refuses the request and would refuse it again.
     #[error("Stripe refuses the request: {0}")]
     Refused(Refused),
-    /// Stripe repeats an error of its own under the idempotency key, whatever became of the request, and will answer
-    /// nothing else: <https://docs.stripe.com/api/idempotent_requests>.
+    /// Stripe repeats an error of its own under the key: <https://docs.stripe.com/api/idempotent_requests>.
     #[error("Stripe repeats an error under the idempotency key")]
     ErrorRepeated,
     /// Stripe does not answer or is too busy; the request may have been carried out.
@@ -86,8 +85,7 @@ pub(super) struct Reply {
 struct Failure {
     error: CallError,
     retry: Retry,
-    /// True if Stripe is there and answers, as when a concurrent request has the same idempotency key, or too many requests
-    /// were sent.
+    /// True if Stripe answers, as when a concurrent request has the same key, or too many requests were sent.
     is_answer: bool,
 }
 
@@ -224,24 +222,23 @@ impl Failure {
             _ => is_temporary,
         };
         let asked = headers.get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok().map(Duration::from_secs));
+        let is_repeated = status.is_server_error() && is_replayed(headers);
         let retry = match asked {
-            _ if !may_retry => Retry::Never,
+            _ if !may_retry || is_repeated => Retry::Never,
             Some(asked) => Retry::After(asked),
             None => Retry::Usual,
         };
-        if status.is_server_error() && is_replayed(headers) {
-            return Failure { error: CallError::ErrorRepeated, retry: Retry::Never, is_answer: true };
-        }
         let error = match status {
             StatusCode::NOT_FOUND => CallError::NotFound,
+            _ if is_repeated => CallError::ErrorRepeated,
             _ if is_temporary => CallError::Unavailable(format!("it answers {status}")),
             _ => CallError::Refused(Refused::read(status.as_u16(), body)),
         };
-        Failure { error, retry, is_answer: !status.is_server_error() }
+        Failure { error, retry, is_answer: is_repeated || !status.is_server_error() }
     }
 }
 
-/// Returns true for the response to an earlier request with the same idempotency key.
+/// Returns true for a response to an earlier request with the key.
 fn is_replayed(headers: &HeaderMap) -> bool {
     headers.get("idempotent-replayed").is_some_and(|replayed| replayed == "true")
 }

@@ -1,5 +1,6 @@
 //! The audit log after each mutation that needs no provider: who did it, to what, and the values before and after.
 
+mod analytics;
 mod credits;
 
 use crate::support::{
@@ -113,6 +114,7 @@ async fn each_mutation_leaves_one_entry_with_what_changed(test: &TestApp) {
     credits::credits(test, &mut log).await;
     usage(test, &mut log).await;
     entitlements(test, &mut log).await;
+    analytics::analytics(test, &mut log).await;
     keys(test, &mut log).await;
     licences(test, &mut log).await;
     events(test, &mut log).await;
@@ -199,13 +201,6 @@ async fn usage(test: &TestApp, log: &mut Log<'_>) {
     let recorded = done(&admin, "recordUsage", json!({"events": [event]}), "results { event { id } }").await;
     log.has_none("recordUsage").await;
     log.seen.insert("recordUsage".to_owned());
-    let events = json!({"events": [{"name": "a", "anonymousId": "v", "dedupeKey": "k"}]});
-    done(&admin, "trackEvents", events, "results { outcome }").await;
-    log.has_none("trackEvents").await;
-    log.seen.insert("trackEvents".to_owned());
-    done(&admin, "identify", json!({"anonymousId": "v"}), "user { id }").await;
-    log.has_none("identify").await;
-    log.seen.insert("identify".to_owned());
 
     let event = &recorded["results"][0]["event"]["id"];
     let input = json!({"usageEventId": event, "reason": "twice", "idempotencyKey": "c"});

@@ -71,6 +71,7 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
             "subscription" => json!(world.id("Subscription", "shared")),
             "usageEvent" | "correctUsage" => json!(world.id("UsageEvent", "shared")),
             "endRateCard" => json!(world.id("RateCard", "public")),
+            "endExperiment" => json!(world.id("Experiment", "office")),
             "updatePlan" => json!(world.id("Plan", "public")),
             "updatePlanVersion" | "publishPlanVersion" => json!(world.id("PlanVersion", "draft")),
             "resolveSecurityEvent" => json!(world.id("SecurityEvent", "office")),

@@ -23,6 +23,17 @@ super::columns! {
         accessWhilePaused: Flag("access_while_paused");
         accessInTrial: Flag("access_in_trial");
     }
+    Experiment from experiments {
+        code: Text("code");
+        name: Text("name");
+        conversionEvent: Text("conversion_event");
+        windowSeconds: Int("window_seconds");
+        plannedUnitCount: Int("planned_units");
+        controlWeight: Int("control_weight");
+        treatmentWeight: Int("treatment_weight");
+        createdAt: Time("created_at");
+        endedAt: Time("ended_at");
+    }
     RateLimit from rate_limit_rules {
         code: Text("code");
         maxCount: Int("max_count");

@@ -66,6 +66,7 @@ lists! {
     Query.meters -> Meter meters where "TRUE", by desc created_at as CREATED_AT;
     Query.rateCards -> RateCard rate_cards where "TRUE", by desc created_at as CREATED_AT;
     Query.apiKeys -> ApiKey api_keys where "TRUE", by desc created_at;
+    Query.experiments -> Experiment experiments where "TRUE", by desc created_at;
     Query.rateLimits -> RateLimit rate_limit_rules where "TRUE", by desc created_at;
     Account.entitlementOverrides -> EntitlementOverride entitlement_overrides
         where "account_id = $1", by desc created_at;

@@ -6,6 +6,7 @@ pub(crate) mod company;
 pub(crate) mod credits;
 mod discounts;
 pub(crate) mod entitlements;
+pub(crate) mod experiments;
 pub(crate) mod gifts;
 mod held;
 mod introspection;

@@ -238,6 +238,7 @@ impl World {
             self.put("office", "SecurityEvent", event);
         }
         self.put("office", "RateLimit", super::entitlements::rate_limit_row(&test.app, "logins").await);
+        self.put("office", "Experiment", super::experiments::row(&test.app, "checkout").await);
         for call in super::rows::calls(&test.app, 1).await {
             self.put("office", "ProviderCall", call);
         }
