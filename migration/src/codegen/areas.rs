@@ -137,7 +137,7 @@ pub(super) const AREAS: &[Area] = &[
     },
     Area {
         title: "Events",
-        intro: "Events of the users and visitors of the host application ([analytics.md](analytics.md#events-trackevents)).",
+        intro: "Events of the users and visitors of the host application ([analytics.md](analytics.md#events-trackevents-identify)).",
         tables: &[
             table("analytics_events", "analytics/events", "what a user or visitor did"),
             table("identity_aliases", "analytics/events", "the user that a visitor turned out to be"),
