@@ -9,7 +9,7 @@ use crate::auth::Viewer;
 use crate::error::{Error, Result};
 use anyhow::Context;
 use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The time after midnight at which reports are due, so that the providers' last events of the day before have arrived.
 const DELAY: TimeDelta = TimeDelta::hours(6);
@@ -34,11 +34,12 @@ pub(in crate::analytics) async fn write_due(app: &App, directory: &Path) -> Resu
             continue;
         }
         let report = report(app, &Viewer::system("reports"), due.request).await?;
-        let (kind, rows, path) = (due.request.kind, report.row_count(), directory.join(&due.name));
-        let files = path.clone();
-        let written = tokio::task::spawn_blocking(move || write(&report, &files, &marker, due.since)).await;
+        let (kind, rows, files) =
+            (due.request.kind, report.row_count(), directory.join(format!("{}.{{csv,json}}", due.name)));
+        let directory = directory.to_owned();
+        let written = tokio::task::spawn_blocking(move || write(&report, &directory, &due, &marker)).await;
         written.map_err(Error::internal)?.map_err(Error::internal)?;
-        tracing::info!(%kind, rows, files = %format!("{}.{{csv,json}}", path.display()), "report written");
+        tracing::info!(%kind, rows, files = %files.display(), "report written");
     }
     Ok(())
 }
@@ -78,20 +79,14 @@ fn last(marker: &Path) -> Result<Option<NaiveDate>> {
     Ok(Some(day.with_context(wrong).map_err(Error::internal)?))
 }
 
-fn write(report: &Report, path: &Path, marker: &Path, since: NaiveDate) -> anyhow::Result<()> {
+fn write(report: &Report, directory: &Path, due: &Due, marker: &Path) -> anyhow::Result<()> {
+    let Due { name, since, .. } = due;
     for format in ReportFormat::ALL {
-        let path = with_ending(path, &format.to_string());
+        let path = directory.join(format!("{name}.{format}"));
         file::save(report, format, &path).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let noted = file::replace(marker, |file| std::io::Write::write_all(file, format!("{since}\n").as_bytes()));
     noted.with_context(|| format!("{} cannot be written", marker.display()))
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
 }
 
 #[cfg(test)]
