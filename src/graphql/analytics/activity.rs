@@ -1,12 +1,10 @@
 //! Active users, events and funnels.
 
-use crate::analytics::{self, Funnel};
+use super::rates::decimal;
+use crate::analytics::{self, Funnel, RATE_PLACES};
 use crate::graphql::common::{ContextExt, Date};
 use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::TimeDelta;
-
-/// Decimal places of rates.
-const PLACES: u32 = 12;
 
 /// The people who were active up to one day.
 #[derive(SimpleObject)]
@@ -106,7 +104,7 @@ impl From<analytics::ActiveDay> for ActiveUsersOfDay {
             daily_count: day.daily,
             weekly_count: day.weekly,
             monthly_count: day.monthly,
-            stickiness: day.stickiness.and_then(|rate| analytics::rounded(&rate, PLACES)),
+            stickiness: decimal(day.stickiness, RATE_PLACES),
         }
     }
 }
@@ -123,8 +121,8 @@ impl From<analytics::FunnelStep> for FunnelStep {
         FunnelStep {
             name: step.name,
             people_count: step.people,
-            of_previous: step.of_previous.and_then(|rate| analytics::rounded(&rate, PLACES)),
-            of_first: step.of_first.and_then(|rate| analytics::rounded(&rate, PLACES)),
+            of_previous: decimal(step.of_previous, RATE_PLACES),
+            of_first: decimal(step.of_first, RATE_PLACES),
         }
     }
 }

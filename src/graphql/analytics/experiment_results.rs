@@ -1,15 +1,12 @@
 //! Results of experiments.
 
 use super::experiment::{Experiment, ExperimentVariant};
+use super::rates::decimal;
 use crate::analytics::statistics::{self, Interval};
-use crate::analytics::{self, experiments};
+use crate::analytics::{RATE_PLACES, experiments};
 use crate::graphql::common::{ContextExt, text};
-use crate::subscriptions::Exact;
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use std::sync::Arc;
-
-/// Decimal places of a rate or probability.
-const PLACES: u32 = 12;
 
 /// The result of an experiment at the present. Rates, probabilities and limits are decimal numbers in strings, rounded to 12
 /// decimal places.
@@ -118,19 +115,15 @@ impl ExperimentFigures {
 }
 
 /// Returns a probability, or a limit of one, as a decimal number.
-fn decimal(value: f64) -> String {
-    let text = format!("{value:.*}", usize::try_from(PLACES).unwrap_or_default());
+fn probability(value: f64) -> String {
+    let text = format!("{value:.*}", usize::try_from(RATE_PLACES).unwrap_or_default());
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-fn exact(value: Option<Exact>) -> Option<String> {
-    analytics::rounded(&value?, PLACES)
-}
-
 impl From<Interval> for ConfidenceInterval {
     fn from(interval: Interval) -> Self {
-        ConfidenceInterval { low: decimal(interval.low), high: decimal(interval.high) }
+        ConfidenceInterval { low: probability(interval.low), high: probability(interval.high) }
     }
 }
 
@@ -143,7 +136,7 @@ impl From<experiments::VariantResult> for ExperimentVariantResult {
             },
             unit_count: result.unit_count.into(),
             conversion_count: result.conversion_count.into(),
-            conversion_rate: exact(result.rate),
+            conversion_rate: decimal(result.rate, RATE_PLACES),
             confidence_interval: result.interval.map(ConfidenceInterval::from),
         }
     }
@@ -152,14 +145,15 @@ impl From<experiments::VariantResult> for ExperimentVariantResult {
 impl From<experiments::ExperimentResult> for ExperimentResult {
     fn from(result: experiments::ExperimentResult) -> Self {
         let difference = result.difference.map(|difference| ExperimentDifference {
-            estimate: exact(result.estimate).unwrap_or_else(|| decimal(difference.estimate)),
+            estimate: decimal(result.estimate, RATE_PLACES).unwrap_or_else(|| probability(difference.estimate)),
             confidence_interval: difference.interval.into(),
             test: difference.test.into(),
-            p_value: decimal(difference.p_value),
+            p_value: probability(difference.p_value),
         });
-        let size_check = result
-            .size_check
-            .map(|check| ExperimentSizeCheck { p_value: decimal(check.p_value), is_mismatched: check.is_mismatched });
+        let size_check = result.size_check.map(|check| ExperimentSizeCheck {
+            p_value: probability(check.p_value),
+            is_mismatched: check.is_mismatched,
+        });
         ExperimentResult {
             experiment: Experiment(Arc::new(result.experiment)),
             variants: result.variants.into_iter().map(ExperimentVariantResult::from).collect(),

@@ -106,7 +106,8 @@ impl RateFigures {
     }
 }
 
-fn decimal(value: Option<Exact>, places: u32) -> Option<String> {
+/// Returns a figure as a decimal number; `None` where it has no value.
+pub(super) fn decimal(value: Option<Exact>, places: u32) -> Option<String> {
     analytics::rounded(&value?, places)
 }
 

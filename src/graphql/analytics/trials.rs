@@ -1,11 +1,9 @@
 //! Trials.
 
-use crate::analytics;
+use super::rates::decimal;
+use crate::analytics::{self, RATE_PLACES};
 use crate::graphql::common::{ContextExt, Date, Instant};
 use async_graphql::{Context, Object, Result, SimpleObject};
-
-/// Decimal places of rates and days.
-const PLACES: u32 = 12;
 
 /// The trials that started in one month.
 #[derive(SimpleObject)]
@@ -63,8 +61,8 @@ impl From<analytics::TrialCohort> for TrialCohort {
             running_count: cohort.running,
             pending_payment_count: cohort.pending_payment,
             lost_count: cohort.lost,
-            conversion_rate: cohort.conversion.and_then(|rate| analytics::rounded(&rate, PLACES)),
-            median_days_to_convert: cohort.median_days.and_then(|days| analytics::rounded(&days, PLACES)),
+            conversion_rate: decimal(cohort.conversion, RATE_PLACES),
+            median_days_to_convert: decimal(cohort.median_days, RATE_PLACES),
         }
     }
 }
