@@ -16,6 +16,7 @@ mod jobs;
 mod movements;
 #[cfg(test)]
 mod movements_tests;
+mod person;
 mod range;
 mod rates;
 mod recompute;

@@ -1,6 +1,6 @@
 //! Events by name and day, such as the use of features.
 
-use super::event::check_name;
+use super::event::check_names;
 use super::store;
 use crate::analytics::range::Range;
 use crate::app::App;
@@ -25,7 +25,7 @@ pub async fn event_counts(
     if names.is_empty() || names.len() > MAX_NAMES {
         return Err(Error::bad_input("`names` must have 1 to 20 names of events."));
     }
-    names.iter().try_for_each(|name| check_name(name)).map_err(|error| Error::bad_input(error.to_string()))?;
+    check_names(&names)?;
     let range = Range::new(from, to)?;
     store::counts(app.db.read(), &names, range.from, range.to).await
 }

@@ -1,5 +1,6 @@
 //! An event to be recorded, and the rules about it.
 
+use crate::analytics::person::{Person, is_anonymous_id};
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
 use crate::usage::check_object;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 /// The maximum length of a name.
 const MAX_NAME_BYTES: usize = 64;
-/// The maximum length of anonymous ids and dedupe keys.
+/// The maximum length of dedupe keys.
 const MAX_KEY_BYTES: usize = 255;
 /// The maximum length of addresses of pages.
 const MAX_PAGE_BYTES: usize = 2_000;
@@ -33,13 +34,6 @@ pub struct NewEvent {
     pub referrer: Option<String>,
     /// Time of the event; `None` for now.
     pub occurred_at: Option<DateTime<Utc>>,
-}
-
-/// A user, or a visitor who is not signed in.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Person {
-    User(Uuid),
-    Visitor(String),
 }
 
 impl NewEvent {
@@ -110,7 +104,7 @@ impl Recorder {
 }
 
 /// Checks the name of an event.
-pub(super) fn check_name(name: &str) -> Result<()> {
+fn check_name(name: &str) -> Result<()> {
     let is_valid = is_text(name, MAX_NAME_BYTES) && name.trim() == name && !name.chars().any(char::is_control);
     if is_valid {
         return Ok(());
@@ -119,9 +113,14 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     Err(Error::refused("NAME_INVALID", &["name"], message))
 }
 
+/// Checks the names of events that a query gives; fails with `BAD_USER_INPUT`.
+pub(super) fn check_names(names: &[String]) -> Result<()> {
+    names.iter().try_for_each(|name| check_name(name)).map_err(|error| Error::bad_input(error.to_string()))
+}
+
 /// Checks the id of a visitor.
 pub(super) fn check_visitor(anonymous_id: &str) -> Result<()> {
-    if is_text(anonymous_id, MAX_KEY_BYTES) {
+    if is_anonymous_id(anonymous_id) {
         return Ok(());
     }
     let message = "`anonymousId` must be 1 to 255 bytes long, without NUL: make it random, such as a UUID.";

@@ -1,7 +1,8 @@
 //! Funnels (metrics v1, section 6).
 
-use super::event::check_name;
+use super::event::check_names;
 use super::store::{self, Step};
+use crate::analytics::person::Person;
 use crate::analytics::range::Range;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
@@ -10,7 +11,6 @@ use crate::subscriptions::Exact;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use std::pin::pin;
-use uuid::Uuid;
 
 /// The maximum window, in days.
 const MAX_WINDOW_DAYS: i64 = 366;
@@ -47,7 +47,7 @@ pub async fn funnel(app: &App, viewer: &Viewer, funnel: Funnel) -> Result<Vec<Fu
     if !(2..=10).contains(&funnel.steps.len()) {
         return Err(Error::bad_input("`steps` must have 2 to 10 names of events."));
     }
-    funnel.steps.iter().try_for_each(|name| check_name(name)).map_err(|error| Error::bad_input(error.to_string()))?;
+    check_names(&funnel.steps)?;
     if funnel.window < TimeDelta::zero() || funnel.window > TimeDelta::days(MAX_WINDOW_DAYS) {
         return Err(Error::bad_input("`windowSeconds` must be 0 to 31,622,400, which is 366 days."));
     }
@@ -60,10 +60,9 @@ pub async fn funnel(app: &App, viewer: &Viewer, funnel: Funnel) -> Result<Vec<Fu
     let mut depths = vec![0_i64; funnel.steps.len()];
     let mut current: Option<(Person, Walk)> = None;
     while let Some(step) = steps.try_next().await? {
-        let person = (step.user_id, step.anonymous_id.clone());
-        if current.as_ref().is_none_or(|(known, _)| *known != person) {
+        if current.as_ref().is_none_or(|(person, _)| *person != step.person) {
             let walk = Walk { reached: vec![None; funnel.steps.len()], depth: 0 };
-            finish(current.replace((person, walk)), &mut depths);
+            finish(current.replace((step.person.clone(), walk)), &mut depths);
         }
         if let Some((_, walk)) = &mut current {
             walk.take(&funnel, to, &step);
@@ -72,8 +71,6 @@ pub async fn funnel(app: &App, viewer: &Viewer, funnel: Funnel) -> Result<Vec<Fu
     finish(current, &mut depths);
     Ok(results(funnel.steps, &depths))
 }
-
-type Person = (Option<Uuid>, Option<String>);
 
 /// The way of one person through the steps.
 struct Walk {

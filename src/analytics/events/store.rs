@@ -1,39 +1,21 @@
 //! Queries on events, on the users that visitors turned out to be, and on days of activity.
 
-use super::event::{NewEvent, Person};
-use crate::auth::{Permission, Scope};
-use crate::db::{Txn, Visible, insert_new, insert_new_ids, unrestricted_only};
+use super::event::NewEvent;
+use crate::analytics::person::Person;
+use crate::analytics::store::people::{ALIAS, PERSON, person};
+use crate::auth::Scope;
+use crate::db::{Txn, Visible, insert_new, insert_new_ids};
 use crate::error::{Error, Result};
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::{analytics_events, identity_aliases, visitor_days};
 use futures_util::{Stream, TryStreamExt};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Select,
-    Statement, StreamTrait, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, QueryFilter, Statement, StreamTrait,
+    Value,
 };
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
-
-macro_rules! visible_to_analysts {
-    ($($table:ident),*) => {$(
-        impl Visible for $table::Entity {
-            const GUARD: Option<Permission> = Some(Permission::AnalyticsRead);
-            const OPEN_TO: &'static [Permission] = &[Permission::AnalyticsRead];
-
-            fn visible(scope: Scope) -> Select<Self> {
-                Self::find().filter(unrestricted_only(scope))
-            }
-        }
-    )*};
-}
-
-visible_to_analysts!(analytics_events, identity_aliases, visitor_days);
-
-/// The person of an event or day `e`, of which `a` is the alias: a user, or a visitor.
-const PERSON: &str = "COALESCE(e.user_id, a.user_id) AS user_id, \
-     CASE WHEN e.user_id IS NULL AND a.user_id IS NULL THEN e.anonymous_id END AS anonymous_id";
-const ALIAS: &str = "LEFT JOIN identity_aliases a ON a.anonymous_id = e.anonymous_id";
 
 /// An event with its person.
 pub(super) struct EventRow {
@@ -51,12 +33,11 @@ pub(super) async fn insert(txn: &Txn, mut events: Vec<EventRow>) -> Result<HashS
         events.iter().map(|row| (row.id, row.occurred_at.date_naive(), row.person.clone())).collect();
     let rows = events.into_iter().map(|row| {
         let EventRow { id, person, event, occurred_at } = row;
-        let (user_id, anonymous_id) = columns(person);
         analytics_events::ActiveModel {
             id: Set(id),
             name: Set(event.name),
-            user_id: Set(user_id),
-            anonymous_id: Set(anonymous_id),
+            user_id: Set(person.user_id()),
+            anonymous_id: Set(person.anonymous_id().map(str::to_owned)),
             dedupe_key: Set(event.dedupe_key),
             properties: Set(event.properties),
             page: Set(event.page),
@@ -70,19 +51,11 @@ pub(super) async fn insert(txn: &Txn, mut events: Vec<EventRow>) -> Result<HashS
     let days = days.into_iter().filter(|(id, ..)| new.contains(id)).map(|(_, day, person)| (day, person));
     let days: BTreeSet<(NaiveDate, Person)> = days.collect();
     let days = days.into_iter().map(|(day, person)| {
-        let (user_id, anonymous_id) = columns(person);
-        let id = Set(txn.new_id());
-        visitor_days::ActiveModel { id, day: Set(day), user_id: Set(user_id), anonymous_id: Set(anonymous_id) }
+        let (user_id, anonymous_id) = (Set(person.user_id()), Set(person.anonymous_id().map(str::to_owned)));
+        visitor_days::ActiveModel { id: Set(txn.new_id()), day: Set(day), user_id, anonymous_id }
     });
     insert_new::<visitor_days::Entity>(txn, days.collect()).await?;
     Ok(new)
-}
-
-fn columns(person: Person) -> (Option<Uuid>, Option<String>) {
-    match person {
-        Person::User(id) => (Some(id), None),
-        Person::Visitor(id) => (None, Some(id)),
-    }
 }
 
 /// Inserts the user of a visitor, unless the visitor has one. Returns the user that the visitor is.
@@ -177,10 +150,9 @@ pub(super) async fn counts(
 }
 
 /// An event of a person.
-#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
-    pub(super) user_id: Option<Uuid>,
-    pub(super) anonymous_id: Option<String>,
+    pub(super) person: Person,
     pub(super) name: String,
     pub(super) occurred_at: DateTime<Utc>,
 }
@@ -200,7 +172,10 @@ pub(super) async fn steps<'d>(
          ORDER BY 1, 2, e.occurred_at, e.id"
     );
     let rows = db.stream_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    Ok(rows.map_err(Error::from).and_then(|row| async move { Ok(Step::from_query_result(&row, "")?) }))
+    Ok(rows.map_err(Error::from).and_then(|row| async move {
+        let (name, occurred_at) = (row.try_get("", "name")?, row.try_get("", "occurred_at")?);
+        Ok(Step { person: person(&row)?, name, occurred_at })
+    }))
 }
 
 /// Returns the places of names in a statement, from the one after `before` on, and their values.

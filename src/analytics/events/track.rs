@@ -1,12 +1,14 @@
 //! Recording events: those of a request together, in one transaction and a constant number of statements.
 
-use super::event::{NewEvent, Person, Recorder, user_not_found};
+use super::event::{NewEvent, Recorder, user_not_found};
 use super::store::{self, EventRow};
 use crate::accounts;
+use crate::analytics::person::Person;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
 use crate::usage::event_time;
+use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -27,6 +29,7 @@ struct Checked {
     place: usize,
     person: Person,
     event: NewEvent,
+    occurred_at: DateTime<Utc>,
 }
 
 /// Records events, each for itself: one that is refused, also as malformed, keeps none of the others from being recorded.
@@ -37,16 +40,18 @@ pub async fn track(app: &App, viewer: &Viewer, events: Vec<Result<NewEvent>>) ->
         let message = "At most 1,000 events can be recorded at once: send the others in another request.";
         return Err(Error::refused("TOO_MANY_EVENTS", &["events"], message));
     }
+    let now = app.now();
     let (mut outcomes, mut checked) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
     for (place, event) in events.into_iter().enumerate() {
         let event = event.and_then(|event| {
             event.check()?;
-            event_time(event.occurred_at, app.now())?;
-            Ok((event.person(recorder)?, event))
+            let occurred_at = event_time(event.occurred_at, now)?;
+            let person = event.person(recorder)?;
+            Ok(Checked { place, person, event, occurred_at })
         });
         outcomes.push(match event {
-            Ok((person, event)) => {
-                checked.push(Checked { place, person, event });
+            Ok(event) => {
+                checked.push(event);
                 Ok(Tracked::Duplicate)
             }
             Err(error @ Error::Refused(_)) => Err(error),
@@ -69,12 +74,11 @@ async fn record(app: &App, checked: Vec<Checked>) -> Result<Vec<(usize, Result<T
             let users: BTreeSet<Uuid> = checked.iter().filter_map(|checked| checked.person.user_id()).collect();
             let users = accounts::existing_users(txn, &users).await?;
             let (mut outcomes, mut rows) = (Vec::with_capacity(checked.len()), Vec::with_capacity(checked.len()));
-            for Checked { place, person, event } in checked {
+            for Checked { place, person, event, occurred_at } in checked {
                 if person.user_id().is_some_and(|user| !users.contains(&user)) {
                     outcomes.push((place, Err(user_not_found())));
                     continue;
                 }
-                let occurred_at = event_time(event.occurred_at, txn.now())?;
                 // The ids are in the order of the request, which decides between events of one instant.
                 rows.push((place, EventRow { id: txn.new_id(), person, event, occurred_at }));
             }
@@ -89,14 +93,4 @@ async fn record(app: &App, checked: Vec<Checked>) -> Result<Vec<(usize, Result<T
         })
     });
     written.await
-}
-
-impl Person {
-    /// Returns the user; `None` for a visitor.
-    pub(super) fn user_id(&self) -> Option<Uuid> {
-        match self {
-            Person::User(id) => Some(*id),
-            Person::Visitor(_) => None,
-        }
-    }
 }

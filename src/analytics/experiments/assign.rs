@@ -1,8 +1,9 @@
 //! The assignment of users and visitors to variants.
 
-use super::store::{self, Person};
+use super::store;
 use super::values::ExperimentVariant;
 use crate::accounts;
+use crate::analytics::person::{Person, is_anonymous_id};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::db::{Txn, insert_new};
@@ -13,9 +14,6 @@ use entity::experiments;
 use sea_orm::ActiveValue::Set;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-
-/// The longest anonymous id.
-const MAX_ANONYMOUS_ID_BYTES: usize = 255;
 
 /// The unit to be assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +54,7 @@ fn authorize(viewer: &Viewer, assignee: Assignee) -> Result<Person> {
     }
     viewer.require(Permission::EventsWrite)?;
     if let Person::Visitor(id) = &person
-        && (id.is_empty() || id.len() > MAX_ANONYMOUS_ID_BYTES || id.contains('\0'))
+        && !is_anonymous_id(id)
     {
         let message = "`anonymousId` must be 1 to 255 bytes long, without NUL.";
         return Err(Error::refused("ANONYMOUS_ID_INVALID", &["anonymousId"], message));

@@ -1,36 +1,19 @@
 //! Queries on experiments, their assignments and their conversions.
 
-use crate::auth::{Permission, Scope};
-use crate::db::{Listing, Order, ROW_LOCK, Txn, Visible, unrestricted_only};
+use crate::analytics::person::Person;
+use crate::analytics::store::people::{ALIAS, PERSON, person};
+use crate::auth::Scope;
+use crate::db::{Listing, Order, ROW_LOCK, Txn, Visible};
 use crate::error::Result;
 use crate::order;
 use chrono::{DateTime, FixedOffset, Utc};
 use entity::{experiment_assignments, experiments, identity_aliases};
 use sea_orm::sea_query::{ExprTrait, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
-
-impl Visible for experiments::Entity {
-    const GUARD: Option<Permission> = Some(Permission::AnalyticsRead);
-    const OPEN_TO: &'static [Permission] = &[Permission::AnalyticsRead];
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(unrestricted_only(scope))
-    }
-}
-
-impl Visible for experiment_assignments::Entity {
-    const GUARD: Option<Permission> = Some(Permission::AnalyticsRead);
-    const OPEN_TO: &'static [Permission] = &[Permission::AnalyticsRead];
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(unrestricted_only(scope))
-    }
-}
 
 /// Experiments, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,31 +28,6 @@ impl Listing for Experiments {
 
     fn order(&self) -> Order<experiments::Entity> {
         order!(experiments, created_at, CreatedAt, true)
-    }
-}
-
-/// A unit of an experiment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Person {
-    /// A user.
-    User(Uuid),
-    /// A visitor who is no user as far as is known.
-    Visitor(String),
-}
-
-impl Person {
-    pub(super) fn user_id(&self) -> Option<Uuid> {
-        match self {
-            Person::User(id) => Some(*id),
-            Person::Visitor(_) => None,
-        }
-    }
-
-    pub(super) fn anonymous_id(&self) -> Option<&str> {
-        match self {
-            Person::User(_) => None,
-            Person::Visitor(id) => Some(id),
-        }
     }
 }
 
@@ -130,41 +88,13 @@ pub(super) struct Count {
     pub(super) closed_count: u32,
 }
 
-/// A person's part of an assignment or event, as a user if that is known.
-#[derive(Debug, PartialEq, Eq, Hash, FromQueryResult)]
-struct Key {
-    user_id: Option<Uuid>,
-    anonymous_id: Option<String>,
-}
-
-#[derive(Debug, FromQueryResult)]
+/// An assignment, and whether the unit has converted.
 struct Unit {
-    #[sea_orm(nested)]
-    key: Key,
     variant: String,
     assigned_at: DateTime<FixedOffset>,
     window_ends_at: DateTime<FixedOffset>,
+    has_converted: bool,
 }
-
-#[derive(Debug, FromQueryResult)]
-struct Hit {
-    #[sea_orm(nested)]
-    key: Key,
-    occurred_at: DateTime<FixedOffset>,
-}
-
-/// The assignments of an experiment, the first ones first.
-const UNITS: &str = "SELECT COALESCE(a.user_id, i.user_id) AS user_id, \
-    CASE WHEN i.user_id IS NULL THEN a.anonymous_id END AS anonymous_id, a.variant AS variant, \
-    a.assigned_at AS assigned_at, a.window_ends_at AS window_ends_at \
-    FROM experiment_assignments a LEFT JOIN identity_aliases i ON i.anonymous_id = a.anonymous_id \
-    WHERE a.experiment_id = $1 ORDER BY a.assigned_at, a.id";
-
-/// The events of one name in a range of time.
-const HITS: &str = "SELECT COALESCE(e.user_id, i.user_id) AS user_id, \
-    CASE WHEN i.user_id IS NULL THEN e.anonymous_id END AS anonymous_id, e.occurred_at AS occurred_at \
-    FROM analytics_events e LEFT JOIN identity_aliases i ON i.anonymous_id = e.anonymous_id \
-    WHERE e.name = $1 AND e.occurred_at >= $2 AND e.occurred_at <= $3";
 
 /// Returns the units of each variant that has some, as of `now`. Of the assignments of one person the first counts. They are
 /// joined here, because SQLite joins them in a time that grows with the product of both.
@@ -174,27 +104,40 @@ pub(super) async fn counts(
     now: DateTime<Utc>,
 ) -> Result<HashMap<String, Count>> {
     let backend = db.get_database_backend();
-    let units = Statement::from_sql_and_values(backend, UNITS, [experiment.id.into()]);
+    // The first ones first.
+    let units = format!(
+        "SELECT {PERSON}, e.variant, e.assigned_at, e.window_ends_at FROM experiment_assignments e {ALIAS} \
+         WHERE e.experiment_id = $1 ORDER BY e.assigned_at, e.id"
+    );
+    let units = Statement::from_sql_and_values(backend, units, [experiment.id.into()]);
+    let events = format!(
+        "SELECT {PERSON}, e.occurred_at FROM analytics_events e {ALIAS} \
+         WHERE e.name = $1 AND e.occurred_at >= $2 AND e.occurred_at <= $3"
+    );
     let event: Value = experiment.conversion_event.clone().into();
     let range: [Value; 3] = [event, experiment.created_at.into(), now.fixed_offset().into()];
-    let hits = Statement::from_sql_and_values(backend, HITS, range);
-    let mut firsts: HashMap<Key, (Unit, bool)> = HashMap::new();
+    let events = Statement::from_sql_and_values(backend, events, range);
+    let mut firsts: HashMap<Person, Unit> = HashMap::new();
     for row in db.query_all_raw(units).await? {
-        let unit = Unit::from_query_result(&row, "")?;
-        let key = Key { user_id: unit.key.user_id, anonymous_id: unit.key.anonymous_id.clone() };
-        firsts.entry(key).or_insert((unit, false));
+        let unit = Unit {
+            variant: row.try_get("", "variant")?,
+            assigned_at: row.try_get("", "assigned_at")?,
+            window_ends_at: row.try_get("", "window_ends_at")?,
+            has_converted: false,
+        };
+        firsts.entry(person(&row)?).or_insert(unit);
     }
-    for row in db.query_all_raw(hits).await? {
-        let hit = Hit::from_query_result(&row, "")?;
-        if let Some((unit, has_converted)) = firsts.get_mut(&hit.key) {
-            *has_converted |= (unit.assigned_at..=unit.window_ends_at).contains(&hit.occurred_at);
+    for row in db.query_all_raw(events).await? {
+        if let Some(unit) = firsts.get_mut(&person(&row)?) {
+            let at: DateTime<FixedOffset> = row.try_get("", "occurred_at")?;
+            unit.has_converted |= (unit.assigned_at..=unit.window_ends_at).contains(&at);
         }
     }
     let mut counts: HashMap<String, Count> = HashMap::new();
-    for (unit, has_converted) in firsts.into_values() {
+    for unit in firsts.into_values() {
         let count = counts.entry(unit.variant).or_default();
         count.unit_count += 1;
-        count.conversion_count += u32::from(has_converted);
+        count.conversion_count += u32::from(unit.has_converted);
         count.closed_count += u32::from(unit.window_ends_at < now);
     }
     Ok(counts)

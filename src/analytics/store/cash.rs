@@ -1,27 +1,18 @@
 //! Cash by day, from the table of sums where a day is not marked, and from the facts where it is.
 
 use crate::analytics::derived::row_id;
-use crate::auth::{Permission, Scope};
-use crate::db::{Txn, Visible, insert_all, unrestricted_only, whole_rows};
+use crate::auth::Scope;
+use crate::db::{Txn, Visible, insert_all, whole_rows};
 use crate::error::Result;
 use crate::money;
 use chrono::NaiveDate;
 use entity::revenue_daily;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Select,
-    Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement,
+    Value,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-impl Visible for revenue_daily::Entity {
-    const GUARD: Option<Permission> = Some(Permission::AnalyticsRead);
-    const OPEN_TO: &'static [Permission] = &[Permission::AnalyticsRead];
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(unrestricted_only(scope))
-    }
-}
 
 /// A part of the cash of one day, currency and stream: a row of the table, or a sum over one kind of facts.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]

@@ -1,21 +1,12 @@
 //! Movements of customers.
 
-use crate::auth::{Permission, Scope};
-use crate::db::{Txn, Visible, in_list, insert_all, unrestricted_only, whole_rows};
+use crate::auth::Scope;
+use crate::db::{Txn, Visible, in_list, insert_all, whole_rows};
 use crate::error::Result;
 use entity::mrr_movements;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
-
-impl Visible for mrr_movements::Entity {
-    const GUARD: Option<Permission> = Some(Permission::AnalyticsRead);
-    const OPEN_TO: &'static [Permission] = &[Permission::AnalyticsRead];
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(unrestricted_only(scope))
-    }
-}
 
 /// Returns the stored movements of these customers.
 pub(in crate::analytics) async fn of_customers(

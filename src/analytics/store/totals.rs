@@ -3,36 +3,18 @@
 use crate::analytics::derived::{self, Sums, in_cohort, in_daily};
 use crate::analytics::range::Range;
 use crate::analytics::values::DiscountPolicy;
-use crate::auth::{Permission, Scope};
-use crate::db::{Txn, Visible, in_list, insert_all, unrestricted_only, update_all, whole_rows};
+use crate::auth::Scope;
+use crate::db::{Txn, Visible, in_list, insert_all, update_all, whole_rows};
 use crate::error::Result;
 use chrono::NaiveDate;
 use entity::{mrr_cohorts, mrr_daily, mrr_movements};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, Iterable,
-    ModelTrait, PrimaryKeyToColumn, QueryFilter, Select, Statement, Value,
+    ModelTrait, PrimaryKeyToColumn, QueryFilter, Statement, Value,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-impl Visible for mrr_daily::Entity {
-    const GUARD: Option<Permission> = Some(Permission::AnalyticsRead);
-    const OPEN_TO: &'static [Permission] = &[Permission::AnalyticsRead];
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(unrestricted_only(scope))
-    }
-}
-
-impl Visible for mrr_cohorts::Entity {
-    const GUARD: Option<Permission> = Some(Permission::AnalyticsRead);
-    const OPEN_TO: &'static [Permission] = &[Permission::AnalyticsRead];
-
-    fn visible(scope: Scope) -> Select<Self> {
-        Self::find().filter(unrestricted_only(scope))
-    }
-}
 
 /// Adds `changes` to the sums, by id.
 pub(in crate::analytics) async fn apply<E>(txn: &Txn, changes: BTreeMap<Uuid, E::Model>) -> Result<()>
