@@ -41,6 +41,7 @@ mod m0037_ledger_times;
 mod m0038_outbox_keys;
 mod m0039_analytics_events;
 mod m0040_experiments;
+mod m0041_host_reports;
 mod marks;
 mod runner;
 mod table;
@@ -104,6 +105,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0038_outbox_keys),
         change!(m0039_analytics_events),
         change!(m0040_experiments),
+        change!(m0041_host_reports),
     ]
 }
 

@@ -47,7 +47,7 @@ pub async fn revenue(app: &App, viewer: &Viewer, from: NaiveDate, to: NaiveDate,
     let range = Range::new(from, to)?;
     let mut found: BTreeMap<(NaiveDate, String, String), Cash> = BTreeMap::new();
     for part in store::parts(app.db.read(), range.from, range.to).await? {
-        let key = (period.start(part.day), part.currency, part.stream);
+        let key = (period.start(part.day, range), part.currency, part.stream);
         let cash = found.entry(key).or_insert_with_key(|(starts_on, currency, stream)| Cash {
             starts_on: *starts_on,
             currency: currency.clone(),

@@ -6,21 +6,26 @@
 //! change touches, in its transaction; what is marked is computed from the facts until `RecomputeRevenue` has made its
 //! rows again.
 
+pub mod campaigns;
 mod cash;
 mod cohorts;
 mod credits;
 mod derived;
+pub mod errors;
 mod events;
 pub mod experiments;
 mod jobs;
+mod movement_list;
 mod movements;
 #[cfg(test)]
 mod movements_tests;
+pub mod partners;
 mod person;
 mod range;
 mod rates;
 mod recompute;
 mod recurring;
+mod reported;
 mod reports;
 pub mod statistics;
 #[cfg(test)]
@@ -38,12 +43,15 @@ pub use events::{
     ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, event_counts, funnel, identify, track,
 };
 pub use jobs::{RecomputeRevenue, WriteReports};
+pub use movement_list::{movement_count, movement_page};
+pub use range::check_range;
 pub use rates::{RATE_PLACES, Rates, rates, rounded};
 pub use recompute::{Progress, Recomputed, rebuild};
 pub use recurring::{
     movements_of, recurring, recurring_by_plan, subscriptions_by_status, top_customers, unknown_recurring,
 };
 pub use reports::{Report, ReportFormat, ReportKind, ReportRequest, report, report_text, save};
+pub use store::movements::MovementList;
 pub use store::recurring::{ActiveCount, OfCustomer, OfPlan, Recurring, Unknown};
 pub use summaries::{MovementSum, MovementSummary, movement_summaries};
 pub use trials::{TrialCohort, trial_cohorts};

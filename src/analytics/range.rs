@@ -7,10 +7,15 @@ use chrono::{Datelike, Days, NaiveDate};
 const MAX_RANGE: Days = Days::new(3_700);
 
 /// The days from `from` up to the one before `to`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Range {
     pub(super) from: NaiveDate,
     pub(super) to: NaiveDate,
+}
+
+/// Checks that the days from `from` up to the one before `to` can be the range of an answer.
+pub fn check_range(from: NaiveDate, to: NaiveDate) -> Result<()> {
+    Range::new(from, to).map(|_| ())
 }
 
 impl Range {

@@ -68,7 +68,7 @@ pub async fn rates(
     });
     let sums = derived::collect::<mrr_daily::Entity>(sums)?;
     let sums: BTreeMap<String, mrr_daily::Model> = sums.into_values().map(|row| (row.currency.clone(), row)).collect();
-    let changes = changes(&view, policy, range, Period::Day).await?;
+    let changes = changes(&view, policy, range, Period::Range).await?;
     let churn = monthly_churn(&view, policy, range).await?;
     let currencies: BTreeSet<&String> = starts.keys().chain(ends.keys()).chain(sums.keys()).collect();
     let mut found = Vec::with_capacity(currencies.len());
@@ -157,19 +157,16 @@ async fn monthly_churn(view: &View, policy: DiscountPolicy, range: Range) -> Res
     found.into_iter().map(|(currency, rates)| Ok((currency, mean(rates).ok_or_else(too_large)?))).collect()
 }
 
-/// Returns the changes of the customers who paid at the start of a period: of each month of `range`, or of the whole range.
+/// Returns the changes of the customers who paid at the start of a period: of each month of `range`, or of the whole range,
+/// which are the periods that the store knows.
 async fn changes(view: &View, policy: DiscountPolicy, range: Range, period: Period) -> Result<SetChanges> {
     let mut found = store::changes(&view.snapshot, policy, range, period).await?;
-    let start = |day| match period {
-        Period::Month => month_of(day),
-        Period::Day | Period::Week => range.from,
-    };
     let mut rows: Vec<&mrr_movements::Model> = view.fresh.values().collect();
     rows.retain(|row| row.discounts == policy.as_str() && range.contains(row.day));
     rows.sort_by_key(|row| row.day);
     let mut ends: BTreeMap<(NaiveDate, &str, Uuid), (i64, i64)> = BTreeMap::new();
     for row in rows {
-        let key = (start(row.day), &*row.currency, row.account_id);
+        let key = (period.start(row.day, range), &*row.currency, row.account_id);
         ends.entry(key).or_insert((row.arr_before_minor, 0)).1 = row.arr_after_minor;
     }
     for ((starts_on, currency, _), (before, after)) in ends {

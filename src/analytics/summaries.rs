@@ -60,10 +60,11 @@ pub async fn movement_summaries(
     let mut standings = view.before(policy, range.from).await?;
     let mut sums: BTreeMap<(NaiveDate, String), mrr_daily::Model> = BTreeMap::new();
     for row in view.daily(policy, range).await? {
-        match sums.get_mut(&(period.start(row.day), row.currency.clone())) {
+        let key = (period.start(row.day, range), row.currency.clone());
+        match sums.get_mut(&key) {
             Some(known) => derived::add::<mrr_daily::Entity>(known, row)?,
             None => {
-                sums.insert((period.start(row.day), row.currency.clone()), row);
+                sums.insert(key, row);
             }
         }
     }

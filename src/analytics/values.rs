@@ -1,7 +1,8 @@
 //! Values of the kind columns of movements, and the periods of reports.
 
+use super::range::Range;
 use crate::text_enum;
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days, Months, NaiveDate};
 
 /// The length of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString, strum::VariantNames)]
@@ -13,17 +14,31 @@ pub enum Period {
     Week,
     /// A calendar month.
     Month,
+    /// Three calendar months, from January, April, July or October on.
+    Quarter,
+    /// A calendar year.
+    Year,
+    /// The whole range.
+    Range,
 }
 
 impl Period {
-    /// Returns the first day of the period that contains `day`.
-    pub(super) fn start(self, day: NaiveDate) -> NaiveDate {
+    /// Returns the first day of the period that contains `day`, a day of `range`.
+    pub(super) fn start(self, day: NaiveDate, range: Range) -> NaiveDate {
         match self {
             Period::Day => day,
-            Period::Week => day - Days::new(day.weekday().num_days_from_monday().into()),
+            Period::Week => week_of(day),
             Period::Month => month_of(day),
+            Period::Quarter => month_of(day) - Months::new(day.month0() % 3),
+            Period::Year => month_of(day) - Months::new(day.month0()),
+            Period::Range => range.from,
         }
     }
+}
+
+/// Returns the Monday of the week of `day`.
+pub(super) fn week_of(day: NaiveDate) -> NaiveDate {
+    day - Days::new(day.weekday().num_days_from_monday().into())
 }
 
 /// Returns the first day of the month of `day`.

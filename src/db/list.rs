@@ -48,6 +48,27 @@ pub async fn page<L: Listing>(
     Ok(page.slice(rows.collect::<Result<_, DbErr>>()?))
 }
 
+/// Like [`page`], of the rows of the table and of `others`, which match the filter and are not among them.
+pub async fn page_with<L: Listing>(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    list: &L,
+    args: &PageArgs,
+    others: impl Iterator<Item = <L::Entity as sea_orm::EntityTrait>::Model>,
+) -> Result<Slice<<L::Entity as sea_orm::EntityTrait>::Model>> {
+    let order = list.order();
+    let page = Page::new(args, order.keys())?;
+    let rows = page.fetch(db, list.filter(rows_for(viewer)?).into_query()).await?;
+    let rows = rows.iter().map(|row| FromQueryResult::from_query_result(row, ""));
+    let mut rows = rows.collect::<Result<Vec<_>, DbErr>>()?;
+    rows.extend(others.filter(|row| page.holds((order.key)(row))));
+    order.sort(&mut rows);
+    if page.is_backward() {
+        rows.reverse();
+    }
+    Ok(page.slice(rows))
+}
+
 /// Returns the same page of the list of each parent, in one statement.
 pub async fn page_each<L: ChildListing>(
     db: &DatabaseConnection,
@@ -90,7 +111,7 @@ pub async fn all_each<L: ChildListing>(
 }
 
 /// Returns the number of rows that `viewer` may see.
-pub async fn count<L: Listing>(db: &DatabaseConnection, viewer: &Viewer, list: &L) -> Result<i64> {
+pub async fn count<L: Listing>(db: &impl ConnectionTrait, viewer: &Viewer, list: &L) -> Result<i64> {
     let rows = list.filter(rows_for(viewer)?).select_only().expr_as(Func::count(Expr::cust("*")), "n");
     let row = db.query_one(rows.as_query()).await?;
     Ok(row.map(|row| row.try_get("", "n")).transpose()?.unwrap_or_default())

@@ -36,7 +36,7 @@ pub use errors::{is_duplicate, is_worth_repeating, overtaken};
 pub use handle::Db;
 pub use idempotency::{IdempotencyKey, purge, stored_response};
 pub use installation::{claim_reference_key, installation_id, reference_key};
-pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, within};
+pub use list::{ChildListing, Listing, all_each, count, count_each, page, page_each, page_with, within};
 pub use mirror::{Difference, Mirror, Mirrored};
 pub use order::{Key, Order, Sorted, cursor_tag};
 pub use page::{Between, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, PageArgs, Slice};

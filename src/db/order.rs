@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Order as Direction, Value};
 use uuid::Uuid;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 pub enum Key {
     /// An instant, in microseconds since 1970.
     Time(i64),
+    /// A UTC day, in days since 1970.
+    Day(i64),
     /// A whole number.
     Int(i64),
     /// The id alone, which sorts by the time of its creation.
@@ -22,6 +24,12 @@ pub enum Key {
 impl<Tz: chrono::TimeZone> From<DateTime<Tz>> for Key {
     fn from(at: DateTime<Tz>) -> Self {
         Key::Time(at.timestamp_micros())
+    }
+}
+
+impl From<NaiveDate> for Key {
+    fn from(day: NaiveDate) -> Self {
+        Key::Day((day - NaiveDate::default()).num_days())
     }
 }
 
@@ -35,24 +43,43 @@ impl Key {
     fn write(self) -> String {
         match self {
             Key::Time(at) => format!("t{at}"),
+            Key::Day(day) => format!("d{day}"),
             Key::Int(number) => format!("i{number}"),
             Key::Id => String::new(),
         }
     }
 
-    /// Reads the text of [`write`](Key::write) with the tag `tag`, as the value to compare with.
-    fn read(text: &str, tag: &str) -> Option<Option<Value>> {
+    /// Reads the text of [`write`](Key::write) with the tag `tag`.
+    fn read(text: &str, tag: &str) -> Option<Key> {
         if tag.is_empty() {
-            return text.is_empty().then_some(None);
+            return text.is_empty().then_some(Key::Id);
         }
         let number: i64 = text.strip_prefix(tag)?.parse().ok()?;
-        match tag {
-            "t" => {
-                let at = DateTime::<Utc>::from_timestamp_micros(number)?;
-                // Both engines store years of four digits.
-                (1970..=9999).contains(&at.year()).then(|| Some(at.fixed_offset().into()))
-            }
-            _ => Some(Some(number.into())),
+        let key = match tag {
+            "t" => Key::Time(number),
+            "d" => Key::Day(number),
+            _ => return Some(Key::Int(number)),
+        };
+        // Both engines store years of four digits.
+        key.day().is_some_and(|day| (1970..=9999).contains(&day.year())).then_some(key)
+    }
+
+    /// Returns the UTC day of an instant or day that a date can be.
+    fn day(self) -> Option<NaiveDate> {
+        match self {
+            Key::Time(at) => Some(DateTime::<Utc>::from_timestamp_micros(at)?.date_naive()),
+            Key::Day(day) => NaiveDate::default().checked_add_signed(TimeDelta::try_days(day)?),
+            Key::Int(_) | Key::Id => None,
+        }
+    }
+
+    /// Returns the value to compare a column with; `None` for the id alone.
+    fn value(self) -> Option<Value> {
+        match self {
+            Key::Time(at) => DateTime::<Utc>::from_timestamp_micros(at).map(|at| at.fixed_offset().into()),
+            Key::Day(_) => self.day().map(Value::from),
+            Key::Int(number) => Some(number.into()),
+            Key::Id => None,
         }
     }
 }
@@ -117,6 +144,10 @@ impl<Tz: chrono::TimeZone> Sorted for DateTime<Tz> {
     const CURSOR_TAG: &'static str = "t";
 }
 
+impl Sorted for NaiveDate {
+    const CURSOR_TAG: &'static str = "d";
+}
+
 impl Sorted for i64 {
     const CURSOR_TAG: &'static str = "i";
 }
@@ -166,9 +197,15 @@ impl Keys {
         let (Some(name), Some(key), Some(id), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(foreign());
         };
-        let value = Key::read(key, self.tag).ok_or_else(foreign)?;
+        let key = Key::read(key, self.tag).ok_or_else(foreign)?;
         let id = Uuid::try_parse(id).map_err(|_| foreign())?;
-        if name == self.name { Ok(Position { value, id }) } else { Err(foreign()) }
+        if name == self.name { Ok(Position { key, id }) } else { Err(foreign()) }
+    }
+
+    /// Returns whether a row is beyond `position`, backwards if asked.
+    pub(super) fn is_beyond(&self, row: (Key, Uuid), position: &Position, backward: bool) -> bool {
+        let position = (position.key, position.id);
+        if self.descending != backward { row < position } else { row > position }
     }
 
     /// Sorts `select`, backwards if asked, and keeps the rows beyond `position`.
@@ -180,9 +217,9 @@ impl Keys {
     ) -> SelectStatement {
         let descending = self.descending != backward;
         let direction = if descending { Direction::Desc } else { Direction::Asc };
-        if let Some(Position { value, id }) = position {
+        if let Some(Position { key, id }) = position {
             let id = self.has_id.then(|| Value::from(*id));
-            let there = Expr::tuple(value.clone().into_iter().chain(id).map(Expr::value));
+            let there = Expr::tuple(key.value().into_iter().chain(id).map(Expr::value));
             let here = Expr::tuple(self.columns.clone());
             select.cond_where(if descending { here.lt(there) } else { here.gt(there) });
         }
@@ -196,6 +233,6 @@ impl Keys {
 /// A position in an order: that of a row.
 #[derive(Debug, Clone)]
 pub(super) struct Position {
-    value: Option<Value>,
+    key: Key,
     id: Uuid,
 }

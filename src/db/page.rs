@@ -1,11 +1,12 @@
 //! Keyset paging: a page starts after a row, not at an offset, so that every page of a list costs the same.
 
 use super::dialect::limited;
-use super::order::{Keys, Position};
+use super::order::{Key, Keys, Position};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult};
+use uuid::Uuid;
 
 /// The rows of a page without `first` or `last`.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
@@ -83,7 +84,7 @@ impl Page {
 
     /// Reads the page of the list that `select` selects, nearest row to the cursor first, and one row more if there is
     /// one.
-    pub(super) async fn fetch(&self, db: &DatabaseConnection, select: SelectStatement) -> Result<Vec<QueryResult>> {
+    pub(super) async fn fetch(&self, db: &impl ConnectionTrait, select: SelectStatement) -> Result<Vec<QueryResult>> {
         let statement = limited(db.get_database_backend(), self.bound(select), self.limit());
         Ok(db.query_all_raw(statement).await?)
     }
@@ -91,6 +92,11 @@ impl Page {
     /// Sorts `select` and keeps the rows beyond the cursor, nearest first.
     pub(super) fn bound(&self, select: SelectStatement) -> SelectStatement {
         self.keys.apply(select, self.position.as_ref(), self.backward)
+    }
+
+    /// Returns whether a row is beyond the cursor.
+    pub(super) fn holds(&self, row: (Key, Uuid)) -> bool {
+        self.position.as_ref().is_none_or(|position| self.keys.is_beyond(row, position, self.backward))
     }
 
     /// Returns the number of rows to read: one more than the page has.

@@ -5,6 +5,8 @@ use crate::graphql::accounts::account::Account;
 use crate::graphql::accounts::member::AccountMember;
 use crate::graphql::accounts::provider_customer::ProviderCustomer;
 use crate::graphql::accounts::user::User;
+use crate::graphql::analytics::campaign::EmailCampaign;
+use crate::graphql::analytics::error_group::{ErrorGroup, LoggedError};
 use crate::graphql::analytics::experiment::Experiment;
 use crate::graphql::common::{Record, Row, SharedList, distinct, split_global_id, to_one};
 use crate::graphql::coupons::coupon::{Coupon, DiscountRedemption, PromoCode};
@@ -103,6 +105,9 @@ records! {
     Dispute => disputes,
     EntitlementOverride => entitlement_overrides,
     Experiment => experiments,
+    EmailCampaign => email_campaigns,
+    ErrorGroup => error_groups,
+    LoggedError => error_events,
     Feature => features,
     Gift => gifts,
     Invoice => invoices,

@@ -1,6 +1,8 @@
 //! Access to every root field, tried by every kind of caller.
 
-use crate::support::{Client, Schema, TestApp, World, both_engines, experiments, global_id, licences, local_id};
+use crate::support::{
+    Client, Schema, TestApp, World, both_engines, experiments, global_id, host_reports, licences, local_id,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tollgate::auth::Permission;
@@ -53,6 +55,8 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("usageEvent", "UsageEvent", "query($id: ID!) { usageEvent(id: $id) { id } }"),
     ("analytics", "", "{ analytics { recurringRevenue { customerCount } } }"),
     ("experiments", "", "{ experiments { nodes { id } } }"),
+    ("emailCampaigns", "", "{ emailCampaigns { nodes { id } } }"),
+    ("errorGroups", "", "{ errorGroups { nodes { id } } }"),
     ("webhookEvents", "", "{ webhookEvents { nodes { id } } }"),
     ("inbox", "", "{ inbox { received } }"),
     ("providerCalls", "", "{ providerCalls { nodes { id } } }"),
@@ -107,6 +111,13 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("takeRateLimit", "code: \"logins\", identifier: $code"),
     ("createExperiment", "code: $code, name: \"A\", conversionEvent: \"paid\", windowSeconds: 60, plannedUnitCount: 9"),
     ("endExperiment", "experimentId: $experiment"),
+    ("logErrors", "errors: [{errorType: \"a\", message: \"a\", dedupeKey: $code}]"),
+    ("resolveErrorGroup", "errorGroupId: $errorGroup"),
+    (
+        "recordEmailCampaign",
+        "code: $code, name: \"A\", sentAt: \"2026-01-01T00:00:00Z\", sentCount: 1, deliveredCount: 1",
+    ),
+    ("recordPartnerStats", "stats: []"),
     ("assignVariant", "code: \"checkout\", anonymousId: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "apiKeyId: $key"),
@@ -266,6 +277,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
     let (licence, secret) = licences::issued(&test.app, world.shared).await;
     let (unshown, _) = licences::bought(&test.app, world.shared).await;
     let device = licences::device(&test.app, world.shared, licence).await;
+    let (error_group, _) = host_reports::group(&test.app, 3, &[None]).await;
     json!({
         "licence": global_id("LicenseKey", licence), "licenseKey": secret.expose(),
         "unshown": global_id("LicenseKey", unshown), "device": global_id("Device", device),
@@ -279,6 +291,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "payment": world.id("Payment", "shared"), "refund": world.id("Refund", "shared"),
         "gift": world.id("Gift", "shared"), "override": world.id("EntitlementOverride", "shared"),
         "rateLimit": world.id("RateLimit", "office"),
+        "errorGroup": global_id("ErrorGroup", error_group),
         "experiment": global_id("Experiment", experiments::row(&test.app, &format!("{code}-experiment")).await),
         "rateCard": world.id("RateCard", "public"), "usageEvent": world.id("UsageEvent", "shared"),
     })

@@ -2,7 +2,9 @@
 //! needs a sort of more than its own rows.
 
 use crate::support::lists::{LISTS, root_list};
-use crate::support::{Company, both_engines, credits, entitlements, experiments, gifts, licences, rows, sql, usage};
+use crate::support::{
+    Company, both_engines, credits, entitlements, experiments, gifts, host_reports, licences, rows, sql, usage,
+};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use std::mem::take;
@@ -40,6 +42,7 @@ impl<'a> Explained<'a> {
         usage::for_some(&test.app).await;
         entitlements::for_some(&test.app).await;
         experiments::for_some(&test.app).await;
+        host_reports::for_some(&test.app).await;
         gifts::for_some(&test.app).await;
         credits::for_some(&test.app).await;
         rows::calls(&test.app, 30).await;

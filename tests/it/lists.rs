@@ -2,8 +2,8 @@
 
 use crate::support::lists::{LISTS, List, ids};
 use crate::support::{
-    Company, TestApp, both_engines, credits, entitlements, experiments, gifts, insert_security_events, licences, rows,
-    sql, usage,
+    Company, TestApp, both_engines, credits, entitlements, experiments, gifts, host_reports, insert_security_events,
+    licences, rows, sql, usage,
 };
 use entity::{discount_redemptions, payments, provider_customers, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
@@ -31,6 +31,8 @@ async fn every_list_of_the_schema_is_tested(test: &TestApp) {
             }
         }
     }
+    // Its rows have no ids: revenue_rollups has it.
+    assert!(found.remove("AnalyticsSummary.allMovements"));
     let tested: BTreeSet<_> = LISTS.iter().map(|list| format!("{}.{}", list.field.0, list.field.1)).collect();
     assert_eq!(found, tested);
 }
@@ -95,6 +97,7 @@ async fn every_list_is_walked_from_either_end(test: &Company<40>) {
     usage::for_some(&test.app).await;
     entitlements::for_some(&test.app).await;
     experiments::for_some(&test.app).await;
+    host_reports::for_some(&test.app).await;
     credits::for_some(&test.app).await;
     tie(test).await;
     for list in LISTS {

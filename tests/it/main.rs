@@ -1,6 +1,8 @@
 //! The tests that need a database: through GraphQL and HTTP, each on SQLite and on PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere, not only in the function that carries #[test]")]
 
+mod dashboard;
+mod logged_errors;
 mod support;
 
 mod access;
@@ -50,6 +52,7 @@ mod fetched_states;
 mod filters;
 mod first_payments;
 mod gifts;
+mod host_reports;
 mod identity_providers;
 mod interruptions;
 mod intake;

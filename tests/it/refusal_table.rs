@@ -319,7 +319,7 @@ refusals! {
         for r#"code: "checkout", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1"#;
     createExperiment NAME_INVALID name: "`name` must have 1 to 200 characters."
         for r#"code: "a", name: " ", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1"#;
-    createExperiment EVENT_INVALID conversionEvent: "`conversionEvent` must have 1 to 64 characters."
+    createExperiment EVENT_INVALID conversionEvent: "`conversionEvent` must be 1 to 64 bytes long, without control characters and surrounding spaces."
         for r#"code: "a", name: "A", conversionEvent: "", windowSeconds: 1, plannedUnitCount: 1"#;
     createExperiment WINDOW_INVALID windowSeconds: "`windowSeconds` must be 1 to 31,622,400."
         for r#"code: "a", name: "A", conversionEvent: "paid", windowSeconds: 31622401, plannedUnitCount: 1"#;

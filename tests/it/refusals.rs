@@ -44,10 +44,13 @@ const AT_STRIPE: &[&str] = &[
 ];
 
 /// Mutations with an outcome for each part of their input: usage_refusals.rs has the codes of `recordUsage`, events.rs those
-/// of `trackEvents`.
-const IN_PARTS: &[&str] = &["recordUsage", "trackEvents"];
-/// Mutations that need rows which others make: spending.rs and events.rs give their codes.
+/// of `trackEvents`, logged_errors.rs and host_reports.rs those of the others.
+const IN_PARTS: &[&str] = &["recordUsage", "trackEvents", "logErrors", "recordPartnerStats"];
+/// Mutations that need rows which others make: spending.rs, events.rs, logged_errors.rs and
+/// host_reports.rs give their codes.
 const WITH_OTHERS: &[&str] = &[
+    "recordEmailCampaign",
+    "resolveErrorGroup",
     "identify",
     "captureHold",
     "releaseHold",

@@ -211,7 +211,12 @@ async fn a_report_that_cannot_be_made_is_refused(test: &TestApp) {
         ("revenue", &range[..2], 2, "--to <DATE>"),
         ("revenue", &["--from", "2026-02-30", "--to", "2026-03-01"], 2, "'2026-02-30' for '--from <DATE>'"),
         ("revenue", &[&range[..], &["--format", "xlsx"]].concat(), 2, "[possible values: csv, json]"),
-        ("revenue", &[&range[..], &["--period", "year"]].concat(), 2, "[possible values: day, week, month]"),
+        (
+            "revenue",
+            &[&range[..], &["--period", "hour"]].concat(),
+            2,
+            "[possible values: day, week, month, quarter, year, range]",
+        ),
         ("cohorts", &[&range[..], &["--period", "week"]].concat(), 1, "Cohorts are by month: leave out `period`."),
         ("revenue", &[&range[..], &["--discounts", "all_active"]].concat(), 1, "Cash does not depend on `discounts`"),
         ("revenue", &["--from", "2026-02-01", "--to", "2026-02-01"], 1, "The range must be 1 to 3,700 days long."),

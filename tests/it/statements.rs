@@ -2,7 +2,9 @@
 
 use crate::support::company::{global_id, local_id};
 use crate::support::lists::{LISTS, root_list};
-use crate::support::{Client, Company, TestApp, both_engines, credits, entitlements, gifts, licences, sql, usage};
+use crate::support::{
+    Client, Company, TestApp, both_engines, credits, entitlements, gifts, host_reports, licences, sql, usage,
+};
 use entity::subscriptions;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -189,6 +191,7 @@ async fn every_parent_gets_its_own_rows_and_its_own_count(test: &Company<80>) {
     usage::for_some(&test.app).await;
     entitlements::for_some(&test.app).await;
     credits::for_some(&test.app).await;
+    host_reports::for_some(&test.app).await;
     let admin = test.admin();
     for list in LISTS {
         let (owner, field) = list.field;

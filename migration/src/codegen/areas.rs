@@ -144,6 +144,10 @@ pub(super) const AREAS: &[Area] = &[
             table("visitor_days", "analytics/events", "the days on which a user or visitor has an event"),
             table("experiments", "analytics/experiments", "experiments with two variants"),
             table("experiment_assignments", "analytics/experiments", "the variant of a user or visitor"),
+            table("error_groups", "analytics/errors", "errors of the host application that have one cause"),
+            table("error_events", "analytics/errors", "errors of the host application"),
+            table("email_campaigns", "analytics/campaigns", "e-mail campaigns and the response to them"),
+            table("partner_daily", "analytics/partners", "visits and sales through partners, by day and currency"),
         ],
     },
     Area {

@@ -79,16 +79,16 @@ impl NewEvent {
 
 /// The persons whose events a caller may record.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Recorder {
+pub(in crate::analytics) struct Recorder {
     /// True for a caller who may record events of anybody.
-    pub(super) records_any: bool,
+    pub(in crate::analytics) records_any: bool,
     /// The caller; `None` for one who is no user.
-    pub(super) own_id: Option<Uuid>,
+    pub(in crate::analytics) own_id: Option<Uuid>,
 }
 
 impl Recorder {
     /// Returns the persons whose events `viewer` may record; fails for one who may record none.
-    pub(super) fn of(viewer: &Viewer) -> Result<Recorder> {
+    pub(in crate::analytics) fn of(viewer: &Viewer) -> Result<Recorder> {
         let recorder =
             Recorder { records_any: viewer.permissions().contains(Permission::EventsWrite), own_id: viewer.user_id() };
         if !recorder.records_any && recorder.own_id.is_none() {
@@ -98,15 +98,19 @@ impl Recorder {
     }
 
     /// Checks that the caller may record events of a user.
-    pub(super) fn check(self, user: Uuid) -> Result<()> {
+    pub(in crate::analytics) fn check(self, user: Uuid) -> Result<()> {
         if self.records_any || self.own_id == Some(user) { Ok(()) } else { Err(user_not_found()) }
     }
 }
 
+/// Returns true for a text that can be the name of an event.
+pub(in crate::analytics) fn is_event_name(text: &str) -> bool {
+    is_text(text, MAX_NAME_BYTES) && text.trim() == text && !text.chars().any(char::is_control)
+}
+
 /// Checks the name of an event.
 fn check_name(name: &str) -> Result<()> {
-    let is_valid = is_text(name, MAX_NAME_BYTES) && name.trim() == name && !name.chars().any(char::is_control);
-    if is_valid {
+    if is_event_name(name) {
         return Ok(());
     }
     let message = "`name` must be 1 to 64 bytes long, without control characters and surrounding spaces.";
@@ -127,7 +131,7 @@ pub(super) fn check_visitor(anonymous_id: &str) -> Result<()> {
     Err(Error::refused("ANONYMOUS_ID_INVALID", &["anonymousId"], message))
 }
 
-pub(super) fn user_not_found() -> Error {
+pub(in crate::analytics) fn user_not_found() -> Error {
     Error::refused("USER_NOT_FOUND", &["userId"], "User not found.")
 }
 

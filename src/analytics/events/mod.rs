@@ -15,6 +15,7 @@ mod track;
 pub use active::{ActiveDay, active_users};
 pub use counts::{EventCount, event_counts};
 pub use event::NewEvent;
+pub(in crate::analytics) use event::{Recorder, is_event_name, user_not_found};
 pub use funnel::{Funnel, FunnelStep, funnel};
 pub use identify::identify;
 pub use track::{Tracked, track};

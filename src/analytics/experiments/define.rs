@@ -1,6 +1,7 @@
 //! The definition of experiments, and their end.
 
 use super::store;
+use crate::analytics::events::is_event_name;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
@@ -12,8 +13,6 @@ use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The longest name of an event, in characters.
-const MAX_EVENT_CHARS: usize = 64;
 /// The longest window: a leap year.
 const MAX_WINDOW_SECONDS: i64 = 31_622_400;
 /// The greatest planned number of units.
@@ -96,9 +95,9 @@ pub async fn end_experiment(app: &App, viewer: &Viewer, id: Uuid) -> Result<Mode
 }
 
 fn check(new: &NewExperiment) -> Result<()> {
-    let event = &new.conversion_event;
-    if event.is_empty() || event.chars().count() > MAX_EVENT_CHARS || event.contains('\0') {
-        let message = "`conversionEvent` must have 1 to 64 characters.";
+    if !is_event_name(&new.conversion_event) {
+        let message =
+            "`conversionEvent` must be 1 to 64 bytes long, without control characters and surrounding spaces.";
         return Err(Error::refused("EVENT_INVALID", &["conversionEvent"], message));
     }
     if !(1..=MAX_WINDOW_SECONDS).contains(&new.window_seconds) {

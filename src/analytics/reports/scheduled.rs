@@ -3,7 +3,7 @@
 use super::file;
 use super::report::{Report, ReportKind, ReportRequest, report};
 use super::write::ReportFormat;
-use crate::analytics::values::{Period, month_of};
+use crate::analytics::values::{month_of, week_of};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
@@ -47,7 +47,7 @@ pub(in crate::analytics) async fn write_due(app: &App, directory: &Path) -> Resu
 /// Returns the newest report of each kind: revenue of the month before, cohorts up to Monday.
 fn due(now: DateTime<Utc>) -> [Due; 2] {
     let today = (now - DELAY).date_naive();
-    let (month, monday) = (month_of(today), Period::Week.start(today));
+    let (month, monday) = (month_of(today), week_of(today));
     let before = month - Months::new(1);
     let request = |kind, from, to| ReportRequest { kind, from, to, period: None, discounts: None };
     [

@@ -30,12 +30,16 @@ macro_rules! visible_to_analysts {
 
 visible_to_analysts!(
     analytics_events,
+    email_campaigns,
+    error_events,
+    error_groups,
     experiment_assignments,
     experiments,
     identity_aliases,
     mrr_cohorts,
     mrr_daily,
     mrr_movements,
+    partner_daily,
     revenue_daily,
     visitor_days,
 );

@@ -15,6 +15,12 @@ pub enum AnalyticsPeriod {
     Week,
     /// A calendar month.
     Month,
+    /// Three calendar months, from January, April, July or October on.
+    Quarter,
+    /// A calendar year.
+    Year,
+    /// The whole range.
+    Range,
 }
 
 /// Cash of one period, currency and stream. Cash and recurring revenue are different figures and are never mixed.

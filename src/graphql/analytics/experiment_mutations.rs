@@ -80,7 +80,7 @@ pub struct CreateExperimentInput {
     code: String,
     /// The display name: 1 to 200 characters.
     name: String,
-    /// The name of the event that is a conversion: 1 to 64 characters.
+    /// The name of the event that is a conversion: 1 to 64 bytes.
     conversion_event: String,
     /// Time from the assignment in which a conversion counts, in seconds: 1 to 31,622,400.
     window_seconds: i64,
@@ -114,7 +114,7 @@ user_error! {
         CodeTaken = "CODE_TAKEN",
         /// The name is empty or too long.
         NameInvalid = "NAME_INVALID",
-        /// The name of the event is empty or too long.
+        /// The name of the event is empty, too long, or has control characters or surrounding spaces.
         EventInvalid = "EVENT_INVALID",
         /// The window is out of range.
         WindowInvalid = "WINDOW_INVALID",

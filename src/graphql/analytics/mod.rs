@@ -1,15 +1,20 @@
 //! Sums over payments and subscriptions, and events with the figures about them.
 
 pub mod activity;
+pub mod campaign;
 pub mod cash;
 pub mod credits;
 pub mod customers;
+pub mod dashboard;
+pub mod error_group;
+pub mod error_mutations;
 pub mod event_mutations;
 pub mod experiment;
 pub mod experiment_mutations;
 pub mod experiment_results;
 pub mod movement;
 pub mod movements;
+pub mod partner;
 pub mod rates;
 pub mod reports;
 pub mod summary;
@@ -22,12 +27,18 @@ use async_graphql::{Context, MergedObject, Object, Result};
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "AnalyticsQueryRoots")]
-pub struct Query(AnalyticsQuery, experiment::ExperimentQuery);
+pub struct Query(AnalyticsQuery, experiment::ExperimentQuery, error_group::ErrorQuery, campaign::CampaignQuery);
 
 /// The mutation roots of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "AnalyticsMutationRoots")]
-pub struct Mutation(event_mutations::EventMutation, experiment_mutations::ExperimentMutation);
+pub struct Mutation(
+    event_mutations::EventMutation,
+    experiment_mutations::ExperimentMutation,
+    error_mutations::ErrorMutation,
+    campaign::CampaignMutation,
+    partner::PartnerMutation,
+);
 
 /// Figures over all accounts. Amounts in different currencies are never added.
 #[derive(MergedObject, Default)]
@@ -43,6 +54,9 @@ pub struct AnalyticsSummary(
     activity::ActivityFigures,
     reports::ReportFigures,
     experiment_results::ExperimentFigures,
+    error_group::ErrorFigures,
+    dashboard::DashboardFigures,
+    partner::PartnerFigures,
 );
 
 /// The query root of analytics.

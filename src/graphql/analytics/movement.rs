@@ -1,16 +1,21 @@
 //! The movements of one account.
 
 use super::summary::DiscountPolicy;
-use crate::analytics;
+use crate::analytics::{self, MovementList};
+use crate::db::Listing;
 use crate::graphql::accounts::account::Account;
-use crate::graphql::common::{ContextExt, Currency, Date, Money, StoredEnum, local_id, to_one};
+use crate::graphql::common::connections::Total;
+use crate::graphql::common::{
+    Connection, ContextExt, Currency, Date, Money, Record, Row, StoredEnum, local_id, page_args, to_one,
+};
 use crate::graphql::operations::webhook_events::WebhookEvent;
 use crate::graphql::subscriptions::subscription::Subscription;
 use crate::graphql::subscriptions::version::SubscriptionVersion;
 use crate::money;
 use crate::stored_enum;
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, InputObject, Object, Result};
 use entity::mrr_movements;
+use std::sync::Arc;
 
 stored_enum! {
     /// The kind of a movement of recurring revenue.
@@ -42,11 +47,32 @@ stored_enum! {
     }
 }
 
-pub struct CustomerMovement(mrr_movements::Model);
+pub struct CustomerMovement(Row<mrr_movements::Entity>);
+
+// Without a global id: a movement has a row only after its customer was recomputed.
+impl From<Row<mrr_movements::Entity>> for CustomerMovement {
+    fn from(row: Row<mrr_movements::Entity>) -> Self {
+        CustomerMovement(row)
+    }
+}
+
+impl Record for CustomerMovement {
+    type Entity = mrr_movements::Entity;
+    const NAME: &'static str = "CustomerMovement";
+
+    fn row(&self) -> &Row<mrr_movements::Entity> {
+        &self.0
+    }
+}
 
 /// A change of the annual recurring revenue of an account from the end of a day to the end of the next.
 #[Object]
 impl CustomerMovement {
+    /// The account; null if the caller may not see it.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
+        to_one(ctx, Some(self.0.account_id)).await
+    }
+
     /// The day, in UTC.
     async fn day(&self) -> Date {
         Date(self.0.day)
@@ -100,7 +126,16 @@ impl CustomerMovement {
     }
 }
 
-/// Movements of one account.
+/// Conditions on movements; a movement must meet all that are given.
+#[derive(InputObject, Default)]
+pub struct CustomerMovementFilter {
+    /// Movements of one of these kinds.
+    kinds: Option<Vec<MovementKind>>,
+    /// Movements in this currency.
+    currency: Option<Currency>,
+}
+
+/// The single movements, of one account and of all.
 #[derive(Default)]
 pub struct AccountFigures;
 
@@ -116,6 +151,34 @@ impl AccountFigures {
     ) -> Result<Vec<CustomerMovement>> {
         let account_id = local_id::<Account>(&account_id)?;
         let rows = analytics::movements_of(ctx.app(), ctx.viewer(), account_id, discounts.into()).await?;
-        Ok(rows.into_iter().map(CustomerMovement).collect())
+        Ok(rows.into_iter().map(|row| CustomerMovement(Arc::new(row))).collect())
+    }
+
+    /// The movements of all accounts in a range of days up to today, newest first: those that `movements` sums.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of the field")]
+    async fn all_movements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day of the range, in UTC.")] from: Date,
+        #[graphql(desc = "The day after the range, in UTC; at most 3,700 days after `from`.")] to: Date,
+        #[graphql(desc = "The discounts to deduct.", default_with = "DiscountPolicy::ForeverOnly")]
+        discounts: DiscountPolicy,
+        #[graphql(desc = "Conditions on the movements.")] filter: Option<CustomerMovementFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<CustomerMovement>> {
+        let filter = filter.unwrap_or_default();
+        let (kinds, currency) = (StoredEnum::stored_list(filter.kinds), filter.currency.map(|currency| currency.0));
+        let list = MovementList::new(ctx.app(), (from.0, to.0), discounts.into(), kinds, currency)?;
+        let args = page_args(first, after, last, before);
+        let slice = analytics::movement_page(ctx.app(), ctx.viewer(), &list, &args).await?;
+        let order = list.order();
+        let total: Total = Box::new(move |ctx| {
+            let list = list.clone();
+            Box::pin(async move { Ok(analytics::movement_count(ctx.app(), ctx.viewer(), &list).await?) })
+        });
+        Ok(Connection::new(slice.map(Arc::new), order, total))
     }
 }

@@ -97,11 +97,14 @@ impl RecurringFigures {
     ) -> Result<Vec<SubscriptionStatusSummary>> {
         let as_of = as_of.map_or_else(|| ctx.app().now(), |at| at.0);
         let rows = analytics::subscriptions_by_status(ctx.app(), ctx.viewer(), as_of).await?;
-        let summary = |row: analytics::ActiveCount| {
-            let status = SubscriptionStatus::read(&row.status)?;
-            Ok(SubscriptionStatusSummary { status, subscription_count: row.subscriptions })
-        };
-        rows.into_iter().map(summary).collect()
+        rows.into_iter().map(SubscriptionStatusSummary::of).collect()
+    }
+}
+
+impl SubscriptionStatusSummary {
+    pub(super) fn of(row: analytics::ActiveCount) -> Result<Self> {
+        let status = SubscriptionStatus::read(&row.status)?;
+        Ok(SubscriptionStatusSummary { status, subscription_count: row.subscriptions })
     }
 }
 

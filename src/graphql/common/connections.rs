@@ -90,7 +90,8 @@ where
     }
 }
 
-type Total = Box<dyn for<'a> Fn(&'a Context<'a>) -> BoxFuture<'a, Result<i64, Arc<Error>>> + Send + Sync>;
+/// Counts the rows of a whole list.
+pub type Total = Box<dyn for<'a> Fn(&'a Context<'a>) -> BoxFuture<'a, Result<i64, Arc<Error>>> + Send + Sync>;
 
 /// A page of a list. Fields that are not requested, such as cursors and the count, are not computed.
 pub struct Connection<T: Record> {
@@ -141,7 +142,8 @@ where
 }
 
 impl<T: Record> Connection<T> {
-    fn new(slice: Slice<Row<T::Entity>>, order: Order<T::Entity>, total: Total) -> Self {
+    /// Returns a page of a list.
+    pub fn new(slice: Slice<Row<T::Entity>>, order: Order<T::Entity>, total: Total) -> Self {
         let Slice { rows, has_previous_page, has_next_page } = slice;
         Connection { rows: rows.into_iter().map(T::from).collect(), order, has_previous_page, has_next_page, total }
     }

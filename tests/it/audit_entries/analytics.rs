@@ -29,4 +29,27 @@ pub(super) async fn analytics(test: &TestApp, log: &mut Log<'_>) {
     done(&admin, "endExperiment", json!({"experimentId": experiment}), "experiment { id }").await;
     let after = json!({"endedAt": test.app.now().fixed_offset()});
     log.has("endExperiment", "experiments.end", experiment, Value::Null, after).await;
+
+    // So are errors, and the figures that the host application reports.
+    let errors = json!({"errors": [{"errorType": "Timeout", "message": "no answer", "dedupeKey": "k"}]});
+    done(&admin, "logErrors", errors, "results { outcome }").await;
+    log.has_none("logErrors").await;
+    let campaign = json!({"code": "spring", "name": "Spring", "sentAt": "2026-01-01T00:00:00Z", "sentCount": 1,
+        "deliveredCount": 1});
+    done(&admin, "recordEmailCampaign", campaign, "emailCampaign { id }").await;
+    log.has_none("recordEmailCampaign").await;
+    let day = test.app.now().date_naive();
+    let stats = json!({"stats": [{"partnerCode": "hotels", "day": day, "currency": "EUR", "bookingCount": 1,
+        "revenueMinor": "1"}]});
+    done(&admin, "recordPartnerStats", stats, "results { outcome }").await;
+    log.has_none("recordPartnerStats").await;
+    for unlogged in ["logErrors", "recordEmailCampaign", "recordPartnerStats"] {
+        log.seen.insert(unlogged.to_owned());
+    }
+
+    let groups = admin.data("{ errorGroups { nodes { id } } }", json!({})).await;
+    let group = &groups["errorGroups"]["nodes"][0]["id"];
+    done(&admin, "resolveErrorGroup", json!({"errorGroupId": group}), "errorGroup { id }").await;
+    let after = json!({"resolvedAt": test.app.now().fixed_offset()});
+    log.has("resolveErrorGroup", "error_groups.resolve", group, json!({"resolvedAt": null}), after).await;
 }

@@ -52,7 +52,8 @@ impl Target {
             "SCALAR" | "ENUM" => "",
             _ => "{ __typename }",
         };
-        let page = if field.named().ends_with("Connection") { "{ totalCount nodes { id } }" } else { selection };
+        let page =
+            if field.named().ends_with("Connection") { "{ totalCount nodes { __typename } }" } else { selection };
         format!("{kind}({}) {{ {path}{}({}) {page}{after} }}", declared.join(", "), field.name, passed.join(", "))
     }
 }
@@ -71,6 +72,7 @@ fn good(schema: &Schema, world: &World, field: &str, slot: &Slot) -> Value {
             "subscription" => json!(world.id("Subscription", "shared")),
             "usageEvent" | "correctUsage" => json!(world.id("UsageEvent", "shared")),
             "endRateCard" => json!(world.id("RateCard", "public")),
+            "resolveErrorGroup" => json!(world.id("ErrorGroup", "office")),
             "endExperiment" => json!(world.id("Experiment", "office")),
             "updatePlan" => json!(world.id("Plan", "public")),
             "updatePlanVersion" | "publishPlanVersion" => json!(world.id("PlanVersion", "draft")),

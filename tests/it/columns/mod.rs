@@ -132,6 +132,14 @@ fn all() -> impl Iterator<Item = &'static Columns> {
     billing::COLUMNS.iter().chain(office::COLUMNS)
 }
 
+/// Fields that no column holds, and that host_reports.rs computes.
+const COMPUTED: &[&str] = &[
+    "EmailCampaign.deliveryRate",
+    "EmailCampaign.openRate",
+    "EmailCampaign.clickRate",
+    "EmailCampaign.unsubscribeRate",
+];
+
 /// Columns that no row of the company has a value in, and a value for one row.
 const RARE: &[(&str, &str)] = &[
     ("accounts", "name = 'The Band', ref_type = 'band', ref_id = '7'"),
@@ -250,7 +258,7 @@ async fn every_field_of_a_type_has_its_column_here(test: &Company<1>) {
         for field in schema.fields(&ty).iter().filter(|field| field.args.is_empty() && !field.ty.starts_with('[')) {
             let known = here.get(ty.as_str()).is_some_and(|fields| fields.contains(field.name.as_str()));
             let name = format!("{ty}.{}", field.name);
-            if !known && field.name != "id" {
+            if !known && field.name != "id" && !COMPUTED.contains(&name.as_str()) {
                 missing.push(name);
             }
         }

@@ -23,6 +23,39 @@ super::columns! {
         accessWhilePaused: Flag("access_while_paused");
         accessInTrial: Flag("access_in_trial");
     }
+    EmailCampaign from email_campaigns {
+        code: Text("code");
+        name: Text("name");
+        sentAt: Time("sent_at");
+        sentCount: Int("sent_count");
+        deliveredCount: Int("delivered_count");
+        openedCount: Int("opened_count");
+        clickedCount: Int("clicked_count");
+        bouncedCount: Int("bounced_count");
+        unsubscribedCount: Int("unsubscribed_count");
+        reportedAt: Time("reported_at");
+    }
+    ErrorGroup from error_groups {
+        errorType: Text("error_type");
+        message: Text("message");
+        errorSeverity: Word("severity");
+        errorCount: Int("error_count");
+        firstSeenAt: Time("first_seen_at");
+        lastSeenAt: Time("last_seen_at");
+        resolvedAt: Time("resolved_at");
+        isResolved: Flag("COALESCE(resolved_at >= last_seen_at, FALSE)");
+    }
+    LoggedError from error_events {
+        errorGroup: Row("ErrorGroup", "error_group_id");
+        errorSeverity: Word("severity");
+        message: Text("message");
+        stack: Text("stack");
+        release: Text("release");
+        page: Text("page");
+        user: Row("User", "user_id");
+        properties: Json("properties");
+        occurredAt: Time("occurred_at");
+    }
     Experiment from experiments {
         code: Text("code");
         name: Text("name");

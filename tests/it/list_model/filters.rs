@@ -128,6 +128,14 @@ pub(super) fn filters() -> Vec<Of> {
         (("Query", "gifts"), gifts()),
         (("Query", "meters"), vec![Text("code", "code")]),
         (("Query", "rateCards"), vec![Text("meter", METER)]),
+        (("Query", "emailCampaigns"), vec![Span("sentAt", "sent_at")]),
+        (
+            ("Query", "errorGroups"),
+            vec![
+                Flag("resolved", "resolved_at IS NOT NULL AND last_seen_at <= resolved_at"),
+                One("errorSeverity", "ErrorSeverity", "severity"),
+            ],
+        ),
         (
             ("Account", "entitlementOverrides"),
             vec![

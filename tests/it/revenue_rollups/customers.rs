@@ -176,7 +176,7 @@ async fn trials_are_counted_by_what_became_of_them(test: &Company<200>) {
             let paid: Option<At> =
                 paid.filter_map(|payment| payment.paid_at).filter(|paid| started <= *paid && *paid <= at).min();
             let state = versions.iter().rfind(|v| v.subscription_id == subscription.id && v.effective_at <= at);
-            let (counts, times) = months.entry(super::start(started.naive_utc().date(), "MONTH")).or_default();
+            let (counts, times) = months.entry(super::month(started.naive_utc().date())).or_default();
             counts[0] += 1;
             match (paid, state.map(|state| &*state.status)) {
                 (Some(paid), _) => {

@@ -2,6 +2,7 @@
 
 mod cash;
 mod customers;
+mod list;
 mod model;
 mod rates;
 
@@ -36,12 +37,19 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-fn start(day: NaiveDate, period: &str) -> NaiveDate {
+fn start(day: NaiveDate, period: &str, from: NaiveDate) -> NaiveDate {
     match period {
         "DAY" => day,
         "WEEK" => day.week(chrono::Weekday::Mon).first_day(),
-        _ => day.with_day(1).unwrap(),
+        "QUARTER" => NaiveDate::from_ymd_opt(day.year(), 1 + (day.month() - 1) / 3 * 3, 1).unwrap(),
+        "YEAR" => NaiveDate::from_ymd_opt(day.year(), 1, 1).unwrap(),
+        "RANGE" => from,
+        _ => month(day),
     }
+}
+
+fn month(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap()
 }
 
 fn number(value: &Value) -> i64 {
@@ -62,7 +70,7 @@ fn expected(book: &Book, from: NaiveDate, to: NaiveDate, period: &str) -> Rows {
     let mut rows: Rows = BTreeMap::new();
     for ((_, currency), movements) in book {
         for movement in movements.iter().filter(|movement| from <= movement.day && movement.day < to) {
-            let row = rows.entry((start(movement.day, period), currency.clone())).or_default();
+            let row = rows.entry((start(movement.day, period, from), currency.clone())).or_default();
             let sum = &mut row[1 + KINDS.iter().position(|kind| *kind == movement.kind).unwrap()];
             *sum = (sum.0 + movement.after - movement.before, sum.1 + 1);
         }
@@ -117,10 +125,11 @@ async fn compare(test: &TestApp, books: &[Book; 2]) {
     ];
     for (from, to) in ranges {
         for (policy, book) in ["FOREVER_ONLY", "ALL_ACTIVE"].into_iter().zip(books) {
-            for period in ["DAY", "WEEK", "MONTH"] {
+            for period in ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "RANGE"] {
                 let wanted = expected(book, from, to.min(tomorrow), period);
                 assert_eq!(asked(test, from, to, period, policy).await, wanted, "{from} {to} {period} {policy}");
             }
+            list::compare(test, book, from, to, policy).await;
         }
     }
 }

@@ -70,7 +70,7 @@ fn expected(book: &Book, currency: &str, from: NaiveDate, to: NaiveDate) -> [Opt
     let (new, gained, lost) = (sum(&["new"]), sum(&["expansion", "reactivation"]), -sum(&["contraction", "churn"]));
     let (gone, all) = logo(book, currency, from, to);
     let arpa = part(end.values().sum(), 12 * i64::try_from(end.len()).unwrap());
-    let this_month = super::start(to - Days::new(1), "MONTH");
+    let this_month = super::month(to - Days::new(1));
     let months = (1..=6).map(|back| this_month - Months::new(back));
     let churns: Vec<Exact> = months
         .filter_map(|month| {
@@ -119,12 +119,12 @@ async fn compare(test: &TestApp, books: &[Book; 2], from: NaiveDate, to: NaiveDa
                 known += usize::from(expected.is_some());
             }
         }
-        let month = super::start(from, "MONTH");
+        let month = super::month(from);
         let cohorts = data["cohorts"].as_array().unwrap();
         let shown: BTreeSet<_> =
             cohorts.iter().map(|row| (day(row["startsOn"].as_str().unwrap()), row["currency"].to_string())).collect();
-        let present = super::start(test.app.now().date_naive(), "MONTH");
-        let first = |movements: &Vec<Movement>| super::start(movements[0].day, "MONTH");
+        let present = super::month(test.app.now().date_naive());
+        let first = |movements: &Vec<Movement>| super::month(movements[0].day);
         let wanted: BTreeSet<_> = book
             .iter()
             .map(|((_, currency), movements)| (first(movements), format!("{currency:?}")))
@@ -139,9 +139,8 @@ async fn compare(test: &TestApp, books: &[Book; 2], from: NaiveDate, to: NaiveDa
 fn compare_cohort(book: &Book, row: &Value, present: NaiveDate) {
     let cohort = day(row["startsOn"].as_str().unwrap());
     let currency = row["currency"].as_str().unwrap();
-    let members = book
-        .iter()
-        .filter(|((_, own), movements)| own == currency && super::start(movements[0].day, "MONTH") == cohort);
+    let members =
+        book.iter().filter(|((_, own), movements)| own == currency && super::month(movements[0].day) == cohort);
     let members: BTreeMap<_, _> = members.map(|((account, _), movements)| (*account, movements[0].after)).collect();
     let size = i64::try_from(members.len()).unwrap();
     let first: i64 = members.values().sum();

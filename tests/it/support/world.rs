@@ -239,6 +239,10 @@ impl World {
         }
         self.put("office", "RateLimit", super::entitlements::rate_limit_row(&test.app, "logins").await);
         self.put("office", "Experiment", super::experiments::row(&test.app, "checkout").await);
+        let (group, error) = super::host_reports::group(&test.app, 1, &[None]).await;
+        self.put("office", "ErrorGroup", group);
+        self.put("office", "LoggedError", error);
+        self.put("office", "EmailCampaign", super::host_reports::campaign(&test.app, 1).await);
         for call in super::rows::calls(&test.app, 1).await {
             self.put("office", "ProviderCall", call);
         }
