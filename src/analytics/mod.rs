@@ -32,6 +32,7 @@ pub mod statistics;
 mod statistics_tests;
 mod store;
 mod summaries;
+mod threshold;
 mod trials;
 mod values;
 mod view;

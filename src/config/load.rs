@@ -58,6 +58,8 @@ pub struct Config {
     pub licences: LicenceConfig,
     /// The fate of purchased credits that were spent before their money is returned.
     pub spent_credits: SpentCredits,
+    /// The number of people from which on product analytics shows a group.
+    pub analytics_minimum_group: i64,
     /// The directory to which reports are written, if any.
     pub reports_directory: Option<PathBuf>,
     /// Limits for WebSockets and streams.
@@ -126,6 +128,7 @@ fn read(reader: &mut Reader) -> Config {
         subscription_metadata_fields: serving::subscription_metadata_fields(reader),
         licences: serving::licences(reader),
         spent_credits: serving::spent_credits(reader),
+        analytics_minimum_group: reader.number("analytics_minimum_group", 1..=1_000),
         reports_directory: serving::reports_directory(reader),
         live: serving::live(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),

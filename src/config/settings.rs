@@ -255,6 +255,12 @@ const OPERATION: &[Setting] = &[
          provider forgives them.",
     ),
     plain(
+        "analytics_minimum_group",
+        "5",
+        "Number of people from which on product analytics shows a group, 1 to 1000: figures about fewer people are null, \
+         except zero. 1 shows everything.",
+    ),
+    plain(
         "reports_directory",
         "",
         "Directory to which a worker writes reports: revenue each month, cohorts each week. If not set: none are written.",

@@ -150,6 +150,7 @@ fn every_wrong_value_is_refused_with_its_reason() {
         ("CA_FILE", "src", "a file of certificates in PEM format"),
         ("REPORTS_DIRECTORY", "Cargo.toml", "a directory that exists"),
         ("LICENSE_CHECKS_PER_MINUTE", "0", "a whole number from 1 to 100000"),
+        ("ANALYTICS_MINIMUM_GROUP", "0", "a whole number from 1 to 1000"),
         ("LICENSE_MAX_DEVICES", "0", "a whole number from 1 to 10000"),
         ("INTROSPECTION", "yes", "one of everyone, authenticated, nobody"),
         ("BODY_LIMIT_BYTES", "1MB", "from 1024 to 104857600"),

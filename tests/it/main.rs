@@ -120,6 +120,7 @@ mod seed;
 mod setting_bounds;
 mod settings;
 mod sign_in;
+mod small_groups;
 mod spending;
 mod spending_together;
 mod statements;

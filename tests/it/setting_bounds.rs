@@ -68,6 +68,7 @@ const NUMBERS: &[Number] = &[
     number("paddle_webhook_tolerance_s", (1, 3_600), |c| seconds(c.providers.paddle.webhook_tolerance)),
     number("webhook_body_limit_bytes", (1_024, 104_857_600), |c| count(c.providers.webhook_body_bytes)),
     number("license_checks_per_minute", (1, 100_000), |c| c.licences.checks_per_minute.get().into()),
+    number("analytics_minimum_group", (1, 1_000), |c| c.analytics_minimum_group.into()),
     number("license_max_devices", (1, 10_000), |c| c.licences.max_devices.into()),
     number("ws_init_timeout_ms", (10, 60_000), |c| millis(c.live.init_timeout)),
     number("ws_operations", (1, 10_000), |c| count(c.live.operations)),

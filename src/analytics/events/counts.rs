@@ -3,15 +3,27 @@
 use super::event::check_names;
 use super::store;
 use crate::analytics::range::Range;
+use crate::analytics::threshold::Threshold;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
 use chrono::NaiveDate;
 
-pub use super::store::EventCount;
-
 /// The maximum number of names in one answer.
 const MAX_NAMES: usize = 20;
+
+/// The events of one name on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventCount {
+    /// The UTC day.
+    pub day: NaiveDate,
+    /// The name.
+    pub name: String,
+    /// The number of events; `None` if few people have one.
+    pub events: Option<i64>,
+    /// The number of people who have one; `None` for few.
+    pub people: Option<i64>,
+}
 
 /// Returns the events of these names on the UTC days in `[from, to)`, by day and name. Days without any have no row.
 pub async fn event_counts(
@@ -27,5 +39,10 @@ pub async fn event_counts(
     }
     check_names(&names)?;
     let range = Range::new(from, to)?;
-    store::counts(app.db.read(), &names, range.from, range.to).await
+    let threshold = Threshold::of(app);
+    let counts = store::counts(app.db.read(), &names, range.from, range.to).await?.into_iter().map(|count| {
+        let people = threshold.group(count.people);
+        EventCount { day: count.day, name: count.name, events: people.map(|_| count.events), people }
+    });
+    Ok(counts.collect())
 }

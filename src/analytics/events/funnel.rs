@@ -4,6 +4,7 @@ use super::event::check_names;
 use super::store::{self, Step};
 use crate::analytics::person::Person;
 use crate::analytics::range::Range;
+use crate::analytics::threshold::Threshold;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
@@ -33,11 +34,11 @@ pub struct Funnel {
 pub struct FunnelStep {
     /// The name of the event.
     pub name: String,
-    /// The number of people who came to it. Each counts once.
-    pub people: i64,
-    /// Those people per people of the step before; `None` for the first step, or without any before.
+    /// The number of people who came to it. Each counts once. `None` for few, and where few went no further.
+    pub people: Option<i64>,
+    /// Those people per people of the step before; `None` for the first step, without any before, or if one is hidden.
     pub of_previous: Option<Exact>,
-    /// Those people per people of the first step; `None` without any.
+    /// Those people per people of the first step; `None` without any, or if one is hidden.
     pub of_first: Option<Exact>,
 }
 
@@ -69,7 +70,7 @@ pub async fn funnel(app: &App, viewer: &Viewer, funnel: Funnel) -> Result<Vec<Fu
         }
     }
     finish(current, &mut depths);
-    Ok(results(funnel.steps, &depths))
+    Ok(results(funnel.steps, &depths, Threshold::of(app)))
 }
 
 /// The way of one person through the steps.
@@ -103,14 +104,23 @@ fn finish(person: Option<(Person, Walk)>, depths: &mut [i64]) {
     depths.iter_mut().take(depth).for_each(|people| *people += 1);
 }
 
-fn results(names: Vec<String>, depths: &[i64]) -> Vec<FunnelStep> {
-    let part =
-        |people: i64, of: Option<&i64>| of.filter(|of| **of > 0).map(|of| Exact::new(people.into(), (*of).into()));
-    let steps = names.into_iter().zip(depths).enumerate().map(|(at, (name, people))| FunnelStep {
+fn results(names: Vec<String>, depths: &[i64], threshold: Threshold) -> Vec<FunnelStep> {
+    let mut last_shown = None;
+    let people = depths.iter().map(|people| {
+        let shown = last_shown.map_or_else(|| threshold.group(*people), |whole| threshold.part(*people, whole));
+        last_shown = shown.or(last_shown);
+        shown
+    });
+    let people: Vec<Option<i64>> = people.collect();
+    let ratio = |people: Option<i64>, of: Option<i64>| {
+        let (people, of) = people.zip(of).filter(|(_, of)| *of > 0)?;
+        Some(Exact::new(people.into(), of.into()))
+    };
+    let steps = names.into_iter().zip(&people).enumerate().map(|(at, (name, shown))| FunnelStep {
         name,
-        people: *people,
-        of_previous: at.checked_sub(1).and_then(|before| part(*people, depths.get(before))),
-        of_first: part(*people, depths.first()),
+        people: *shown,
+        of_previous: at.checked_sub(1).and_then(|before| ratio(*shown, people[before])),
+        of_first: ratio(*shown, people[0]),
     });
     steps.collect()
 }

@@ -77,6 +77,8 @@ pub(super) async fn insert_alias(txn: &Txn, anonymous_id: &str, user_id: Uuid) -
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub(super) struct Activity {
     pub(super) day: NaiveDate,
+    /// True for visitors who are not known to be users, false for users.
+    pub(super) are_visitors: bool,
     pub(super) daily: i64,
     pub(super) weeks_begun: i64,
     pub(super) weeks_ended: i64,
@@ -84,14 +86,8 @@ pub(super) struct Activity {
     pub(super) months_ended: i64,
 }
 
-/// Returns the activity of the days in `[from, to)` that have any, in their order: of users, and of visitors who are not
-/// signed in only if `with_visitors`.
-pub(super) async fn activity(
-    db: &DatabaseConnection,
-    from: NaiveDate,
-    to: NaiveDate,
-    with_visitors: bool,
-) -> Result<Vec<Activity>> {
+/// Returns the activity of the days in `[from, to)` that have any: of users, and of visitors who are not known to be users.
+pub(super) async fn activity(db: &DatabaseConnection, from: NaiveDate, to: NaiveDate) -> Result<Vec<Activity>> {
     let backend = db.get_database_backend();
     let days_between = |earlier: &str, later: &str| match backend {
         DbBackend::Postgres => format!("{later} - {earlier}"),
@@ -102,14 +98,13 @@ pub(super) async fn activity(
     let sum = |gap: &str, days: u32| {
         format!("CAST(SUM(CASE WHEN {gap} IS NULL OR {gap} >= {days} THEN 1 ELSE 0 END) AS BIGINT)")
     };
-    let users = if with_visitors { "" } else { "AND (e.user_id IS NOT NULL OR a.user_id IS NOT NULL)" };
     let sql = format!(
         "WITH days AS (SELECT DISTINCT e.day, {PERSON} FROM visitor_days e {ALIAS} \
-         WHERE e.day >= $1 AND e.day < $2 {users}), \
-         gaps AS (SELECT day, {before} AS since, {after} AS until FROM days \
+         WHERE e.day >= $1 AND e.day < $2), \
+         gaps AS (SELECT day, user_id IS NULL AS are_visitors, {before} AS since, {after} AS until FROM days \
          WINDOW w AS (PARTITION BY user_id, anonymous_id ORDER BY day)) \
-         SELECT day, COUNT(*) AS daily, {} AS weeks_begun, {} AS weeks_ended, {} AS months_begun, {} AS months_ended \
-         FROM gaps GROUP BY day ORDER BY day",
+         SELECT day, are_visitors, COUNT(*) AS daily, {} AS weeks_begun, {} AS weeks_ended, {} AS months_begun, {} AS months_ended \
+         FROM gaps GROUP BY day, are_visitors",
         sum("since", 7),
         sum("until", 7),
         sum("since", 30),
@@ -118,17 +113,13 @@ pub(super) async fn activity(
     read(db, Statement::from_sql_and_values(backend, sql, [Value::from(from), to.into()])).await
 }
 
-/// The events of one name on one day.
+/// The events of one name on one day, and the number of persons who have one.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
-pub struct EventCount {
-    /// The UTC day.
-    pub day: NaiveDate,
-    /// The name.
-    pub name: String,
-    /// The number of events.
-    pub events: i64,
-    /// The number of persons who have one.
-    pub people: i64,
+pub(super) struct NameDay {
+    pub(super) day: NaiveDate,
+    pub(super) name: String,
+    pub(super) events: i64,
+    pub(super) people: i64,
 }
 
 /// Returns the events of these names on the days in `[from, to)`, by day and name.
@@ -137,7 +128,7 @@ pub(super) async fn counts(
     names: &[String],
     from: NaiveDate,
     to: NaiveDate,
-) -> Result<Vec<EventCount>> {
+) -> Result<Vec<NameDay>> {
     let (places, mut values) = named(names, 2);
     values.splice(0..0, [Value::from(from), to.into()]);
     let sql = format!(

@@ -3,6 +3,7 @@
 use super::store;
 use super::values::ExperimentVariant;
 use crate::analytics::statistics::{self, Arm, Difference, Interval, SizeCheck};
+use crate::analytics::threshold::Threshold;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
@@ -17,14 +18,25 @@ const LEVEL: f64 = 0.05;
 pub struct VariantResult {
     /// The variant.
     pub variant: ExperimentVariant,
-    /// Users and visitors who were assigned to it.
-    pub unit_count: u32,
-    /// Those who converted in their window.
-    pub conversion_count: u32,
-    /// Conversions per unit; `None` without units.
+    /// Users and visitors who were assigned to it; `None` for few.
+    pub unit_count: Option<i64>,
+    /// Those who converted in their window; `None` if few did, or few did not.
+    pub conversion_count: Option<i64>,
+    /// Conversions per unit; `None` without units, or if one of both is hidden.
     pub rate: Option<Exact>,
-    /// Wilson's interval of the rate; `None` without units.
+    /// Wilson's interval of the rate; `None` without one.
     pub interval: Option<Interval>,
+}
+
+impl VariantResult {
+    fn of(variant: ExperimentVariant, arm: Arm, threshold: Threshold) -> VariantResult {
+        let unit_count = threshold.group(arm.units().into());
+        let conversion_count = unit_count.and_then(|units| threshold.part(arm.conversions().into(), units));
+        let of = conversion_count.zip(unit_count).filter(|(_, units)| *units > 0);
+        let rate = of.map(|(conversions, units)| Exact::new(conversions.into(), units.into()));
+        let interval = rate.and_then(|_| statistics::wilson(arm));
+        VariantResult { variant, unit_count, conversion_count, rate, interval }
+    }
 }
 
 /// The state of the decision on an experiment.
@@ -47,13 +59,13 @@ pub struct ExperimentResult {
     pub experiment: experiments::Model,
     /// The control, then the treatment.
     pub variants: [VariantResult; 2],
-    /// Units whose window is over.
-    pub closed_unit_count: i64,
-    /// The rate of the treatment less that of the control; `None` if one has no units.
+    /// Units whose window is over; `None` if these are few, or the others are.
+    pub closed_unit_count: Option<i64>,
+    /// The rate of the treatment less that of the control; `None` if one has none.
     pub estimate: Option<Exact>,
-    /// The test of the difference; `None` if a variant has no units.
+    /// The test of the difference; `None` if a variant has no rate.
     pub difference: Option<Difference>,
-    /// The check of the sizes; `None` without units.
+    /// The check of the sizes; `None` without units, or if a size is hidden.
     pub size_check: Option<SizeCheck>,
     /// The decision.
     pub decision: Decision,
@@ -72,10 +84,15 @@ pub async fn experiment_result(app: &App, viewer: &Viewer, code: &str) -> Result
         arm.ok_or_else(|| Error::internal(anyhow::anyhow!("more units converted than there are")))
     };
     let arms = [of(ExperimentVariant::Control)?, of(ExperimentVariant::Treatment)?];
-    Ok(Some(result(experiment, arms, closed_unit_count)))
+    Ok(Some(result(experiment, arms, closed_unit_count, Threshold::of(app))))
 }
 
-fn result(experiment: experiments::Model, arms: [Arm; 2], closed_unit_count: i64) -> ExperimentResult {
+fn result(
+    experiment: experiments::Model,
+    arms: [Arm; 2],
+    closed_unit_count: i64,
+    threshold: Threshold,
+) -> ExperimentResult {
     let [control, treatment] = arms;
     let difference = statistics::difference(control, treatment);
     let weights = [experiment.control_weight, experiment.treatment_weight];
@@ -88,24 +105,21 @@ fn result(experiment: experiments::Model, arms: [Arm; 2], closed_unit_count: i64
         _ if is_significant => Decision::Significant,
         _ => Decision::NotSignificant,
     };
-    let variant = |variant: ExperimentVariant, arm: Arm| VariantResult {
-        variant,
-        unit_count: arm.units(),
-        conversion_count: arm.conversions(),
-        rate: rate(arm),
-        interval: statistics::wilson(arm),
-    };
+    let variants = [
+        VariantResult::of(ExperimentVariant::Control, control, threshold),
+        VariantResult::of(ExperimentVariant::Treatment, treatment, threshold),
+    ];
+    let [old, new] = [variants[0].rate, variants[1].rate];
+    let estimate = new.zip(old).map(|(new, old)| new - old);
+    let sizes = variants[0].unit_count.zip(variants[1].unit_count);
     ExperimentResult {
         experiment,
-        variants: [variant(ExperimentVariant::Control, control), variant(ExperimentVariant::Treatment, treatment)],
-        closed_unit_count,
-        estimate: rate(treatment).zip(rate(control)).map(|(new, old)| new - old),
-        difference,
-        size_check,
+        variants,
+        closed_unit_count: sizes
+            .and_then(|(control, treatment)| threshold.part(closed_unit_count, control + treatment)),
+        estimate,
+        difference: estimate.and(difference),
+        size_check: sizes.and(size_check),
         decision,
     }
-}
-
-fn rate(arm: Arm) -> Option<Exact> {
-    (arm.units() > 0).then(|| Exact::new(arm.conversions().into(), arm.units().into()))
 }

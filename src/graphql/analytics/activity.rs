@@ -11,13 +11,14 @@ use chrono::TimeDelta;
 pub struct ActiveUsersOfDay {
     /// The day, in UTC.
     day: Date,
-    /// The number of people with an event on the day.
-    daily_count: i64,
-    /// The number of people with an event on the day or the 6 days before.
-    weekly_count: i64,
-    /// The number of people with an event on the day or the 29 days before.
-    monthly_count: i64,
-    /// Daily per monthly active people, as a decimal number in a string; null without monthly ones.
+    /// The number of people with an event on the day; null for few.
+    daily_count: Option<i64>,
+    /// The number of people with an event on the day or the 6 days before; null for few.
+    weekly_count: Option<i64>,
+    /// The number of people with an event on the day or the 29 days before; null for few.
+    monthly_count: Option<i64>,
+    /// Daily per monthly active people, as a decimal number in a string; null without monthly ones, or if one of both
+    /// is.
     stickiness: Option<String>,
 }
 
@@ -28,10 +29,10 @@ pub struct EventsOfDay {
     day: Date,
     /// The name of the events.
     name: String,
-    /// The number of events.
-    event_count: i64,
-    /// The number of users, and of visitors who are not signed in, who have one.
-    people_count: i64,
+    /// The number of events; null if few people have one.
+    event_count: Option<i64>,
+    /// The number of users, and of visitors who are not signed in, who have one; null for few.
+    people_count: Option<i64>,
 }
 
 /// The people who came to one step of a funnel.
@@ -39,12 +40,14 @@ pub struct EventsOfDay {
 pub struct FunnelStep {
     /// The name of the event.
     name: String,
-    /// The number of users, and of visitors who are not signed in, who came to it; each counts once.
-    people_count: i64,
-    /// Those people per people of the step before, as a decimal number in a string; null for the first step, or without any
-    /// before.
+    /// The number of users, and of visitors who are not signed in, who came to it; each counts once. Null for few, and
+    /// where all but few came from the step before.
+    people_count: Option<i64>,
+    /// Those people per people of the step before, as a decimal number in a string; null for the first step, without any
+    /// before, or if one of both is.
     of_previous: Option<String>,
-    /// Those people per people of the first step, as a decimal number in a string; null without any.
+    /// Those people per people of the first step, as a decimal number in a string; null without any, or if one of both
+    /// is.
     of_first: Option<String>,
 }
 
@@ -54,7 +57,8 @@ pub struct ActivityFigures;
 
 #[Object]
 impl ActivityFigures {
-    /// The daily, weekly and monthly active users of each day of a range, oldest first.
+    /// The daily, weekly and monthly active users of each day of a range, oldest first. Counts of few people are null: of
+    /// fewer than the setting `analytics_minimum_group`, 5 by default.
     async fn active_users(
         &self,
         ctx: &Context<'_>,

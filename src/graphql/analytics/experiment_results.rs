@@ -8,7 +8,7 @@ use crate::graphql::common::{ContextExt, text};
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use std::sync::Arc;
 
-/// The result of an experiment at the present. Rates, probabilities and limits are decimal numbers in strings, rounded to 12
+/// The result of an experiment at the present. Few units are fewer than the setting `analytics_minimum_group`. Rates, probabilities and limits are decimal numbers in strings, rounded to 12
 /// decimal places.
 #[derive(SimpleObject)]
 pub struct ExperimentResult {
@@ -16,11 +16,11 @@ pub struct ExperimentResult {
     experiment: Experiment,
     /// The control, then the treatment.
     variants: Vec<ExperimentVariantResult>,
-    /// The number of units in both variants whose window is over.
-    closed_unit_count: i64,
-    /// The difference of the rates; null if a variant has no units.
+    /// The number of units in both variants whose window is over; null if these are few, or the others are.
+    closed_unit_count: Option<i64>,
+    /// The difference of the rates; null if a variant has no rate.
     difference: Option<ExperimentDifference>,
-    /// The check of the sizes of the variants; null without units.
+    /// The check of the sizes of the variants; null without units, or if a size is.
     size_check: Option<ExperimentSizeCheck>,
     /// The state of the decision.
     decision: ExperimentDecision,
@@ -31,13 +31,14 @@ pub struct ExperimentResult {
 pub struct ExperimentVariantResult {
     /// The variant.
     variant: ExperimentVariant,
-    /// The number of users and visitors who were assigned to it.
-    unit_count: i64,
-    /// The number of those who converted in their window; further conversions do not count.
-    conversion_count: i64,
-    /// Conversions per unit; null without units.
+    /// The number of users and visitors who were assigned to it; null for few.
+    unit_count: Option<i64>,
+    /// The number of those who converted in their window; further conversions do not count. Null if few did, or few did
+    /// not.
+    conversion_count: Option<i64>,
+    /// Conversions per unit; null without units, or if one of both is.
     conversion_rate: Option<String>,
-    /// Wilson's interval of the rate; null without units.
+    /// Wilson's interval of the rate; null without one.
     confidence_interval: Option<ConfidenceInterval>,
 }
 
@@ -134,8 +135,8 @@ impl From<experiments::VariantResult> for ExperimentVariantResult {
                 experiments::ExperimentVariant::Control => ExperimentVariant::Control,
                 experiments::ExperimentVariant::Treatment => ExperimentVariant::Treatment,
             },
-            unit_count: result.unit_count.into(),
-            conversion_count: result.conversion_count.into(),
+            unit_count: result.unit_count,
+            conversion_count: result.conversion_count,
             conversion_rate: decimal(result.rate, RATE_PLACES),
             confidence_interval: result.interval.map(ConfidenceInterval::from),
         }

@@ -72,8 +72,9 @@ impl TestApp {
 
     /// Like the function above, with a clock that others share.
     pub(crate) async fn at(clock: Arc<Clock>, settings: &[(&str, &str)]) -> Self {
-        // Most tests compare whole replies. What they cost has tests of its own.
-        let settings = [&[("TOLLGATE_REPORT_COST", "false")], settings].concat();
+        // Most tests compare whole replies, and the figures of few people. Costs and small groups have tests of their own.
+        let usual = [("TOLLGATE_REPORT_COST", "false"), ("TOLLGATE_ANALYTICS_MINIMUM_GROUP", "1")];
+        let settings = [&usual, settings].concat();
         let env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(None, env).unwrap();
         let app = Arc::new(App::new(config, clock).await.unwrap());

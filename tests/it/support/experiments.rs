@@ -2,7 +2,8 @@
 
 use super::sql;
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{analytics_events, experiment_assignments, experiments, identity_aliases};
+use entity::{analytics_events, experiment_assignments, experiments, identity_aliases, visitor_days};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use tollgate::app::App;
 use uuid::Uuid;
@@ -80,9 +81,17 @@ pub(crate) async fn assign(app: &App, experiment: Uuid, person: &Person, variant
     experiment_assignments::Entity::insert(row).exec_without_returning(app.db.schema()).await.unwrap();
 }
 
-/// Records an event.
+/// Records an event, and its day.
 pub(crate) async fn track(app: &App, person: &Person, name: &str, at: DateTime<Utc>) {
     let (user_id, anonymous_id) = person.columns();
+    let day = visitor_days::ActiveModel {
+        id: Set(app.new_id()),
+        day: Set(at.date_naive()),
+        user_id: Set(user_id),
+        anonymous_id: Set(anonymous_id.clone()),
+    };
+    let day = visitor_days::Entity::insert(day).on_conflict(OnConflict::new().do_nothing().to_owned());
+    day.exec_without_returning(app.db.schema()).await.unwrap();
     let id = app.new_id();
     let row = analytics_events::ActiveModel {
         id: Set(id),
