@@ -1,7 +1,7 @@
 //! The list of all jobs and schedules, and of what a process writes beside them.
 
 use crate::accounts::{UserAppeared, record_key_use};
-use crate::analytics::{RecomputeRevenue, WriteReports};
+use crate::analytics::{RecomputeRevenue, RecomputeVisits, WriteReports};
 use crate::app::App;
 use crate::billing::{PublishPlan, PushPlan};
 use crate::changes::PurgeChanges;
@@ -39,6 +39,7 @@ pub fn worker(config: &Config) -> Worker {
         .every::<FinishCalls>(TimeDelta::minutes(1))
         .every::<SettleBalances>(TimeDelta::minutes(1))
         .every::<RecomputeRevenue>(TimeDelta::minutes(1))
+        .every::<RecomputeVisits>(TimeDelta::minutes(1))
         .every::<PurgeIdempotencyKeys>(TimeDelta::hours(1))
         .every::<PurgeRateLimits>(TimeDelta::hours(1))
         .every::<PurgeChanges>(TimeDelta::hours(1));

@@ -2,6 +2,7 @@
 
 pub mod account_members;
 pub mod accounts;
+pub mod activity_marks;
 pub mod analytics_events;
 pub mod analytics_marks;
 pub mod api_keys;
@@ -22,6 +23,7 @@ pub mod error_events;
 pub mod error_groups;
 pub mod experiment_assignments;
 pub mod experiments;
+pub mod feature_daily;
 pub mod features;
 pub mod gifts;
 pub mod idempotency_keys;
@@ -55,6 +57,7 @@ pub mod refunds;
 pub mod revenue_daily;
 pub mod scheduled_changes;
 pub mod security_events;
+pub mod session_daily;
 pub mod subscription_arr_changes;
 pub mod subscription_discounts;
 pub mod subscription_items;
@@ -68,3 +71,4 @@ pub mod usage_events;
 pub mod user_identities;
 pub mod users;
 pub mod visitor_days;
+pub mod visitor_sessions;

@@ -43,6 +43,8 @@ pub struct Model {
     pub user_identities: HasMany<super::user_identities::Entity>,
     #[sea_orm(has_many)]
     pub visitor_days: HasMany<super::visitor_days::Entity>,
+    #[sea_orm(has_many)]
+    pub visitor_sessions: HasMany<super::visitor_sessions::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

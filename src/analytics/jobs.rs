@@ -2,6 +2,7 @@
 
 use super::recompute::recompute_marked;
 use super::reports;
+use super::visits;
 use crate::app::App;
 use crate::error::Result;
 use crate::jobs::Job;
@@ -22,6 +23,22 @@ impl Job for RecomputeRevenue {
         let done = recompute_marked(app, LIMIT).await?;
         if done.customers + done.days > 0 {
             tracing::debug!(customers = done.customers, days = done.days, "revenue recomputed");
+        }
+        Ok(())
+    }
+}
+
+/// Makes the sessions of marked people and the counts of marked days again.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct RecomputeVisits {}
+
+impl Job for RecomputeVisits {
+    const KIND: &'static str = "recompute_visits";
+
+    async fn run(self, app: &App) -> Result<()> {
+        let done = visits::recompute_marked(app, LIMIT).await?;
+        if done.marks > 0 {
+            tracing::debug!(marks = done.marks, "sessions and the use of features recomputed");
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ mod threshold;
 mod trials;
 mod values;
 mod view;
+mod visits;
 
 pub use cash::{Cash, revenue};
 pub use cohorts::{Cohort, CohortMonth, cohorts};
@@ -43,7 +44,7 @@ pub use credits::credit_flows;
 pub use events::{
     ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, event_counts, funnel, identify, track,
 };
-pub use jobs::{RecomputeRevenue, WriteReports};
+pub use jobs::{RecomputeRevenue, RecomputeVisits, WriteReports};
 pub use movement_list::{movement_count, movement_page};
 pub use range::check_range;
 pub use rates::{RATE_PLACES, Rates, rates, rounded};
@@ -58,3 +59,4 @@ pub use summaries::{MovementSum, MovementSummary, movement_summaries};
 pub use trials::{TrialCohort, trial_cohorts};
 pub use values::{ChurnCause, DiscountPolicy, MovementKind, Period};
 pub use view::Standing;
+pub use visits::{PageViews, RecomputedVisits, SessionDay, page_views, sessions};

@@ -3,6 +3,7 @@
 use super::derived::{self, arr_change, in_cohort, in_daily, movement_row};
 use super::movements::movements;
 use super::store::{cash, facts, marks, movements as stored, totals};
+use super::visits::{self, RecomputedVisits};
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::db::Txn;
@@ -30,14 +31,16 @@ pub struct Recomputed {
     pub cash_rows: usize,
     /// Rows of sums of movements that were wrong although the movements were right; only known after a rebuild.
     pub total_rows: usize,
+    /// The work on sessions and on the use of features; only after a rebuild.
+    pub visits: RecomputedVisits,
 }
 
-/// The number of customers and days that were made, and of all that are to be made.
+/// The number of customers, people and days that were made, and of all that are to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Customers and days done.
+    /// Customers, people and days done.
     pub done: u64,
-    /// Customers and days in total.
+    /// Customers, people and days in total.
     pub total: u64,
 }
 
@@ -74,6 +77,12 @@ pub async fn rebuild(app: &App, viewer: &Viewer, progress: impl Fn(Progress) + S
             })
         })
         .await?;
+    let finished = u64::try_from(done.customers + done.days).unwrap_or(u64::MAX);
+    let show = move |made: u64, left: u64| {
+        let done = finished.saturating_add(made);
+        progress(Progress { done, total: done.saturating_add(left) });
+    };
+    done.visits = visits::rebuild(app, show).await?;
     Ok(done)
 }
 

@@ -16,6 +16,11 @@ impl Threshold {
         Threshold(app.config.analytics_minimum_group)
     }
 
+    /// Returns the number of people from which on a group is shown.
+    pub(super) fn least(self) -> i64 {
+        self.0
+    }
+
     /// Returns whether a group is hidden.
     pub(super) fn hides(self, people: i64) -> bool {
         0 < people && people < self.0

@@ -42,5 +42,9 @@ async fn rebuild(config: Config) -> anyhow::Result<()> {
     println!("{:>10}  customers, {} movements corrected", done.customers, done.movement_rows);
     println!("{:>10}  days, {} rows of cash corrected", done.days, done.cash_rows);
     println!("{:>10}  other sums corrected", done.total_rows);
+    let visits = done.visits;
+    println!("{:>10}  people and days, {} sessions corrected", visits.marks, visits.session_rows);
+    println!("{:>10}  counts of features corrected", visits.feature_rows);
+    println!("{:>10}  sums of sessions corrected", visits.total_rows);
     Ok(())
 }

@@ -134,6 +134,7 @@ mod subscription_money;
 mod transactions;
 mod viewer_plan;
 mod visibility;
+mod visits;
 mod trusted_documents;
 mod unknown_events;
 mod usage;

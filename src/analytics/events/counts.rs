@@ -1,9 +1,9 @@
 //! Events by name and day, such as the use of features.
 
 use super::event::check_names;
-use super::store;
 use crate::analytics::range::Range;
 use crate::analytics::threshold::Threshold;
+use crate::analytics::visits::name_days;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ pub async fn event_counts(
     check_names(&names)?;
     let range = Range::new(from, to)?;
     let threshold = Threshold::of(app);
-    let counts = store::counts(app.db.read(), &names, range.from, range.to).await?.into_iter().map(|count| {
+    let counts = name_days(app.db.read(), &names, range).await?.into_iter().map(|count| {
         let people = threshold.group(count.people);
         EventCount { day: count.day, name: count.name, events: people.map(|_| count.events), people }
     });

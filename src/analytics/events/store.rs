@@ -113,33 +113,6 @@ pub(super) async fn activity(db: &DatabaseConnection, from: NaiveDate, to: Naive
     read(db, Statement::from_sql_and_values(backend, sql, [Value::from(from), to.into()])).await
 }
 
-/// The events of one name on one day, and the number of persons who have one.
-#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
-pub(super) struct NameDay {
-    pub(super) day: NaiveDate,
-    pub(super) name: String,
-    pub(super) events: i64,
-    pub(super) people: i64,
-}
-
-/// Returns the events of these names on the days in `[from, to)`, by day and name.
-pub(super) async fn counts(
-    db: &DatabaseConnection,
-    names: &[String],
-    from: NaiveDate,
-    to: NaiveDate,
-) -> Result<Vec<NameDay>> {
-    let (places, mut values) = named(names, 2);
-    values.splice(0..0, [Value::from(from), to.into()]);
-    let sql = format!(
-        "SELECT e.day, e.name, COUNT(*) AS events, COUNT(DISTINCT COALESCE(e.user_id, a.user_id)) + COUNT(DISTINCT \
-         CASE WHEN e.user_id IS NULL AND a.user_id IS NULL THEN e.anonymous_id END) AS people \
-         FROM analytics_events e {ALIAS} WHERE e.name IN ({places}) AND e.day >= $1 AND e.day < $2 \
-         GROUP BY e.day, e.name ORDER BY e.day, e.name"
-    );
-    read(db, Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await
-}
-
 /// An event of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {

@@ -19,6 +19,7 @@ pub mod rates;
 pub mod reports;
 pub mod summary;
 pub mod trials;
+pub mod visits;
 
 use crate::auth::Permission;
 use crate::graphql::common::ContextExt;
@@ -52,6 +53,7 @@ pub struct AnalyticsSummary(
     trials::TrialFigures,
     credits::CreditFigures,
     activity::ActivityFigures,
+    visits::VisitFigures,
     reports::ReportFigures,
     experiment_results::ExperimentFigures,
     error_group::ErrorFigures,
