@@ -9,7 +9,7 @@ use crate::event_aggregator::EventAggregator;
 use crate::last_use::LastUse;
 use crate::metrics::Metrics;
 use crate::providers::{http, stripe};
-use crate::rate_limit::{CostRate, RateLimit};
+use crate::rate_limit::{CostRate, RateLimit, ShareRate};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{features, product_features};
 use quick_cache::sync::Cache;
@@ -58,6 +58,8 @@ pub struct App {
     pub stripe_service_requests: Arc<RateLimit>,
     /// The limits on the cost of operations per minute, by caller.
     pub cost_rates: CostRates,
+    /// The limits on events that pages with publishable keys record.
+    pub page_events: PageEventRates,
     /// Security events not yet in the database, by kind and subject, each with the latest detail; see `security`.
     pub pending_security_events: EventAggregator<(&'static str, String), String>,
     /// Times of last use not yet in the database; see `worker::flush_last_use`.
@@ -79,6 +81,20 @@ pub struct CostRates {
     pub user: Option<CostRate>,
     /// For each service, API key and admin.
     pub service: Option<CostRate>,
+}
+
+/// The limits on events that pages record in a minute, on this node.
+pub struct PageEventRates {
+    /// For each client address, by publishable key.
+    pub of_address: ShareRate,
+    /// For each publishable key.
+    pub of_key: ShareRate,
+}
+
+impl PageEventRates {
+    fn new(clock: &Arc<Clock>) -> PageEventRates {
+        PageEventRates { of_address: ShareRate::new(Arc::clone(clock)), of_key: ShareRate::new(Arc::clone(clock)) }
+    }
 }
 
 impl CostRates {
@@ -117,6 +133,7 @@ impl App {
         let stripe_service_requests =
             Arc::new(RateLimit::per_minute(stripe_limits.service_requests_per_minute, Arc::clone(&clock)));
         let cost_rates = CostRates::new(&config.costs, &clock);
+        let page_events = PageEventRates::new(&clock);
         let callers = Cache::new(MAX_CACHED_CALLERS);
         let pending_security_events =
             EventAggregator::new(MAX_SECURITY_EVENTS_PER_MINUTE, MAX_PENDING_SECURITY_EVENTS, TimeDelta::minutes(1));
@@ -135,6 +152,7 @@ impl App {
             stripe_requests,
             stripe_service_requests,
             cost_rates,
+            page_events,
             pending_security_events,
             last_use: LastUse::default(),
             metrics,

@@ -8,6 +8,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +100,35 @@ impl CostRate {
     }
 }
 
+/// The part of a minute that [`ShareRate`] counts in.
+const MINUTE: u32 = 1_000_000_000;
+
+/// Limits per minute that differ from key to key, each with a burst of one minute. All keys share one set of counters: a
+/// key takes the part of its minute that its limit makes of a count.
+pub struct ShareRate(CostRate);
+
+impl ShareRate {
+    /// Creates the limits.
+    pub fn new(clock: Arc<Clock>) -> ShareRate {
+        let minute = NonZeroU32::new(MINUTE).expect("a minute is not zero");
+        ShareRate(CostRate::per_minute(minute, 0, clock))
+    }
+
+    /// Takes `count` from the `per_minute` of `key`; fails with [`Error::RateLimited`] if there is not enough.
+    pub fn take(&self, key: &impl Hash, count: u32, per_minute: u32) -> Result<()> {
+        let part = MINUTE.checked_div(per_minute).unwrap_or(MINUTE);
+        self.0.spend(key, u64::from(part).saturating_mul(u64::from(count))).map(drop)
+    }
+}
+
+/// Returns the address whose limit a client shares: in IPv6, everybody can use all addresses of a network of 64 bits.
+pub fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +155,22 @@ mod tests {
     }
 
     #[test]
+    fn each_key_has_its_own_limit() {
+        let clock = Arc::new(Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
+        let rate = ShareRate::new(Arc::clone(&clock));
+        for (key, per_minute) in [("a", 100), ("b", 333), ("c", 1_000_000)] {
+            let ten = per_minute / 10;
+            assert_eq!((0..12).filter(|_| rate.take(&key, ten, per_minute).is_ok()).count(), 10, "{key}");
+            let rest = per_minute - ten * 10;
+            assert_eq!(rate.take(&key, rest + 1, per_minute).unwrap_err().code(), "RATE_LIMITED", "{key}");
+            clock.advance(TimeDelta::seconds(6));
+            rate.take(&key, ten, per_minute).unwrap();
+        }
+        rate.take(&"d", u32::MAX, 1).unwrap_err();
+        rate.take(&"d", 1, 0).unwrap();
+    }
+
+    #[test]
     fn memory_does_not_grow_with_the_number_of_keys() {
         let clock = Arc::new(Clock::fixed(DateTime::UNIX_EPOCH));
         let limit = RateLimit::per_minute(NonZeroU32::MAX, clock);
@@ -132,5 +178,10 @@ mod tests {
             limit.check(&key).unwrap();
         }
         assert!(u64::try_from(limit.limiter.len()).unwrap() <= SLOTS);
+        let rate = ShareRate::new(Arc::new(Clock::fixed(DateTime::UNIX_EPOCH)));
+        for address in 0..200_000_u32 {
+            rate.take(&("a key", address), 1, 1_000_000).unwrap();
+        }
+        assert!(u64::try_from(rate.0.limiter.len()).unwrap() <= SLOTS);
     }
 }

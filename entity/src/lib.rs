@@ -50,6 +50,7 @@ pub mod promo_codes;
 pub mod provider_customers;
 pub mod provider_objects;
 pub mod provider_prices;
+pub mod publishable_keys;
 pub mod rate_cards;
 pub mod rate_limit_counters;
 pub mod rate_limit_rules;

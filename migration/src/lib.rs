@@ -42,6 +42,7 @@ mod m0038_outbox_keys;
 mod m0039_analytics_events;
 mod m0040_experiments;
 mod m0041_host_reports;
+mod m0042_publishable_keys;
 mod m0043_visits;
 mod marks;
 mod runner;
@@ -107,6 +108,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0039_analytics_events),
         change!(m0040_experiments),
         change!(m0041_host_reports),
+        change!(m0042_publishable_keys),
         change!(m0043_visits),
     ]
 }

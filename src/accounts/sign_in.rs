@@ -4,7 +4,7 @@ use super::project::UserAppeared;
 use super::store;
 use super::values::{AccountKind, MemberRole, UserRole};
 use crate::app::{App, CachedCaller};
-use crate::auth::{ApiKeySecret, Authority, Claims, Permissions, Role, Viewer};
+use crate::auth::{ApiKeySecret, Authority, Claims, Permissions, PublishableKey, Role, Viewer};
 use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::last_use::Used;
@@ -25,6 +25,9 @@ pub async fn sign_in(app: &App, bearer: Option<&str>) -> Result<Viewer> {
     match bearer {
         None => Ok(Viewer::anonymous()),
         Some(key) if ApiKeySecret::is_meant_by(key) => by_api_key(app, key).await,
+        Some(key) if PublishableKey::is_meant_by(key) => Err(Error::Forbidden(
+            "A publishable key records events by POST to /graphql, and opens nothing else.".into(),
+        )),
         Some(token) => {
             let claims = app.tokens.verify(token, app.now()).await?;
             by_claims(app, claims).await

@@ -23,6 +23,17 @@ pub struct Authority {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// A page in a browser that sends a publishable key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// The publishable key.
+    pub key_id: Uuid,
+    /// The events that all pages together may record with the key in a minute.
+    pub events_per_minute: u32,
+    /// True if the browser says by `Sec-GPC` that its user does not want to be tracked.
+    pub opts_out: bool,
+}
+
 /// The caller of a request, with their permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
@@ -32,6 +43,7 @@ pub struct Viewer {
     permissions: Permissions,
     address: Option<IpAddr>,
     authority: Authority,
+    page: Option<Page>,
 }
 
 impl Viewer {
@@ -65,13 +77,19 @@ impl Viewer {
         Viewer::new(Role::Service, None, format!("key:{prefix}"), permissions)
     }
 
+    /// Creates the caller for a page with a publishable key: an anonymous one, who may record events of visitors.
+    pub fn from_page(page: Page) -> Viewer {
+        let actor = format!("publishable_key:{}", page.key_id);
+        Viewer { page: Some(page), ..Viewer::new(Role::Anonymous, None, actor, Permissions::NONE) }
+    }
+
     /// Creates the caller for Tollgate itself: a job, a webhook or a command. `part` names it in the audit log.
     pub fn system(part: &str) -> Viewer {
         Viewer::new(Role::Admin, None, format!("system:{part}"), Permissions::ALL)
     }
 
     fn new(role: Role, user_id: Option<Uuid>, actor: String, permissions: Permissions) -> Viewer {
-        Viewer { role, user_id, actor, permissions, address: None, authority: Authority::default() }
+        Viewer { role, user_id, actor, permissions, address: None, authority: Authority::default(), page: None }
     }
 
     /// Sets the origin of the caller's permissions.
@@ -92,6 +110,11 @@ impl Viewer {
     /// Returns the address of the caller; `None` if it is unknown, as for a job.
     pub fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// Returns the page that sends the request; `None` unless it sends a publishable key.
+    pub fn page(&self) -> Option<Page> {
+        self.page
     }
 
     /// Returns the kind of the caller.
@@ -175,6 +198,8 @@ mod tests {
         let every = ["billing:read", "credits:write"];
         let read = Permissions::from_scopes(["billing:read"]);
         let user = format!("user:{USER}");
+        let page = Page { key_id: USER, events_per_minute: 1_000, opts_out: false };
+        let page_actor = format!("publishable_key:{USER}");
         for (viewer, scope, may_read, actor, user_id) in [
             (Viewer::anonymous(), Scope::Public, false, "anonymous", None),
             (Viewer::from_claims(&claims(Role::User, &every), Some(USER)), Scope::User(USER), false, &user, Some(USER)),
@@ -191,6 +216,7 @@ mod tests {
             (Viewer::from_claims(&claims(Role::Admin, &[]), None), Scope::Everything, true, "admin:sub-1", None),
             (Viewer::from_api_key("abcd1234", Permissions::NONE), Scope::Public, false, "key:abcd1234", None),
             (Viewer::from_api_key("abcd1234", read), Scope::Everything, true, "key:abcd1234", None),
+            (Viewer::from_page(page), Scope::Public, false, &page_actor, None),
             (Viewer::system("worker"), Scope::Everything, true, "system:worker", None),
         ] {
             assert_eq!(viewer.scope(), scope, "{viewer:?}");
@@ -198,7 +224,7 @@ mod tests {
             assert_eq!(viewer.actor(), actor);
             assert_eq!(viewer.user_id(), user_id);
             assert_eq!(viewer.require_user().ok(), user_id);
-            assert_eq!(viewer.require_signed_in().is_ok(), actor != "anonymous");
+            assert_eq!(viewer.require_signed_in().is_ok(), viewer.role() != Role::Anonymous);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::graphql::licences::license_key::LicenseKey;
 use crate::graphql::operations::api_keys::ApiKey;
 use crate::graphql::operations::audit_log::AuditLogEntry;
 use crate::graphql::operations::provider_calls::ProviderCall;
+use crate::graphql::operations::publishable_keys::PublishableKey;
 use crate::graphql::operations::security_events::SecurityEvent;
 use crate::graphql::operations::webhook_events::WebhookEvent;
 use crate::graphql::payments::invoice::Invoice;
@@ -124,6 +125,7 @@ records! {
     ProviderCall => outbox_calls,
     ProviderCustomer => provider_customers,
     ProviderPrice => provider_prices,
+    PublishableKey => publishable_keys,
     RateCard => rate_cards,
     RateLimit => rate_limit_rules,
     Refund => refunds,

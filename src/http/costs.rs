@@ -1,14 +1,12 @@
 //! The cost that each caller may spend: the limits of their role, and the rate of what they send.
 
-use std::net::IpAddr;
-
-use super::state::Http;
+use super::{pages::PAGE_ROOTS, state::Http};
 use crate::{
     auth::{Role, Viewer},
     config::CostLimits,
     error::Result,
     graphql::engine::execute::Terms,
-    rate_limit::{CostRate, Throttle},
+    rate_limit::{CostRate, Throttle, household},
 };
 
 impl Http {
@@ -16,7 +14,8 @@ impl Http {
     pub(super) fn terms(&self, viewer: &Viewer, mutations: bool) -> Terms {
         let (limits, _) = self.limits_of(viewer.role());
         let introspection = self.settings.allows_introspection(viewer);
-        Terms { mutations, introspection, cost: u64::from(limits.request) }
+        let roots = viewer.page().map(|_| PAGE_ROOTS);
+        Terms { mutations, introspection, cost: u64::from(limits.request), roots }
     }
 
     /// Takes the cost of operations from what the caller may spend in a minute. Returns the state of that limit; `None` if
@@ -38,13 +37,5 @@ impl Http {
             Role::User => (limits.user, rates.user.as_ref()),
             Role::Service | Role::Admin => (limits.service, rates.service.as_ref()),
         }
-    }
-}
-
-/// Returns the address whose limit a client shares: in IPv6, everybody can use all addresses of a network of 64 bits.
-fn household(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
     }
 }

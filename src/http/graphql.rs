@@ -66,7 +66,11 @@ pub(super) async fn endpoint(
         Media::Json | Media::GraphqlResponse | Media::Html => None,
     };
     let address = http.settings.proxies.client(&parts);
-    let viewer = match http.sign_in(&parts.headers, address).await {
+    let signed_in = match format.is_none() && !get {
+        true => http.sign_in_once(&parts.headers, address).await,
+        false => http.sign_in(&parts.headers, address).await,
+    };
+    let viewer = match signed_in {
         Ok(viewer) => viewer,
         Err(error) => {
             let media = if format.is_some() { Media::Json } else { media };

@@ -16,6 +16,7 @@ mod metrics;
 mod multipart;
 mod negotiate;
 mod observe;
+mod pages;
 mod replies;
 mod respond;
 mod router;

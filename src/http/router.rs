@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use axum::{
     Router,
     http::{HeaderValue, Method, StatusCode},
+    middleware::from_fn_with_state,
     response::Response,
     routing::{any, get, post},
 };
@@ -20,6 +21,7 @@ use tower_http::{
 use super::{
     assets, graphql, health, metrics,
     observe::{REQUEST_ID, observed},
+    pages::admit_pages,
     respond::{not_found, problem},
     state::{Http, Settings},
     webhooks,
@@ -57,9 +59,10 @@ pub fn router(http: Http) -> anyhow::Result<Router> {
         .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(wrong_method)
         .fallback(async || not_found())
-        .with_state(http)
+        .with_state(Arc::clone(&http))
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(UNCOMPRESSED)))
         .layer(cors)
+        .layer(from_fn_with_state(http, admit_pages))
         .merge(machines);
     Ok(observed(router))
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::{
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 
@@ -140,7 +140,7 @@ impl Http {
         })
     }
 
-    /// Authenticates the caller by the headers of a request.
+    /// Authenticates the caller by the headers of a request; refuses publishable keys.
     pub(super) async fn sign_in(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Viewer> {
         Ok(accounts::sign_in(&self.app, bearer(headers)?).await?.calling_from(address))
     }
@@ -171,6 +171,11 @@ impl Http {
 }
 
 impl Settings {
+    /// Returns whether pages of this origin may call the API with any credential.
+    pub(super) fn admits(&self, origin: &HeaderValue) -> bool {
+        self.origins.iter().any(|admitted| admitted == "*" || origin == admitted.as_str())
+    }
+
     /// Returns whether a caller may read the schema.
     pub(super) fn allows_introspection(&self, viewer: &Viewer) -> bool {
         match self.introspection {
@@ -182,7 +187,7 @@ impl Settings {
 }
 
 /// Returns the bearer credential of a request (RFC 6750). Refuses other credentials instead of ignoring them.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = sent.next() else { return Ok(None) };
     let refused =

@@ -1,7 +1,7 @@
 //! Access to every root field, tried by every kind of caller.
 
 use crate::support::{
-    Client, Schema, TestApp, World, both_engines, experiments, global_id, host_reports, licences, local_id,
+    Client, Schema, TestApp, World, both_engines, experiments, global_id, host_reports, licences, local_id, pages,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -63,6 +63,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("auditLog", "", "{ auditLog { nodes { id } } }"),
     ("securityEvents", "", "{ securityEvents { nodes { id } } }"),
     ("apiKeys", "", "{ apiKeys { nodes { id } } }"),
+    ("publishableKeys", "", "{ publishableKeys { nodes { id } } }"),
 ];
 
 /// The input of each mutation; `$plan` and `$draft` are made anew for each try, `$code` is new too.
@@ -121,6 +122,8 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("assignVariant", "code: \"checkout\", anonymousId: $code"),
     ("createApiKey", "name: $code, scopes: [\"keys:write\"]"),
     ("revokeApiKey", "apiKeyId: $key"),
+    ("createPublishableKey", "name: $code, origins: [\"https://a.example\"]"),
+    ("revokePublishableKey", "publishableKeyId: $publishable"),
     ("replayWebhookEvent", "webhookEventId: $told, dryRun: true"),
     ("replayWebhookEvents", "filter: {eventType: $code}"),
     ("reconcile", "since: \"2026-01-01T00:00:00Z\""),
@@ -171,7 +174,7 @@ const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
     ("webhookEventReceived", "WebhookEvent", "subscription { webhookEventReceived { id } }"),
 ];
 
-fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
+fn callers<'a>(test: &'a TestApp, page: &Value) -> Vec<(&'static str, Client<'a>)> {
     let mut callers = vec![
         ("anonymous", test.anonymous()),
         ("another user", test.user("eve")),
@@ -182,12 +185,14 @@ fn callers(test: &TestApp) -> Vec<(&'static str, Client<'_>)> {
     ];
     callers.extend(Permission::ALL.map(|permission| (permission.scope(), test.service(&[permission]))));
     callers.push(("admin", test.admin()));
+    callers.push(("publishable key", pages::page(test, page, "https://a.example")));
     callers
 }
 
 async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &TestApp) {
     let world = World::make(test).await;
     let schema = Schema::of(test).await;
+    let page = pages::publishable_key(test, &["https://a.example"]).await;
     let mut table = String::new();
     for (root, covered) in [
         ("Query", QUERIES.iter().map(|(field, ..)| *field).collect::<BTreeSet<_>>()),
@@ -202,7 +207,7 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
         let label = if *ty == "User" { "user alice" } else { "shared" };
         let variables = if ty.is_empty() { json!({}) } else { json!({"id": world.id(ty, label)}) };
         let mut outcomes = Vec::new();
-        for (name, caller) in callers(test) {
+        for (name, caller) in callers(test, &page) {
             let reply = caller.post(query, variables.clone()).await.json();
             outcomes.push((name, read(&world, field, &reply)));
         }
@@ -210,7 +215,7 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
     }
     for (number, (field, input)) in MUTATIONS.iter().enumerate() {
         let mut outcomes = Vec::new();
-        for (name, caller) in callers(test) {
+        for (name, caller) in callers(test, &page) {
             let variables = things_to_change(test, &world, &format!("x{number}-{}", outcomes.len())).await;
             let names = variables.as_object().unwrap().keys().filter(|name| input.contains(&format!("${name}")));
             let declared: Vec<_> = names
@@ -233,12 +238,12 @@ async fn every_root_field_answers_each_kind_of_caller_as_the_table_says(test: &T
         }
         table += &row(field, outcomes);
     }
-    table += &watching(test, &world).await;
+    table += &watching(test, &world, &page).await;
     insta::assert_snapshot!("who_may_ask_for_what", table);
 }
 
 /// The events of a change for each kind of subscriber.
-async fn watching(test: &TestApp, world: &World) -> String {
+async fn watching(test: &TestApp, world: &World, page: &Value) -> String {
     let engine = graphql::engine(&test.app).unwrap();
     let mut table = String::new();
     for (field, ty, query) in SUBSCRIPTIONS {
@@ -253,7 +258,7 @@ async fn watching(test: &TestApp, world: &World) -> String {
         };
         let query = query.replace("ID", world.id(ty, label));
         let mut outcomes = Vec::new();
-        for (name, caller) in callers(test) {
+        for (name, caller) in callers(test, page) {
             outcomes.push((name, read(world, field, &caller.told(&engine, &query, change).await)));
         }
         table += &self::row(field, outcomes);
@@ -283,6 +288,7 @@ async fn things_to_change(test: &TestApp, world: &World, code: &str) -> Value {
         "unshown": global_id("LicenseKey", unshown), "device": global_id("Device", device),
         "code": code, "plan": plan, "draft": draft["createPlanVersion"]["planVersion"]["id"],
         "account": world.id("Account", "shared"), "key": made["createApiKey"]["apiKey"]["id"],
+        "publishable": world.id("PublishableKey", "office"),
         "subscription": world.id("Subscription", "shared"),
         "coupon": world.id("Coupon", "shared"), "promoCode": world.id("PromoCode", "office"),
         "item": world.id("SubscriptionItem", "shared"), "price": world.id("Price", "public"),

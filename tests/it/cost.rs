@@ -318,7 +318,7 @@ async fn the_examples_and_a_page_of_a_console_are_far_below_the_limits(test: &Te
     let cost = |query: &str, name: Option<&str>, variables: Value| {
         let Value::Object(variables) = variables else { panic!("variables are an object") };
         let operation = Operation { query: query.to_owned(), operation_name: name.map(str::to_owned), variables };
-        let terms = Terms { mutations: true, introspection: true, cost: u64::MAX };
+        let terms = Terms { mutations: true, introspection: true, cost: u64::MAX, roots: None };
         http.engine.accept(operation, terms).unwrap_or_else(|refused| panic!("{query}: {refused:?}")).cost()
     };
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/queries");

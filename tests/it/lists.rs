@@ -62,7 +62,9 @@ async fn tie(test: &Company<40>) {
     insert_security_events(&test.app, 30).await;
     rows::calls(&test.app, 30).await;
     for name in ["a", "b", "c", "d", "e"] {
-        let key = "mutation($name: String!) { createApiKey(input: {name: $name, scopes: [\"audit:read\"]}) { userErrors { code } } }";
+        let key = "mutation($name: String!) {
+            createApiKey(input: {name: $name, scopes: [\"audit:read\"]}) { userErrors { code } }
+            createPublishableKey(input: {name: $name, origins: [\"https://a.example\"]}) { userErrors { code } } }";
         test.admin().data(key, json!({"name": name})).await;
     }
 }

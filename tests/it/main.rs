@@ -96,6 +96,7 @@ mod purchase_model;
 mod provider_calls;
 mod purchases;
 mod provider_facts;
+mod publishable_keys;
 mod publishing;
 mod prometheus;
 mod promo_caps;

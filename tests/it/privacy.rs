@@ -250,6 +250,7 @@ const NOBODYS: &[(&str, &str)] = &[
     ("subscription_prices", "prices that a subscription had, which belongs to somebody"),
     ("trial_claims", "keyed hashes of people, which outlive them and name nobody"),
     ("api_keys", "back ends, which act for no one user"),
+    ("publishable_keys", "pages in browsers, whose keys are public"),
     ("idempotency_keys", "answers kept for the callers, who may be services"),
     ("revenue_daily", "sums over everybody, for those who may read analytics"),
     ("mrr_daily", "sums over everybody, for those who may read analytics"),

@@ -211,6 +211,22 @@ refusals! {
         for r#"provider: STRIPE, accountId: "ACCOUNT", validForSeconds: -1"#;
     revokeApiKey NOT_FOUND apiKeyId: "API key not found."
         for r#"apiKeyId: "NO_KEY""#;
+    createPublishableKey NAME_INVALID name: "`name` must have 1 to 100 characters."
+        for r#"name: "", origins: ["https://a.example"]"#;
+    createPublishableKey ORIGIN_INVALID origins: "`origins` must be 1 to 20 origins."
+        for r#"name: "a", origins: []"#;
+    createPublishableKey ORIGIN_INVALID origins: "Each of `origins` must be an origin such as https://www.example.com, without a path."
+        for r#"name: "a", origins: ["https://a.example", "https://a.example/shop"]"#;
+    createPublishableKey ORIGIN_INVALID origins: "Each of `origins` must be an origin such as https://www.example.com, without a path."
+        for r#"name: "a", origins: ["https://*.example"]"#;
+    createPublishableKey RATE_INVALID eventsPerMinute: "`eventsPerMinute` must be 1,000 to 1,000,000."
+        for r#"name: "a", origins: ["https://a.example"], eventsPerMinute: 999"#;
+    createPublishableKey RATE_INVALID eventsPerMinute: "`eventsPerMinute` must be 1,000 to 1,000,000."
+        for r#"name: "a", origins: ["https://a.example"], eventsPerMinute: 1000001"#;
+    createPublishableKey TOO_MANY_KEYS: "There are 100 publishable keys that are not revoked: revoke one first."
+        for r#"name: "a", origins: ["https://a.example"]"#;
+    revokePublishableKey NOT_FOUND publishableKeyId: "Publishable key not found."
+        for r#"publishableKeyId: "NO_PUBLISHABLE""#;
     issueLicenseKey ACCOUNT_NOT_FOUND accountId: "Account not found."
         for r#"accountId: "NO_ACCOUNT", KEY"#;
     issueLicenseKey MAX_DEVICES_INVALID maxDevices: "`maxDevices` must be 1 to 10,000."

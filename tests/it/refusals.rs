@@ -1,7 +1,7 @@
 //! Each mutation's user errors: every code that the schema promises is given by some input, and names the field.
 
 use crate::refusal_table::{REFUSALS, Refusal};
-use crate::support::{Schema, TestApp, World, both_engines, experiments, global_id, licences, local_id, usage};
+use crate::support::{Schema, TestApp, World, both_engines, experiments, global_id, licences, local_id, pages, usage};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -81,12 +81,14 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
     let past_experiment = experiments::row(&test.app, "past").await;
     experiments::end(&test.app, past_experiment).await;
     let past_experiment = global_id("Experiment", past_experiment);
+    pages::use_up_keys(&test.app).await;
     let past_card = usage::ended_card(&test.app, meter).await;
     let words = [
         ("NO_PLAN", no("Plan")),
         ("NO_VERSION", no("PlanVersion")),
         ("NO_ACCOUNT", no("Account")),
         ("NO_KEY", no("ApiKey")),
+        ("NO_PUBLISHABLE", no("PublishableKey")),
         ("NO_EVENT", no("SecurityEvent")),
         ("NO_WEBHOOK", no("WebhookEvent")),
         ("NO_CARD", no("RateCard")),

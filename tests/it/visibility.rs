@@ -73,6 +73,7 @@ const RULES: &[Rule] = &[
     rule("AccountMember", "account_members", OfAccounts),
     rule("ProviderCustomer", "provider_customers", OfAccounts),
     rule("ApiKey", "api_keys", Nobody).guarded_by(KeysWrite),
+    rule("PublishableKey", "publishable_keys", Nobody).guarded_by(KeysWrite),
     rule("SecurityEvent", "security_events", Nobody).guarded_by(AuditRead),
     rule("AuditLogEntry", "audit_log", Nobody).guarded_by(AuditRead),
     rule("WebhookEvent", "inbox_events", Nobody).guarded_by(BillingRead),
@@ -163,6 +164,7 @@ async fn complete(test: &Company<40>) {
     test.complete().await;
     let more = "mutation {
         createApiKey(input: {name: \"k\", scopes: [\"audit:read\"]}) { apiKey { id } }
+        createPublishableKey(input: {name: \"k\", origins: [\"https://a.example\"]}) { publishableKey { id } }
         createPlan(input: {code: \"hidden\", kind: PLAN, name: \"Hidden\", rank: 1}) { plan { id } } }";
     let made = test.admin().data(more, json!({})).await;
     let draft = "mutation($plan: ID!) { createPlanVersion(input: {planId: $plan,

@@ -37,6 +37,7 @@ pub(super) const AREAS: &[Area] = &[
                 "membership of a user in an account, with a role; kept after the user has left",
             ),
             table("api_keys", "accounts", "keys of back ends: a hash, and the scopes"),
+            table("publishable_keys", "accounts", "keys of pages in browsers, which record events of visitors"),
             table("provider_customers", "accounts", "customers at Stripe and Paddle; an account can have several"),
         ],
     },

@@ -3,6 +3,7 @@
 mod api_keys;
 mod customers;
 pub(super) mod payers;
+mod publishable_keys;
 
 pub use api_keys::ApiKeys;
 pub(super) use api_keys::{api_key, children_of, lock_api_key, record_use};
@@ -10,6 +11,8 @@ pub use customers::ProviderCustomers;
 pub(super) use customers::{lock_provider_customer, provider_customer};
 pub use payers::user_by_id;
 pub(super) use payers::{lock_account, lock_user, role_in};
+pub use publishable_keys::PublishableKeys;
+pub(super) use publishable_keys::{count_valid_publishable_keys, publishable_key, valid_publishable_keys};
 
 use crate::accounts::values::{AccountKind, UserRole};
 use crate::auth::{Permission, Scope};

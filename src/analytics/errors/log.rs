@@ -29,7 +29,7 @@ pub async fn log_errors(app: &App, viewer: &Viewer, errors: Vec<Result<NewError>
         let error = error.and_then(|error| {
             error.check()?;
             let occurred_at = event_time(error.occurred_at, now)?;
-            let user_id = error.user_id.or(recorder.own_id);
+            let user_id = error.user_id.or(recorder.own_id());
             user_id.map(|user| recorder.check(user)).transpose()?;
             let fingerprint = fingerprint(&error.error_type, &error.message, error.fingerprint.as_deref());
             let general = general(&error.message);

@@ -55,51 +55,71 @@ impl NewEvent {
         }
         check_object(self.properties.as_ref(), "PROPERTIES_INVALID", "properties", &["properties"])
     }
-
-    /// Returns the person of the event as this caller may name it.
-    pub(super) fn person(&self, recorder: Recorder) -> Result<Person> {
-        let refused = |field, message| Err(Error::refused("PERSON_INVALID", field, message));
-        match (self.user_id, &self.anonymous_id) {
-            (None, None) => match recorder.own_id {
-                Some(own) => Ok(Person::User(own)),
-                None => refused(&["userId"], "Give either `userId` or `anonymousId`."),
-            },
-            (Some(user), None) => recorder.check(user).map(|()| Person::User(user)),
-            (None, Some(visitor)) if recorder.records_any => {
-                check_visitor(visitor).map(|()| Person::Visitor(visitor.clone()))
-            }
-            (None, Some(_)) => refused(
-                &["anonymousId"],
-                "Users record their own events: omit `anonymousId`, and name it once with `identify`.",
-            ),
-            (Some(_), Some(_)) => refused(&["userId"], "Give either `userId` or `anonymousId`."),
-        }
-    }
 }
 
 /// The persons whose events a caller may record.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::analytics) struct Recorder {
-    /// True for a caller who may record events of anybody.
-    pub(in crate::analytics) records_any: bool,
-    /// The caller; `None` for one who is no user.
-    pub(in crate::analytics) own_id: Option<Uuid>,
+pub(in crate::analytics) enum Recorder {
+    /// Users and visitors; the caller by default, if the caller is a user.
+    Anybody(Option<Uuid>),
+    /// The caller alone.
+    Own(Uuid),
+    /// Visitors alone: the caller is a page with a publishable key.
+    Visitors,
 }
 
 impl Recorder {
     /// Returns the persons whose events `viewer` may record; fails for one who may record none.
     pub(in crate::analytics) fn of(viewer: &Viewer) -> Result<Recorder> {
-        let recorder =
-            Recorder { records_any: viewer.permissions().contains(Permission::EventsWrite), own_id: viewer.user_id() };
-        if !recorder.records_any && recorder.own_id.is_none() {
-            viewer.require(Permission::EventsWrite)?;
+        if viewer.page().is_some() {
+            return Ok(Recorder::Visitors);
         }
-        Ok(recorder)
+        match viewer.user_id() {
+            own_id if viewer.permissions().contains(Permission::EventsWrite) => Ok(Recorder::Anybody(own_id)),
+            Some(own_id) => Ok(Recorder::Own(own_id)),
+            None => viewer.require(Permission::EventsWrite).map(|()| Recorder::Anybody(None)),
+        }
+    }
+
+    /// Returns the caller; `None` for one who is no user.
+    pub(in crate::analytics) fn own_id(self) -> Option<Uuid> {
+        match self {
+            Recorder::Anybody(own_id) => own_id,
+            Recorder::Own(own_id) => Some(own_id),
+            Recorder::Visitors => None,
+        }
     }
 
     /// Checks that the caller may record events of a user.
     pub(in crate::analytics) fn check(self, user: Uuid) -> Result<()> {
-        if self.records_any || self.own_id == Some(user) { Ok(()) } else { Err(user_not_found()) }
+        match self {
+            Recorder::Anybody(_) => Ok(()),
+            Recorder::Own(own_id) if own_id == user => Ok(()),
+            Recorder::Own(_) | Recorder::Visitors => Err(user_not_found()),
+        }
+    }
+
+    /// Returns the person that the caller names; the caller by default.
+    pub(super) fn person(self, user_id: Option<Uuid>, anonymous_id: Option<&str>) -> Result<Person> {
+        let refused = |field, message| Err(Error::refused("PERSON_INVALID", field, message));
+        match (self, user_id, anonymous_id) {
+            (Recorder::Visitors | Recorder::Anybody(_), None, Some(visitor)) => {
+                check_visitor(visitor).map(|()| Person::Visitor(visitor.to_owned()))
+            }
+            (Recorder::Visitors, ..) => {
+                refused(&["anonymousId"], "A publishable key is for visitors: give `anonymousId`, and no `userId`.")
+            }
+            (_, Some(user), None) => self.check(user).map(|()| Person::User(user)),
+            (Recorder::Own(_), None, Some(_)) => refused(
+                &["anonymousId"],
+                "Users record their own events: omit `anonymousId`, and name it once with `identify`.",
+            ),
+            (_, None, None) => match self.own_id() {
+                Some(own) => Ok(Person::User(own)),
+                None => refused(&["userId"], "Give either `userId` or `anonymousId`."),
+            },
+            (_, Some(_), Some(_)) => refused(&["userId"], "Give either `userId` or `anonymousId`."),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// Users name themselves; others need the permission to record events, and name the user. Returns the user.
 pub async fn identify(app: &App, viewer: &Viewer, anonymous_id: String, user_id: Option<Uuid>) -> Result<Uuid> {
     let recorder = Recorder::of(viewer)?;
-    let user_id = user_id.or(recorder.own_id).ok_or_else(user_not_found)?;
+    let user_id = user_id.or(recorder.own_id()).ok_or_else(user_not_found)?;
     recorder.check(user_id)?;
     check_visitor(&anonymous_id)?;
     let recorded = app.db.write(move |txn| {

@@ -9,6 +9,7 @@ mod counts;
 mod event;
 mod funnel;
 mod identify;
+mod page;
 mod store;
 mod track;
 

@@ -1,6 +1,7 @@
 //! Recording events: those of a request together, in one transaction and a constant number of statements.
 
 use super::event::{NewEvent, Recorder, user_not_found};
+use super::page;
 use super::store::{self, EventRow};
 use crate::accounts;
 use crate::analytics::person::Person;
@@ -33,12 +34,17 @@ struct Checked {
 }
 
 /// Records events, each for itself: one that is refused, also as malformed, keeps none of the others from being recorded.
-/// Users record their own; others need the permission to record events. Returns the outcomes in the order of the events.
+/// Users record their own, pages with a publishable key those of visitors; others need the permission to record events.
+/// Returns the outcomes in the order of the events.
 pub async fn track(app: &App, viewer: &Viewer, events: Vec<Result<NewEvent>>) -> Result<Vec<Result<Tracked>>> {
     let recorder = Recorder::of(viewer)?;
-    if events.len() > MAX_EVENTS {
-        let message = "At most 1,000 events can be recorded at once: send the others in another request.";
-        return Err(Error::refused("TOO_MANY_EVENTS", &["events"], message));
+    match viewer.page() {
+        Some(page) => page::admit(app, viewer, page, events.len())?,
+        None if events.len() > MAX_EVENTS => {
+            let message = "At most 1,000 events can be recorded at once: send the others in another request.";
+            return Err(Error::refused("TOO_MANY_EVENTS", &["events"], message));
+        }
+        None => {}
     }
     let now = app.now();
     let (mut outcomes, mut checked) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
@@ -46,7 +52,10 @@ pub async fn track(app: &App, viewer: &Viewer, events: Vec<Result<NewEvent>>) ->
         let event = event.and_then(|event| {
             event.check()?;
             let occurred_at = event_time(event.occurred_at, now)?;
-            let person = event.person(recorder)?;
+            if viewer.page().is_some() {
+                page::check(&event, occurred_at, now)?;
+            }
+            let person = recorder.person(event.user_id, event.anonymous_id.as_deref())?;
             Ok(Checked { place, person, event, occurred_at })
         });
         outcomes.push(match event {

@@ -14,7 +14,8 @@ pub struct EventMutation;
 #[Object]
 impl EventMutation {
     /// Records events: up to 1,000, each for itself. An event is recorded once for its person and dedupe key, so that the
-    /// request can be repeated. Users record their own events; those of anybody require the scope `events:write`.
+    /// request can be repeated. Users record their own events, and pages with a publishable key those of visitors, up to 100
+    /// in a request; those of anybody require the scope `events:write`.
     async fn track_events(
         &self,
         ctx: &Context<'_>,
@@ -46,7 +47,7 @@ impl EventMutation {
 /// Events to record.
 #[derive(InputObject)]
 pub struct TrackEventsInput {
-    /// The events: up to 1,000.
+    /// The events: up to 1,000, with a publishable key up to 100.
     events: Vec<TrackedEventInput>,
 }
 
@@ -62,13 +63,13 @@ pub struct TrackedEventInput {
     /// Identifies the event: another event of the person with the same key is a duplicate and changes nothing, whenever it
     /// comes. 1 to 255 bytes.
     dedupe_key: String,
-    /// Properties of the event: a JSON object of at most 4,096 bytes.
+    /// Properties of the event: a JSON object of at most 4,096 bytes, with a publishable key 1,024.
     properties: Option<Json>,
     /// The address of the page that was viewed: 1 to 2,000 bytes.
     page: Option<String>,
     /// The address of the page that led to it: 1 to 2,000 bytes.
     referrer: Option<String>,
-    /// Time of the event: at most 400 days ago and 5 minutes ahead; now by default.
+    /// Time of the event: at most 400 days ago, with a publishable key a day, and 5 minutes ahead; now by default.
     occurred_at: Option<Instant>,
 }
 
@@ -135,11 +136,11 @@ user_error! {
     TrackEventsUserError with
     /// The rules that can refuse `trackEvents`, or one of its events.
     TrackEventsErrorCode {
-        /// There are more than 1,000 events.
+        /// There are more than 1,000 events, or more than 100 with a publishable key.
         TooManyEvents = "TOO_MANY_EVENTS",
         /// The name is empty, too long, or has control characters or surrounding spaces.
         NameInvalid = "NAME_INVALID",
-        /// The event is of no person or of two, or the caller is a user and names a visitor.
+        /// The event is of no person or of two, or a user names a visitor, or a page with a publishable key anything but one.
         PersonInvalid = "PERSON_INVALID",
         /// The user does not exist, or is not the caller.
         UserNotFound = "USER_NOT_FOUND",

@@ -33,6 +33,8 @@ pub struct Terms {
     pub introspection: bool,
     /// The most that the operations of the request may cost together, in objects.
     pub cost: u64,
+    /// The only root fields that may be selected, beside those of introspection; `None` for all.
+    pub roots: Option<&'static [&'static str]>,
 }
 
 /// An operation that may run: a query or mutation once, a subscription for each event.
@@ -177,6 +179,11 @@ fn refusal(prepared: &Prepared, terms: Terms) -> Option<(Outcome, RequestError)>
             return Some((Outcome::MutationRefused, error));
         }
         _ => {}
+    }
+    let is_open = |field: &str| terms.roots.is_none_or(|roots| field.starts_with("__") || roots.contains(&field));
+    if let Some(closed) = prepared.root_fields().find(|field| !is_open(field)) {
+        let message = format!("This credential does not open `{closed}`: send a token or an API key.");
+        return Some((Outcome::Rejected, RequestError::new(code::FORBIDDEN, message)));
     }
     let refused = prepared.asks_introspection() && !terms.introspection;
     refused.then(|| {

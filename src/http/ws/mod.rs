@@ -56,7 +56,7 @@ fn is_allowed(headers: &HeaderMap, origins: &[String]) -> bool {
 }
 
 /// Returns whether a page is from the host that it calls. The scheme is not compared, because a proxy may terminate TLS.
-fn is_same_origin(origin: &str, headers: &HeaderMap) -> bool {
+pub(super) fn is_same_origin(origin: &str, headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
     let Ok(page) = Url::parse(origin) else { return false };
     let Ok(called) = Url::parse(&format!("{}://{host}", page.scheme())) else { return false };

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod credits;
+mod keys;
 
 use crate::support::{
     self, Client, Schema, TestApp, both_engines, global_id, insert_security_events, licences, local_id,
@@ -115,7 +116,7 @@ async fn each_mutation_leaves_one_entry_with_what_changed(test: &TestApp) {
     usage(test, &mut log).await;
     entitlements(test, &mut log).await;
     analytics::analytics(test, &mut log).await;
-    keys(test, &mut log).await;
+    keys::keys(test, &mut log).await;
     licences(test, &mut log).await;
     events(test, &mut log).await;
     let all: BTreeSet<String> = Schema::of(test).await.fields("Mutation").into_iter().map(|field| field.name).collect();
@@ -252,19 +253,6 @@ async fn entitlements(test: &TestApp, log: &mut Log<'_>) {
     done(&admin, "takeRateLimit", json!({"code": "logins", "identifier": "ann"}), "allowed").await;
     log.has_none("takeRateLimit").await;
     log.seen.insert("takeRateLimit".to_owned());
-}
-
-async fn keys(test: &TestApp, log: &mut Log<'_>) {
-    let admin = test.admin();
-    let input = json!({"name": " back end ", "scopes": ["billing:read", "audit:read", "billing:read"]});
-    let made = done(&admin, "createApiKey", input, "apiKey { id prefix }").await["apiKey"].take();
-    let after = json!({"name": "back end", "prefix": made["prefix"], "scopes": "billing:read audit:read"});
-    log.has("createApiKey", "api_keys.create", &made["id"], Value::Null, after).await;
-    done(&admin, "revokeApiKey", json!({"apiKeyId": made["id"]}), "apiKey { id }").await;
-    let after = json!({"revokedAt": test.app.now().fixed_offset()});
-    log.has("revokeApiKey", "api_keys.revoke", &made["id"], Value::Null, after).await;
-    done(&admin, "revokeApiKey", json!({"apiKeyId": made["id"]}), "apiKey { id }").await;
-    log.has_none("a repeated revokeApiKey").await;
 }
 
 async fn licences(test: &TestApp, log: &mut Log<'_>) {

@@ -183,6 +183,7 @@ const RARE: &[(&str, &str)] = &[
     ("products", "description = 'For bands'"),
     ("provider_customers", "email = 'ann@example.com', name = 'Ann', delinquent = TRUE, deleted = TRUE"),
     ("provider_prices", "credits = 100"),
+    ("publishable_keys", "revoked_at = created_at"),
     (
         "refunds",
         "status = 'denied', denial_reason = 'too late', reason = 'not for me', requested_by = 'user:1', \
@@ -213,7 +214,9 @@ async fn complete(test: &Company<60>) {
     test.complete().await;
     let key =
         "mutation($name: String!) { createApiKey(input: {name: $name, scopes: [\"audit:read\", \"billing:read\"]}) {
-        apiKey { id } } }";
+        apiKey { id } }
+        createPublishableKey(input: {name: $name, origins: [\"https://a.example\", \"https://b.example\"]}) {
+            publishableKey { id } } }";
     for name in ["office", "warehouse"] {
         let made = test.admin().data(key, json!({"name": name})).await;
         let revoke = "mutation($id: ID!) { revokeApiKey(input: {apiKeyId: $id}) { userErrors { code } } }";

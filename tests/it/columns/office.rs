@@ -211,6 +211,15 @@ super::columns! {
         revokedAt: Time("revoked_at");
         lastUsedAt: Time("last_used_at");
     }
+    PublishableKey from publishable_keys {
+        name: Text("name");
+        key: Text("key");
+        origins: Words("origins");
+        eventsPerMinute: Int("events_per_minute");
+        createdBy: Text("created_by");
+        createdAt: Time("created_at");
+        revokedAt: Time("revoked_at");
+    }
     AuditLogEntry from audit_log {
         at: Time("at");
         actor: Text("actor");

@@ -244,10 +244,14 @@ impl Client<'_> {
     /// Returns the event that a change sends to a subscription with this document, or null if there is none.
     pub(crate) async fn told(&self, engine: &Engine, query: &str, change: Change) -> Value {
         let app = &self.test.app;
-        let viewer = accounts::sign_in(app, self.credential.as_deref()).await.unwrap();
+        let viewer = match accounts::sign_in(app, self.credential.as_deref()).await {
+            Ok(viewer) => viewer,
+            Err(error) => return json!({"errors": [{"extensions": {"code": error.code()}}]}),
+        };
         let attach = graphql::attach(Arc::clone(app), viewer);
         let operation = Operation { query: query.to_owned(), ..Operation::default() };
-        let accepted = engine.accept(operation, Terms { mutations: true, introspection: false, cost: u64::MAX });
+        let accepted =
+            engine.accept(operation, Terms { mutations: true, introspection: false, cost: u64::MAX, roots: None });
         let accepted = accepted.unwrap_or_else(|refused| panic!("{query}: {refused:?}"));
         let reply = match engine.open(&accepted, &attach, "test").await {
             Ok(_) => engine.tell(&accepted, change, &attach, "test").await,

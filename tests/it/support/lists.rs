@@ -66,6 +66,7 @@ lists! {
     Query.meters -> Meter meters where "TRUE", by desc created_at as CREATED_AT;
     Query.rateCards -> RateCard rate_cards where "TRUE", by desc created_at as CREATED_AT;
     Query.apiKeys -> ApiKey api_keys where "TRUE", by desc created_at;
+    Query.publishableKeys -> PublishableKey publishable_keys where "TRUE", by desc created_at;
     Query.experiments -> Experiment experiments where "TRUE", by desc created_at;
     Query.emailCampaigns -> EmailCampaign email_campaigns where "TRUE", by desc sent_at;
     Query.errorGroups -> ErrorGroup error_groups where "TRUE", by desc last_seen_at;

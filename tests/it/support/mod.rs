@@ -14,6 +14,7 @@ mod introspection;
 pub(crate) mod licences;
 pub(crate) mod lists;
 pub(crate) mod live;
+pub(crate) mod pages;
 pub(crate) mod parts;
 pub(crate) mod postgres;
 pub(crate) mod refunds;

@@ -234,6 +234,7 @@ impl World {
         let key = "mutation { createApiKey(input: {name: \"k\", scopes: [\"audit:read\"]}) { apiKey { id } } }";
         let key = test.admin().data(key, json!({})).await;
         self.label("", "office", &key["createApiKey"]["apiKey"]["id"]);
+        self.label("", "office", &super::pages::publishable_key(test, &["https://a.example"]).await["id"]);
         for event in super::insert_security_events(&test.app, 1).await {
             self.put("office", "SecurityEvent", event);
         }

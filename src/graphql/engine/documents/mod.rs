@@ -118,6 +118,11 @@ impl Prepared {
         self.plan.introspection
     }
 
+    /// Returns the names of the root fields that are selected.
+    pub fn root_fields(&self) -> impl Iterator<Item = &str> {
+        self.plan.root.fields().map(|field| field.name.as_str())
+    }
+
     /// Returns the most that the operation can cost, in objects.
     pub fn cost(&self) -> u64 {
         self.cost

@@ -60,6 +60,18 @@ pub(super) enum Children {
     },
 }
 
+impl Children {
+    /// Returns the fields, of whichever type.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &Field> {
+        let (shared, types) = match self {
+            Children::Same(fields) => (fields, None),
+            Children::ByType { shared, types } => (shared, Some(types)),
+        };
+        let own = types.into_iter().flat_map(HashMap::values).flat_map(|fields| &fields.own);
+        shared.iter().chain(own).map(AsRef::as_ref)
+    }
+}
+
 /// The selections on objects of one type.
 #[derive(Debug, Clone)]
 pub(super) struct TypeFields {

@@ -9,7 +9,7 @@ use crate::graphql::engine::{
     test_schema::{self, Calls},
 };
 
-const ALL: Terms = Terms { mutations: true, introspection: true, cost: u64::MAX };
+const ALL: Terms = Terms { mutations: true, introspection: true, cost: u64::MAX, roots: None };
 
 pub(super) fn engine() -> Engine {
     Engine::new(test_schema::schema(), &Limits::default(), Duration::from_millis(200)).unwrap()
