@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod audit_log;
 pub mod balances;
 pub mod changes;
+pub mod consent_decisions;
 pub mod coupons;
 pub mod credit_allowances;
 pub mod credit_grants;

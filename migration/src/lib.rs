@@ -44,6 +44,7 @@ mod m0040_experiments;
 mod m0041_host_reports;
 mod m0042_publishable_keys;
 mod m0043_visits;
+mod m0044_visitor_consents;
 mod marks;
 mod runner;
 mod table;
@@ -110,6 +111,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0041_host_reports),
         change!(m0042_publishable_keys),
         change!(m0043_visits),
+        change!(m0044_visitor_consents),
     ]
 }
 

@@ -42,7 +42,8 @@ pub use cash::{Cash, revenue};
 pub use cohorts::{Cohort, CohortMonth, cohorts};
 pub use credits::credit_flows;
 pub use events::{
-    ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, event_counts, funnel, identify, track,
+    ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, consent_decisions, event_counts,
+    funnel, identify, record_consent, track,
 };
 pub use jobs::{RecomputeRevenue, RecomputeVisits, WriteReports};
 pub use movement_list::{movement_count, movement_page};
@@ -57,6 +58,6 @@ pub use store::movements::MovementList;
 pub use store::recurring::{ActiveCount, OfCustomer, OfPlan, Recurring, Unknown};
 pub use summaries::{MovementSum, MovementSummary, movement_summaries};
 pub use trials::{TrialCohort, trial_cohorts};
-pub use values::{ChurnCause, DiscountPolicy, MovementKind, Period};
+pub use values::{ChurnCause, ConsentDecision, DiscountPolicy, MovementKind, Period};
 pub use view::Standing;
 pub use visits::{PageViews, RecomputedVisits, SessionDay, page_views, sessions};

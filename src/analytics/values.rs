@@ -60,6 +60,14 @@ impl DiscountPolicy {
 }
 
 text_enum! {
+    /// A decision of a user or visitor on being tracked.
+    ConsentDecision {
+        Granted,
+        Refused,
+    }
+}
+
+text_enum! {
     /// The kind of a movement of recurring revenue.
     MovementKind {
         New,

@@ -13,7 +13,8 @@ use super::network::{self, CorsOrigins, OutgoingConfig, ProxyConfig};
 use super::providers::{self, Providers};
 use super::read::Reader;
 use super::serving::{
-    self, Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, SpentCredits, TransportConfig,
+    self, Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, SpentCredits, TrackingConsent,
+    TransportConfig,
 };
 use super::settings::CONFIG_VARIABLE;
 use super::values::{self, Environment};
@@ -60,6 +61,8 @@ pub struct Config {
     pub spent_credits: SpentCredits,
     /// The number of people from which on product analytics shows a group.
     pub analytics_minimum_group: i64,
+    /// The people whose events may be recorded.
+    pub tracking_consent: TrackingConsent,
     /// The directory to which reports are written, if any.
     pub reports_directory: Option<PathBuf>,
     /// Limits for WebSockets and streams.
@@ -129,6 +132,7 @@ fn read(reader: &mut Reader) -> Config {
         licences: serving::licences(reader),
         spent_credits: serving::spent_credits(reader),
         analytics_minimum_group: reader.number("analytics_minimum_group", 1..=1_000),
+        tracking_consent: serving::tracking_consent(reader),
         reports_directory: serving::reports_directory(reader),
         live: serving::live(reader),
         shutdown_timeout: Duration::from_millis(reader.number("shutdown_timeout_ms", 0..=600_000)),

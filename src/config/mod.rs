@@ -29,6 +29,7 @@ pub(crate) use network::is_loopback;
 pub use network::{CorsOrigins, OutgoingConfig, ProxyConfig};
 pub use providers::{PaddleConfig, Providers, STRIPE_MAX_PAUSE, STRIPE_TRIES, StripeConfig};
 pub use serving::{
-    Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat, SpentCredits, TransportConfig,
+    Introspection, LicenceConfig, LimitsConfig, LiveConfig, LogConfig, LogFormat, SpentCredits, TrackingConsent,
+    TransportConfig,
 };
 pub use values::{Environment, Secret};

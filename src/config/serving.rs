@@ -62,6 +62,15 @@ pub enum SpentCredits {
     Refuse,
 }
 
+/// The people whose events may be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrackingConsent {
+    /// Everybody who did not refuse.
+    NotRequired,
+    /// Those who consented.
+    Required,
+}
+
 /// Limits for connections.
 #[derive(Debug, Clone)]
 pub struct TransportConfig {
@@ -173,6 +182,12 @@ pub(super) fn licences(reader: &mut Reader) -> LicenceConfig {
 pub(super) fn spent_credits(reader: &mut Reader) -> SpentCredits {
     let choices = [("forgive", SpentCredits::Forgive), ("owe", SpentCredits::Owe), ("refuse", SpentCredits::Refuse)];
     reader.one_of("refund_spent_credits", &choices).unwrap_or(SpentCredits::Forgive)
+}
+
+/// Reads the people whose events may be recorded.
+pub(super) fn tracking_consent(reader: &mut Reader) -> TrackingConsent {
+    let choices = [("not_required", TrackingConsent::NotRequired), ("required", TrackingConsent::Required)];
+    reader.one_of("tracking_consent", &choices).unwrap_or(TrackingConsent::NotRequired)
 }
 
 /// Reads the names of the fields of a subscription's metadata that everyone who sees the subscription may see.

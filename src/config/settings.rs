@@ -254,6 +254,7 @@ const OPERATION: &[Setting] = &[
          makes the others a debt that the next grants repay, `refuse` refuses such a refund here; one that is made at the \
          provider forgives them.",
     ),
+    plain("tracking_consent", "not_required", "`not_required`, or `required`: only events of people who consented."),
     plain(
         "analytics_minimum_group",
         "5",

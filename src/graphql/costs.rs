@@ -29,6 +29,7 @@ pub const RULES: CostRules = CostRules {
         ("SubscriptionVersion.arrChanges", 3),
         ("AnalyticsSummary.activeUsers", 30),
         ("AnalyticsSummary.cohorts", 30),
+        ("AnalyticsSummary.consentDecisions", 10),
         ("AnalyticsSummary.creditSummaries", 5),
         ("AnalyticsSummary.customerMovements", 10),
         ("AnalyticsSummary.errorRates", 30),
@@ -58,6 +59,7 @@ pub const RULES: CostRules = CostRules {
         // Each sums a whole table, or all that changed since its sums were made.
         ("AnalyticsSummary.activeUsers", "100"),
         ("AnalyticsSummary.cohorts", "100"),
+        ("AnalyticsSummary.consentDecisions", "10"),
         ("AnalyticsSummary.eventCounts", "100"),
         ("AnalyticsSummary.allMovements", "100"),
         ("AnalyticsSummary.errorRates", "100"),

@@ -148,6 +148,7 @@ enum UserError {
     PublishPlanVersion(plans::payloads::PublishPlanVersionUserError),
     PurchaseCredits(checkout::payloads::PurchaseCreditsUserError),
     Reconcile(operations::webhook_mutations::ReconcileUserError),
+    RecordConsent(analytics::consent::RecordConsentUserError),
     RecordEmailCampaign(analytics::campaign::RecordEmailCampaignUserError),
     RecordPartnerStats(analytics::partner::RecordPartnerStatsUserError),
     RecordUsage(usage::record_mutations::RecordUsageUserError),

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The root fields that a publishable key opens.
-pub(super) const PAGE_ROOTS: &[&str] = &["trackEvents"];
+pub(super) const PAGE_ROOTS: &[&str] = &["recordConsent", "trackEvents"];
 
 /// The path to which pages send their keys.
 const PATH: &str = "/graphql";

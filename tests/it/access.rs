@@ -83,6 +83,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("correctUsage", "usageEventId: $usageEvent, idempotencyKey: $code"),
     ("trackEvents", "events: [{name: \"a\", dedupeKey: $code}]"),
     ("identify", "anonymousId: $code"),
+    ("recordConsent", "decision: GRANTED"),
     ("spendCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     ("holdCredits", "accountId: $account, unit: \"credit\", amount: 1, idempotencyKey: $code"),
     (

@@ -21,6 +21,7 @@ mod columns;
 mod command_output;
 mod commands;
 mod connection_limits;
+mod consent;
 mod consume_model;
 mod consume_prices;
 mod corpus;

@@ -46,12 +46,13 @@ const AT_STRIPE: &[&str] = &[
 /// Mutations with an outcome for each part of their input: usage_refusals.rs has the codes of `recordUsage`, events.rs those
 /// of `trackEvents`, logged_errors.rs and host_reports.rs those of the others.
 const IN_PARTS: &[&str] = &["recordUsage", "trackEvents", "logErrors", "recordPartnerStats"];
-/// Mutations that need rows which others make: spending.rs, events.rs, logged_errors.rs and
-/// host_reports.rs give their codes.
+/// Mutations that need rows which others make: spending.rs, events.rs, consent.rs, logged_errors.rs
+/// and host_reports.rs give their codes.
 const WITH_OTHERS: &[&str] = &[
     "recordEmailCampaign",
     "resolveErrorGroup",
     "identify",
+    "recordConsent",
     "captureHold",
     "releaseHold",
     "reverseLedgerTransaction",

@@ -83,6 +83,7 @@ enum_columns! {
 /// Enums whose columns are append-only, or that are not stored alone.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("ChurnCause", "revenue_rollups"),
+    ("ConsentDecision", "consent.rs"),
     ("DifferenceTest", "experiments.rs"),
     ("ExperimentDecision", "experiments.rs"),
     ("ErrorSeverity", "columns"),

@@ -142,6 +142,11 @@ pub(super) const AREAS: &[Area] = &[
         tables: &[
             table("analytics_events", "analytics/events", "what a user or visitor did"),
             table("identity_aliases", "analytics/events", "the user that a visitor turned out to be"),
+            table(
+                "consent_decisions",
+                "analytics/events",
+                "decisions of users and visitors on being tracked; append-only",
+            ),
             table("visitor_days", "analytics/events", "the days on which a user or visitor has an event"),
             table("activity_marks", "analytics/visits", "people and days whose rows below have to be made again"),
             table("visitor_sessions", "analytics/visits", "sessions of users and visitors"),

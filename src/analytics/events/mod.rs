@@ -2,9 +2,10 @@
 //!
 //! Invariants: an event is recorded once for its person and dedupe key, and never changed; a person is a user, or a
 //! visitor who is not signed in; a visitor who turned out to be a user stays that user, and all the visitor's events are the
-//! user's, also the earlier ones. `visitor_days` holds each day on which a person has an event, written with the event.
+//! user's, also the earlier ones; no event is recorded of a person whose newest decision is a refusal. `visitor_days` holds each day on which a person has an event, written with the event.
 
 mod active;
+mod consent;
 mod counts;
 mod event;
 mod funnel;
@@ -14,6 +15,7 @@ mod store;
 mod track;
 
 pub use active::{ActiveDay, active_users};
+pub use consent::{consent_decisions, record_consent};
 pub use counts::{EventCount, event_counts};
 pub use event::NewEvent;
 pub(in crate::analytics) use event::{Recorder, is_event_name, user_not_found};

@@ -1,10 +1,12 @@
 //! Recording events: those of a request together, in one transaction and a constant number of statements.
 
+use super::consent::ConsentRule;
 use super::event::{NewEvent, Recorder, user_not_found};
 use super::page;
 use super::store::{self, EventRow};
 use crate::accounts;
 use crate::analytics::person::Person;
+use crate::analytics::store::consents;
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
@@ -67,14 +69,14 @@ pub async fn track(app: &App, viewer: &Viewer, events: Vec<Result<NewEvent>>) ->
             Err(error) => return Err(error),
         });
     }
-    for (place, outcome) in record(app, checked).await? {
+    for (place, outcome) in record(app, ConsentRule::of(app, viewer), checked).await? {
         outcomes[place] = outcome;
     }
     Ok(outcomes)
 }
 
 /// Records events, and returns the outcome at each place.
-async fn record(app: &App, checked: Vec<Checked>) -> Result<Vec<(usize, Result<Tracked>)>> {
+async fn record(app: &App, rule: ConsentRule, checked: Vec<Checked>) -> Result<Vec<(usize, Result<Tracked>)>> {
     if checked.is_empty() {
         return Ok(Vec::new());
     }
@@ -82,10 +84,14 @@ async fn record(app: &App, checked: Vec<Checked>) -> Result<Vec<(usize, Result<T
         Box::pin(async move {
             let users: BTreeSet<Uuid> = checked.iter().filter_map(|checked| checked.person.user_id()).collect();
             let users = accounts::existing_users(txn, &users).await?;
+            let persons: BTreeSet<Person> = checked.iter().map(|checked| checked.person.clone()).collect();
+            let decisions = consents::newest(txn, &persons).await?;
             let (mut outcomes, mut rows) = (Vec::with_capacity(checked.len()), Vec::with_capacity(checked.len()));
             for Checked { place, person, event, occurred_at } in checked {
-                if person.user_id().is_some_and(|user| !users.contains(&user)) {
-                    outcomes.push((place, Err(user_not_found())));
+                let is_known = person.user_id().is_none_or(|user| users.contains(&user));
+                let refusal = if is_known { rule.check(&decisions, &person) } else { Err(user_not_found()) };
+                if let Err(error) = refusal {
+                    outcomes.push((place, Err(error)));
                     continue;
                 }
                 // The ids are in the order of the request, which decides between events of one instant.

@@ -1,6 +1,7 @@
 //! Sums in SQL that both engines read alike, and the tables that hold them.
 
 pub(super) mod cash;
+pub(super) mod consents;
 pub(super) mod facts;
 pub(super) mod marks;
 pub(super) mod movements;
@@ -30,6 +31,7 @@ macro_rules! visible_to_analysts {
 
 visible_to_analysts!(
     analytics_events,
+    consent_decisions,
     email_campaigns,
     error_events,
     error_groups,

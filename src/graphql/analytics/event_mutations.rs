@@ -146,6 +146,10 @@ user_error! {
         UserNotFound = "USER_NOT_FOUND",
         /// The id of the visitor is empty or too long.
         AnonymousIdInvalid = "ANONYMOUS_ID_INVALID",
+        /// The person refused to be tracked, or the browser did for them and they have not consented.
+        ConsentRefused = "CONSENT_REFUSED",
+        /// The person has not decided, and only those who consented may be tracked.
+        ConsentMissing = "CONSENT_MISSING",
         /// The dedupe key is empty or too long.
         DedupeKeyInvalid = "DEDUPE_KEY_INVALID",
         /// The properties are no object or too long.

@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod campaign;
 pub mod cash;
+pub mod consent;
 pub mod credits;
 pub mod customers;
 pub mod dashboard;
@@ -35,6 +36,7 @@ pub struct Query(AnalyticsQuery, experiment::ExperimentQuery, error_group::Error
 #[graphql(name = "AnalyticsMutationRoots")]
 pub struct Mutation(
     event_mutations::EventMutation,
+    consent::ConsentMutation,
     experiment_mutations::ExperimentMutation,
     error_mutations::ErrorMutation,
     campaign::CampaignMutation,
@@ -56,6 +58,7 @@ pub struct AnalyticsSummary(
     visits::VisitFigures,
     reports::ReportFigures,
     experiment_results::ExperimentFigures,
+    consent::ConsentFigures,
     error_group::ErrorFigures,
     dashboard::DashboardFigures,
     partner::PartnerFigures,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub struct PublishableKey(pub(crate) Row<publishable_keys::Entity>);
 
-/// A key with which pages in browsers record events of visitors, and do nothing else. It is public, as it stands in these
+/// A key with which pages in browsers record events and consent of visitors, and do nothing else. It is public, as it stands in these
 /// pages. Visible with the scope `keys:write`.
 #[Object]
 impl PublishableKey {

@@ -15,6 +15,10 @@ pub(super) async fn analytics(test: &TestApp, log: &mut Log<'_>) {
     log.has_none("identify").await;
     log.seen.insert("identify".to_owned());
 
+    done(&admin, "recordConsent", json!({"anonymousId": "v", "decision": "GRANTED"}), "decidedAt").await;
+    log.has_none("recordConsent").await;
+    log.seen.insert("recordConsent".to_owned());
+
     let mut definition = json!({"code": "checkout", "name": "Checkout", "conversionEvent": "paid", "windowSeconds": 60,
         "plannedUnitCount": 9, "treatmentWeight": 3});
     let made = done(&admin, "createExperiment", definition.clone(), "experiment { id }").await;
