@@ -160,6 +160,7 @@ fn every_setting_in_the_documentation_exists() {
     // Those of the tests and of the program itself are no settings.
     let other = [
         "TOLLGATE_CONFIG",
+        "TOLLGATE_TEST_BROWSER",
         "TOLLGATE_TEST_DEADLOCK_OPERATIONS",
         "TOLLGATE_TEST_POSTGRES",
         "TOLLGATE_TEST_POSTGRES_URL",

@@ -133,6 +133,7 @@ mod stripe_requests;
 mod subscription_changes;
 mod subscription_life;
 mod subscription_money;
+mod tracking;
 mod transactions;
 mod viewer_plan;
 mod visibility;

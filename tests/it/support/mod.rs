@@ -1,6 +1,7 @@
 //! A fresh, migrated database for each test, and the macro that runs a test on both engines.
 
 mod app;
+pub(crate) mod browser;
 pub(crate) mod chores;
 pub(crate) mod company;
 pub(crate) mod credits;
