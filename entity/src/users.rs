@@ -30,8 +30,9 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub analytics_events: HasMany<super::analytics_events::Entity>,
     #[sea_orm(has_many)]
-    pub error_events: HasMany<super::error_events::Entity>,
     pub consent_decisions: HasMany<super::consent_decisions::Entity>,
+    #[sea_orm(has_many)]
+    pub error_events: HasMany<super::error_events::Entity>,
     #[sea_orm(has_many)]
     pub experiment_assignments: HasMany<super::experiment_assignments::Entity>,
     #[sea_orm(has_many)]

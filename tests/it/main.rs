@@ -9,6 +9,7 @@ mod access;
 mod allowance_changes;
 mod allowances;
 mod analytics;
+mod analytics_together;
 mod api_keys;
 mod audit_entries;
 mod bad_amounts;

@@ -15,6 +15,7 @@ both_engines!(
     visitors_who_are_few_are_not_told_from_users,
     steps_of_a_funnel_hide_those_who_left,
     variants_of_an_experiment_hide_few_units_and_few_conversions,
+    errors_of_few_users_are_counted_without_their_users,
 );
 
 /// A node beside `test` with this minimum group.
@@ -176,4 +177,42 @@ async fn variants_of_an_experiment_hide_few_units_and_few_conversions(test: &Tes
     let found = figure(&node.admin(), field).await;
     assert_eq!(found["variants"][0]["conversionCount"], 9, "{found}");
     assert_eq!(found["difference"]["estimate"], "-0.029411764706");
+}
+
+async fn errors_of_few_users_are_counted_without_their_users(test: &TestApp) {
+    let users = users(test, 12).await;
+    let ids: Vec<Uuid> = users
+        .iter()
+        .map(|user| match user {
+            Person::User(id) => *id,
+            Person::Visitor(_) => unreachable!("they are users"),
+        })
+        .collect();
+    track(test, users, "visit").await;
+    let shown = node(test, "5").await;
+    let today = test.app.now().date_naive();
+    let range = format!("from: \"{today}\", to: \"{}\"", today + TimeDelta::days(1));
+    let field = format!("errorRates({range}) {{ errorCount affectedUserCount activeUserCount affectedRate }}");
+    let mut logged = 0;
+    // Four users, six of twelve, and all but four.
+    for (affected, count, rate) in
+        [(4, None, None), (6, Some(6), Some("0.5")), (8, None, None), (12, Some(12), Some("1"))]
+    {
+        let errors: Vec<Value> = (logged..affected)
+            .map(|number| {
+                let user = crate::support::global_id("User", ids[number]);
+                json!({"errorType": "T", "message": "m", "dedupeKey": "1", "userId": user})
+            })
+            .collect();
+        let log =
+            "mutation($errors: [LoggedErrorInput!]!) { logErrors(input: {errors: $errors}) { userErrors { code } } }";
+        test.admin().data(log, json!({"errors": errors})).await;
+        logged = affected;
+        let wanted =
+            json!([{"errorCount": affected, "affectedUserCount": count, "activeUserCount": 12, "affectedRate": rate}]);
+        assert_eq!(figure(&shown.admin(), &field).await, wanted);
+    }
+    let none = node(test, "13").await;
+    let wanted = json!([{"errorCount": 12, "affectedUserCount": null, "activeUserCount": null, "affectedRate": null}]);
+    assert_eq!(figure(&none.admin(), &field).await, wanted);
 }

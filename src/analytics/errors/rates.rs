@@ -2,6 +2,7 @@
 
 use super::store;
 use crate::analytics::range::Range;
+use crate::analytics::threshold::Threshold;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::Result;
@@ -17,11 +18,11 @@ pub struct ErrorDay {
     pub errors: i64,
     /// The number of errors of the highest severity.
     pub critical: i64,
-    /// The number of users to whom one happened.
-    pub affected_users: i64,
-    /// The number of users with an event or an error.
-    pub active_users: i64,
-    /// Affected per active users; `None` without active ones.
+    /// The number of users to whom one happened; `None` if they, or the other active users, are few.
+    pub affected_users: Option<i64>,
+    /// The number of users with an event or an error; `None` if they are few.
+    pub active_users: Option<i64>,
+    /// Affected per active users; `None` without active ones, or where a number in it is hidden.
     pub affected_rate: Option<Exact>,
 }
 
@@ -30,13 +31,19 @@ pub async fn error_rates(app: &App, viewer: &Viewer, from: NaiveDate, to: NaiveD
     viewer.require(Permission::AnalyticsRead)?;
     let range = Range::new(from, to)?;
     let rows = store::by_day(app.db.read(), range.from, range.to).await?;
-    let days = rows.into_iter().map(|row| ErrorDay {
-        day: row.day,
-        errors: row.errors,
-        critical: row.critical,
-        affected_users: row.affected_users,
-        active_users: row.active_users,
-        affected_rate: (row.active_users > 0).then(|| Exact::new(row.affected_users.into(), row.active_users.into())),
+    let threshold = Threshold::of(app);
+    let days = rows.into_iter().map(|row| {
+        let active_users = threshold.group(row.active_users);
+        let affected_users = active_users.and_then(|active| threshold.part(row.affected_users, active));
+        let both = affected_users.zip(active_users.filter(|active| *active > 0));
+        ErrorDay {
+            day: row.day,
+            errors: row.errors,
+            critical: row.critical,
+            affected_users,
+            active_users,
+            affected_rate: both.map(|(affected, active)| Exact::new(affected.into(), active.into())),
+        }
     });
     Ok(days.collect())
 }

@@ -187,11 +187,11 @@ pub struct ErrorsOfDay {
     error_count: i64,
     /// The number of errors with the severity `CRITICAL`.
     critical_count: i64,
-    /// The number of users to whom an error happened.
-    affected_user_count: i64,
-    /// The number of users with an event or an error.
-    active_user_count: i64,
-    /// Affected per active users, as a decimal number in a string; null without active ones.
+    /// The number of users to whom an error happened; null if they, or the other active users, are few.
+    affected_user_count: Option<i64>,
+    /// The number of users with an event or an error; null if they are few.
+    active_user_count: Option<i64>,
+    /// Affected per active users, as a decimal number in a string; null without active ones, or where a number in it is.
     affected_rate: Option<String>,
 }
 
