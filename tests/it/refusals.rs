@@ -82,7 +82,6 @@ async fn inputs(test: &TestApp, world: &World) -> impl Fn(&str) -> String {
     let past_experiment = experiments::row(&test.app, "past").await;
     experiments::end(&test.app, past_experiment).await;
     let past_experiment = global_id("Experiment", past_experiment);
-    pages::use_up_keys(&test.app).await;
     let past_card = usage::ended_card(&test.app, meter).await;
     let words = [
         ("NO_PLAN", no("Plan")),
@@ -146,6 +145,7 @@ async fn refusal(test: &TestApp, mutation: &str, input: &str) -> Value {
 async fn every_user_error_is_given_and_names_its_field(test: &TestApp) {
     let world = World::make(test).await;
     let inputs = inputs(test, &world).await;
+    pages::use_up_keys(&test.app).await;
     for Refusal { mutation, code, field, message, input } in REFUSALS {
         let errors = refusal(test, mutation, &inputs(input)).await;
         for name in ["code", "errorCode", "rule"] {
@@ -166,6 +166,7 @@ async fn every_user_error_is_given_and_names_its_field(test: &TestApp) {
 async fn a_refusal_leaves_nothing_behind(test: &TestApp) {
     let world = World::make(test).await;
     let inputs = inputs(test, &world).await;
+    pages::use_up_keys(&test.app).await;
     let state =
         "{ auditLog { totalCount } plans { nodes { name versions { nodes { versionNumber stage prices { id } } } } }
         apiKeys { totalCount } licenseKeys { nodes { keyPrefix licenseStatus devices { nodes { lastSeenAt } } } }

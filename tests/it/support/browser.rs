@@ -3,6 +3,7 @@
 //! `TOLLGATE_TEST_BROWSER=required` makes a missing browser a failure, instead of tests that do nothing.
 
 use super::TestApp;
+use super::postgres::variable;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -41,7 +42,7 @@ impl Browser {
         let mut driver = match Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn() {
             Ok(driver) => driver,
             Err(error) => {
-                let is_required = std::env::var("TOLLGATE_TEST_BROWSER").as_deref() == Ok("required");
+                let is_required = variable("TOLLGATE_TEST_BROWSER").as_deref() == Some("required");
                 assert!(!is_required, "chromedriver: {error}; apt-get install chromium chromium-driver");
                 eprintln!("Chromium is not installed, so nothing is tested in a browser.");
                 return None;

@@ -208,7 +208,8 @@ fn named(url: &url::Url, database: &str) -> url::Url {
     url
 }
 
+/// Returns an environment variable; `None` if it is not set or empty.
 #[expect(clippy::disallowed_methods, reason = "these say where the tests run; the product's settings do not")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
