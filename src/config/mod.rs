@@ -14,6 +14,7 @@ mod read_tests;
 mod serving;
 mod setting;
 mod settings;
+mod settings_of_analytics;
 mod settings_of_providers;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,11 @@
 
 pub(super) use super::setting::{CONFIG_VARIABLE, CONVENTIONAL_VARIABLES, PREFIX, Setting};
 use super::setting::{plain, secret};
+use super::settings_of_analytics::ANALYTICS;
 use super::settings_of_providers::PROVIDERS;
 
 /// Every setting, in the order of the documentation.
-const SETTINGS: [&[Setting]; 3] = [REQUESTS, PROVIDERS, OPERATION];
+const SETTINGS: [&[Setting]; 4] = [REQUESTS, PROVIDERS, OPERATION, ANALYTICS];
 
 /// The settings of the database, of tokens and of requests.
 const REQUESTS: &[Setting] = &[
@@ -253,18 +254,6 @@ const OPERATION: &[Setting] = &[
         "Purchased credits that were spent before their money is returned: `forgive` takes back those that are left, `owe` \
          makes the others a debt that the next grants repay, `refuse` refuses such a refund here; one that is made at the \
          provider forgives them.",
-    ),
-    plain("tracking_consent", "not_required", "`not_required`, or `required`: only events of people who consented."),
-    plain(
-        "analytics_minimum_group",
-        "5",
-        "Number of people from which on product analytics shows a group, 1 to 1000: figures about fewer people are null, \
-         except zero. 1 shows everything.",
-    ),
-    plain(
-        "reports_directory",
-        "",
-        "Directory to which a worker writes reports: revenue each month, cohorts each week. If not set: none are written.",
     ),
     plain(
         "ws_init_timeout_ms",
