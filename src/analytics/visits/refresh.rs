@@ -148,3 +148,59 @@ fn intervals(days: &BTreeSet<NaiveDate>, near: &[visitor_sessions::Model]) -> Ve
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: i64, minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000 + day) + TimeDelta::minutes(minute)
+    }
+
+    /// A stored session between two instants.
+    fn session(from: DateTime<Utc>, to: DateTime<Utc>) -> visitor_sessions::Model {
+        let event = |at| Happening { at, id: Uuid::nil(), path: None, referrer: None };
+        let mut session = sessions(&Person::Visitor("v".to_owned()), vec![event(from)]).remove(0);
+        session.ended_at = to.fixed_offset();
+        session
+    }
+
+    fn times(days: &[i64], near: &[visitor_sessions::Model]) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+        let days = days.iter().map(|day| at(*day, 0).date_naive()).collect();
+        intervals(&days, near).into_iter().map(|interval| (interval.from, interval.to)).collect()
+    }
+
+    #[test]
+    fn a_marked_day_alone_is_its_own_time() {
+        assert_eq!(times(&[0], &[]), [(at(0, 0), at(1, 0))]);
+        assert_eq!(times(&[0, 5], &[]), [(at(0, 0), at(1, 0)), (at(5, 0), at(6, 0))]);
+        assert_eq!(times(&[0, 1], &[]), [(at(0, 0), at(2, 0))], "neighbours are one time");
+    }
+
+    #[test]
+    fn sessions_that_an_event_of_the_day_can_join_belong_to_it() {
+        let micro = TimeDelta::microseconds(1);
+        let evening = session(at(-1, 1_380), at(-1, 1_410));
+        assert_eq!(times(&[0], &[evening]), [(at(-1, 1_380), at(1, 0))], "half an hour before midnight");
+        let earlier = session(at(-1, 1_380), at(-1, 1_409));
+        assert_eq!(times(&[0], &[earlier]), [(at(0, 0), at(1, 0))]);
+        let morning = session(at(1, 29), at(1, 50));
+        assert_eq!(times(&[0], &[morning]), [(at(0, 0), at(1, 50) + micro)]);
+        let later = session(at(1, 30), at(1, 50));
+        assert_eq!(times(&[0], &[later]), [(at(0, 0), at(1, 0))], "no event before midnight can join it");
+    }
+
+    #[test]
+    fn a_session_between_two_marked_days_makes_them_one_time() {
+        let night = session(at(0, 1_430), at(2, 5));
+        assert_eq!(times(&[0, 2], &[night]), [(at(0, 0), at(3, 0))]);
+    }
+
+    #[test]
+    fn a_time_has_each_day_that_it_touches() {
+        let days = |from, to| Interval { from, to }.days().collect::<Vec<_>>();
+        assert_eq!(days(at(0, 0), at(1, 0)), [at(0, 0).date_naive()]);
+        let micro = TimeDelta::microseconds(1);
+        assert_eq!(days(at(0, 1_439), at(1, 0) + micro), [at(0, 0).date_naive(), at(1, 0).date_naive()]);
+    }
+}

@@ -118,3 +118,91 @@ pub(super) fn empty_day(day: NaiveDate) -> session_daily::Model {
         duration_us: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(86_400 * 20_000 + seconds)
+    }
+
+    fn event(seconds: i64, path: Option<&str>) -> Happening {
+        let id = Uuid::from_u128(u128::try_from(seconds).unwrap());
+        Happening {
+            at: at(seconds),
+            id,
+            path: path.map(str::to_owned),
+            referrer: path.map(|path| format!("from {path}")),
+        }
+    }
+
+    fn visitor() -> Person {
+        Person::Visitor("v".to_owned())
+    }
+
+    #[test]
+    fn a_gap_of_half_an_hour_is_within_a_session_and_a_longer_one_ends_it() {
+        let counts = |seconds: &[i64]| {
+            let events = seconds.iter().map(|seconds| event(*seconds, None)).collect();
+            sessions(&visitor(), events).iter().map(|session| session.event_count).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(&[]), [0; 0]);
+        assert_eq!(counts(&[0, 1_800, 3_600]), [3]);
+        assert_eq!(counts(&[0, 1_801, 3_601]), [1, 2]);
+        // In any order of arrival.
+        assert_eq!(counts(&[3_601, 0, 1_801]), [1, 2]);
+    }
+
+    #[test]
+    fn a_session_has_the_first_page_that_was_viewed() {
+        let events = vec![event(30, Some("/b")), event(0, None), event(10, Some("/a")), event(40, None)];
+        let found = sessions(&visitor(), events);
+        let [session] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((session.event_count, session.page_view_count), (4, 2));
+        assert_eq!((session.first_page.as_deref(), session.referrer.as_deref()), (Some("/a"), Some("from /a")));
+        assert_eq!((session.started_at, session.ended_at), (at(0).fixed_offset(), at(40).fixed_offset()));
+        assert_eq!(person_of(session), visitor());
+    }
+
+    #[test]
+    fn events_at_one_instant_are_in_the_order_of_recording() {
+        let mut second = event(10, Some("/second"));
+        second.id = Uuid::from_u128(99);
+        let found = sessions(&visitor(), vec![second, event(10, Some("/first"))]);
+        assert_eq!(found[0].first_page.as_deref(), Some("/first"));
+    }
+
+    #[test]
+    fn a_session_counts_on_the_day_of_its_first_event() {
+        let found = sessions(&visitor(), vec![event(86_399, None), event(86_401, None)]);
+        assert_eq!((found.len(), found[0].day), (1, at(0).date_naive()));
+        let days = daily(&found.iter().collect::<Vec<_>>(), 1);
+        assert_eq!((days.len(), days[0].day, days[0].duration_us), (1, at(0).date_naive(), 2_000_000));
+    }
+
+    #[test]
+    fn the_id_follows_from_the_person_and_the_start() {
+        let id = |person: &Person, seconds: i64| sessions(person, vec![event(seconds, None)])[0].id;
+        assert_eq!(id(&visitor(), 5), id(&visitor(), 5));
+        assert_ne!(id(&visitor(), 5), id(&visitor(), 6));
+        let user = Uuid::from_u128(7);
+        assert_ne!(id(&Person::User(user), 5), id(&Person::Visitor(user.to_string()), 5));
+    }
+
+    #[test]
+    fn sums_of_a_day_count_people_once_and_can_be_taken_back() {
+        let events = vec![event(0, Some("/")), event(60, Some("/a")), event(9_000, None)];
+        let [mut all, other] =
+            [visitor(), Person::User(Uuid::from_u128(1))].map(|person| sessions(&person, events.clone()));
+        all.extend(other);
+        let all: Vec<&visitor_sessions::Model> = all.iter().collect();
+        let sums = |sign| daily(&all, sign)[0].clone();
+        let day = sums(1);
+        assert_eq!((day.session_count, day.people_count, day.page_view_count), (4, 2, 4));
+        assert_eq!((day.bounce_count, day.duration_us), (2, 120_000_000));
+        let back = sums(-1);
+        assert_eq!((back.session_count, back.people_count, back.page_view_count), (-4, -2, -4));
+        assert_eq!((back.bounce_count, back.duration_us), (-2, -120_000_000));
+    }
+}
