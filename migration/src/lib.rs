@@ -45,6 +45,7 @@ mod m0041_host_reports;
 mod m0042_publishable_keys;
 mod m0043_visits;
 mod m0044_visitor_consents;
+mod m0045_definitions;
 mod marks;
 mod runner;
 mod table;
@@ -112,6 +113,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0042_publishable_keys),
         change!(m0043_visits),
         change!(m0044_visitor_consents),
+        change!(m0045_definitions),
     ]
 }
 

@@ -6,8 +6,10 @@ use crate::graphql::accounts::member::AccountMember;
 use crate::graphql::accounts::provider_customer::ProviderCustomer;
 use crate::graphql::accounts::user::User;
 use crate::graphql::analytics::campaign::EmailCampaign;
+use crate::graphql::analytics::engagement::EngagementScore;
 use crate::graphql::analytics::error_group::{ErrorGroup, LoggedError};
 use crate::graphql::analytics::experiment::Experiment;
+use crate::graphql::analytics::funnels::Funnel;
 use crate::graphql::common::{Record, Row, SharedList, distinct, split_global_id, to_one};
 use crate::graphql::coupons::coupon::{Coupon, DiscountRedemption, PromoCode};
 use crate::graphql::credits::grant::CreditGrant;
@@ -104,12 +106,14 @@ records! {
     DiscountRedemption => discount_redemptions,
     Device => devices,
     Dispute => disputes,
+    EngagementScore => engagement_scores,
     EntitlementOverride => entitlement_overrides,
     Experiment => experiments,
     EmailCampaign => email_campaigns,
     ErrorGroup => error_groups,
     LoggedError => error_events,
     Feature => features,
+    Funnel => funnels,
     Gift => gifts,
     Invoice => invoices,
     LedgerEntry => ledger_entries,

@@ -3,7 +3,8 @@
 
 use crate::support::lists::{LISTS, root_list};
 use crate::support::{
-    Company, both_engines, credits, entitlements, experiments, gifts, host_reports, licences, rows, sql, usage,
+    Company, both_engines, credits, definitions, entitlements, experiments, gifts, host_reports, licences, rows, sql,
+    usage,
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
@@ -43,6 +44,7 @@ impl<'a> Explained<'a> {
         entitlements::for_some(&test.app).await;
         experiments::for_some(&test.app).await;
         host_reports::for_some(&test.app).await;
+        definitions::for_some(&test.app).await;
         gifts::for_some(&test.app).await;
         credits::for_some(&test.app).await;
         rows::calls(&test.app, 30).await;

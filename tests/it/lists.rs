@@ -2,8 +2,8 @@
 
 use crate::support::lists::{LISTS, List, ids};
 use crate::support::{
-    Company, TestApp, both_engines, credits, entitlements, experiments, gifts, host_reports, insert_security_events,
-    licences, rows, sql, usage,
+    Company, TestApp, both_engines, credits, definitions, entitlements, experiments, gifts, host_reports,
+    insert_security_events, licences, rows, sql, usage,
 };
 use entity::{discount_redemptions, payments, provider_customers, refunds};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
@@ -100,6 +100,7 @@ async fn every_list_is_walked_from_either_end(test: &Company<40>) {
     entitlements::for_some(&test.app).await;
     experiments::for_some(&test.app).await;
     host_reports::for_some(&test.app).await;
+    definitions::for_some(&test.app).await;
     credits::for_some(&test.app).await;
     tie(test).await;
     for list in LISTS {

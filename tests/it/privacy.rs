@@ -260,6 +260,8 @@ const NOBODYS: &[(&str, &str)] = &[
     ("feature_daily", "counts over everybody, for those who may read analytics"),
     ("session_daily", "sums over everybody, for those who may read analytics"),
     ("experiments", "definitions of experiments, for those who may read analytics"),
+    ("funnels", "definitions of funnels, for those who may read analytics"),
+    ("engagement_scores", "definitions of scores, for those who may read analytics"),
     ("mrr_cohorts", "sums over everybody, for those who may read analytics"),
     ("jobs", "work of Tollgate itself"),
     ("installation", "about the database itself"),

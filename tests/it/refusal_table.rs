@@ -345,6 +345,24 @@ refusals! {
         for r#"code: "a", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1, controlWeight: 0"#;
     createExperiment WEIGHT_INVALID treatmentWeight: "`treatmentWeight` must be 1 to 1,000,000."
         for r#"code: "a", name: "A", conversionEvent: "paid", windowSeconds: 1, plannedUnitCount: 1, treatmentWeight: 1000001"#;
+    createFunnel CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "1st", name: "A", steps: ["a", "b"], windowSeconds: 1"#;
+    createFunnel CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "checkout", name: "A", steps: ["a", "b"], windowSeconds: 1"#;
+    createFunnel NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", name: " ", steps: ["a", "b"], windowSeconds: 1"#;
+    createFunnel STEPS_INVALID steps: "`steps` must have 2 to 10 names of events, each 1 to 64 bytes long, without control characters and surrounding spaces."
+        for r#"code: "a", name: "A", steps: ["a"], windowSeconds: 1"#;
+    createFunnel WINDOW_INVALID windowSeconds: "`windowSeconds` must be 0 to 31,622,400, which is 366 days."
+        for r#"code: "a", name: "A", steps: ["a", "b"], windowSeconds: 31622401"#;
+    createEngagementScore CODE_INVALID code: "`code` must have at most 64 lower case letters, digits, '-', '_' and '.', and start with a letter."
+        for r#"code: "1st", name: "A", weights: [{eventName: "a", weight: 1}]"#;
+    createEngagementScore CODE_TAKEN code: "This code is taken: choose another, since codes are unique and never change."
+        for r#"code: "checkout", name: "A", weights: [{eventName: "a", weight: 1}]"#;
+    createEngagementScore NAME_INVALID name: "`name` must have 1 to 200 characters."
+        for r#"code: "a", name: " ", weights: [{eventName: "a", weight: 1}]"#;
+    createEngagementScore WEIGHTS_INVALID weights: "`weights` must have 1 to 20 different names of events, with weights of 1 to 1,000."
+        for r#"code: "a", name: "A", weights: [{eventName: "a", weight: 1}, {eventName: "a", weight: 2}]"#;
     endExperiment NOT_FOUND experimentId: "Experiment not found."
         for r#"experimentId: "NO_EXPERIMENT""#;
     endExperiment ALREADY_ENDED experimentId: "The experiment has already ended."

@@ -89,6 +89,8 @@ const RULES: &[Rule] = &[
     rule("EmailCampaign", "email_campaigns", Nobody).guarded_by(AnalyticsRead),
     rule("ErrorGroup", "error_groups", Nobody).guarded_by(AnalyticsRead),
     rule("LoggedError", "error_events", Nobody).guarded_by(AnalyticsRead),
+    rule("Funnel", "funnels", Nobody).guarded_by(AnalyticsRead),
+    rule("EngagementScore", "engagement_scores", Nobody).guarded_by(AnalyticsRead),
     rule("Feature", "features", Public("TRUE")),
     rule("EntitlementOverride", "entitlement_overrides", OfAccounts).open_to(&[BillingWrite]),
     rule("RateLimit", "rate_limit_rules", Nobody).open_to(&[CatalogueWrite, CreditsWrite]),

@@ -152,6 +152,8 @@ pub(super) const AREAS: &[Area] = &[
             table("visitor_sessions", "analytics/visits", "sessions of users and visitors"),
             table("session_daily", "analytics/visits", "sessions summed by day"),
             table("feature_daily", "analytics/visits", "events and people by day and name"),
+            table("funnels", "analytics/funnels", "funnels that are stored by a code"),
+            table("engagement_scores", "analytics/engagement", "weights of events that make scores of engagement"),
             table("experiments", "analytics/experiments", "experiments with two variants"),
             table("experiment_assignments", "analytics/experiments", "the variant of a user or visitor"),
             table("error_groups", "analytics/errors", "errors of the host application that have one cause"),

@@ -138,7 +138,7 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// Checks the names of events that a query gives; fails with `BAD_USER_INPUT`.
-pub(super) fn check_names(names: &[String]) -> Result<()> {
+pub(in crate::analytics) fn check_names(names: &[String]) -> Result<()> {
     names.iter().try_for_each(|name| check_name(name)).map_err(|error| Error::bad_input(error.to_string()))
 }
 

@@ -45,13 +45,8 @@ pub struct FunnelStep {
 /// Returns the steps of a funnel. Users and visitors count, each once, with the steps after their best first one.
 pub async fn funnel(app: &App, viewer: &Viewer, funnel: Funnel) -> Result<Vec<FunnelStep>> {
     viewer.require(Permission::AnalyticsRead)?;
-    if !(2..=10).contains(&funnel.steps.len()) {
-        return Err(Error::bad_input("`steps` must have 2 to 10 names of events."));
-    }
-    check_names(&funnel.steps)?;
-    if funnel.window < TimeDelta::zero() || funnel.window > TimeDelta::days(MAX_WINDOW_DAYS) {
-        return Err(Error::bad_input("`windowSeconds` must be 0 to 31,622,400, which is 366 days."));
-    }
+    let checked = check_steps(&funnel.steps).and_then(|()| check_window(funnel.window));
+    checked.map_err(|error| Error::bad_input(error.to_string()))?;
     let range = Range::new(funnel.from, funnel.to)?;
     let (from, to) = (start_of(range.from), start_of(range.to));
     // The window is inclusive.
@@ -71,6 +66,25 @@ pub async fn funnel(app: &App, viewer: &Viewer, funnel: Funnel) -> Result<Vec<Fu
     }
     finish(current, &mut depths);
     Ok(results(funnel.steps, &depths, Threshold::of(app)))
+}
+
+/// Checks the steps of a funnel.
+pub(in crate::analytics) fn check_steps(steps: &[String]) -> Result<()> {
+    if (2..=10).contains(&steps.len()) && check_names(steps).is_ok() {
+        return Ok(());
+    }
+    let message = "`steps` must have 2 to 10 names of events, each 1 to 64 bytes long, without control characters and \
+         surrounding spaces.";
+    Err(Error::refused("STEPS_INVALID", &["steps"], message))
+}
+
+/// Checks the window of a funnel.
+pub(in crate::analytics) fn check_window(window: TimeDelta) -> Result<()> {
+    if window >= TimeDelta::zero() && window <= TimeDelta::days(MAX_WINDOW_DAYS) {
+        return Ok(());
+    }
+    let message = "`windowSeconds` must be 0 to 31,622,400, which is 366 days.";
+    Err(Error::refused("WINDOW_INVALID", &["windowSeconds"], message))
 }
 
 /// The way of one person through the steps.

@@ -7,12 +7,14 @@ pub mod consent;
 pub mod credits;
 pub mod customers;
 pub mod dashboard;
+pub mod engagement;
 pub mod error_group;
 pub mod error_mutations;
 pub mod event_mutations;
 pub mod experiment;
 pub mod experiment_mutations;
 pub mod experiment_results;
+pub mod funnels;
 pub mod movement;
 pub mod movements;
 pub mod partner;
@@ -29,7 +31,14 @@ use async_graphql::{Context, MergedObject, Object, Result};
 /// The query roots of this feature.
 #[derive(MergedObject, Default)]
 #[graphql(name = "AnalyticsQueryRoots")]
-pub struct Query(AnalyticsQuery, experiment::ExperimentQuery, error_group::ErrorQuery, campaign::CampaignQuery);
+pub struct Query(
+    AnalyticsQuery,
+    experiment::ExperimentQuery,
+    error_group::ErrorQuery,
+    campaign::CampaignQuery,
+    funnels::FunnelQuery,
+    engagement::EngagementQuery,
+);
 
 /// The mutation roots of this feature.
 #[derive(MergedObject, Default)]
@@ -41,6 +50,8 @@ pub struct Mutation(
     error_mutations::ErrorMutation,
     campaign::CampaignMutation,
     partner::PartnerMutation,
+    funnels::FunnelMutation,
+    engagement::EngagementMutation,
 );
 
 /// Figures over all accounts. Amounts in different currencies are never added.
@@ -56,6 +67,8 @@ pub struct AnalyticsSummary(
     credits::CreditFigures,
     activity::ActivityFigures,
     visits::VisitFigures,
+    funnels::FunnelFigures,
+    engagement::EngagementFigures,
     reports::ReportFigures,
     experiment_results::ExperimentFigures,
     consent::ConsentFigures,

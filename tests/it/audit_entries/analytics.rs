@@ -26,6 +26,14 @@ pub(super) async fn analytics(test: &TestApp, log: &mut Log<'_>) {
     definition["controlWeight"] = json!(1);
     log.has("createExperiment", "experiments.create", experiment, Value::Null, definition).await;
 
+    let definition = json!({"code": "sign-up", "name": "Sign-up", "steps": ["a", "b"], "windowSeconds": 60});
+    let made = done(&admin, "createFunnel", definition.clone(), "funnel { id }").await;
+    log.has("createFunnel", "funnels.create", &made["funnel"]["id"], Value::Null, definition).await;
+    let definition = json!({"code": "use", "name": "Use", "weights": [{"eventName": "a", "weight": 3}]});
+    let made = done(&admin, "createEngagementScore", definition.clone(), "engagementScore { id }").await;
+    let score = &made["engagementScore"]["id"];
+    log.has("createEngagementScore", "engagement_scores.create", score, Value::Null, definition).await;
+
     done(&admin, "assignVariant", json!({"code": "checkout", "anonymousId": "v"}), "variant").await;
     log.has_none("assignVariant").await;
     log.seen.insert("assignVariant".to_owned());

@@ -67,6 +67,18 @@ super::columns! {
         createdAt: Time("created_at");
         endedAt: Time("ended_at");
     }
+    Funnel from funnels {
+        code: Text("code");
+        name: Text("name");
+        steps: Json("steps");
+        windowSeconds: Int("window_seconds");
+        createdAt: Time("created_at");
+    }
+    EngagementScore from engagement_scores {
+        code: Text("code");
+        name: Text("name");
+        createdAt: Time("created_at");
+    }
     RateLimit from rate_limit_rules {
         code: Text("code");
         maxCount: Int("max_count");

@@ -43,6 +43,7 @@ impl<const USERS: u64> Company<USERS> {
         super::entitlements::for_some(&self.app).await;
         super::experiments::for_some(&self.app).await;
         super::host_reports::for_some(&self.app).await;
+        super::definitions::for_some(&self.app).await;
         super::credits::for_some(&self.app).await;
         super::insert_security_events(&self.app, 40).await;
         super::rows::calls(&self.app, 40).await;

@@ -71,6 +71,8 @@ lists! {
     Query.emailCampaigns -> EmailCampaign email_campaigns where "TRUE", by desc sent_at;
     Query.errorGroups -> ErrorGroup error_groups where "TRUE", by desc last_seen_at;
     ErrorGroup.errors -> LoggedError error_events where "error_group_id = $1", by desc occurred_at;
+    Query.funnels -> Funnel funnels where "TRUE", by desc created_at;
+    Query.engagementScores -> EngagementScore engagement_scores where "TRUE", by desc created_at;
     Query.rateLimits -> RateLimit rate_limit_rules where "TRUE", by desc created_at;
     Account.entitlementOverrides -> EntitlementOverride entitlement_overrides
         where "account_id = $1", by desc created_at;

@@ -7,6 +7,7 @@ pub(crate) mod company;
 pub(crate) mod credits;
 mod discounts;
 pub(crate) mod entitlements;
+pub(crate) mod definitions;
 pub(crate) mod experiments;
 pub(crate) mod host_reports;
 pub(crate) mod gifts;

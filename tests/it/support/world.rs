@@ -244,6 +244,8 @@ impl World {
         self.put("office", "ErrorGroup", group);
         self.put("office", "LoggedError", error);
         self.put("office", "EmailCampaign", super::host_reports::campaign(&test.app, 1).await);
+        self.put("office", "Funnel", super::definitions::funnel(&test.app, "checkout").await);
+        self.put("office", "EngagementScore", super::definitions::score(&test.app, "checkout").await);
         for call in super::rows::calls(&test.app, 1).await {
             self.put("office", "ProviderCall", call);
         }
