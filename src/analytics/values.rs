@@ -87,3 +87,35 @@ text_enum! {
         Voluntary,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn periods_start_by_the_calendar() {
+        let range = Range { from: day("2023-12-30"), to: day("2025-02-01") };
+        let starts = |at: &str| {
+            let periods = [Period::Day, Period::Week, Period::Month, Period::Quarter, Period::Year, Period::Range];
+            periods.map(|period| period.start(day(at), range).to_string())
+        };
+        let from = "2023-12-30";
+        for (at, [week, month, quarter, year]) in [
+            // A Saturday, whose week is of the year before the one in which it ends.
+            ("2023-12-30", ["2023-12-25", "2023-12-01", "2023-10-01", "2023-01-01"]),
+            ("2023-12-31", ["2023-12-25", "2023-12-01", "2023-10-01", "2023-01-01"]),
+            ("2024-01-01", ["2024-01-01", "2024-01-01", "2024-01-01", "2024-01-01"]),
+            ("2024-02-29", ["2024-02-26", "2024-02-01", "2024-01-01", "2024-01-01"]),
+            ("2024-03-31", ["2024-03-25", "2024-03-01", "2024-01-01", "2024-01-01"]),
+            ("2024-04-01", ["2024-04-01", "2024-04-01", "2024-04-01", "2024-01-01"]),
+            ("2024-12-31", ["2024-12-30", "2024-12-01", "2024-10-01", "2024-01-01"]),
+            ("2025-01-31", ["2025-01-27", "2025-01-01", "2025-01-01", "2025-01-01"]),
+        ] {
+            assert_eq!(starts(at), [at, week, month, quarter, year, from], "{at}");
+        }
+    }
+}

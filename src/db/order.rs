@@ -236,3 +236,32 @@ pub(super) struct Position {
     key: Key,
     id: Uuid,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_holds_a_day_or_an_instant_that_both_engines_store() {
+        let leap: NaiveDate = "2024-02-29".parse().unwrap();
+        let key = Key::from(leap);
+        assert_eq!((key.write(), Key::read("d19782", "d")), ("d19782".to_owned(), Some(key)));
+        assert_eq!(key.value(), Some(Value::from(leap)));
+        // Outside of 1970 to 9999, of another kind, or no number.
+        for (text, tag) in [
+            ("d-1", "d"),
+            ("d2932897", "d"),
+            ("d9223372036854775807", "d"),
+            ("t-1", "t"),
+            ("t9223372036854775807", "t"),
+            ("i1", "d"),
+            ("d", "d"),
+            ("x", ""),
+        ] {
+            assert_eq!(Key::read(text, tag), None, "{text}");
+        }
+        let last: NaiveDate = "9999-12-31".parse().unwrap();
+        assert_eq!(Key::read("d2932896", "d"), Some(Key::from(last)));
+        assert_eq!(Key::read("i-7", "i"), Some(Key::Int(-7)));
+    }
+}

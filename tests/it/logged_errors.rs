@@ -1,6 +1,7 @@
 //! Errors of the host application: recorded once, in groups that do not depend on their order, with figures that equal those
 //! computed here from the inputs alone.
 
+use crate::revenue_rollups::is_rounded;
 use crate::support::{Client, TestApp, both_engines, global_id};
 use chrono::{DateTime, Days, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use rand::rngs::StdRng;
@@ -9,6 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::auth::Permission::{AnalyticsRead, CreditsWrite, EventsWrite};
+use tollgate::subscriptions::Exact;
 
 both_engines!(
     errors_of_one_cause_are_one_group_in_any_order,
@@ -131,7 +133,7 @@ async fn a_resolved_group_opens_again_with_a_later_error(test: &TestApp) {
     assert_eq!(ids(true).await.len(), 1);
     test.advance(TimeDelta::minutes(2));
     log(&admin, &[error("3", begin + TimeDelta::minutes(1))]).await;
-    assert_eq!(ids(false).await, [id.clone()]);
+    assert_eq!(ids(false).await, std::slice::from_ref(&id));
     let done = admin.data(resolve, json!({"id": id})).await["resolveErrorGroup"].take();
     assert_eq!(done["userErrors"], json!([]));
     // Resolving is for those who record events, who need not see the group.
@@ -267,9 +269,9 @@ async fn error_rates_equal_those_of_the_inputs(test: &TestApp) {
     let range = json!({"from": today - Days::new(20), "to": today + Days::new(1)});
     let found = admin.data(&rate, range).await["analytics"]["errorRates"].take();
     for (rate, (_, _, affected, active)) in found.as_array().unwrap().iter().zip(days.values()) {
-        let wanted = if active.is_empty() { None } else { Some(affected.len() as f64 / active.len() as f64) };
-        let rate = rate["affectedRate"].as_str().map(|rate| rate.parse::<f64>().unwrap());
-        assert!(rate.zip(wanted).map_or(rate == wanted, |(rate, wanted)| (rate - wanted).abs() < 1e-11), "{rate:?}");
+        let count = |people: &BTreeSet<usize>| i128::try_from(people.len()).unwrap();
+        let wanted = (!active.is_empty()).then(|| Exact::new(count(affected), count(active)));
+        assert!(is_rounded(&rate["affectedRate"], wanted, 12), "{rate}");
     }
     assert_eq!(
         test.service(&[EventsWrite]).code(rates, json!({"from": today, "to": today + Days::new(1)})).await,

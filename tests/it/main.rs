@@ -116,6 +116,8 @@ mod replay;
 mod replay_filters;
 mod reports;
 mod revenue_rollups;
+mod revenue_stories;
+mod rollup_kills;
 mod rolling_upgrade;
 mod sandbox_webhooks;
 mod scheduled_phases;

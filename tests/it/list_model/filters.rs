@@ -104,6 +104,13 @@ fn security_events() -> Vec<Filter> {
     ]
 }
 
+fn error_groups() -> Vec<Filter> {
+    vec![
+        Flag("resolved", "resolved_at IS NOT NULL AND last_seen_at <= resolved_at"),
+        One("errorSeverity", "ErrorSeverity", "severity"),
+    ]
+}
+
 /// The code of the meter of a row.
 const METER: &str = "(SELECT m.code FROM meters m WHERE m.id = meter_id)";
 
@@ -129,13 +136,7 @@ pub(super) fn filters() -> Vec<Of> {
         (("Query", "meters"), vec![Text("code", "code")]),
         (("Query", "rateCards"), vec![Text("meter", METER)]),
         (("Query", "emailCampaigns"), vec![Span("sentAt", "sent_at")]),
-        (
-            ("Query", "errorGroups"),
-            vec![
-                Flag("resolved", "resolved_at IS NOT NULL AND last_seen_at <= resolved_at"),
-                One("errorSeverity", "ErrorSeverity", "severity"),
-            ],
-        ),
+        (("Query", "errorGroups"), error_groups()),
         (
             ("Account", "entitlementOverrides"),
             vec![

@@ -6,6 +6,8 @@ mod list;
 mod model;
 mod rates;
 
+pub(crate) use rates::is_rounded;
+
 use crate::commands::done;
 use crate::support::{Company, TestApp, both_engines, sql};
 use chrono::{Datelike, Days, NaiveDate, TimeDelta};

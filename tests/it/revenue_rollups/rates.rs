@@ -94,7 +94,7 @@ fn expected(book: &Book, currency: &str, from: NaiveDate, to: NaiveDate) -> [Opt
 }
 
 /// Returns whether a decimal number is `expected`, rounded to `places`.
-pub(super) fn is_rounded(value: &Value, expected: Option<Exact>, places: u32) -> bool {
+pub(crate) fn is_rounded(value: &Value, expected: Option<Exact>, places: u32) -> bool {
     let (Some(text), Some(expected)) = (value.as_str(), expected) else {
         return value.is_null() && expected.is_none();
     };
