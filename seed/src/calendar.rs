@@ -63,6 +63,10 @@ pub(super) fn seconds(n: i64) -> TimeDelta {
     TimeDelta::seconds(n)
 }
 
+pub(super) fn minutes(n: i64) -> TimeDelta {
+    TimeDelta::minutes(n)
+}
+
 pub(super) fn hours(n: i64) -> TimeDelta {
     TimeDelta::hours(n)
 }

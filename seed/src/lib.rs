@@ -25,10 +25,12 @@ mod office;
 mod people;
 mod personas;
 mod provider_terms;
+mod reports;
 mod rows;
 pub mod samples;
 mod subscription;
 mod usage;
+mod visits;
 mod write;
 
 #[cfg(test)]
@@ -112,7 +114,7 @@ pub async fn seed(db: &DatabaseConnection, plan: &Plan, progress: impl Fn(Progre
         report(Phase::Users, done);
     }
     report(Phase::Office, plan.users);
-    write(db, office::rows(&world), &mut totals).await?;
+    write(db, office::rows(&world, plan.users), &mut totals).await?;
     report(Phase::Done, plan.users);
     Ok(totals)
 }
@@ -147,6 +149,7 @@ fn create_world(plan: &Plan) -> (World, Rows) {
     let world = World { calendar, catalogue, issuer: plan.issuer.clone(), seed: plan.seed, admin };
     people::admin(&world, &mut dice, &mut rows);
     office::publish_catalogue(&world, &mut dice, &mut rows);
+    visits::define(&world, &mut rows);
     (world, rows)
 }
 

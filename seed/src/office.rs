@@ -4,8 +4,10 @@ use super::calendar::{At, days, hours, millis, seconds};
 use super::customer::World;
 use super::dice::Dice;
 use super::rows::Rows;
+use super::{people, reports};
 use ::entity::{audit_log, inbox_events};
 use serde_json::json;
+use uuid::Uuid;
 
 /// Adds the publication of the catalogue to the audit log.
 pub(super) fn publish_catalogue(world: &World, dice: &mut Dice, rows: &mut Rows) {
@@ -33,8 +35,9 @@ pub(super) fn publish_catalogue(world: &World, dice: &mut Dice, rows: &mut Rows)
     rows.audit_log.extend(entries);
 }
 
-/// Returns events that were ignored, failed or parked, and one that has just arrived.
-pub(super) fn rows(world: &World) -> Rows {
+/// Returns events that were ignored, failed or parked, one that has just arrived, and the reports of a company with this
+/// number of users.
+pub(super) fn rows(world: &World, users: u64) -> Rows {
     let mut rows = Rows::default();
     let mut dice = Dice::new(world.seed, u64::MAX);
     let now = world.calendar.now;
@@ -54,6 +57,12 @@ pub(super) fn rows(world: &World) -> Rows {
         event(&mut dice, &mut rows, at, "customer.subscription.updated", ("parked", 12, Some(unknown)), None);
     }
     event(&mut dice, &mut rows, now - seconds(5), "invoice.finalized", ("received", 0, None), None);
+    // The first users again, whose rows are written.
+    let mut first = Rows::default();
+    people::block(world, users, 0, &mut first);
+    let known = first.users.iter().filter(|user| user.erased_at.is_none() && user.created_at < now - days(30));
+    let known: Vec<Uuid> = known.map(|user| user.id).collect();
+    reports::add(world, users, &known, &mut rows);
     rows
 }
 

@@ -6,7 +6,8 @@ use super::dice::Dice;
 use super::names::{DOMAINS, FAMILY_NAMES, GIVEN_NAMES, LOCALES};
 use super::personas::{Kind, live};
 use super::rows::Rows;
-use ::entity::{account_members, accounts, user_identities, users};
+use super::visits;
+use ::entity::{account_members, accounts, subscriptions, user_identities, users};
 use uuid::Uuid;
 
 /// The users of a block. Couples and teams form within a block.
@@ -31,6 +32,7 @@ struct Group {
 /// Generates the users of one block with their histories.
 pub(super) fn block(world: &World, users: u64, block: u64, rows: &mut Rows) {
     let mut dice = Dice::new(world.seed, block + 1);
+    let before = (rows.users.len(), rows.accounts.len(), rows.subscriptions.len());
     let numbers = block * BLOCK + 1..=users.min((block + 1) * BLOCK);
     let people: Vec<Person> = numbers.map(|number| person(world, &mut dice, rows, number)).collect();
     let groups = groups(&mut dice, block, people.len());
@@ -43,6 +45,33 @@ pub(super) fn block(world: &World, users: u64, block: u64, rows: &mut Rows) {
     }
     for group in &groups {
         form(world, &mut dice, rows, group, &people);
+    }
+    let own = OfBlock {
+        users: &rows.users[before.0..],
+        accounts: &rows.accounts[before.1..],
+        subscriptions: &rows.subscriptions[before.2..],
+    };
+    let visitors: Vec<visits::User> = people.iter().filter_map(|person| own.visitor(world, person)).collect();
+    visits::of_block(world, rows, block, &visitors);
+}
+
+/// The rows of a block, without those before it.
+struct OfBlock<'r> {
+    users: &'r [users::Model],
+    accounts: &'r [accounts::Model],
+    subscriptions: &'r [subscriptions::Model],
+}
+
+impl OfBlock<'_> {
+    /// Returns a person as their events depend on them; `None` for one who was erased.
+    fn visitor(&self, world: &World, person: &Person) -> Option<visits::User> {
+        let user = self.users.iter().find(|row| row.id == person.id && row.erased_at.is_none())?;
+        let owned = self.accounts.iter().filter(|row| row.owner_id == person.id);
+        let owned: Vec<Uuid> = owned.map(|row| row.id).collect();
+        let plans = self.subscriptions.iter().filter(|row| owned.contains(&row.account_id));
+        let bought = plans.filter(|row| row.provider != "manual").map(|row| row.started_at).min();
+        let is_active = user.last_active_at.is_some_and(|at| at >= world.calendar.now - days(3));
+        Some(visits::User { id: person.id, joined: person.joined, bought, is_active })
     }
 }
 

@@ -46,6 +46,17 @@ macro_rules! with_tables {
             usage_daily,
             entitlement_overrides,
             audit_log,
+            analytics_events,
+            identity_aliases,
+            visitor_days,
+            experiments,
+            experiment_assignments,
+            funnels,
+            engagement_scores,
+            error_groups,
+            error_events,
+            email_campaigns,
+            partner_daily,
         }
     };
 }

@@ -1,7 +1,10 @@
 //! The seeded company: the same on both engines, and its books are right on each.
 
 use crate::support::{Company, Engine, TestDatabase, both_engines, run, sql};
+use chrono::Days;
 use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use tollgate::auth::Viewer;
 use tollgate::credits;
@@ -10,6 +13,7 @@ both_engines!(
     the_books_of_the_company_are_right,
     nothing_was_written_that_the_totals_do_not_tell,
     the_server_adds_nothing_to_what_was_granted,
+    the_product_of_the_company_has_figures_that_make_sense,
 );
 
 macro_rules! tables {
@@ -114,6 +118,21 @@ const WRONG: &[&str] = &[
     "SELECT 1 FROM accounts a WHERE (SELECT COUNT(*) FROM account_members m WHERE m.account_id = a.id \
      AND role = 'owner' AND user_id = a.owner_id AND left_at IS NULL) <> 1",
     "SELECT 1 FROM users u WHERE (SELECT COUNT(*) FROM accounts a WHERE a.owner_id = u.id AND kind = 'individual') <> 1",
+    "SELECT 1 FROM analytics_events e WHERE NOT EXISTS (SELECT 1 FROM visitor_days d WHERE d.day = e.day \
+     AND (d.user_id = e.user_id OR d.anonymous_id = e.anonymous_id))",
+    "SELECT 1 FROM visitor_days d WHERE NOT EXISTS (SELECT 1 FROM analytics_events e WHERE e.day = d.day \
+     AND (e.user_id = d.user_id OR e.anonymous_id = d.anonymous_id))",
+    "SELECT 1 FROM analytics_events e JOIN users u ON u.id = e.user_id WHERE e.occurred_at < u.created_at \
+     OR u.erased_at IS NOT NULL",
+    "SELECT 1 FROM analytics_events e JOIN identity_aliases a ON a.anonymous_id = e.anonymous_id \
+     WHERE e.occurred_at > a.created_at",
+    "SELECT 1 FROM experiment_assignments a JOIN experiments x ON x.id = a.experiment_id \
+     WHERE a.assigned_at < x.created_at",
+    "SELECT 1 FROM error_groups g WHERE error_count <> (SELECT COUNT(*) FROM error_events e \
+     WHERE e.error_group_id = g.id) OR first_seen_at <> (SELECT MIN(occurred_at) FROM error_events e \
+     WHERE e.error_group_id = g.id) OR last_seen_at <> (SELECT MAX(occurred_at) FROM error_events e \
+     WHERE e.error_group_id = g.id)",
+    "SELECT 1 FROM error_events e JOIN users u ON u.id = e.user_id WHERE e.occurred_at < u.created_at",
     "SELECT 1 FROM subscriptions s WHERE status <> (SELECT status FROM subscription_versions v \
      WHERE v.subscription_id = s.id ORDER BY effective_at DESC, recorded_at DESC, id DESC LIMIT 1)",
 ];
@@ -152,4 +171,41 @@ async fn the_server_adds_nothing_to_what_was_granted(test: &Company<400>) {
         assert_eq!(one, other);
     }
     assert_eq!(before.0.len(), after.0.len());
+}
+
+async fn the_product_of_the_company_has_figures_that_make_sense(test: &Company<400>) {
+    let today = test.app.now().date_naive();
+    let range = format!("from: \"{}\", to: \"{}\"", today - Days::new(89), today + Days::new(1));
+    let document = format!(
+        "{{ analytics {{
+            storedFunnel(code: \"plan\", {range}) {{ peopleCount }}
+            experiment(code: \"pricing_page\") {{ decision sizeCheck {{ isMismatched }}
+                variants {{ unitCount conversionCount }} }}
+            sessions({range}) {{ sessionCount pageViewCount }}
+            pageViews({range}) {{ path viewCount }}
+            engagement(code: \"product\", {range}) {{ day }}
+            errorRates({range}) {{ errorCount affectedUserCount }}
+            partners({range}) {{ partnerCode bookingCount }}
+        }} errorGroups {{ totalCount }} emailCampaigns {{ nodes {{ sentCount openRate }} }} }}"
+    );
+    let found = test.admin().data(&document, json!({})).await;
+    let figures = &found["analytics"];
+    let numbers = |list: &Value, field: &str| -> Vec<i64> {
+        list.as_array().unwrap().iter().map(|row| row[field].as_i64().unwrap()).collect()
+    };
+    let steps = numbers(&figures["storedFunnel"], "peopleCount");
+    assert!(steps.is_sorted_by(|one, next| one >= next) && steps[0] > 2 * steps[2] && steps[3] > 0, "{steps:?}");
+    let experiment = &figures["experiment"];
+    assert_eq!(experiment["sizeCheck"]["isMismatched"], false, "{experiment}");
+    assert!(numbers(&experiment["variants"], "unitCount").iter().all(|units| *units > 20), "{experiment}");
+    assert!(numbers(&experiment["variants"], "conversionCount").iter().all(|count| *count > 5), "{experiment}");
+    assert!(numbers(&figures["sessions"], "sessionCount").iter().sum::<i64>() > 200);
+    let paths: BTreeSet<&str> =
+        figures["pageViews"].as_array().unwrap().iter().map(|page| page["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, BTreeSet::from(["/", "/app", "/features", "/pricing", "/sign-up"]));
+    assert!(figures["engagement"].as_array().unwrap().len() > 20);
+    assert!(numbers(&figures["errorRates"], "affectedUserCount").iter().any(|users| *users > 0));
+    assert_eq!((figures["partners"].as_array().unwrap().len(), &found["errorGroups"]["totalCount"]), (3, &json!(6)));
+    let campaigns = found["emailCampaigns"]["nodes"].as_array().unwrap();
+    assert!(campaigns.len() == 6 && campaigns.iter().all(|campaign| campaign["openRate"].is_string()));
 }

@@ -189,7 +189,7 @@ async fn nothing_happened_after_now() {
     let Company { db, _directory, .. } = company(&plan(200, 6)).await;
     let columns = "SELECT m.name AS t, c.name AS c FROM sqlite_master m, pragma_table_info(m.name) c \
                    WHERE m.type = 'table' AND m.name NOT IN ('schema_migrations', 'scheduled_changes') AND c.name LIKE '%\\_at' ESCAPE '\\' AND c.name NOT IN \
-                   ('expires_at', 'ends_at', 'cancel_at', 'next_attempt_at', 'next_billed_at', 'due_at', 'next_due_at', 'resets_at')";
+                   ('expires_at', 'ends_at', 'cancel_at', 'next_attempt_at', 'next_billed_at', 'due_at', 'next_due_at', 'resets_at', 'window_ends_at')";
     let backend = db.get_database_backend();
     let rows = db.query_all_raw(Statement::from_string(backend, columns)).await.unwrap();
     assert!(rows.len() > 40);
