@@ -1,16 +1,16 @@
 //! Plans, and the features and credit units that their versions refer to.
 
-use super::names::{check_code, check_name};
+use super::names::{check_code, check_name, code_taken};
 use super::store::lock_plan;
 use super::values::{FeatureKind, ProductKind};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::{Txn, is_duplicate};
+use crate::db::Txn;
 use crate::error::{Error, Result};
 use crate::jobs::Job;
 use entity::{credit_units, features, meters, products};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -201,15 +201,4 @@ pub async fn create_credit_unit(app: &App, viewer: &Viewer, new: NewCreditUnit) 
             })
         })
         .await
-}
-
-fn code_taken(error: DbErr) -> Error {
-    if is_duplicate(&error) {
-        return Error::refused(
-            "CODE_TAKEN",
-            &["code"],
-            "This code is taken: choose another, since codes are unique and never change.",
-        );
-    }
-    error.into()
 }

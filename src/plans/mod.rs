@@ -16,7 +16,7 @@ mod versions;
 pub use define::{
     NewCreditUnit, NewFeature, NewPlan, PlanChange, create_credit_unit, create_plan, insert_feature, update_plan,
 };
-pub use names::{check_code, check_name};
+pub use names::{check_code, check_name, code_taken};
 pub use observed::{KnownPrice, ObservedPrice, ObservedProduct};
 pub use project::{known_credit_unit, known_prices, project_price};
 pub use spec::{AccessSpec, AllowanceSpec, FeatureSpec, OverageSpec, PriceSpec, VersionSpec};

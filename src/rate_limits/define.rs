@@ -4,11 +4,10 @@ use super::store;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::is_duplicate;
 use crate::error::{Error, Result};
-use crate::plans::check_code;
+use crate::plans::{check_code, code_taken};
 use entity::rate_limit_rules::{ActiveModel, Entity, Model};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -103,12 +102,4 @@ fn check(max_count: Option<i64>, window_seconds: Option<i64>) -> Result<()> {
 
 fn summary(rule: &Model) -> Value {
     json!({"code": rule.code, "maxCount": rule.max_count, "windowSeconds": rule.window_seconds})
-}
-
-fn code_taken(error: DbErr) -> Error {
-    if is_duplicate(&error) {
-        let message = "This code is taken: choose another, since codes are unique and never change.";
-        return Error::refused("CODE_TAKEN", &["code"], message);
-    }
-    error.into()
 }

@@ -6,11 +6,11 @@ use super::values::MeterAggregation;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::{Txn, is_duplicate};
+use crate::db::Txn;
 use crate::error::{Error, Result};
-use crate::plans::{self, FeatureKind, NewFeature};
+use crate::plans::{self, FeatureKind, NewFeature, code_taken};
 use entity::{features, meters};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -134,15 +134,4 @@ fn check_paths(new: &NewMeter) -> Result<()> {
         return refused("GROUP_BY_INVALID", &["groupBy"], message);
     }
     Ok(())
-}
-
-fn code_taken(error: DbErr) -> Error {
-    if is_duplicate(&error) {
-        return Error::refused(
-            "CODE_TAKEN",
-            &["code"],
-            "This code is taken: choose another, since codes are unique and never change.",
-        );
-    }
-    error.into()
 }

@@ -5,11 +5,10 @@ use crate::analytics::events::check_names;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::is_duplicate;
 use crate::error::{Error, Result};
-use crate::plans::{check_code, check_name};
+use crate::plans::{check_code, check_name, code_taken};
 use entity::engagement_scores::{ActiveModel, Entity, Model};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -65,12 +64,4 @@ fn check_weights(weights: &[Weight]) -> Result<()> {
     }
     let message = "`weights` must have 1 to 20 different names of events, with weights of 1 to 1,000.";
     Err(Error::refused("WEIGHTS_INVALID", &["weights"], message))
-}
-
-fn code_taken(error: DbErr) -> Error {
-    if is_duplicate(&error) {
-        let message = "This code is taken: choose another, since codes are unique and never change.";
-        return Error::refused("CODE_TAKEN", &["code"], message);
-    }
-    error.into()
 }

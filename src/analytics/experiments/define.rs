@@ -5,11 +5,10 @@ use crate::analytics::events::is_event_name;
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::is_duplicate;
 use crate::error::{Error, Result};
-use crate::plans::{check_code, check_name};
+use crate::plans::{check_code, check_name, code_taken};
 use entity::experiments::{ActiveModel, Entity, Model};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -125,12 +124,4 @@ fn summary(row: &Model) -> Value {
         "windowSeconds": row.window_seconds, "plannedUnitCount": row.planned_units,
         "controlWeight": row.control_weight, "treatmentWeight": row.treatment_weight,
     })
-}
-
-fn code_taken(error: DbErr) -> Error {
-    if is_duplicate(&error) {
-        let message = "This code is taken: choose another, since codes are unique and never change.";
-        return Error::refused("CODE_TAKEN", &["code"], message);
-    }
-    error.into()
 }

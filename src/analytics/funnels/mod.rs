@@ -10,12 +10,11 @@ use super::events::{Funnel, FunnelStep, check_steps, check_window, funnel};
 use crate::app::App;
 use crate::audit::AuditEntry;
 use crate::auth::{Permission, Viewer};
-use crate::db::is_duplicate;
 use crate::error::{Error, Result};
-use crate::plans::{check_code, check_name};
+use crate::plans::{check_code, check_name, code_taken};
 use chrono::{NaiveDate, TimeDelta};
 use entity::funnels::{ActiveModel, Entity, Model};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 
 /// A funnel to be created.
@@ -77,12 +76,4 @@ pub async fn stored_funnel(
 /// Returns the names of the events of a funnel, in their order.
 pub fn steps(row: &Model) -> Result<Vec<String>> {
     serde_json::from_value(row.steps.clone()).map_err(|error| Error::internal(anyhow::Error::new(error)))
-}
-
-fn code_taken(error: DbErr) -> Error {
-    if is_duplicate(&error) {
-        let message = "This code is taken: choose another, since codes are unique and never change.";
-        return Error::refused("CODE_TAKEN", &["code"], message);
-    }
-    error.into()
 }
