@@ -1,15 +1,15 @@
 //! Cash by day, from the table of sums where a day is not marked, and from the facts where it is.
 
+use super::replace;
 use crate::analytics::derived::row_id;
 use crate::auth::Scope;
-use crate::db::{Txn, Visible, insert_all, whole_rows};
+use crate::db::{Txn, Visible};
 use crate::error::Result;
 use crate::money;
 use chrono::NaiveDate;
 use entity::revenue_daily;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement,
-    Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, QueryFilter, Statement, Value,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -176,20 +176,8 @@ pub(in crate::analytics) async fn make_days(txn: &Txn, days: &[NaiveDate]) -> Re
         }
     }
     let rows = Entity::visible(Scope::Everything).filter(Column::Day.is_in(days.iter().copied())).all(txn).await?;
-    let mut gone = Vec::new();
-    for row in rows {
-        if wanted.get(&row.id) == Some(&row) {
-            wanted.remove(&row.id);
-        } else {
-            gone.push(row.id);
-        }
-    }
-    let differing = wanted.len() + gone.iter().filter(|id| !wanted.contains_key(id)).count();
-    if !gone.is_empty() {
-        Entity::delete_many().filter(Column::Id.is_in(gone)).exec(txn).await?;
-    }
-    insert_all::<Entity>(txn, whole_rows(wanted.into_values().collect())).await?;
-    Ok(differing)
+    let known = rows.into_iter().map(|row| (row.id, row)).collect();
+    replace::<Entity>(txn, Column::Id, known, wanted).await
 }
 
 fn row(part: &Part) -> revenue_daily::Model {

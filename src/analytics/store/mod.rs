@@ -12,8 +12,12 @@ pub(super) mod totals;
 pub(super) mod trials;
 
 use crate::auth::{Permission, Scope};
-use crate::db::{Visible, unrestricted_only};
-use sea_orm::{EntityTrait, QueryFilter, Select};
+use crate::db::{Txn, Visible, in_list, insert_all, unrestricted_only, whole_rows};
+use crate::error::Result;
+use sea_orm::sea_query::Expr;
+use sea_orm::{EntityTrait, IntoActiveModel, QueryFilter, Select};
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// Makes tables visible to callers who may read the figures, and to nobody else.
 macro_rules! visible_to_analysts {
@@ -50,3 +54,30 @@ visible_to_analysts!(
     visitor_days,
     visitor_sessions,
 );
+
+/// Makes the rows `known` into those of `wanted`, both by id, and returns the number of rows that differ.
+pub(super) async fn replace<E>(
+    txn: &Txn,
+    id: E::Column,
+    known: BTreeMap<Uuid, E::Model>,
+    mut wanted: BTreeMap<Uuid, E::Model>,
+) -> Result<usize>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel> + PartialEq,
+{
+    let mut gone = Vec::new();
+    for (key, row) in known {
+        if wanted.get(&key) == Some(&row) {
+            wanted.remove(&key);
+        } else {
+            gone.push(key);
+        }
+    }
+    let differing = wanted.len() + gone.iter().filter(|key| !wanted.contains_key(key)).count();
+    if !gone.is_empty() {
+        E::delete_many().filter(in_list(txn, Expr::col(id), &gone)).exec(txn).await?;
+    }
+    insert_all::<E>(txn, whole_rows(wanted.into_values().collect())).await?;
+    Ok(differing)
+}

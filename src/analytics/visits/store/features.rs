@@ -4,12 +4,13 @@ use super::marks::MARKED_DAYS;
 use crate::analytics::derived::row_id;
 use crate::analytics::range::Range;
 use crate::analytics::store::people::ALIAS;
+use crate::analytics::store::replace;
 use crate::auth::Scope;
-use crate::db::{Txn, Visible, insert_all, whole_rows};
+use crate::db::{Txn, Visible};
 use crate::error::Result;
 use chrono::NaiveDate;
 use entity::feature_daily;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, FromQueryResult, QueryFilter, Statement, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -90,18 +91,6 @@ pub(in crate::analytics::visits) async fn make_days(txn: &Txn, days: &BTreeSet<N
         wanted.insert(id, feature_daily::Model { id, day, name, event_count: events, people_count: people });
     }
     let rows = Entity::visible(Scope::Everything).filter(Column::Day.is_in(days.iter().copied())).all(txn).await?;
-    let mut gone = Vec::new();
-    for row in rows {
-        if wanted.get(&row.id) == Some(&row) {
-            wanted.remove(&row.id);
-        } else {
-            gone.push(row.id);
-        }
-    }
-    let differing = wanted.len() + gone.iter().filter(|id| !wanted.contains_key(id)).count();
-    if !gone.is_empty() {
-        Entity::delete_many().filter(Column::Id.is_in(gone)).exec(txn).await?;
-    }
-    insert_all::<Entity>(txn, whole_rows(wanted.into_values().collect())).await?;
-    Ok(differing)
+    let known = rows.into_iter().map(|row| (row.id, row)).collect();
+    replace::<Entity>(txn, Column::Id, known, wanted).await
 }
