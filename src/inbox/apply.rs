@@ -6,6 +6,7 @@
 
 use super::fold::Folded;
 use super::kinds::ObjectKind;
+use super::lock::{AskedLocks, Locks};
 use super::object::{Object, References};
 use super::projectors::{Outcome, Policy, Projection, project};
 use super::state::{EventSource, EventState};
@@ -21,11 +22,11 @@ use crate::security::{self, SecurityEventKind};
 use chrono::{DateTime, Utc};
 use entity::inbox_events;
 use sea_orm::ActiveValue::Set;
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The maximum number of attempts of a transaction that conflicts with another.
-const MAX_TRIES: usize = 3;
+const MAX_TRIES: usize = 6;
 
 /// Applies the pending events of an object, and its newest version from the provider.
 pub(super) async fn apply_object(app: &App, provider: Provider, kind: ObjectKind, object_id: &str) -> Result<()> {
@@ -73,6 +74,8 @@ pub(super) struct Apply {
     /// Events of the inbox that are applied again.
     reopened: Vec<Uuid>,
     policy: Policy,
+    /// The locks for which the attempts so far have asked.
+    asked_locks: Arc<AskedLocks>,
 }
 
 /// The result of a transaction.
@@ -98,6 +101,7 @@ impl Apply {
                 paddle_requires_reference: app.config.providers.paddle.require_reference,
                 spent_credits_are_owed: app.config.spent_credits == SpentCredits::Owe,
             },
+            asked_locks: Arc::default(),
         }
     }
 
@@ -134,6 +138,7 @@ impl Apply {
 
     async fn run_in(self, txn: &Txn) -> Result<Applied> {
         let store = Store { txn, provider: self.provider };
+        let mut locks = Locks::retake(store, &self.asked_locks).await?;
         self.insert_new_events(store).await?;
         store.reopen(&self.reopened).await?;
         let events = match self.scope {
@@ -146,15 +151,11 @@ impl Apply {
             let reason = envelope::unmirrored(self.provider, &version.event_type, &version.object);
             store.finish(&[version.event_id], ignored(reason)).await?;
         }
-        let mut locks = fold::locks(store, self.kind, &self.object_id, &versions);
-        store.lock(&locks).await?;
+        locks.take(fold::locks(store, self.kind, &self.object_id, &versions)).await?;
         let known = store.row(self.kind, &self.object_id).await?;
         // References that no event repeats; rarely any.
         let referred = known.clone().map(|row| Object::from_row(self.kind, row).references);
-        let more: BTreeSet<_> =
-            referred.iter().flat_map(References::locks).filter(|key| !locks.contains(key)).collect();
-        store.lock(&more).await?;
-        locks.extend(more);
+        locks.take(referred.iter().flat_map(References::locks)).await?;
         let mut mirror = Mirror::new(txn);
         let folded = match versions.is_empty() {
             true => known.map(|row| Folded { object: Object::from_row(self.kind, row), changes_amounts: false }),

@@ -3,7 +3,7 @@
 use crate::db::Mirror;
 use crate::error::{Error, Result};
 use crate::inbox::kinds::{ObjectKind, RecordKey, RecordKind};
-use crate::inbox::lock::LockKey;
+use crate::inbox::lock::{LockKey, Locks};
 use crate::inbox::object::Object;
 use crate::inbox::store::Store;
 use crate::inbox::wait_key::WaitKey;
@@ -69,8 +69,8 @@ pub(in crate::inbox) struct Projection<'a, 'm> {
     pub(super) store: Store<'a>,
     pub(super) mirror: &'m mut Mirror<'a>,
     pub(super) policy: Policy,
-    /// The locks that the transaction holds.
-    locks: BTreeSet<LockKey>,
+    /// The locks of the transaction.
+    locks: Locks<'a>,
     /// The object that is applied.
     pub(super) applied: Option<Object>,
     /// The earliest of the events that are applied; `None` if none are, or all again.
@@ -92,7 +92,7 @@ impl<'a, 'm> Projection<'a, 'm> {
         store: Store<'a>,
         mirror: &'m mut Mirror<'a>,
         policy: Policy,
-        (locks, since): (BTreeSet<LockKey>, Option<DateTime<Utc>>),
+        (locks, since): (Locks<'a>, Option<DateTime<Utc>>),
     ) -> Self {
         let (queue, payments) = (BTreeSet::new(), HashMap::new());
         Projection { store, mirror, policy, locks, applied: None, since, queue, payments, note: None, doubt: None }
@@ -100,12 +100,7 @@ impl<'a, 'm> Projection<'a, 'm> {
 
     /// Takes a lock unless the transaction holds it.
     pub(super) async fn lock(&mut self, key: LockKey) -> Result<()> {
-        if self.locks.contains(&key) {
-            return Ok(());
-        }
-        self.store.lock(&BTreeSet::from([key.clone()])).await?;
-        self.locks.insert(key);
-        Ok(())
+        self.locks.take([key]).await
     }
 
     /// Returns the object of one of these kinds with this id; blocked until it arrives.
