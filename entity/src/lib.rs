@@ -2,6 +2,8 @@
 
 pub mod account_members;
 pub mod accounts;
+pub mod active_users_daily;
+pub mod active_users_marks;
 pub mod activity_marks;
 pub mod analytics_events;
 pub mod analytics_marks;

@@ -46,6 +46,7 @@ mod m0042_publishable_keys;
 mod m0043_visits;
 mod m0044_visitor_consents;
 mod m0045_definitions;
+mod m0050_active_users;
 mod marks;
 mod runner;
 mod table;
@@ -114,6 +115,7 @@ pub fn changes() -> Vec<Change> {
         change!(m0043_visits),
         change!(m0044_visitor_consents),
         change!(m0045_definitions),
+        change!(m0050_active_users),
     ]
 }
 

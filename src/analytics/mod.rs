@@ -6,6 +6,7 @@
 //! change touches, in its transaction; what is marked is computed from the facts until `RecomputeRevenue` has made its
 //! rows again.
 
+mod active;
 pub mod campaigns;
 mod cash;
 mod cohorts;
@@ -40,12 +41,13 @@ mod values;
 mod view;
 mod visits;
 
+pub use active::{ActiveDay, active_users};
 pub use cash::{Cash, revenue};
 pub use cohorts::{Cohort, CohortMonth, cohorts};
 pub use credits::credit_flows;
 pub use events::{
-    ActiveDay, EventCount, Funnel, FunnelStep, NewEvent, Tracked, active_users, consent_decisions, event_counts,
-    funnel, identify, record_consent, track,
+    EventCount, Funnel, FunnelStep, NewEvent, Tracked, consent_decisions, event_counts, funnel, identify,
+    record_consent, track,
 };
 pub use jobs::{RecomputeRevenue, RecomputeVisits, WriteReports};
 pub use movement_list::{movement_count, movement_page};

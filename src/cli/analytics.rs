@@ -45,6 +45,7 @@ async fn rebuild(config: Config) -> anyhow::Result<()> {
     let visits = done.visits;
     println!("{:>10}  people and days, {} sessions corrected", visits.marks, visits.session_rows);
     println!("{:>10}  counts of features corrected", visits.feature_rows);
+    println!("{:>10}  counts of active users corrected", visits.active_rows);
     println!("{:>10}  sums of sessions corrected", visits.total_rows);
     Ok(())
 }

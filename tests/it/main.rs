@@ -6,6 +6,7 @@ mod logged_errors;
 mod support;
 
 mod access;
+mod active_users;
 mod allowance_changes;
 mod allowances;
 mod analytics;

@@ -257,6 +257,8 @@ const NOBODYS: &[(&str, &str)] = &[
     ("error_groups", "causes of errors of the host application, for those who may read analytics"),
     ("email_campaigns", "sums over everybody, for those who may read analytics"),
     ("partner_daily", "sums over everybody, for those who may read analytics"),
+    ("active_users_daily", "counts over everybody, for those who may read analytics"),
+    ("active_users_marks", "days alone"),
     ("feature_daily", "counts over everybody, for those who may read analytics"),
     ("session_daily", "sums over everybody, for those who may read analytics"),
     ("experiments", "definitions of experiments, for those who may read analytics"),

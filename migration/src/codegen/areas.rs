@@ -152,6 +152,8 @@ pub(super) const AREAS: &[Area] = &[
             table("visitor_sessions", "analytics/visits", "sessions of users and visitors"),
             table("session_daily", "analytics/visits", "sessions summed by day"),
             table("feature_daily", "analytics/visits", "events and people by day and name"),
+            table("active_users_daily", "analytics/active", "active users by day"),
+            table("active_users_marks", "analytics/active", "days whose active users have to be counted again"),
             table("funnels", "analytics/funnels", "funnels that are stored by a code"),
             table("engagement_scores", "analytics/engagement", "weights of events that make scores of engagement"),
             table("experiments", "analytics/experiments", "experiments with two variants"),

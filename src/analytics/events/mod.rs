@@ -4,7 +4,6 @@
 //! visitor who is not signed in; a visitor who turned out to be a user stays that user, and all the visitor's events are the
 //! user's, also the earlier ones; no event is recorded of a person whose newest decision is a refusal. `visitor_days` holds each day on which a person has an event, written with the event.
 
-mod active;
 mod consent;
 mod counts;
 mod event;
@@ -14,7 +13,6 @@ mod page;
 mod store;
 mod track;
 
-pub use active::{ActiveDay, active_users};
 pub use consent::{consent_decisions, record_consent};
 pub use counts::{EventCount, event_counts};
 pub use event::NewEvent;

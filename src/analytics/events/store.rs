@@ -10,10 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::{analytics_events, identity_aliases, visitor_days};
 use futures_util::{Stream, TryStreamExt};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, QueryFilter, Statement, StreamTrait,
-    Value,
-};
+use sea_orm::{ColumnTrait, DatabaseConnection, QueryFilter, Statement, StreamTrait, Value};
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
@@ -72,47 +69,6 @@ pub(super) async fn insert_alias(txn: &Txn, anonymous_id: &str, user_id: Uuid) -
     found.map(|alias| alias.user_id).ok_or_else(|| Error::internal(anyhow::anyhow!("An alias vanished.")))
 }
 
-/// The persons who were active on one day, and those whose windows of activity begin or end with it: a window reaches
-/// from a day of activity over the next 7 or 30 days, and windows of one person that meet are one.
-#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
-pub(super) struct Activity {
-    pub(super) day: NaiveDate,
-    /// True for visitors who are not known to be users, false for users.
-    pub(super) are_visitors: bool,
-    pub(super) daily: i64,
-    pub(super) weeks_begun: i64,
-    pub(super) weeks_ended: i64,
-    pub(super) months_begun: i64,
-    pub(super) months_ended: i64,
-}
-
-/// Returns the activity of the days in `[from, to)` that have any: of users, and of visitors who are not known to be users.
-pub(super) async fn activity(db: &DatabaseConnection, from: NaiveDate, to: NaiveDate) -> Result<Vec<Activity>> {
-    let backend = db.get_database_backend();
-    let days_between = |earlier: &str, later: &str| match backend {
-        DbBackend::Postgres => format!("{later} - {earlier}"),
-        _ => format!("CAST(julianday({later}) - julianday({earlier}) AS INTEGER)"),
-    };
-    let (before, after) = ("LAG(day) OVER w", "LEAD(day) OVER w");
-    let (before, after) = (days_between(before, "day"), days_between("day", after));
-    let sum = |gap: &str, days: u32| {
-        format!("CAST(SUM(CASE WHEN {gap} IS NULL OR {gap} >= {days} THEN 1 ELSE 0 END) AS BIGINT)")
-    };
-    let sql = format!(
-        "WITH days AS (SELECT DISTINCT e.day, {PERSON} FROM visitor_days e {ALIAS} \
-         WHERE e.day >= $1 AND e.day < $2), \
-         gaps AS (SELECT day, user_id IS NULL AS are_visitors, {before} AS since, {after} AS until FROM days \
-         WINDOW w AS (PARTITION BY user_id, anonymous_id ORDER BY day)) \
-         SELECT day, are_visitors, COUNT(*) AS daily, {} AS weeks_begun, {} AS weeks_ended, {} AS months_begun, {} AS months_ended \
-         FROM gaps GROUP BY day, are_visitors",
-        sum("since", 7),
-        sum("until", 7),
-        sum("since", 30),
-        sum("until", 30),
-    );
-    read(db, Statement::from_sql_and_values(backend, sql, [Value::from(from), to.into()])).await
-}
-
 /// An event of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
@@ -146,9 +102,4 @@ pub(super) async fn steps<'d>(
 fn named(names: &[String], before: usize) -> (String, Vec<Value>) {
     let places: Vec<String> = (1..=names.len()).map(|at| format!("${}", before + at)).collect();
     (places.join(", "), names.iter().cloned().map(Value::from).collect())
-}
-
-async fn read<T: FromQueryResult>(db: &DatabaseConnection, statement: Statement) -> Result<Vec<T>> {
-    let rows = db.query_all_raw(statement).await?;
-    rows.iter().map(|row| Ok(T::from_query_result(row, "")?)).collect()
 }

@@ -12,6 +12,11 @@ use uuid::Uuid;
 /// The advisory lock of those who write the sums.
 const LOCK: i64 = 0x6d72_725f_7375_6d73;
 
+/// The marks of days whose names and people have to be counted again, the days of visitors who turned out to be users included.
+pub(in crate::analytics) const MARKED_DAYS: &str = "SELECT m.day FROM activity_marks m WHERE m.user_id IS NULL \
+     AND m.anonymous_id IS NULL UNION SELECT e.day FROM activity_marks m \
+     JOIN analytics_events e ON e.anonymous_id = m.anonymous_id WHERE m.day IS NULL";
+
 impl Visible for analytics_marks::Entity {
     fn visible(scope: Scope) -> Select<Self> {
         Self::find().filter(unrestricted_only(scope))

@@ -34,6 +34,7 @@ macro_rules! visible_to_analysts {
 }
 
 visible_to_analysts!(
+    active_users_daily,
     analytics_events,
     consent_decisions,
     email_campaigns,

@@ -3,8 +3,8 @@
 use super::refresh::{owners, refresh};
 use super::session::daily;
 use super::store::{self, features, marks};
-use crate::analytics::derived;
 use crate::analytics::store::{marks::lock, totals};
+use crate::analytics::{active, derived};
 use crate::app::App;
 use crate::db::Txn;
 use crate::error::Result;
@@ -20,6 +20,8 @@ const PEOPLE: usize = 500;
 const VISITORS: usize = 200;
 /// Days of one transaction whose names are counted.
 const DAYS: usize = 5;
+/// Days of one transaction whose active people are counted.
+const ACTIVE_DAYS: usize = 3;
 
 /// The work of a recomputation of sessions and of the use of features.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct RecomputedVisits {
     pub session_rows: usize,
     /// Rows of daily counts of names that were missing, or different, or too many.
     pub feature_rows: usize,
+    /// Rows of active users that were missing, or different, or too many.
+    pub active_rows: usize,
     /// Rows of sums of sessions that were wrong although the sessions were right; only known after a rebuild.
     pub total_rows: usize,
 }
@@ -75,10 +79,20 @@ async fn step(app: &App, done: &mut RecomputedVisits) -> Result<bool> {
         .await?;
     let (people, session_rows) = app.db.write(|txn| Box::pin(make_sessions(txn))).await?;
     let (days, feature_rows) = app.db.write(move |txn| Box::pin(make_features(txn, today))).await?;
+    let (active, active_rows) = app
+        .db
+        .write(|txn| {
+            Box::pin(async move {
+                lock(txn).await?;
+                active::make(txn, ACTIVE_DAYS).await
+            })
+        })
+        .await?;
     done.marks += people + days;
+    done.active_rows += active_rows;
     done.session_rows += session_rows;
     done.feature_rows += feature_rows;
-    Ok(visitors >= VISITORS || people >= PEOPLE || days >= DAYS)
+    Ok(visitors >= VISITORS || people >= PEOPLE || days >= DAYS || active >= ACTIVE_DAYS)
 }
 
 async fn make_features(txn: &Txn, today: NaiveDate) -> Result<(usize, usize)> {
@@ -87,6 +101,7 @@ async fn make_features(txn: &Txn, today: NaiveDate) -> Result<(usize, usize)> {
     if days.is_empty() {
         return Ok((0, 0));
     }
+    active::mark(txn, &days).await?;
     Ok((days.len(), features::make_days(txn, &days).await?))
 }
 

@@ -1,8 +1,8 @@
 //! Events by name and day: from the table where a day is not marked, and from the events where it is.
 
-use super::marks::MARKED_DAYS;
 use crate::analytics::derived::row_id;
 use crate::analytics::range::Range;
+use crate::analytics::store::marks::MARKED_DAYS;
 use crate::analytics::store::people::ALIAS;
 use crate::analytics::store::replace;
 use crate::auth::Scope;

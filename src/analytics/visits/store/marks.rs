@@ -18,11 +18,6 @@ impl Visible for activity_marks::Entity {
 /// A person's day whose sessions have to be made again.
 pub(in crate::analytics::visits) type MarkedDay = (Person, NaiveDate);
 
-/// The marks of days whose names have to be counted again, the days of visitors who turned out to be users included.
-pub(in crate::analytics::visits) const MARKED_DAYS: &str = "SELECT m.day FROM activity_marks m WHERE m.user_id IS NULL \
-     AND m.anonymous_id IS NULL UNION SELECT e.day FROM activity_marks m \
-     JOIN analytics_events e ON e.anonymous_id = m.anonymous_id WHERE m.day IS NULL";
-
 /// Replaces the marks of at most `limit` visitors who turned out to be users by marks of their days, and returns their number.
 pub(in crate::analytics::visits) async fn spread_visitors(txn: &Txn, limit: usize) -> Result<usize> {
     let backend = txn.get_database_backend();
@@ -117,7 +112,8 @@ pub(in crate::analytics::visits) async fn mark_all(txn: &Txn) -> Result<()> {
         ),
         format!(
             "INSERT INTO activity_marks (id, day) SELECT {id}, d.day \
-             FROM (SELECT day FROM visitor_days UNION SELECT day FROM feature_daily) AS d"
+             FROM (SELECT day FROM visitor_days UNION SELECT day FROM feature_daily \
+             UNION SELECT day FROM active_users_daily) AS d"
         ),
     ] {
         txn.execute_raw(Statement::from_string(backend, sql)).await?;

@@ -1,18 +1,21 @@
 //! Daily, weekly and monthly active users.
+//!
+//! Invariants: the rows of `active_users_daily` follow from the days on which people have events. What is marked is counted
+//! from these days until `RecomputeVisits` has made its rows again.
 
-use super::store::{self, Activity};
+mod store;
+
+use self::store::Activity;
 use crate::analytics::range::Range;
 use crate::analytics::threshold::Threshold;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::Result;
 use crate::subscriptions::Exact;
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use std::collections::BTreeMap;
 
-/// The days of the two windows of activity.
-const WEEK: u64 = 7;
-const MONTH: u64 = 30;
+pub(in crate::analytics) use self::store::{make, mark};
 
 /// The people who were active up to one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +42,12 @@ pub async fn active_users(
 ) -> Result<Vec<ActiveDay>> {
     viewer.require(Permission::AnalyticsRead)?;
     let range = Range::new(from, to)?;
-    let first = range.from.checked_sub_days(Days::new(MONTH - 1)).unwrap_or(range.from);
-    let activity = store::activity(app.db.read(), first, range.to).await?;
+    let snapshot = app.db.snapshot().await?;
+    let marked = store::marked(&snapshot, range.to).await?;
+    let mut activity = store::stored(&snapshot, range.from, range.to, &marked).await?;
+    activity.extend(store::counted(&snapshot, &marked).await?);
     let [users, visitors] =
-        [false, true].map(|are| counts(activity.iter().filter(|row| row.are_visitors == are), first, range));
+        [false, true].map(|are| counts(activity.iter().filter(|row| row.are_visitors == are), range));
     let threshold = Threshold::of(app);
     let shown = |users: i64, visitors: i64| match with_visitors {
         false => threshold.group(users),
@@ -68,23 +73,27 @@ struct Counts {
     monthly: i64,
 }
 
-/// Returns the number of active people of each day in `range` from the activity of the days from `first` on.
-fn counts<'a>(
-    activity: impl Iterator<Item = &'a Activity>,
-    first: NaiveDate,
-    range: Range,
-) -> Vec<(NaiveDate, Counts)> {
-    let by_day: BTreeMap<NaiveDate, &Activity> = activity.map(|activity| (activity.day, activity)).collect();
-    let (mut days, mut counts) = (Vec::new(), Counts::default());
-    for day in first.iter_days().take_while(|day| *day < range.to) {
-        let today = by_day.get(&day);
-        let ago = |length: u64| day.checked_sub_days(Days::new(length)).and_then(|day| by_day.get(&day));
-        counts.daily = today.map_or(0, |it| it.daily);
-        counts.weekly += today.map_or(0, |it| it.weeks_begun) - ago(WEEK).map_or(0, |it| it.weeks_ended);
-        counts.monthly += today.map_or(0, |it| it.months_begun) - ago(MONTH).map_or(0, |it| it.months_ended);
-        if range.contains(day) {
-            days.push((day, counts));
+/// Returns the number of active people of each day in `range` from the changes of all days before its end.
+fn counts<'a>(activity: impl Iterator<Item = &'a Activity>, range: Range) -> Vec<(NaiveDate, Counts)> {
+    let (mut by_day, mut counts): (BTreeMap<NaiveDate, &Activity>, _) = (BTreeMap::new(), Counts::default());
+    for change in activity {
+        match change.day.filter(|day| range.contains(*day)) {
+            Some(day) => drop(by_day.insert(day, change)),
+            None => counts.add(change),
         }
     }
-    days
+    let days = range.from.iter_days().take_while(|day| *day < range.to).map(|day| {
+        counts.daily = 0;
+        by_day.get(&day).into_iter().for_each(|change| counts.add(change));
+        (day, counts)
+    });
+    days.collect()
+}
+
+impl Counts {
+    fn add(&mut self, change: &Activity) {
+        self.daily = change.daily;
+        self.weekly += change.weekly_change;
+        self.monthly += change.monthly_change;
+    }
 }
