@@ -7,6 +7,7 @@
 //! rows again.
 
 mod active;
+mod batch;
 pub mod campaigns;
 mod cash;
 mod cohorts;
@@ -42,12 +43,12 @@ mod view;
 mod visits;
 
 pub use active::{ActiveDay, active_users};
+pub use batch::Tracked;
 pub use cash::{Cash, revenue};
 pub use cohorts::{Cohort, CohortMonth, cohorts};
 pub use credits::credit_flows;
 pub use events::{
-    EventCount, Funnel, FunnelStep, NewEvent, Tracked, consent_decisions, event_counts, funnel, identify,
-    record_consent, track,
+    EventCount, Funnel, FunnelStep, NewEvent, consent_decisions, event_counts, funnel, identify, record_consent, track,
 };
 pub use jobs::{RecomputeRevenue, RecomputeVisits, WriteReports};
 pub use movement_list::{movement_count, movement_page};

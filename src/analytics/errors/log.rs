@@ -4,7 +4,8 @@ use super::fingerprint::{fingerprint, general};
 use super::new_error::NewError;
 use super::store::{self, ErrorRow};
 use crate::accounts;
-use crate::analytics::events::{Recorder, Tracked, user_not_found};
+use crate::analytics::batch::{Placed, Tracked, check_each, in_order, tracked};
+use crate::analytics::events::{Recorder, user_not_found};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
@@ -24,34 +25,21 @@ pub async fn log_errors(app: &App, viewer: &Viewer, errors: Vec<Result<NewError>
         return Err(Error::refused("TOO_MANY_ERRORS", &["errors"], message));
     }
     let now = app.now();
-    let (mut outcomes, mut checked) = (Vec::with_capacity(errors.len()), Vec::with_capacity(errors.len()));
-    for (place, error) in errors.into_iter().enumerate() {
-        let error = error.and_then(|error| {
-            error.check()?;
-            let occurred_at = event_time(error.occurred_at, now)?;
-            let user_id = error.user_id.or(recorder.own_id());
-            user_id.map(|user| recorder.check(user)).transpose()?;
-            let fingerprint = fingerprint(&error.error_type, &error.message, error.fingerprint.as_deref());
-            let general = general(&error.message);
-            Ok((place, ErrorRow { id: Uuid::nil(), user_id, fingerprint, general, error, occurred_at }))
-        });
-        outcomes.push(match error {
-            Ok(row) => {
-                checked.push(row);
-                Ok(Tracked::Duplicate)
-            }
-            Err(error @ Error::Refused(_)) => Err(error),
-            Err(error) => return Err(error),
-        });
-    }
-    for (place, outcome) in record(app, checked).await? {
-        outcomes[place] = outcome;
-    }
-    Ok(outcomes)
+    let (checked, refused) = check_each(errors, |error| {
+        let error = error?;
+        error.check()?;
+        let occurred_at = event_time(error.occurred_at, now)?;
+        let user_id = error.user_id.or(recorder.own_id());
+        user_id.map(|user| recorder.check(user)).transpose()?;
+        let fingerprint = fingerprint(&error.error_type, &error.message, error.fingerprint.as_deref());
+        let general = general(&error.message);
+        Ok(ErrorRow { id: Uuid::nil(), user_id, fingerprint, general, error, occurred_at })
+    })?;
+    Ok(in_order(record(app, checked).await?, refused))
 }
 
 /// Records errors, and returns the outcome at each place.
-async fn record(app: &App, checked: Vec<(usize, ErrorRow)>) -> Result<Vec<(usize, Result<Tracked>)>> {
+async fn record(app: &App, checked: Placed<ErrorRow>) -> Result<Placed<Result<Tracked>>> {
     if checked.is_empty() {
         return Ok(Vec::new());
     }
@@ -66,10 +54,7 @@ async fn record(app: &App, checked: Vec<(usize, ErrorRow)>) -> Result<Vec<(usize
             rows.iter_mut().for_each(|row| row.id = txn.new_id());
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
             let recorded = store::insert(txn, rows).await?;
-            outcomes.extend(places.into_iter().zip(ids).map(|(place, id)| {
-                let is_new = recorded.contains(&id);
-                (place, Ok(if is_new { Tracked::Recorded } else { Tracked::Duplicate }))
-            }));
+            outcomes.extend(tracked(places.into_iter().zip(ids), &recorded));
             Ok(outcomes)
         })
     });

@@ -20,4 +20,4 @@ pub(in crate::analytics) use event::{Recorder, check_names, is_event_name, user_
 pub use funnel::{Funnel, FunnelStep, funnel};
 pub(in crate::analytics) use funnel::{check_steps, check_window};
 pub use identify::identify;
-pub use track::{Tracked, track};
+pub use track::track;

@@ -5,6 +5,7 @@ use super::event::{NewEvent, Recorder, user_not_found};
 use super::page;
 use super::store::{self, EventRow};
 use crate::accounts;
+use crate::analytics::batch::{Placed, Tracked, check_each, in_order, tracked};
 use crate::analytics::person::Person;
 use crate::analytics::store::consents;
 use crate::app::App;
@@ -18,18 +19,8 @@ use uuid::Uuid;
 /// The maximum number of events in one request.
 const MAX_EVENTS: usize = 1_000;
 
-/// The outcome for an event that was not refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tracked {
-    /// The event was recorded.
-    Recorded,
-    /// The person had an event with the dedupe key, and nothing changed.
-    Duplicate,
-}
-
-/// An event that passed the checks, at its place in the request.
+/// An event that passed the checks.
 struct Checked {
-    place: usize,
     person: Person,
     event: NewEvent,
     occurred_at: DateTime<Utc>,
@@ -49,61 +40,44 @@ pub async fn track(app: &App, viewer: &Viewer, events: Vec<Result<NewEvent>>) ->
         None => {}
     }
     let now = app.now();
-    let (mut outcomes, mut checked) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
-    for (place, event) in events.into_iter().enumerate() {
-        let event = event.and_then(|event| {
-            event.check()?;
-            let occurred_at = event_time(event.occurred_at, now)?;
-            if viewer.page().is_some() {
-                page::check(&event, occurred_at, now)?;
-            }
-            let person = recorder.person(event.user_id, event.anonymous_id.as_deref())?;
-            Ok(Checked { place, person, event, occurred_at })
-        });
-        outcomes.push(match event {
-            Ok(event) => {
-                checked.push(event);
-                Ok(Tracked::Duplicate)
-            }
-            Err(error @ Error::Refused(_)) => Err(error),
-            Err(error) => return Err(error),
-        });
-    }
-    for (place, outcome) in record(app, ConsentRule::of(app, viewer), checked).await? {
-        outcomes[place] = outcome;
-    }
-    Ok(outcomes)
+    let (checked, refused) = check_each(events, |event| {
+        let event = event?;
+        event.check()?;
+        let occurred_at = event_time(event.occurred_at, now)?;
+        if viewer.page().is_some() {
+            page::check(&event, occurred_at, now)?;
+        }
+        let person = recorder.person(event.user_id, event.anonymous_id.as_deref())?;
+        Ok(Checked { person, event, occurred_at })
+    })?;
+    Ok(in_order(record(app, ConsentRule::of(app, viewer), checked).await?, refused))
 }
 
 /// Records events, and returns the outcome at each place.
-async fn record(app: &App, rule: ConsentRule, checked: Vec<Checked>) -> Result<Vec<(usize, Result<Tracked>)>> {
+async fn record(app: &App, rule: ConsentRule, checked: Placed<Checked>) -> Result<Placed<Result<Tracked>>> {
     if checked.is_empty() {
         return Ok(Vec::new());
     }
     let written = app.db.write(move |txn| {
         Box::pin(async move {
-            let users: BTreeSet<Uuid> = checked.iter().filter_map(|checked| checked.person.user_id()).collect();
+            let users: BTreeSet<Uuid> = checked.iter().filter_map(|(_, checked)| checked.person.user_id()).collect();
             let users = accounts::existing_users(txn, &users).await?;
-            let persons: BTreeSet<Person> = checked.iter().map(|checked| checked.person.clone()).collect();
+            let persons: BTreeSet<Person> = checked.iter().map(|(_, checked)| checked.person.clone()).collect();
             let decisions = consents::newest(txn, &persons).await?;
             let (mut outcomes, mut rows) = (Vec::with_capacity(checked.len()), Vec::with_capacity(checked.len()));
-            for Checked { place, person, event, occurred_at } in checked {
+            for (place, Checked { person, event, occurred_at }) in checked {
                 let is_known = person.user_id().is_none_or(|user| users.contains(&user));
                 let refusal = if is_known { rule.check(&decisions, &person) } else { Err(user_not_found()) };
-                if let Err(error) = refusal {
-                    outcomes.push((place, Err(error)));
-                    continue;
+                match refusal {
+                    Err(error) => outcomes.push((place, Err(error))),
+                    // The ids are in the order of the request, which decides between events of one instant.
+                    Ok(()) => rows.push((place, EventRow { id: txn.new_id(), person, event, occurred_at })),
                 }
-                // The ids are in the order of the request, which decides between events of one instant.
-                rows.push((place, EventRow { id: txn.new_id(), person, event, occurred_at }));
             }
             let (places, rows): (Vec<usize>, Vec<EventRow>) = rows.into_iter().unzip();
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
             let recorded = store::insert(txn, rows).await?;
-            outcomes.extend(places.into_iter().zip(ids).map(|(place, id)| {
-                let is_new = recorded.contains(&id);
-                (place, Ok(if is_new { Tracked::Recorded } else { Tracked::Duplicate }))
-            }));
+            outcomes.extend(tracked(places.into_iter().zip(ids), &recorded));
             Ok(outcomes)
         })
     });

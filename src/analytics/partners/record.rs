@@ -2,12 +2,13 @@
 
 use super::day::{Key, PartnerDay};
 use super::store;
+use crate::analytics::batch::{check_each, in_order};
 use crate::analytics::reported::report_time;
 use crate::app::App;
 use crate::auth::{Permission, Viewer};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The maximum number of days in one request.
 const MAX_DAYS: usize = 1_000;
@@ -30,35 +31,33 @@ pub async fn record_partner_stats(app: &App, viewer: &Viewer, days: Vec<PartnerD
         return Err(Error::refused("TOO_MANY_DAYS", &["stats"], message));
     }
     let now = app.now();
-    let mut outcomes = Vec::with_capacity(days.len());
+    let (checked, refused) = check_each(days, |day| {
+        day.check(now)?;
+        Ok((report_time(day.reported_at, now)?, day))
+    })?;
+    let places: Vec<usize> = checked.iter().map(|(place, _)| *place).collect();
     let mut newest: BTreeMap<Key, (usize, DateTime<Utc>, PartnerDay)> = BTreeMap::new();
-    for (place, day) in days.into_iter().enumerate() {
-        match day.check(now).and_then(|()| report_time(day.reported_at, now)) {
-            Ok(reported_at) => {
-                outcomes.push(Ok(Reported::Superseded));
-                let key = (day.partner.clone(), day.day, day.currency.clone());
-                // Of two of one time the later one in the request counts.
-                if newest.get(&key).is_none_or(|(_, known, _)| *known <= reported_at) {
-                    newest.insert(key, (place, reported_at, day));
-                }
-            }
-            Err(error @ Error::Refused(_)) => outcomes.push(Err(error)),
-            Err(error) => return Err(error),
+    for (place, (reported_at, day)) in checked {
+        let key = (day.partner.clone(), day.day, day.currency.clone());
+        // Of two of one time the later one in the request counts.
+        if newest.get(&key).is_none_or(|(_, known, _)| *known <= reported_at) {
+            newest.insert(key, (place, reported_at, day));
         }
     }
-    if newest.is_empty() {
-        return Ok(outcomes);
-    }
+    let recorded = if newest.is_empty() { BTreeSet::new() } else { record(app, newest).await? };
+    let outcome = |place| if recorded.contains(place) { Reported::Recorded } else { Reported::Superseded };
+    Ok(in_order(places.iter().map(|place| (*place, Ok(outcome(place)))).collect(), refused))
+}
+
+/// Stores the figures of days, and returns the places of those that count.
+async fn record(app: &App, newest: BTreeMap<Key, (usize, DateTime<Utc>, PartnerDay)>) -> Result<BTreeSet<usize>> {
     let recorded = app.db.write(move |txn| {
         Box::pin(async move {
             let places: BTreeMap<Key, usize> = newest.iter().map(|(key, (place, ..))| (key.clone(), *place)).collect();
             let rows = newest.into_values().map(|(_, reported_at, day)| (day, reported_at)).collect();
             let keys = store::record(txn, rows).await?;
-            Ok(keys.iter().filter_map(|key| places.get(key).copied()).collect::<Vec<_>>())
+            Ok(keys.iter().filter_map(|key| places.get(key).copied()).collect())
         })
     });
-    for place in recorded.await? {
-        outcomes[place] = Ok(Reported::Recorded);
-    }
-    Ok(outcomes)
+    recorded.await
 }
