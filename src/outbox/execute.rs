@@ -48,7 +48,7 @@ pub(super) async fn resume(app: &App, call_id: Uuid, initiator: Initiator) -> Re
         return unresolved(app, &call, initiator).await;
     }
     let (call, sent) = match send(app, &call).await {
-        Err(CallError::ErrorRepeated) if call.persistent && is_repeatable(&call) => {
+        Err(CallError::ErrorRepeated) if is_repeatable(&call) => {
             let call = change_key(app, call).await?;
             let sent = send(app, &call).await;
             (call, sent)

@@ -19,6 +19,7 @@ both_engines! {
     a_charge_of_a_process_that_ended_is_given_up_and_made_once_under_its_key,
     a_cancellation_of_a_process_that_ended_is_made_later,
     a_cancellation_whose_error_stripe_repeats_is_made_under_another_key,
+    a_checkout_whose_error_stripe_repeats_keeps_nobody_from_the_next_one,
     after_the_time_limit_no_charge_is_sent,
     the_end_of_the_process_waits_for_what_goes_on,
 }
@@ -181,6 +182,28 @@ async fn a_cancellation_whose_error_stripe_repeats_is_made_under_another_key(sho
     assert_eq!(shop.stripe.objects("subscription")[0]["cancel_at_period_end"], true);
     let answer = shop.ask(&shop.test.user("ann"), CANCEL, input).await;
     assert_eq!(answer["subscription"]["cancelAtPeriodEnd"], true);
+    shop.deliver().await;
+}
+
+async fn a_checkout_whose_error_stripe_repeats_keeps_nobody_from_the_next_one(shop: &Shop) {
+    let ann = shop.test.user("ann");
+    let price = shop.price("price_basic").await;
+    // The customer is created first.
+    shop.ask(
+        &ann,
+        "mutation Go($input: OpenBillingPortalInput!) { openBillingPortal(input: $input) { url } }",
+        json!({"returnUrl": "https://a.example/"}),
+    )
+    .await;
+    shop.stripe.fail_next(REPEATED);
+    assert_eq!(ann.code(CHECKOUT, json!({"input": order(&price, "one")})).await, "PROVIDER_UNAVAILABLE");
+    assert_eq!(state(&shop.test, "checkout.subscribe").await, "ABANDONED");
+    // Nobody has the address of the checkout that Stripe began, so that another one can take its place.
+    let begun = shop.ask(&ann, CHECKOUT, order(&price, "two")).await;
+    assert!(begun["checkout"]["url"].is_string(), "{begun}");
+    assert_eq!(state(&shop.test, "checkout.subscribe").await, "DONE");
+    let again = shop.ask(&ann, CHECKOUT, order(&price, "one")).await;
+    assert!(again["checkout"]["url"].is_string() || again["userErrors"][0]["code"].is_string(), "{again}");
     shop.deliver().await;
 }
 
