@@ -44,7 +44,7 @@ mod visits;
 
 pub use active::{ActiveDay, active_users};
 pub use batch::Tracked;
-pub use cash::{Cash, revenue};
+pub use cash::{Cash, CashOfPlan, revenue, revenue_by_plan};
 pub use cohorts::{Cohort, CohortMonth, cohorts};
 pub use credits::credit_flows;
 pub use events::{
@@ -59,6 +59,7 @@ pub use recurring::{
     movements_of, recurring, recurring_by_plan, subscriptions_by_status, top_customers, unknown_recurring,
 };
 pub use reports::{Report, ReportFormat, ReportKind, ReportRequest, report, report_text, save};
+pub use store::cash::CashSums;
 pub use store::movements::MovementList;
 pub use store::recurring::{ActiveCount, OfCustomer, OfPlan, Recurring, Unknown};
 pub use summaries::{MovementSum, MovementSummary, movement_summaries};

@@ -26,20 +26,21 @@ pub(super) const REVENUE: [&str; 13] = [
 ];
 
 pub(super) fn of_cash(cash: &Cash) -> [Cell<'_>; 13] {
+    let sums = &cash.sums;
     [
         Cell::Day(cash.starts_on),
         Cell::text(&cash.currency),
         Cell::Text(cash.stream.to_uppercase().into()),
-        Cell::Amount(cash.gross_minor),
-        Cell::Amount(cash.refunded_minor),
-        Cell::Amount(cash.net_minor),
-        Cell::Count(cash.payments),
-        Cell::Count(cash.refunds),
-        Cell::Amount(cash.tax_minor),
-        Cell::Amount(cash.fee_minor),
-        Cell::Count(cash.unknown_fees),
-        Cell::Amount(cash.disputed_minor),
-        Cell::Amount(cash.lost_minor),
+        Cell::Amount(sums.gross_minor),
+        Cell::Amount(sums.refunded_minor),
+        Cell::Amount(sums.net_minor()),
+        Cell::Count(sums.payment_count),
+        Cell::Count(sums.refund_count),
+        Cell::Amount(sums.tax_minor),
+        Cell::Amount(sums.fee_minor),
+        Cell::Count(sums.unknown_fee_count),
+        Cell::Amount(sums.disputed_minor),
+        Cell::Amount(sums.lost_minor),
     ]
 }
 

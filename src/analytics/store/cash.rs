@@ -1,7 +1,9 @@
-//! Cash by day, from the table of sums where a day is not marked, and from the facts where it is.
+//! Cash by day, from the table of sums where a day is not marked, and from the facts where it is; by plan from the facts.
 
+use super::cash_facts::{SUMS, facts};
 use super::replace;
 use crate::analytics::derived::row_id;
+use crate::analytics::range::Range;
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
@@ -9,111 +11,89 @@ use crate::money;
 use chrono::NaiveDate;
 use entity::revenue_daily;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, QueryFilter, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, QueryFilter, QueryResult, Statement,
+    Value,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A part of the cash of one day, currency and stream: a row of the table, or a sum over one kind of facts.
-#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::analytics) struct Part {
     pub(in crate::analytics) day: NaiveDate,
     pub(in crate::analytics) currency: String,
     pub(in crate::analytics) stream: String,
-    pub(in crate::analytics) gross_minor: i64,
-    pub(in crate::analytics) payment_count: i64,
-    pub(in crate::analytics) fee_minor: i64,
-    pub(in crate::analytics) unknown_fee_count: i64,
-    pub(in crate::analytics) refunded_minor: i64,
-    pub(in crate::analytics) refund_count: i64,
-    pub(in crate::analytics) tax_minor: i64,
-    pub(in crate::analytics) disputed_minor: i64,
-    pub(in crate::analytics) lost_minor: i64,
+    pub(in crate::analytics) sums: CashSums,
 }
 
-/// The sums of a part, in the order of the columns.
-const SUMS: [&str; 9] = [
-    "gross_minor",
-    "payment_count",
-    "fee_minor",
-    "unknown_fee_count",
-    "refunded_minor",
-    "refund_count",
-    "tax_minor",
-    "disputed_minor",
-    "lost_minor",
-];
-
-/// One kind of facts: rows that count on the day of an instant.
-struct Fact {
-    /// The tables and the condition. The instant is compared with each marked day.
-    from: &'static str,
-    at: &'static str,
-    currency: &'static str,
-    stream: &'static str,
-    /// The sums that are not zero.
-    sums: &'static [(&'static str, &'static str)],
+/// A part of the cash of one day, currency and plan: a sum over one kind of facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::analytics) struct PlanPart {
+    pub(in crate::analytics) day: NaiveDate,
+    pub(in crate::analytics) currency: String,
+    pub(in crate::analytics) product_id: Option<Uuid>,
+    pub(in crate::analytics) sums: CashSums,
 }
 
-/// The stream of an invoice: that of the payments for it, or of what an invoice without one is for. The status is compared
-/// in a form that no index serves, so that the payments are found by their invoice.
-const INVOICE_STREAM: &str = "COALESCE((SELECT MIN(p.stream) FROM payments p WHERE p.invoice_id = f.id \
-     AND p.status || '' = 'succeeded'), CASE WHEN f.subscription_id IS NULL THEN 'other' ELSE 'subscription' END)";
+/// Sums of cash. Amounts are in minor units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
+pub struct CashSums {
+    /// Money received by payments.
+    pub gross_minor: i64,
+    /// Number of successful payments.
+    pub payment_count: i64,
+    /// The provider's fees for these payments, as far as they are known.
+    pub fee_minor: i64,
+    /// Number of payments whose fee is not known.
+    pub unknown_fee_count: i64,
+    /// Refunds processed, also of earlier payments.
+    pub refunded_minor: i64,
+    /// Number of these refunds.
+    pub refund_count: i64,
+    /// Tax in the invoices that were paid.
+    pub tax_minor: i64,
+    /// Disputes opened.
+    pub disputed_minor: i64,
+    /// Disputes lost.
+    pub lost_minor: i64,
+}
 
-const FACTS: [Fact; 5] = [
-    Fact {
-        from: "payments f WHERE f.status = 'succeeded'",
-        at: "f.paid_at",
-        currency: "f.currency",
-        stream: "f.stream",
-        sums: &[
-            ("gross_minor", "SUM(f.received_minor)"),
-            ("payment_count", "COUNT(*)"),
-            ("fee_minor", "COALESCE(SUM(f.fee_minor), 0)"),
-            ("unknown_fee_count", "COUNT(*) - COUNT(f.fee_minor)"),
-        ],
-    },
-    Fact {
-        from: "refunds f JOIN payments p ON p.id = f.payment_id WHERE p.status = 'succeeded' AND f.status = 'processed'",
-        at: "f.processed_at",
-        currency: "f.currency",
-        stream: "p.stream",
-        sums: &[("refunded_minor", "SUM(f.amount_minor)"), ("refund_count", "COUNT(*)")],
-    },
-    Fact {
-        from: "invoices f WHERE f.status = 'paid' AND f.tax_minor > 0",
-        at: "f.paid_at",
-        currency: "f.currency",
-        stream: INVOICE_STREAM,
-        sums: &[("tax_minor", "SUM(f.tax_minor)")],
-    },
-    Fact {
-        from: "disputes f JOIN payments p ON p.id = f.payment_id WHERE f.status <> 'warning'",
-        at: "f.created_at",
-        currency: "f.currency",
-        stream: "p.stream",
-        sums: &[("disputed_minor", "SUM(f.amount_minor)")],
-    },
-    Fact {
-        from: "disputes f JOIN payments p ON p.id = f.payment_id WHERE f.status = 'lost'",
-        at: "f.closed_at",
-        currency: "f.currency",
-        stream: "p.stream",
-        sums: &[("lost_minor", "SUM(f.amount_minor)")],
-    },
-];
+impl CashSums {
+    /// Returns gross less refunded; may be negative.
+    pub fn net_minor(&self) -> i64 {
+        self.gross_minor.saturating_sub(self.refunded_minor)
+    }
+
+    /// Adds other sums in the same currency.
+    pub(in crate::analytics) fn add(&mut self, more: &CashSums) -> Result<()> {
+        for (sum, more) in [
+            (&mut self.gross_minor, more.gross_minor),
+            (&mut self.payment_count, more.payment_count),
+            (&mut self.fee_minor, more.fee_minor),
+            (&mut self.unknown_fee_count, more.unknown_fee_count),
+            (&mut self.refunded_minor, more.refunded_minor),
+            (&mut self.refund_count, more.refund_count),
+            (&mut self.tax_minor, more.tax_minor),
+            (&mut self.disputed_minor, more.disputed_minor),
+            (&mut self.lost_minor, more.lost_minor),
+        ] {
+            *sum = money::add(*sum, more)?;
+        }
+        Ok(())
+    }
+}
 
 /// Returns the cash of the days in `[from, to)`, in one statement, so that a day is never counted twice.
-pub(in crate::analytics) async fn parts(db: &DatabaseConnection, from: NaiveDate, to: NaiveDate) -> Result<Vec<Part>> {
+pub(in crate::analytics) async fn parts(db: &DatabaseConnection, range: Range) -> Result<Vec<Part>> {
     let backend = db.get_database_backend();
     let sums = SUMS.join(", ");
     let sql = format!(
         "WITH marked AS (SELECT DISTINCT day FROM analytics_marks WHERE day >= $1 AND day < $2) \
          SELECT day, currency, stream, {sums} FROM revenue_daily \
          WHERE day >= $1 AND day < $2 AND day NOT IN (SELECT day FROM marked) UNION ALL {}",
-        facts(backend)
+        facts(backend, "stream", |fact| fact.stream.to_owned())
     );
-    read(db, Statement::from_sql_and_values(backend, sql, [Value::from(from), to.into()])).await
+    read(db, Statement::from_sql_and_values(backend, sql, [Value::from(range.from), range.to.into()])).await
 }
 
 /// Returns the cash of these days from the facts.
@@ -126,93 +106,80 @@ async fn parts_of(txn: &Txn, days: &[NaiveDate]) -> Result<Vec<Part>> {
         }
         _ => "SELECT value AS day FROM json_each($1)",
     };
-    let sql = format!("WITH marked AS ({marked}) {}", facts(backend));
+    let facts = facts(backend, "stream", |fact| fact.stream.to_owned());
+    let sql = format!("WITH marked AS ({marked}) {facts}");
     read(txn, Statement::from_sql_and_values(backend, sql, [Value::from(list)])).await
 }
 
 async fn read(db: &impl ConnectionTrait, statement: Statement) -> Result<Vec<Part>> {
     let rows = db.query_all_raw(statement).await?;
-    rows.iter().map(|row| Ok(Part::from_query_result(row, "")?)).collect()
+    let part = |row: &QueryResult| {
+        Ok(Part {
+            day: row.try_get("", "day")?,
+            currency: row.try_get("", "currency")?,
+            stream: row.try_get("", "stream")?,
+            sums: CashSums::from_query_result(row, "")?,
+        })
+    };
+    rows.iter().map(part).collect()
 }
 
-/// Returns the sums over the facts of the days in `marked`, day by day, so that without marked days nothing is read.
-fn facts(backend: DbBackend) -> String {
-    let sums_of = |fact: &Fact| {
-        let sums = SUMS.iter().map(|name| {
-            let sum = fact.sums.iter().find(|(known, _)| known == name).map_or("0", |(_, sum)| sum);
-            format!("CAST({sum} AS BIGINT) AS {name}")
-        });
-        let sums = sums.collect::<Vec<_>>().join(", ");
-        let names = SUMS.map(|name| format!("s.{name}")).join(", ");
-        let Fact { from, at, currency, stream, .. } = fact;
-        match backend {
-            DbBackend::Postgres => format!(
-                "SELECT m.day, s.currency, s.stream, {names} FROM marked m CROSS JOIN LATERAL \
-                 (SELECT {currency} AS currency, {stream} AS stream, {sums} FROM {from} \
-                 AND {at} >= CAST(m.day AS timestamp) AT TIME ZONE 'UTC' \
-                 AND {at} < CAST(m.day + 1 AS timestamp) AT TIME ZONE 'UTC' GROUP BY 1, 2) AS s"
-            ),
-            // SQLite joins in the order that CROSS JOIN states.
-            _ => format!(
-                "SELECT m.day AS day, {currency} AS currency, {stream} AS stream, {sums} FROM marked m CROSS JOIN {from} \
-                 AND {at} >= m.day AND {at} < date(m.day, '+1 days') GROUP BY 1, 2, 3"
-            ),
+/// Returns the cash of the days in `range` by plan, from the facts: the plan of a payment follows from the history of its
+/// subscription, whose changes mark no day.
+pub(in crate::analytics) async fn parts_by_plan(db: &DatabaseConnection, range: Range) -> Result<Vec<PlanPart>> {
+    let backend = db.get_database_backend();
+    let days = match backend {
+        DbBackend::Postgres => {
+            "SELECT CAST(d AS date) AS day FROM generate_series(CAST($1 AS date), CAST($2 AS date) - 1, '1 day') AS d"
         }
+        _ => "SELECT $1 AS day UNION ALL SELECT date(day, '+1 days') FROM marked WHERE date(day, '+1 days') < $2",
     };
-    FACTS.iter().map(sums_of).collect::<Vec<_>>().join(" UNION ALL ")
+    let sums = SUMS.map(|name| format!("f.{name}")).join(", ");
+    let facts = facts(backend, "version_id", |fact| fact.plan.sql());
+    let sql = format!(
+        "WITH RECURSIVE marked AS ({days}) SELECT f.day, f.currency, v.product_id, {sums} FROM ({facts}) AS f \
+         LEFT JOIN product_versions v ON v.id = f.version_id"
+    );
+    let values = [Value::from(range.from), range.to.into()];
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    let part = |row: &QueryResult| {
+        Ok(PlanPart {
+            day: row.try_get("", "day")?,
+            currency: row.try_get("", "currency")?,
+            product_id: row.try_get("", "product_id")?,
+            sums: CashSums::from_query_result(row, "")?,
+        })
+    };
+    rows.iter().map(part).collect()
 }
 
 /// Makes the rows of these days again, and returns the number of rows that differ from before.
 pub(in crate::analytics) async fn make_days(txn: &Txn, days: &[NaiveDate]) -> Result<usize> {
     use revenue_daily::{Column, Entity};
-    let mut wanted: BTreeMap<Uuid, revenue_daily::Model> = BTreeMap::new();
+    let mut sums: BTreeMap<(NaiveDate, String, String), CashSums> = BTreeMap::new();
     for part in parts_of(txn, days).await? {
-        let row = row(&part);
-        match wanted.get_mut(&row.id) {
-            Some(known) => add(known, &part)?,
-            None => {
-                wanted.insert(row.id, row);
-            }
-        }
+        sums.entry((part.day, part.currency, part.stream)).or_default().add(&part.sums)?;
     }
+    let wanted = sums.into_iter().map(|((day, currency, stream), sums)| row(day, currency, stream, &sums));
     let rows = Entity::visible(Scope::Everything).filter(Column::Day.is_in(days.iter().copied())).all(txn).await?;
     let known = rows.into_iter().map(|row| (row.id, row)).collect();
-    replace::<Entity>(txn, Column::Id, known, wanted).await
+    replace::<Entity>(txn, Column::Id, known, wanted.map(|row| (row.id, row)).collect()).await
 }
 
-fn row(part: &Part) -> revenue_daily::Model {
-    let Part { day, currency, stream, .. } = part.clone();
+fn row(day: NaiveDate, currency: String, stream: String, sums: &CashSums) -> revenue_daily::Model {
     revenue_daily::Model {
         id: row_id("revenue_daily", &[&day.to_string(), &currency, &stream]),
         day,
         currency,
         stream,
-        gross_minor: part.gross_minor,
-        payment_count: part.payment_count,
-        fee_minor: part.fee_minor,
-        unknown_fee_count: part.unknown_fee_count,
-        refunded_minor: part.refunded_minor,
-        refund_count: part.refund_count,
-        tax_minor: part.tax_minor,
-        disputed_minor: part.disputed_minor,
-        lost_minor: part.lost_minor,
+        gross_minor: sums.gross_minor,
+        payment_count: sums.payment_count,
+        fee_minor: sums.fee_minor,
+        unknown_fee_count: sums.unknown_fee_count,
+        refunded_minor: sums.refunded_minor,
+        refund_count: sums.refund_count,
+        tax_minor: sums.tax_minor,
+        disputed_minor: sums.disputed_minor,
+        lost_minor: sums.lost_minor,
     }
-}
-
-fn add(row: &mut revenue_daily::Model, part: &Part) -> Result<()> {
-    let sums = [
-        (&mut row.gross_minor, part.gross_minor),
-        (&mut row.payment_count, part.payment_count),
-        (&mut row.fee_minor, part.fee_minor),
-        (&mut row.unknown_fee_count, part.unknown_fee_count),
-        (&mut row.refunded_minor, part.refunded_minor),
-        (&mut row.refund_count, part.refund_count),
-        (&mut row.tax_minor, part.tax_minor),
-        (&mut row.disputed_minor, part.disputed_minor),
-        (&mut row.lost_minor, part.lost_minor),
-    ];
-    for (sum, more) in sums {
-        *sum = money::add(*sum, more)?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Sums in SQL that both engines read alike, and the tables that hold them.
 
 pub(super) mod cash;
+mod cash_facts;
 pub(super) mod consents;
 pub(super) mod facts;
 pub(super) mod marks;

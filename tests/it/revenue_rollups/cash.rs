@@ -1,5 +1,6 @@
 //! All figures of cash, by the rows alone: tax, fees and disputes too, while facts come, change and go.
 
+use super::plans::Plans;
 use super::{day, make, number};
 use crate::support::{Company, TestApp, both_engines, sql};
 use chrono::{DateTime, FixedOffset, NaiveDate};
@@ -17,70 +18,100 @@ const REVENUE: &str = "query($from: Date!, $to: Date!) { analytics { revenue(fro
 } } }";
 
 /// Gross, payments, fees, unknown fees, refunded, refunds, tax, disputed and lost.
-type Figures = [i64; 9];
+pub(super) type Figures = [i64; 9];
 type Rows = BTreeMap<(NaiveDate, String, String), Figures>;
 type At = Option<DateTime<FixedOffset>>;
+
+/// The figures of a row of the answer.
+pub(super) fn figures(row: &Value) -> Figures {
+    let amount = |field: &str| number(&row[field]["amount"]);
+    assert_eq!(amount("net"), amount("gross") - amount("refunded"), "{row}");
+    assert_eq!(row["gross"]["currency"], row["disputesLost"]["currency"], "{row}");
+    [
+        amount("gross"),
+        number(&row["paymentCount"]),
+        amount("fees"),
+        number(&row["unknownFeeCount"]),
+        amount("refunded"),
+        number(&row["refundCount"]),
+        amount("tax"),
+        amount("disputed"),
+        amount("disputesLost"),
+    ]
+}
 
 async fn asked(test: &TestApp, from: NaiveDate, to: NaiveDate) -> Rows {
     let data = test.admin().data(REVENUE, json!({"from": from, "to": to})).await;
     let rows = data["analytics"]["revenue"].as_array().unwrap();
     let read = |row: &Value| {
-        let amount = |field: &str| number(&row[field]["amount"]);
-        assert_eq!(amount("net"), amount("gross") - amount("refunded"), "{row}");
-        assert_eq!(row["gross"]["currency"], row["disputesLost"]["currency"], "{row}");
-        let figures = [
-            amount("gross"),
-            number(&row["paymentCount"]),
-            amount("fees"),
-            number(&row["unknownFeeCount"]),
-            amount("refunded"),
-            number(&row["refundCount"]),
-            amount("tax"),
-            amount("disputed"),
-            amount("disputesLost"),
-        ];
+        let figures = figures(row);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         ((day(&text(&row["startsOn"])), text(&row["gross"]["currency"]), text(&row["stream"])), figures)
     };
     rows.iter().map(read).collect()
 }
 
-/// Cash by the rows alone.
-async fn expected(db: &DatabaseConnection, from: NaiveDate, to: NaiveDate) -> Rows {
+/// A fact that counts: a payment, a refund, an invoice with tax, or a dispute.
+pub(super) struct Fact {
+    pub(super) day: NaiveDate,
+    pub(super) currency: String,
+    stream: String,
+    pub(super) plan: Option<Uuid>,
+    pub(super) figures: Vec<(usize, i64)>,
+}
+
+/// All facts by the rows alone.
+pub(super) async fn facts(db: &DatabaseConnection) -> Vec<Fact> {
     let payments = sql::models::<payments::Model>(db, "SELECT * FROM payments").await;
-    let streams: HashMap<Uuid, &str> = payments.iter().map(|payment| (payment.id, &*payment.stream)).collect();
-    let mut rows = Rows::new();
-    let mut count = |at: At, currency: &str, stream: &str, figures: &[(usize, i64)]| {
-        let Some(day) = at.map(|at| at.naive_utc().date()).filter(|day| (from..to).contains(day)) else { return };
-        let row = rows.entry((day, currency.to_owned(), stream.to_uppercase())).or_default();
-        figures.iter().for_each(|(figure, amount)| row[*figure] += amount);
+    let by_id: HashMap<Uuid, &payments::Model> = payments.iter().map(|payment| (payment.id, payment)).collect();
+    let plans = Plans::read(db).await;
+    let mut facts = Vec::new();
+    let mut count = |at: At, currency: &str, stream: &str, plan: Option<Uuid>, figures: &[(usize, i64)]| {
+        let Some(day) = at.map(|at| at.naive_utc().date()) else { return };
+        let (currency, stream) = (currency.to_owned(), stream.to_uppercase());
+        facts.push(Fact { day, currency, stream, plan, figures: figures.to_vec() });
     };
     let succeeded: Vec<&payments::Model> = payments.iter().filter(|payment| payment.status == "succeeded").collect();
     for payment in &succeeded {
         let fee = payment.fee_minor.unwrap_or_default();
         let figures = [(0, payment.received_minor), (1, 1), (2, fee), (3, i64::from(payment.fee_minor.is_none()))];
-        count(payment.paid_at, &payment.currency, &payment.stream, &figures);
+        count(payment.paid_at, &payment.currency, &payment.stream, plans.of_payment(payment), &figures);
     }
     let processed = "SELECT r.* FROM refunds r JOIN payments p ON p.id = r.payment_id \
         WHERE r.status = 'processed' AND p.status = 'succeeded'";
     for refund in sql::models::<refunds::Model>(db, processed).await {
-        let figures = [(4, refund.amount_minor), (5, 1)];
-        count(refund.processed_at, &refund.currency, streams[&refund.payment_id], &figures);
+        let (payment, figures) = (by_id[&refund.payment_id], [(4, refund.amount_minor), (5, 1)]);
+        count(refund.processed_at, &refund.currency, &payment.stream, plans.of_payment(payment), &figures);
     }
     for invoice in sql::models::<invoices::Model>(db, "SELECT * FROM invoices WHERE status = 'paid'").await {
         if invoice.tax_minor == 0 {
             continue;
         }
-        let paid = succeeded.iter().filter(|payment| payment.invoice_id == Some(invoice.id));
-        let stream = paid.map(|payment| &*payment.stream).min();
+        let paid: Vec<_> = succeeded.iter().filter(|payment| payment.invoice_id == Some(invoice.id)).collect();
         let alone = if invoice.subscription_id.is_none() { "other" } else { "subscription" };
-        count(invoice.paid_at, &invoice.currency, stream.unwrap_or(alone), &[(6, invoice.tax_minor)]);
+        let stream = paid.iter().map(|payment| &*payment.stream).min().unwrap_or(alone);
+        let plan = match invoice.subscription_id {
+            Some(subscription) => plans.of_subscription(subscription, invoice.paid_at),
+            None => paid.iter().find_map(|payment| plans.of_gift(payment.id)),
+        };
+        count(invoice.paid_at, &invoice.currency, stream, plan, &[(6, invoice.tax_minor)]);
     }
     for dispute in sql::models::<disputes::Model>(db, "SELECT * FROM disputes WHERE status <> 'warning'").await {
-        let stream = streams[&dispute.payment_id];
-        count(Some(dispute.created_at), &dispute.currency, stream, &[(7, dispute.amount_minor)]);
+        let payment = by_id[&dispute.payment_id];
+        let plan = plans.of_payment(payment);
+        count(Some(dispute.created_at), &dispute.currency, &payment.stream, plan, &[(7, dispute.amount_minor)]);
         let lost = dispute.closed_at.filter(|_| dispute.status == "lost");
-        count(lost, &dispute.currency, stream, &[(8, dispute.amount_minor)]);
+        count(lost, &dispute.currency, &payment.stream, plan, &[(8, dispute.amount_minor)]);
+    }
+    facts
+}
+
+/// Cash by the rows alone.
+async fn expected(db: &DatabaseConnection, from: NaiveDate, to: NaiveDate) -> Rows {
+    let mut rows = Rows::new();
+    for fact in facts(db).await.into_iter().filter(|fact| (from..to).contains(&fact.day)) {
+        let row = rows.entry((fact.day, fact.currency, fact.stream)).or_default();
+        fact.figures.iter().for_each(|(figure, amount)| row[*figure] += amount);
     }
     rows
 }

@@ -5,6 +5,7 @@ mod customers;
 mod list;
 mod model;
 mod rates;
+mod plans;
 
 pub(crate) use rates::is_rounded;
 
