@@ -45,7 +45,7 @@ mod visits;
 pub use active::{ActiveDay, active_users};
 pub use batch::Tracked;
 pub use cash::{Cash, CashOfPlan, revenue, revenue_by_plan};
-pub use cohorts::{Cohort, CohortMonth, cohorts};
+pub use cohorts::{Cohort, CohortPeriod, cohorts};
 pub use credits::credit_flows;
 pub use events::{
     EventCount, Funnel, FunnelStep, NewEvent, consent_decisions, event_counts, funnel, identify, record_consent, track,

@@ -15,7 +15,8 @@ use strum::VariantNames;
 pub(super) const COLUMNS: &str = "\
 Reports, each with a header and a row for:
   revenue    a period, currency and stream: cash, refunds, tax, fees, disputes
-  cohorts    a month of first payments, a currency and a month since: retention
+  cohorts    a month or week of first payments, a currency, and a month or week
+             since: retention
   movements  a period and currency: recurring revenue before, its changes, and after
 
 Names of columns stay as they are, and new columns come last. Amounts are whole
@@ -25,7 +26,7 @@ a program for tables would run as a formula begins with an apostrophe.
 
 Examples:
   tollgate analytics export revenue --from 2026-10-01 --to 2026-11-01 -o october.csv
-  tollgate analytics export cohorts --from 2025-01-01 --to 2026-01-01 --format json";
+  tollgate analytics export cohorts --from 2025-01-01 --to 2026-01-01 --period week";
 
 /// Writes a report.
 #[derive(Debug, Args)]
@@ -33,13 +34,13 @@ pub(super) struct Export {
     /// The report.
     #[arg(value_parser = one_of::<ReportKind>(ReportKind::VARIANTS))]
     report: ReportKind,
-    /// The first day in UTC; of cohorts a day in the first month.
+    /// The first day in UTC; of cohorts a day in the first month or week.
     #[arg(long, value_name = "DATE")]
     from: NaiveDate,
     /// The day after the last one, in UTC, at most 3,700 days after the first.
     #[arg(long, value_name = "DATE")]
     to: NaiveDate,
-    /// The length of a period, a month if not given. Weeks begin on Monday. Not for cohorts, which are by month.
+    /// The length of a period, a month if not given. Weeks begin on Monday. Cohorts are by month or week.
     #[arg(long, value_parser = one_of::<Period>(Period::VARIANTS))]
     period: Option<Period>,
     /// The discounts to deduct from recurring revenue, those without an end if not given. Not for revenue, which is cash.

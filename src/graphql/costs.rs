@@ -54,7 +54,7 @@ pub const RULES: CostRules = CostRules {
         ("Dashboard.trialCohorts", 3),
         ("AnalyticsSummary.trialCohorts", 15),
         ("ReconciliationSummary.differences", 100),
-        ("RevenueCohort.months", 12),
+        ("RevenueCohort.periods", 12),
         ("Viewer.entitlements", 20),
         ("WebhookReplayResult.differences", 100),
     ],

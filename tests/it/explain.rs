@@ -334,6 +334,7 @@ async fn figures_of_recurring_revenue_search_indexes(test: &Company<40>) {
         (format!("movements({range}) {{ startsOn }}"), &["discounts"][..]),
         (format!("rates({range}) {{ netRetention }}"), &["discounts"]),
         (format!("cohorts({range}) {{ startsOn }}"), &["discounts"]),
+        (format!("cohorts({range}, period: WEEK) {{ startsOn }}"), &["discounts", "account_id"]),
         (format!("revenueByPlan({range}) {{ startsOn }}"), &["paid_at", "subscription_id"]),
         (format!("customerMovements(accountId: {account}) {{ day }}"), &["account_id"]),
         (format!("trialCohorts({range}) {{ startsOn }}"), &["trial_start"]),

@@ -26,9 +26,9 @@ const FIGURES: &str =
         startsOn stream gross { amount currency } refunded { amount } net { amount } paymentCount refundCount
         tax { amount } fees { amount } unknownFeeCount disputed { amount } disputesLost { amount }
     }
-    cohorts(from: $from, to: $to, discounts: $discounts) {
+    cohorts(from: $from, to: $to, period: $period, discounts: $discounts) {
         startsOn currency customerCount arr { amount }
-        months { number customerCount arr { amount } mrr { amount } logoRetention revenueRetention }
+        periods { number customerCount arr { amount } mrr { amount } logoRetention revenueRetention }
     }
     movements(from: $from, to: $to, period: $period, discounts: $discounts) {
         startsOn currency start { ...standing } end { ...standing }
@@ -81,22 +81,22 @@ fn expected(data: &Value) -> BTreeMap<&'static str, Vec<Line>> {
     let revenue = rows("revenue").iter().map(|row| cells(row, &REVENUE)).collect();
     let mut cohorts = Vec::new();
     for cohort in rows("cohorts") {
-        for month in cohort["months"].as_array().unwrap() {
+        for period in cohort["periods"].as_array().unwrap() {
             let of_all = [
                 ("starts_on", "/startsOn"),
                 ("currency", "/currency"),
                 ("cohort_customer_count", "/customerCount"),
                 ("cohort_arr_minor", "/arr/amount"),
             ];
-            let of_month = [
-                ("month_number", "/number"),
+            let of_period = [
+                ("period_number", "/number"),
                 ("customer_count", "/customerCount"),
                 ("arr_minor", "/arr/amount"),
                 ("mrr_minor", "/mrr/amount"),
                 ("logo_retention", "/logoRetention"),
                 ("revenue_retention", "/revenueRetention"),
             ];
-            cohorts.push([cells(&cohort, &of_all), cells(month, &of_month)].concat());
+            cohorts.push([cells(&cohort, &of_all), cells(period, &of_period)].concat());
         }
     }
     let mut columns = vec![("starts_on".to_owned(), "/startsOn".to_owned()), ("currency".into(), "/currency".into())];
@@ -122,7 +122,7 @@ fn read(file: &str, format: &str) -> Vec<Line> {
     let rows: Vec<serde_json::Map<String, Value>> = serde_json::from_str(file).unwrap();
     for (name, value) in rows.iter().flatten() {
         // Numbers of JSON lose digits, so that amounts are none.
-        assert_eq!(value.is_number(), name.ends_with("count") || name == "month_number", "{name}: {value}");
+        assert_eq!(value.is_number(), name.ends_with("count") || name == "period_number", "{name}: {value}");
     }
     rows.iter().map(|row| row.iter().map(|(name, value)| (name.clone(), text(value))).collect()).collect()
 }
@@ -141,10 +141,7 @@ async fn a_report_has_the_figures_of_the_api(test: &Company<80>) {
         let expected = expected(&test.admin().data(FIGURES, range).await);
         for ((kind, lines), format) in expected.iter().flat_map(|of| [(of, "CSV"), (of, "JSON")]) {
             assert!(lines.len() > 5, "{kind}");
-            let mut variables = json!({"kind": kind, "from": from, "to": to, "format": format});
-            if *kind != "COHORTS" {
-                variables["period"] = period.into();
-            }
+            let mut variables = json!({"kind": kind, "from": from, "to": to, "period": period, "format": format});
             if *kind != "REVENUE" {
                 variables["discounts"] = discounts.into();
             }
@@ -173,10 +170,8 @@ async fn the_command_writes_the_report_of_the_api(test: &Company<80>) {
     let expected = expected(&test.admin().data(FIGURES, range).await);
     for ((kind, lines), format) in expected.iter().flat_map(|of| [(of, "CSV"), (of, "JSON")]) {
         let (word, ending) = (kind.to_lowercase(), format.to_lowercase());
-        let mut args = vec!["analytics", "export", &word, "--from", from, "--to", to, "--format", &ending];
-        if *kind != "COHORTS" {
-            args.extend(["--period", "week"]);
-        }
+        let range = ["--from", from, "--to", to, "--period", "week"];
+        let mut args = [&["analytics", "export", &word][..], &range, &["--format", &ending]].concat();
         if *kind != "REVENUE" {
             args.extend(["--discounts", "all_active"]);
         }
@@ -217,7 +212,7 @@ async fn a_report_that_cannot_be_made_is_refused(test: &TestApp) {
             2,
             "[possible values: day, week, month, quarter, year, range]",
         ),
-        ("cohorts", &[&range[..], &["--period", "week"]].concat(), 1, "Cohorts are by month: leave out `period`."),
+        ("cohorts", &[&range[..], &["--period", "day"]].concat(), 1, "Cohorts are by month or by week: choose one of"),
         ("revenue", &[&range[..], &["--discounts", "all_active"]].concat(), 1, "Cash does not depend on `discounts`"),
         ("revenue", &["--from", "2026-02-01", "--to", "2026-02-01"], 1, "The range must be 1 to 3,700 days long."),
         (
@@ -272,7 +267,7 @@ async fn reports_are_limited_in_length_and_to_their_readers(test: &TestApp) {
     let last = (first + Days::new(2_001)).to_string();
     let whole = ["analytics", "export", "revenue", "--period", "day", "--from", "2016-01-01", "--to", &last];
     assert_eq!(done(test, &whole, &[]).lines().count(), 2_002);
-    for (kind, argument) in [("COHORTS", "period: MONTH"), ("REVENUE", "discounts: ALL_ACTIVE")] {
+    for (kind, argument) in [("COHORTS", "period: YEAR"), ("REVENUE", "discounts: ALL_ACTIVE")] {
         let field = format!("exportReport(kind: {kind}, from: \"2026-01-01\", to: \"2026-02-01\", {argument})");
         assert_eq!(
             reader.code(&format!("{{ analytics {{ {field} {{ text }} }} }}"), json!({})).await,
@@ -294,21 +289,24 @@ async fn reports_are_written_once_a_month_and_once_a_week(test: &Company<40>) {
     assert_eq!(names(path), [""; 0]);
     let node = test.beside_at(test.app.clock.clone(), &settings).await;
     node.run_jobs().await;
-    let markers = [".cohorts.last", ".revenue.last"];
-    let first = ["cohorts-2026-01-12.csv", "cohorts-2026-01-12.json", "revenue-2025-12.csv", "revenue-2025-12.json"];
-    assert_eq!(names(path), [&markers[..], &first].concat());
-    for (name, kind, from, to, format) in [
-        (first[0], "COHORTS", "2016-01-15", "2026-01-12", "CSV"),
-        (first[1], "COHORTS", "2016-01-15", "2026-01-12", "JSON"),
-        (first[2], "REVENUE", "2025-12-01", "2026-01-01", "CSV"),
-        (first[3], "REVENUE", "2025-12-01", "2026-01-01", "JSON"),
-    ] {
-        let variables = json!({"kind": kind, "from": from, "to": to, "format": format});
+    let markers = [".cohorts.last", ".revenue.last", ".weekly-cohorts.last"];
+    let of = [
+        ("cohorts-2025-12", "COHORTS", "2016-01-01", "2026-01-01", "MONTH"),
+        ("revenue-2025-12", "REVENUE", "2025-12-01", "2026-01-01", "MONTH"),
+        ("weekly-cohorts-2026-01-12", "COHORTS", "2024-01-15", "2026-01-12", "WEEK"),
+    ];
+    let both = |name: &str| ["csv", "json"].map(|ending| format!("{name}.{ending}"));
+    let files = of.iter().flat_map(|(name, ..)| both(name));
+    assert_eq!(names(path), markers.map(str::to_owned).into_iter().chain(files).collect::<Vec<_>>());
+    for ((name, kind, from, to, period), format) in of.into_iter().flat_map(|of| [(of, "CSV"), (of, "JSON")]) {
+        let name = format!("{name}.{}", format.to_lowercase());
+        let variables = json!({"kind": kind, "from": from, "to": to, "period": period, "format": format});
+        // A text of the API has 2,000 rows at most.
         let exported = node.admin().data(EXPORT, variables).await["analytics"]["exportReport"].take();
-        assert_eq!(std::fs::read_to_string(path.join(name)).unwrap(), exported["text"].as_str().unwrap(), "{name}");
+        assert_eq!(std::fs::read_to_string(path.join(&name)).unwrap(), exported["text"].as_str().unwrap(), "{name}");
         assert!(exported["rowCount"].as_i64().unwrap() > 0, "{name}");
         // Somebody takes the file away, and it does not come again.
-        std::fs::remove_file(path.join(name)).unwrap();
+        std::fs::remove_file(path.join(&name)).unwrap();
     }
     let other = test.beside_at(test.app.clock.clone(), &settings).await;
     let mut seen = Vec::new();
@@ -323,23 +321,21 @@ async fn reports_are_written_once_a_month_and_once_a_week(test: &Company<40>) {
         }
     }
     let wanted = [
-        ("Mon 19 06", "cohorts-2026-01-19.csv"),
-        ("Mon 19 06", "cohorts-2026-01-19.json"),
-        ("Mon 26 06", "cohorts-2026-01-26.csv"),
-        ("Mon 26 06", "cohorts-2026-01-26.json"),
-        ("Sun 01 06", "revenue-2026-01.csv"),
-        ("Sun 01 06", "revenue-2026-01.json"),
-        ("Mon 02 06", "cohorts-2026-02-02.csv"),
-        ("Mon 02 06", "cohorts-2026-02-02.json"),
+        ("Mon 19 06", "weekly-cohorts-2026-01-19"),
+        ("Mon 26 06", "weekly-cohorts-2026-01-26"),
+        ("Sun 01 06", "cohorts-2026-01"),
+        ("Sun 01 06", "revenue-2026-01"),
+        ("Mon 02 06", "weekly-cohorts-2026-02-02"),
     ];
-    assert_eq!(seen, wanted.map(|(at, name)| (at.to_owned(), name.to_owned())));
+    let wanted = wanted.into_iter().flat_map(|(at, name)| both(name).map(|file| (at.to_owned(), file)));
+    assert_eq!(seen, wanted.collect::<Vec<_>>());
     // A report that cannot be written is tried again.
-    std::fs::write(path.join(".cohorts.last"), "yesterday").unwrap();
+    std::fs::write(path.join(".weekly-cohorts.last"), "yesterday").unwrap();
     test.advance(TimeDelta::hours(1));
     let tally = tollgate::worker::worker(&node.app.config).run_due(&node.app).await.unwrap();
     assert_eq!(tally.failed, 1, "a marker without a date");
-    std::fs::remove_file(path.join(".cohorts.last")).unwrap();
+    std::fs::remove_file(path.join(".weekly-cohorts.last")).unwrap();
     test.advance(TimeDelta::hours(1));
     node.run_jobs().await;
-    assert!(path.join("cohorts-2026-02-02.csv").exists());
+    assert!(path.join("weekly-cohorts-2026-02-02.csv").exists());
 }

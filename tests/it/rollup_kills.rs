@@ -15,7 +15,8 @@ const FIGURES: &str = "query($from: Date!, $to: Date!) { analytics {
     revenue(from: $from, to: $to, period: MONTH) { startsOn stream gross { amount currency } refunded { amount } }
     movements(from: $from, to: $to) { startsOn currency start { arr { amount } customerCount }
         new { arr { amount } movementCount } churn { arr { amount } movementCount } end { arr { amount } } }
-    cohorts(from: $from, to: $to) { startsOn currency customerCount months { number customerCount } }
+    weekly: cohorts(from: $from, to: $to, period: WEEK) { startsOn customerCount periods { number arr { amount } } }
+    cohorts(from: $from, to: $to) { startsOn currency customerCount periods { number customerCount } }
     allMovements(from: $from, to: $to, first: 20) { totalCount nodes { day movementKind arrAfter { amount } } }
     sessions(from: $from, to: $to) { day sessionCount pageViewCount }
 } }";

@@ -21,7 +21,7 @@ const MAX_TEXT_ROWS: i32 = 2_000;
 pub enum ReportKind {
     /// Cash by period, currency and stream.
     Revenue,
-    /// Retention by cohort, currency and month.
+    /// Retention by cohort, currency and month or week.
     Cohorts,
     /// Movements of recurring revenue by period and currency.
     Movements,
@@ -36,7 +36,7 @@ pub struct ReportRequest {
     pub from: NaiveDate,
     /// The day after the last one.
     pub to: NaiveDate,
-    /// The length of a period, by default a month. Cohorts have none.
+    /// The length of a period, by default a month. Cohorts are by month or by week.
     pub period: Option<Period>,
     /// The discounts to deduct, by default those that last forever. Cash has none.
     pub discounts: Option<DiscountPolicy>,
@@ -57,20 +57,14 @@ enum Figures {
 pub async fn report(app: &App, viewer: &Viewer, request: ReportRequest) -> Result<Report> {
     viewer.require(Permission::AnalyticsRead)?;
     let ReportRequest { kind, from, to, period, discounts } = request;
-    match kind {
-        ReportKind::Revenue if discounts.is_some() => {
-            return Err(Error::bad_input("Cash does not depend on `discounts`: leave it out."));
-        }
-        ReportKind::Cohorts if period.is_some() => {
-            return Err(Error::bad_input("Cohorts are by month: leave out `period`."));
-        }
-        ReportKind::Revenue | ReportKind::Cohorts | ReportKind::Movements => {}
+    if kind == ReportKind::Revenue && discounts.is_some() {
+        return Err(Error::bad_input("Cash does not depend on `discounts`: leave it out."));
     }
     let period = period.unwrap_or(Period::Month);
     let policy = discounts.unwrap_or(DiscountPolicy::ForeverOnly);
     Ok(Report(match kind {
         ReportKind::Revenue => Figures::Revenue(revenue(app, viewer, from, to, period).await?),
-        ReportKind::Cohorts => Figures::Cohorts(cohorts(app, viewer, from, to, policy).await?),
+        ReportKind::Cohorts => Figures::Cohorts(cohorts(app, viewer, from, to, period, policy).await?),
         ReportKind::Movements => Figures::Movements(movement_summaries(app, viewer, from, to, period, policy).await?),
     }))
 }
@@ -102,7 +96,7 @@ impl Report {
     pub fn row_count(&self) -> usize {
         match &self.0 {
             Figures::Revenue(rows) => rows.len(),
-            Figures::Cohorts(cohorts) => cohorts.iter().map(|cohort| cohort.months.len()).sum(),
+            Figures::Cohorts(cohorts) => cohorts.iter().map(|cohort| cohort.periods.len()).sum(),
             Figures::Movements(rows) => rows.len(),
         }
     }

@@ -3,7 +3,7 @@
 use super::file;
 use super::report::{Report, ReportKind, ReportRequest, report};
 use super::write::ReportFormat;
-use crate::analytics::values::{month_of, week_of};
+use crate::analytics::values::{Period, month_of, week_of};
 use crate::app::App;
 use crate::auth::Viewer;
 use crate::error::{Error, Result};
@@ -13,13 +13,17 @@ use std::path::Path;
 
 /// The time after midnight at which reports are due, so that the providers' last events of the day before have arrived.
 const DELAY: TimeDelta = TimeDelta::hours(6);
-/// The days of cohorts in a report: ten years, which is less than the longest range by more than a month.
-const COHORT_DAYS: Days = Days::new(3_650);
+/// The months of cohorts in a report, ten years.
+const COHORT_MONTHS: Months = Months::new(120);
+/// The days of cohorts of weeks in a report, two years.
+const WEEKLY_COHORT_DAYS: Days = Days::new(104 * 7);
 
 /// A report that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Due {
     request: ReportRequest,
+    /// The name of all reports of this kind and period.
+    series: &'static str,
     /// The day from which it is due. Each report is written once for each such day.
     since: NaiveDate,
     /// The name of its files, without the ending.
@@ -29,13 +33,13 @@ struct Due {
 /// Writes the reports that are due and were not written to this directory before, each in both formats.
 pub(in crate::analytics) async fn write_due(app: &App, directory: &Path) -> Result<()> {
     for due in due(app.now()) {
-        let marker = directory.join(format!(".{}.last", due.request.kind));
+        let marker = directory.join(format!(".{}.last", due.series));
         if last(&marker)?.is_some_and(|last| last >= due.since) {
             continue;
         }
         let report = report(app, &Viewer::system("reports"), due.request).await?;
         let (kind, rows, files) =
-            (due.request.kind, report.row_count(), directory.join(format!("{}.{{csv,json}}", due.name)));
+            (due.series, report.row_count(), directory.join(format!("{}.{{csv,json}}", due.name)));
         let directory = directory.to_owned();
         let written = tokio::task::spawn_blocking(move || write(&report, &directory, &due, &marker)).await;
         written.map_err(Error::internal)?.map_err(Error::internal)?;
@@ -44,22 +48,31 @@ pub(in crate::analytics) async fn write_due(app: &App, directory: &Path) -> Resu
     Ok(())
 }
 
-/// Returns the newest report of each kind: revenue of the month before, cohorts up to Monday.
-fn due(now: DateTime<Utc>) -> [Due; 2] {
+/// Returns the newest report of each series: revenue of the month before, cohorts of months up to it, and cohorts of weeks
+/// up to Monday.
+fn due(now: DateTime<Utc>) -> [Due; 3] {
     let today = (now - DELAY).date_naive();
     let (month, monday) = (month_of(today), week_of(today));
     let before = month - Months::new(1);
-    let request = |kind, from, to| ReportRequest { kind, from, to, period: None, discounts: None };
+    let request = |kind, from, to, period| ReportRequest { kind, from, to, period: Some(period), discounts: None };
     [
         Due {
-            request: request(ReportKind::Revenue, before, month),
+            request: request(ReportKind::Revenue, before, month, Period::Month),
+            series: "revenue",
             since: month,
             name: format!("revenue-{}", before.format("%Y-%m")),
         },
         Due {
-            request: request(ReportKind::Cohorts, monday - COHORT_DAYS, monday),
+            request: request(ReportKind::Cohorts, month - COHORT_MONTHS, month, Period::Month),
+            series: "cohorts",
+            since: month,
+            name: format!("cohorts-{}", before.format("%Y-%m")),
+        },
+        Due {
+            request: request(ReportKind::Cohorts, monday - WEEKLY_COHORT_DAYS, monday, Period::Week),
+            series: "weekly-cohorts",
             since: monday,
-            name: format!("cohorts-{monday}"),
+            name: format!("weekly-cohorts-{monday}"),
         },
     ]
 }
@@ -95,20 +108,21 @@ mod tests {
 
     #[test]
     fn reports_are_due_six_hours_into_mondays_and_first_days() {
-        for (now, revenue, cohorts) in [
-            ("2026-11-30T05:59:59Z", "revenue-2026-10", "cohorts-2026-11-23"),
-            ("2026-11-30T06:00:00Z", "revenue-2026-10", "cohorts-2026-11-30"),
-            ("2026-12-01T05:59:59Z", "revenue-2026-10", "cohorts-2026-11-30"),
-            ("2026-12-01T06:00:00Z", "revenue-2026-11", "cohorts-2026-11-30"),
-            ("2027-01-01T06:00:00Z", "revenue-2026-12", "cohorts-2026-12-28"),
-            ("2028-03-01T06:00:00Z", "revenue-2028-02", "cohorts-2028-02-28"),
+        for (now, month, week) in [
+            ("2026-11-30T05:59:59Z", "2026-10", "2026-11-23"),
+            ("2026-11-30T06:00:00Z", "2026-10", "2026-11-30"),
+            ("2026-12-01T05:59:59Z", "2026-10", "2026-11-30"),
+            ("2026-12-01T06:00:00Z", "2026-11", "2026-11-30"),
+            ("2027-01-01T06:00:00Z", "2026-12", "2026-12-28"),
+            ("2028-03-01T06:00:00Z", "2028-02", "2028-02-28"),
         ] {
-            let due = due(now.parse().unwrap());
-            assert_eq!(due.each_ref().map(|due| due.name.as_str()), [revenue, cohorts], "{now}");
+            let wanted = [format!("revenue-{month}"), format!("cohorts-{month}"), format!("weekly-cohorts-{week}")];
+            assert_eq!(due(now.parse().unwrap()).map(|due| due.name), wanted, "{now}");
         }
-        let [revenue, cohorts] = due("2028-03-01T06:00:00Z".parse().unwrap());
+        let [revenue, cohorts, weekly] = due("2028-03-01T06:00:00Z".parse().unwrap());
         let days = |due: &Due| [due.request.from.to_string(), due.request.to.to_string(), due.since.to_string()];
         assert_eq!(days(&revenue), ["2028-02-01", "2028-03-01", "2028-03-01"]);
-        assert_eq!(days(&cohorts), ["2018-03-02", "2028-02-28", "2028-02-28"]);
+        assert_eq!(days(&cohorts), ["2018-03-01", "2028-03-01", "2028-03-01"]);
+        assert_eq!(days(&weekly), ["2026-03-02", "2028-02-28", "2028-02-28"]);
     }
 }

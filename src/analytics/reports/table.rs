@@ -49,7 +49,7 @@ pub(super) const COHORTS: [&str; 10] = [
     "currency",
     "cohort_customer_count",
     "cohort_arr_minor",
-    "month_number",
+    "period_number",
     "customer_count",
     "arr_minor",
     "mrr_minor",
@@ -58,18 +58,18 @@ pub(super) const COHORTS: [&str; 10] = [
 ];
 
 pub(super) fn of_cohort(cohort: &Cohort) -> impl Iterator<Item = [Cell<'_>; 10]> {
-    cohort.months.iter().map(|month| {
+    cohort.periods.iter().map(|period| {
         [
             Cell::Day(cohort.starts_on),
             Cell::text(&cohort.currency),
             Cell::Count(cohort.customers),
             Cell::Amount(cohort.arr_minor),
-            Cell::Count(month.number.into()),
-            Cell::Count(month.customers),
-            Cell::Amount(month.arr_minor),
-            Cell::Amount(money::mrr_minor(month.arr_minor)),
-            rate(cohort.logo_retention(month)),
-            rate(cohort.revenue_retention(month)),
+            Cell::Count(period.number.into()),
+            Cell::Count(period.customers),
+            Cell::Amount(period.arr_minor),
+            Cell::Amount(money::mrr_minor(period.arr_minor)),
+            rate(cohort.logo_retention(period)),
+            rate(cohort.revenue_retention(period)),
         ]
     })
 }

@@ -11,6 +11,7 @@ pub(super) mod recurring;
 pub(super) mod retention;
 pub(super) mod totals;
 pub(super) mod trials;
+pub(super) mod weekly;
 
 use crate::auth::{Permission, Scope};
 use crate::db::{Txn, Visible, in_list, insert_all, unrestricted_only, whole_rows};

@@ -1,5 +1,6 @@
 //! Rates and cohorts of recurring revenue.
 
+use super::cash::AnalyticsPeriod;
 use super::movements::RecurringRevenueStanding;
 use super::summary::DiscountPolicy;
 use crate::analytics::{self, RATE_PLACES};
@@ -41,10 +42,10 @@ pub struct RevenueRates {
     lifetime_value_minor: Option<String>,
 }
 
-/// Accounts that first paid in one month, in one currency.
+/// Accounts that first paid in one month or week, in one currency.
 #[derive(SimpleObject)]
 pub struct RevenueCohort {
-    /// The first day of the month.
+    /// The first day of the month or week.
     starts_on: Date,
     /// The currency.
     currency: Currency,
@@ -52,14 +53,14 @@ pub struct RevenueCohort {
     customer_count: i64,
     /// Their annual recurring revenue at the ends of their first days.
     arr: Money,
-    /// The ends of the months from that of the cohort on; months that are not over are left out.
-    months: Vec<RevenueCohortMonth>,
+    /// The ends of the months or weeks from that of the cohort on; those that are not over are left out.
+    periods: Vec<RevenueCohortPeriod>,
 }
 
-/// The accounts of a cohort at the end of a month.
+/// The accounts of a cohort at the end of a month or week.
 #[derive(SimpleObject)]
-pub struct RevenueCohortMonth {
-    /// Months since that of the cohort; 0 is that month itself.
+pub struct RevenueCohortPeriod {
+    /// Months or weeks since that of the cohort; 0 is that month or week itself.
     number: i32,
     /// The number of accounts that pay.
     customer_count: i64,
@@ -92,16 +93,22 @@ impl RateFigures {
         Ok(rows.into_iter().map(RevenueRates::from).collect())
     }
 
-    /// Retention by the month in which accounts first paid, by month and currency, oldest first.
+    /// Retention by the month or week in which accounts first paid, by that period and currency, oldest first.
     async fn cohorts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A day in the first month of cohorts.")] from: Date,
+        #[graphql(desc = "A day in the first month or week of cohorts.")] from: Date,
         #[graphql(desc = "The day after the range, in UTC; at most 3,700 days after `from`.")] to: Date,
+        #[graphql(
+            desc = "The length of a period: `MONTH` or `WEEK`, others are refused.",
+            default_with = "AnalyticsPeriod::Month"
+        )]
+        period: AnalyticsPeriod,
         #[graphql(desc = "The discounts to deduct.", default_with = "DiscountPolicy::ForeverOnly")]
         discounts: DiscountPolicy,
     ) -> Result<Vec<RevenueCohort>> {
-        let rows = analytics::cohorts(ctx.app(), ctx.viewer(), from.0, to.0, discounts.into()).await?;
+        let (period, policy) = (period.into(), discounts.into());
+        let rows = analytics::cohorts(ctx.app(), ctx.viewer(), from.0, to.0, period, policy).await?;
         Ok(rows.into_iter().map(RevenueCohort::from).collect())
     }
 }
@@ -131,19 +138,19 @@ impl From<analytics::Rates> for RevenueRates {
 
 impl From<analytics::Cohort> for RevenueCohort {
     fn from(cohort: analytics::Cohort) -> Self {
-        let month = |month: &analytics::CohortMonth| RevenueCohortMonth {
-            number: month.number,
-            customer_count: month.customers,
-            arr: Money::new(month.arr_minor, &cohort.currency),
-            mrr: Money::new(money::mrr_minor(month.arr_minor), &cohort.currency),
-            logo_retention: decimal(cohort.logo_retention(month), RATE_PLACES),
-            revenue_retention: decimal(cohort.revenue_retention(month), RATE_PLACES),
+        let period = |period: &analytics::CohortPeriod| RevenueCohortPeriod {
+            number: period.number,
+            customer_count: period.customers,
+            arr: Money::new(period.arr_minor, &cohort.currency),
+            mrr: Money::new(money::mrr_minor(period.arr_minor), &cohort.currency),
+            logo_retention: decimal(cohort.logo_retention(period), RATE_PLACES),
+            revenue_retention: decimal(cohort.revenue_retention(period), RATE_PLACES),
         };
         RevenueCohort {
             starts_on: Date(cohort.starts_on),
             customer_count: cohort.customers,
             arr: Money::new(cohort.arr_minor, &cohort.currency),
-            months: cohort.months.iter().map(month).collect(),
+            periods: cohort.periods.iter().map(period).collect(),
             currency: Currency(cohort.currency),
         }
     }

@@ -12,7 +12,8 @@ use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 pub enum ReportKind {
     /// The figures of `revenue`: a row for each period, currency and stream.
     Revenue,
-    /// The figures of `cohorts`: a row for each month of first payments, currency and month since.
+    /// The figures of `cohorts`: a row for each month or week of first payments, currency, and
+    /// month or week since.
     Cohorts,
     /// The figures of `movements`: a row for each period and currency.
     Movements,
@@ -53,9 +54,10 @@ impl ReportFigures {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The kind of report.")] kind: ReportKind,
-        #[graphql(desc = "The first day of the range, in UTC; of cohorts a day in the first month.")] from: Date,
+        #[graphql(desc = "The first day of the range, in UTC; of cohorts a day in the first month or week.")]
+        from: Date,
         #[graphql(desc = "The day after the range, in UTC; at most 3,700 days after `from`.")] to: Date,
-        #[graphql(desc = "The length of a period; a month by default. Not for cohorts, which are by month.")]
+        #[graphql(desc = "The length of a period; a month by default. Cohorts are by `MONTH` or `WEEK`.")]
         period: Option<AnalyticsPeriod>,
         #[graphql(desc = "The discounts to deduct; `FOREVER_ONLY` by default. Not for revenue, which is cash.")]
         discounts: Option<DiscountPolicy>,

@@ -222,6 +222,10 @@ async fn wrong_arguments_are_refused(test: &Company<1>) {
         ("movements(from: \"2025-01-01\", to: \"2025-01-01\") { startsOn }", "The range must be 1 to 3,700 days long."),
         ("rates(from: \"2025-01-01\", to: \"2045-01-01\") { currency }", "The range must be 1 to 3,700 days long."),
         (
+            "cohorts(from: \"2025-01-01\", to: \"2025-02-01\", period: QUARTER) { currency }",
+            "Cohorts are by month or by week: choose one of these as `period`.",
+        ),
+        (
             "cohorts(from: \"1969-01-01\", to: \"1970-01-02\") { currency }",
             "Dates must be between 1970-01-01 and 9999-12-31.",
         ),

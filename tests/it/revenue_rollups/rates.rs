@@ -19,12 +19,14 @@ const RATES: &str = "query($from: Date!, $to: Date!, $discounts: DiscountPolicy!
         currency start { customerCount } logoChurn grossRetention netRetention grossRevenueChurn netRevenueChurn
         quickRatio averageRevenueMinor lifetimeValueMinor
     }
-    cohorts(from: $from, to: $to, discounts: $discounts) {
-        startsOn currency customerCount arr { amount } months {
-            number customerCount arr { amount } logoRetention revenueRetention
-        }
+    months: cohorts(from: $from, to: $to, discounts: $discounts) { ...cohort }
+    weeks: cohorts(from: $from, to: $to, period: WEEK, discounts: $discounts) { ...cohort }
+} }
+fragment cohort on RevenueCohort {
+    startsOn currency customerCount arr { amount } periods {
+        number customerCount arr { amount } logoRetention revenueRetention
     }
-} }";
+}";
 
 const FIELDS: [&str; 8] = [
     "logoChurn",
@@ -105,7 +107,7 @@ pub(crate) fn is_rounded(value: &Value, expected: Option<Exact>, places: u32) ->
 }
 
 /// Compares rates and cohorts, and returns the number of rates that are not null.
-async fn compare(test: &TestApp, books: &[Book; 2], from: NaiveDate, to: NaiveDate) -> usize {
+pub(super) async fn compare(test: &TestApp, books: &[Book; 2], from: NaiveDate, to: NaiveDate) -> usize {
     let mut known = 0;
     for (policy, book) in ["FOREVER_ONLY", "ALL_ACTIVE"].into_iter().zip(books) {
         let variables = json!({"from": from, "to": to, "discounts": policy});
@@ -119,43 +121,56 @@ async fn compare(test: &TestApp, books: &[Book; 2], from: NaiveDate, to: NaiveDa
                 known += usize::from(expected.is_some());
             }
         }
-        let month = super::month(from);
-        let cohorts = data["cohorts"].as_array().unwrap();
-        let shown: BTreeSet<_> =
-            cohorts.iter().map(|row| (day(row["startsOn"].as_str().unwrap()), row["currency"].to_string())).collect();
-        let present = super::month(test.app.now().date_naive());
-        let first = |movements: &Vec<Movement>| super::month(movements[0].day);
-        let wanted: BTreeSet<_> = book
-            .iter()
-            .map(|((_, currency), movements)| (first(movements), format!("{currency:?}")))
-            .filter(|(cohort, _)| month <= *cohort && *cohort < to && *cohort < present)
-            .collect();
-        assert_eq!(shown, wanted);
-        cohorts.iter().for_each(|row| compare_cohort(book, row, present));
+        for (field, period) in [("months", "MONTH"), ("weeks", "WEEK")] {
+            let begin = |day: NaiveDate| super::start(day, period, from);
+            let cohorts = data[field].as_array().unwrap();
+            let key = |row: &Value| (day(row["startsOn"].as_str().unwrap()), row["currency"].to_string());
+            let shown: BTreeSet<_> = cohorts.iter().map(key).collect();
+            let present = begin(test.app.now().date_naive());
+            let wanted: BTreeSet<_> = book
+                .iter()
+                .map(|((_, currency), movements)| (begin(movements[0].day), format!("{currency:?}")))
+                .filter(|(cohort, _)| begin(from) <= *cohort && *cohort < to && *cohort < present)
+                .collect();
+            assert_eq!(shown, wanted, "{period} {from} {to}");
+            let mut ends = Ends::new();
+            cohorts.iter().for_each(|row| compare_cohort(book, row, period, present, &mut ends));
+        }
     }
     known
 }
 
-fn compare_cohort(book: &Book, row: &Value, present: NaiveDate) {
+/// The annual amounts of the customers of a currency at the end of a period, by that.
+type Ends = BTreeMap<(NaiveDate, String), BTreeMap<uuid::Uuid, i64>>;
+
+/// The first day of the period after the one that begins on `start`.
+fn after(start: NaiveDate, period: &str) -> NaiveDate {
+    if period == "WEEK" { start + Days::new(7) } else { start + Months::new(1) }
+}
+
+fn compare_cohort(book: &Book, row: &Value, period: &str, present: NaiveDate, ends: &mut Ends) {
     let cohort = day(row["startsOn"].as_str().unwrap());
     let currency = row["currency"].as_str().unwrap();
-    let members =
-        book.iter().filter(|((_, own), movements)| own == currency && super::month(movements[0].day) == cohort);
+    let members = book
+        .iter()
+        .filter(|((_, own), movements)| own == currency && super::start(movements[0].day, period, cohort) == cohort);
     let members: BTreeMap<_, _> = members.map(|((account, _), movements)| (*account, movements[0].after)).collect();
     let size = i64::try_from(members.len()).unwrap();
     let first: i64 = members.values().sum();
     assert_eq!((number(&row["customerCount"]), number(&row["arr"]["amount"])), (size, first));
-    let mut month = cohort;
-    for cell in row["months"].as_array().unwrap() {
-        let end = of(book, currency, month + Months::new(1));
+    let mut start = cohort;
+    for (place, cell) in row["periods"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(cell["number"], place);
+        let end = ends.entry((start, currency.to_owned()));
+        let end = end.or_insert_with(|| of(book, currency, after(start, period)));
         let paying: Vec<i64> = members.keys().filter_map(|account| end.get(account).copied()).collect();
         let count = i64::try_from(paying.len()).unwrap();
         assert_eq!((number(&cell["customerCount"]), number(&cell["arr"]["amount"])), (count, paying.iter().sum()));
         assert!(is_rounded(&cell["logoRetention"], part(count, size), 12), "{cell}");
         assert!(is_rounded(&cell["revenueRetention"], part(paying.iter().sum(), first), 12), "{cell}");
-        month = month + Months::new(1);
+        start = after(start, period);
     }
-    assert_eq!(month, present, "the months that are over, and no others");
+    assert_eq!(start, present, "the periods that are over, and no others");
 }
 
 async fn rates_and_cohorts_equal_those_of_an_independent_model(test: &Company<120>) {
@@ -181,7 +196,7 @@ async fn rates_and_cohorts_equal_those_of_an_independent_model(test: &Company<12
 async fn rates_without_a_base_are_null(test: &Company<20>) {
     let variables = json!({"from": "2019-01-01", "to": "2019-02-01", "discounts": "FOREVER_ONLY"});
     let data = test.admin().data(RATES, variables).await["analytics"].take();
-    assert_eq!(data, json!({"rates": [], "cohorts": []}));
+    assert_eq!(data, json!({"rates": [], "months": [], "weeks": []}));
     // The month of the first customer has a quick ratio or none, and no rate over a start.
     let first = "SELECT MIN(day) FROM mrr_movements";
     make(test, test.db()).await;
