@@ -46,7 +46,7 @@ pub use active::{ActiveDay, active_users};
 pub use batch::Tracked;
 pub use cash::{Cash, CashOfPlan, revenue, revenue_by_plan};
 pub use cohorts::{Cohort, CohortPeriod, cohorts};
-pub use credits::credit_flows;
+pub use credits::{credit_flows, outstanding_credits};
 pub use events::{
     EventCount, Funnel, FunnelStep, NewEvent, consent_decisions, event_counts, funnel, identify, record_consent, track,
 };

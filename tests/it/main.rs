@@ -88,6 +88,7 @@ mod money;
 mod nodes;
 mod object_kinds;
 mod outage;
+mod outstanding_credits;
 mod partial_writes;
 mod payers;
 mod plan_rules;

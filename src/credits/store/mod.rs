@@ -1,6 +1,7 @@
 //! Queries on the credit ledger.
 
 pub(super) mod flows;
+pub(super) mod outstanding;
 pub(super) mod past;
 pub(super) mod plans;
 pub(super) mod replaced;

@@ -26,6 +26,12 @@ struct Part {
     amount: i64,
 }
 
+/// Returns the grants of the credits that are left of a hold, each with its part.
+pub(in crate::credits) fn held_parts(hold: &credit_holds::Model) -> Result<Vec<(Uuid, i64)>> {
+    let parts: Vec<Part> = serde_json::from_value(hold.parts.clone()).map_err(Error::internal)?;
+    Ok(parts.into_iter().map(|part| (part.grant, part.amount)).collect())
+}
+
 impl Wallet {
     /// Holds credits until `expires_at`. Returns the ids of the hold and of the transaction.
     pub(in crate::credits) fn hold(

@@ -14,6 +14,6 @@ mod state;
 mod tests;
 mod transfer;
 
-pub(super) use holds::HoldEnd;
+pub(super) use holds::{HoldEnd, held_parts};
 pub(super) use post::Cause;
 pub(super) use state::{Moment, RowState, Tracked, Wallet};

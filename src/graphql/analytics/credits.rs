@@ -1,8 +1,9 @@
 //! Credits.
 
 use crate::analytics;
-use crate::credits::{Flows, Standing};
-use crate::graphql::common::{BigInt, ContextExt, Date, to_exactly_one};
+use crate::credits::{Flows, GrantSource, Outstanding, Standing};
+use crate::graphql::common::{BigInt, ContextExt, Currency, Date, Instant, Money, StoredEnum, to_exactly_one};
+use crate::graphql::credits::grant::CreditSource;
 use crate::graphql::plans::parts::CreditUnit;
 use async_graphql::{Context, Object, Result, SimpleObject};
 use uuid::Uuid;
@@ -83,6 +84,47 @@ impl CreditSummary {
     }
 }
 
+pub struct OutstandingCredits(Outstanding);
+
+/// Credits of one unit in the hands of all accounts at an instant, from one source, and if they were bought in one currency.
+/// Amounts are in the smallest step of the unit.
+#[Object]
+impl OutstandingCredits {
+    /// The unit.
+    async fn unit(&self, ctx: &Context<'_>) -> Result<CreditUnit> {
+        to_exactly_one(ctx, self.0.credit_unit_id).await
+    }
+
+    /// The source of the grants. Credits that were transferred between accounts have the source of the grants from which
+    /// they were taken.
+    async fn source(&self) -> Result<CreditSource> {
+        Ok(CreditSource::read(self.0.source.as_str())?)
+    }
+
+    /// The currency in which they were bought; null for credits that nobody paid for.
+    async fn currency(&self) -> Option<Currency> {
+        self.0.currency.clone().map(Currency)
+    }
+
+    /// Credits available and held.
+    async fn outstanding(&self) -> BigInt {
+        BigInt(self.0.credits)
+    }
+
+    /// The money that was received for these credits: of each payment the part `outstanding` per granted credits, rounded
+    /// half up once for each price of a pack. Null for credits that nobody paid for.
+    async fn paid(&self) -> Option<Money> {
+        let currency = self.0.currency.as_deref().filter(|_| self.0.source == GrantSource::Purchase)?;
+        Some(Money::new(self.0.paid_minor, currency))
+    }
+
+    /// Bought credits that are not in `paid`, because their price is not known: their payment was for other things too, or
+    /// is not known here.
+    async fn unpriced(&self) -> BigInt {
+        BigInt(self.0.unpriced)
+    }
+}
+
 /// Credits, over all accounts.
 #[derive(Default)]
 pub struct CreditFigures;
@@ -99,5 +141,17 @@ impl CreditFigures {
     ) -> Result<Vec<CreditSummary>> {
         let found = analytics::credit_flows(ctx.app(), ctx.viewer(), from.0, to.0).await?;
         Ok(found.into_iter().map(|(credit_unit_id, flows)| CreditSummary { credit_unit_id, flows }).collect())
+    }
+    /// Credits in the hands of all accounts at an instant by unit, source and currency: those of `PURCHASE` are a liability
+    /// that was paid for, and those of plans, promotions, gifts and administrators were not. They add up to `available` plus
+    /// `held` of `creditSummaries`.
+    async fn outstanding_credits(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The instant; now by default.")] as_of: Option<Instant>,
+    ) -> Result<Vec<OutstandingCredits>> {
+        let as_of = as_of.map_or_else(|| ctx.app().now(), |at| at.0);
+        let found = analytics::outstanding_credits(ctx.app(), ctx.viewer(), as_of).await?;
+        Ok(found.into_iter().map(OutstandingCredits).collect())
     }
 }
