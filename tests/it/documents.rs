@@ -164,6 +164,7 @@ fn every_setting_in_the_documentation_exists() {
         "TOLLGATE_TEST_DEADLOCK_OPERATIONS",
         "TOLLGATE_TEST_POSTGRES",
         "TOLLGATE_TEST_POSTGRES_URL",
+        "TOLLGATE_TEST_REVENUE_CUSTOMERS",
         "TOLLGATE_TEST_UPDATE",
     ];
     for page in pages() {

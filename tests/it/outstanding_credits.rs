@@ -203,7 +203,7 @@ async fn bought_credits_stay_bought_wherever_they_go(test: &TestApp) {
     // As of the day of the purchase, when nothing was spent.
     let before = BTreeMap::from([(eur, (1_000, Some(999), 0)), (admin.clone(), (70, None, 0))]);
     assert_eq!(asked(test, bought.fixed_offset()).await, before);
-    // What expires is owed to nobody.
+    // Credits that expire are owed to nobody.
     test.advance(TimeDelta::days(40));
     let left = BTreeMap::from([(usd, (11, Some(0), 11)), (admin, (70, None, 0))]);
     assert_eq!(asked(test, test.app.now().fixed_offset()).await, left);

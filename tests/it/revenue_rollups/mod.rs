@@ -2,10 +2,11 @@
 
 mod cash;
 mod customers;
+mod judge;
 mod list;
 mod model;
-mod rates;
 mod plans;
+mod rates;
 
 pub(crate) use rates::is_rounded;
 
