@@ -6,7 +6,7 @@
 
 use super::fold::Folded;
 use super::kinds::ObjectKind;
-use super::lock::{AskedLocks, Locks};
+use super::locks::{AskedLocks, Locks};
 use super::object::{Object, References};
 use super::projectors::{Outcome, Policy, Projection, project};
 use super::state::{EventSource, EventState};

@@ -1,10 +1,6 @@
-//! The locks of objects and of the records derived from them.
+//! The names under which objects and the records derived from them are locked.
 
 use super::kinds::{ObjectKind, RecordKind};
-use super::store::Store;
-use crate::error::Result;
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 /// The kinds of objects and records whose locks are one where their ids are.
 ///
@@ -28,48 +24,6 @@ pub(super) enum LockGroup {
 pub(super) struct LockKey {
     pub(super) group: LockGroup,
     pub(super) id: String,
-}
-
-/// The locks for which the attempts of one transaction have asked.
-#[derive(Debug, Default)]
-pub(super) struct AskedLocks(Mutex<BTreeSet<LockKey>>);
-
-impl AskedLocks {
-    fn all(&self) -> BTreeSet<LockKey> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn add(&self, locks: &BTreeSet<LockKey>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(locks.iter().cloned());
-    }
-}
-
-/// The locks of a transaction.
-///
-/// Which ones are needed is found step by step, so that two transactions may wait for each other. The database ends one of
-/// them, whose next attempt takes all locks of the first at once and in order: it waits for nobody who waits for it.
-pub(super) struct Locks<'a> {
-    store: Store<'a>,
-    held: BTreeSet<LockKey>,
-    asked: &'a AskedLocks,
-}
-
-impl<'a> Locks<'a> {
-    /// Takes the locks for which earlier attempts have asked.
-    pub(super) async fn retake(store: Store<'a>, asked: &'a AskedLocks) -> Result<Locks<'a>> {
-        let held = asked.all();
-        store.lock(&held).await?;
-        Ok(Locks { store, held, asked })
-    }
-
-    /// Takes those of `locks` that the transaction does not hold.
-    pub(super) async fn take(&mut self, locks: impl IntoIterator<Item = LockKey>) -> Result<()> {
-        let missing: BTreeSet<LockKey> = locks.into_iter().filter(|lock| !self.held.contains(lock)).collect();
-        self.asked.add(&missing);
-        self.store.lock(&missing).await?;
-        self.held.extend(missing);
-        Ok(())
-    }
 }
 
 impl LockGroup {

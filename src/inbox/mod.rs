@@ -18,6 +18,7 @@ mod json;
 mod kinds;
 mod legacy;
 mod lock;
+mod locks;
 mod newest;
 mod object;
 mod paddle;

@@ -3,7 +3,8 @@
 use crate::db::Mirror;
 use crate::error::{Error, Result};
 use crate::inbox::kinds::{ObjectKind, RecordKey, RecordKind};
-use crate::inbox::lock::{LockKey, Locks};
+use crate::inbox::lock::LockKey;
+use crate::inbox::locks::Locks;
 use crate::inbox::object::Object;
 use crate::inbox::store::Store;
 use crate::inbox::wait_key::WaitKey;
