@@ -3,7 +3,7 @@
 use crate::analytics::derived::row_id;
 use crate::analytics::store::marks::MARKED_DAYS;
 use crate::analytics::store::people::{ALIAS, PERSON};
-use crate::analytics::store::replace;
+use crate::analytics::store::{day_list, listed_days, replace};
 use crate::auth::Scope;
 use crate::db::{Txn, Visible, insert_new, unrestricted_only};
 use crate::error::Result;
@@ -14,13 +14,12 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryResult, Select, Statement,
     Value,
 };
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The days of the two windows of activity.
-pub(super) const WEEK: u64 = 7;
-pub(super) const MONTH: u64 = 30;
+const WEEK: u64 = 7;
+const MONTH: u64 = 30;
 
 impl Visible for active_users_marks::Entity {
     fn visible(scope: Scope) -> Select<Self> {
@@ -38,18 +37,6 @@ pub(super) struct Activity {
     pub(super) daily: i64,
     pub(super) weekly_change: i64,
     pub(super) monthly_change: i64,
-}
-
-/// Returns a statement that yields the days of the list `$1` as rows `wanted`, for others.
-fn wanted(backend: DbBackend) -> &'static str {
-    match backend {
-        DbBackend::Postgres => "SELECT CAST(d AS date) AS day FROM jsonb_array_elements_text($1::jsonb) AS d",
-        _ => "SELECT value AS day FROM json_each($1)",
-    }
-}
-
-fn list(days: &BTreeSet<NaiveDate>) -> Value {
-    Value::from(json!(days).to_string())
 }
 
 /// Returns the days before `to` whose rows may differ from the facts: an event changes the windows of the days after it.
@@ -88,9 +75,9 @@ pub(super) async fn stored(
          CAST(SUM(daily_count) AS BIGINT) AS daily, CAST(SUM(weekly_change) AS BIGINT) AS weekly_change, \
          CAST(SUM(monthly_change) AS BIGINT) AS monthly_change FROM active_users_daily \
          WHERE day < $3 AND day NOT IN (SELECT day FROM wanted) GROUP BY 1, 2",
-        wanted(backend)
+        listed_days(backend)
     );
-    read(db, Statement::from_sql_and_values(backend, sql, [list(except), from.into(), to.into()])).await
+    read(db, Statement::from_sql_and_values(backend, sql, [day_list(except), from.into(), to.into()])).await
 }
 
 /// Counts these days from the days on which people have events. Days on which nothing changes have no row.
@@ -124,14 +111,14 @@ pub(super) async fn counted(db: &impl ConnectionTrait, days: &BTreeSet<NaiveDate
          newest AS (SELECT p.day, p.user_id, p.is_active, (SELECT MAX(n.day) FROM ({NEWEST}) AS n) AS before FROM people p) \
          SELECT day, user_id IS NULL AS are_visitors, CAST(SUM(is_active) AS BIGINT) AS daily, {} AS weekly_change, \
          {} AS monthly_change FROM newest GROUP BY day, user_id IS NULL",
-        wanted(backend),
+        listed_days(backend),
         offset(0),
         offset(WEEK),
         offset(MONTH),
         change(WEEK),
         change(MONTH),
     );
-    read(db, Statement::from_sql_and_values(backend, sql, [list(days)])).await
+    read(db, Statement::from_sql_and_values(backend, sql, [day_list(days)])).await
 }
 
 /// The newest day of a person `p` before the day, of each of the names that the person has.

@@ -1,7 +1,7 @@
 //! Cash by day, from the table of sums where a day is not marked, and from the facts where it is; by plan from the facts.
 
 use super::cash_facts::{SUMS, facts};
-use super::replace;
+use super::{day_list, listed_days, replace};
 use crate::analytics::derived::row_id;
 use crate::analytics::range::Range;
 use crate::auth::Scope;
@@ -83,7 +83,7 @@ impl CashSums {
     }
 }
 
-/// Returns the cash of the days in `[from, to)`, in one statement, so that a day is never counted twice.
+/// Returns the cash of the days in `range`, in one statement, so that a day is never counted twice.
 pub(in crate::analytics) async fn parts(db: &DatabaseConnection, range: Range) -> Result<Vec<Part>> {
     let backend = db.get_database_backend();
     let sums = SUMS.join(", ");
@@ -99,16 +99,9 @@ pub(in crate::analytics) async fn parts(db: &DatabaseConnection, range: Range) -
 /// Returns the cash of these days from the facts.
 async fn parts_of(txn: &Txn, days: &[NaiveDate]) -> Result<Vec<Part>> {
     let backend = txn.get_database_backend();
-    let list = serde_json::json!(days).to_string();
-    let marked = match backend {
-        DbBackend::Postgres => {
-            "SELECT CAST(value AS date) AS day FROM jsonb_array_elements_text($1::jsonb) AS d(value)"
-        }
-        _ => "SELECT value AS day FROM json_each($1)",
-    };
     let facts = facts(backend, "stream", |fact| fact.stream.to_owned());
-    let sql = format!("WITH marked AS ({marked}) {facts}");
-    read(txn, Statement::from_sql_and_values(backend, sql, [Value::from(list)])).await
+    let sql = format!("WITH marked AS ({}) {facts}", listed_days(backend));
+    read(txn, Statement::from_sql_and_values(backend, sql, [day_list(days)])).await
 }
 
 async fn read(db: &impl ConnectionTrait, statement: Statement) -> Result<Vec<Part>> {

@@ -16,8 +16,9 @@ pub(super) mod weekly;
 use crate::auth::{Permission, Scope};
 use crate::db::{Txn, Visible, in_list, insert_all, unrestricted_only, whole_rows};
 use crate::error::Result;
+use chrono::NaiveDate;
 use sea_orm::sea_query::Expr;
-use sea_orm::{EntityTrait, IntoActiveModel, QueryFilter, Select};
+use sea_orm::{DbBackend, EntityTrait, IntoActiveModel, QueryFilter, Select, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -57,6 +58,21 @@ visible_to_analysts!(
     visitor_days,
     visitor_sessions,
 );
+
+/// Returns the selection of the days of the JSON list `$1`, which [`day_list`] makes.
+pub(super) fn listed_days(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => {
+            "SELECT CAST(value AS date) AS day FROM jsonb_array_elements_text($1::jsonb) AS d(value)"
+        }
+        _ => "SELECT value AS day FROM json_each($1)",
+    }
+}
+
+/// Returns days as the parameter of a statement with [`listed_days`].
+pub(super) fn day_list<'d>(days: impl IntoIterator<Item = &'d NaiveDate>) -> Value {
+    Value::from(serde_json::json!(days.into_iter().collect::<Vec<_>>()).to_string())
+}
 
 /// Makes the rows `known` into those of `wanted`, both by id, and returns the number of rows that differ.
 pub(super) async fn replace<E>(

@@ -4,7 +4,7 @@ use crate::analytics::derived::row_id;
 use crate::analytics::range::Range;
 use crate::analytics::store::marks::MARKED_DAYS;
 use crate::analytics::store::people::ALIAS;
-use crate::analytics::store::replace;
+use crate::analytics::store::{day_list, listed_days, replace};
 use crate::auth::Scope;
 use crate::db::{Txn, Visible};
 use crate::error::Result;
@@ -76,14 +76,8 @@ async fn read(db: &impl ConnectionTrait, statement: Statement) -> Result<Vec<Nam
 pub(in crate::analytics::visits) async fn make_days(txn: &Txn, days: &BTreeSet<NaiveDate>) -> Result<usize> {
     use feature_daily::{Column, Entity};
     let backend = txn.get_database_backend();
-    let marked = match backend {
-        DbBackend::Postgres => {
-            "SELECT CAST(value AS date) AS day FROM jsonb_array_elements_text($1::jsonb) AS d(value)"
-        }
-        _ => "SELECT value AS day FROM json_each($1)",
-    };
-    let sql = format!("WITH marked AS ({marked}) {}", counts("e.day = m.day"));
-    let list = Value::from(serde_json::json!(days).to_string());
+    let sql = format!("WITH marked AS ({}) {}", listed_days(backend), counts("e.day = m.day"));
+    let list = day_list(days);
     let mut wanted: BTreeMap<Uuid, feature_daily::Model> = BTreeMap::new();
     for NameDay { day, name, events, people } in read(txn, Statement::from_sql_and_values(backend, sql, [list])).await?
     {
